@@ -1,0 +1,40 @@
+"""Installation of tfplm. `pip install -e .` for use, `pip install -e '.[test]'` for the tests."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    "test": ["pytest>=8", "pytest-xdist>=3.5", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.6"],
+    "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3"],
+    "golden": ["torch>=2.4", "transformers>=4.56"],
+    "gpu": ["tensorflow[and-cuda]>=2.20"],
+    "hub": ["huggingface_hub>=0.24"],
+}
+
+setup(
+    name="tfplm",
+    version="0.1.0",
+    description="Pre-trained language models for TensorFlow 2 and Keras 3",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["tfplm", "tfplm.*"]),
+    python_requires=">=3.10",
+    install_requires=[
+        "tensorflow>=2.20",
+        "keras>=3.12",
+        "tensorboard>=2.20",
+        "tensorflow-datasets>=4.9.4",
+        "numpy>=1.26",
+        "ml_dtypes>=0.5",
+        "sentencepiece>=0.2",
+        "tokenizers>=0.20",
+        "safetensors>=0.4.5",
+        "matplotlib>=3.8",
+        "pillow>=10",
+        "tqdm>=4.66",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["tfplm = tfplm.cli:main"]},
+)

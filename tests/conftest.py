@@ -1,0 +1,37 @@
+"""Shared fixtures: where the data sets are, and a quiet TensorFlow."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.fixture(scope="session")
+def data():
+    """`data("mnist")` -> the folder of that data set; skips (or, with TFPLM_REQUIRE_DATA=1, fails) without it."""
+
+    def folder(*parts: str) -> Path:
+        for place in (os.environ.get("TFPLM_DATA"), ROOT.parent / "shared" / "data", Path.home() / ".cache" / "tfplm"):
+            if place and (path := Path(place, *parts)).exists():
+                return path
+        message = f"data set {'/'.join(parts)} not found: set TFPLM_DATA to the folder that holds it"
+        if os.environ.get("TFPLM_REQUIRE_DATA") == "1":
+            pytest.fail(message)
+        return pytest.skip(message)
+
+    return folder

@@ -1,0 +1,137 @@
+"""The `tfplm` command: `tfplm VERB ...` builds the verb's options from the command line and calls its function."""
+
+import argparse
+import dataclasses
+import importlib
+import importlib.metadata
+import json
+import sys
+import types
+import typing
+
+# verb -> ("module:OptionsClass", one line of help); modules are imported only when their verb is used
+VERBS: dict[str, tuple[str, str]] = {}
+
+
+def resolve(target: str):
+    """`"package.module:name"` -> the object."""
+    module, name = target.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _without_none(annotation):
+    """`int | None` -> int."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        (annotation,) = [a for a in typing.get_args(annotation) if a is not type(None)]
+    return annotation
+
+
+def _argument(annotation) -> dict:
+    """The argparse keywords for a field of this type."""
+    annotation = _without_none(annotation)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        choices = typing.get_args(annotation)
+        return {"choices": choices, "type": type(choices[0])}
+    if origin in (list, tuple):
+        return {"nargs": "*", **_argument(typing.get_args(annotation)[0])}
+    if annotation is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"type": annotation}
+
+
+def add_flags(parser: argparse.ArgumentParser, options_class: type) -> None:
+    """One flag per dataclass field: `max_length` -> `--max-length` (`--max_length` is accepted as well)."""
+    hints = typing.get_type_hints(options_class)
+    for field in dataclasses.fields(options_class):
+        keywords = _argument(hints[field.name])
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        text = field.metadata.get("help", "").replace("%", "%%")
+        if not required and field.default not in (None, dataclasses.MISSING) and keywords.get("action") is None:
+            text += f" (default: {field.default})"
+        if field.metadata.get("positional"):
+            if not required:
+                keywords.setdefault("nargs", "?")
+            parser.add_argument(field.name, help=text, default=argparse.SUPPRESS, **keywords)
+            continue
+        dashed = "--" + field.name.replace("_", "-")
+        # only the dashed spelling is shown: `--max_length` is rewritten before parsing
+        names = ([field.metadata["short"]] if field.metadata.get("short") else []) + [dashed]
+        parser.add_argument(*names, dest=field.name, help=text, required=False, default=argparse.SUPPRESS, **keywords)
+
+
+def build_parser(verb: str) -> tuple[argparse.ArgumentParser, type]:
+    target, summary = VERBS[verb]
+    options_class = resolve(target)
+    parser = argparse.ArgumentParser(prog=f"tfplm {verb}", description=options_class.__doc__ or summary,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_flags(parser, options_class)
+    parser.add_argument("--config", metavar="FILE", help="JSON file of options; flags given here win over it")
+    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    return parser, options_class
+
+
+def _read_config(path: str, options_class: type) -> dict:
+    with open(path, encoding="utf-8") as file:
+        values = json.load(file)
+    known = {field.name for field in dataclasses.fields(options_class)}
+    if unknown := sorted(set(values) - known):
+        raise ValueError(f"{path}: unknown option(s) {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    return values
+
+
+def parse(verb: str, arguments: list[str]):
+    """(options, debug) of a command line; exits with status 2 where it does not fit."""
+    parser, options_class = build_parser(verb)
+    spelled = ["--" + a[2:].partition("=")[0].replace("_", "-") + "".join(a[2:].partition("=")[1:])
+               if a.startswith("--") else a for a in arguments]
+    given = vars(parser.parse_args(spelled))
+    config, debug = given.pop("config"), given.pop("debug")
+    try:
+        values = {**(_read_config(config, options_class) if config else {}), **given}
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    missing = [field.name for field in dataclasses.fields(options_class) if field.name not in values
+               and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
+    if missing:
+        parser.error("missing: " + ", ".join("--" + name.replace("_", "-") for name in missing))
+    return options_class(**values), debug
+
+
+def usage() -> str:
+    lines = ["usage: tfplm VERB [flags]", "       tfplm VERB --help", "",
+             "Pre-trained language models for TensorFlow 2 and Keras 3.", "", "verbs:"]
+    return "\n".join(lines + [f"  {name:15s} {summary}" for name, (_, summary) in VERBS.items()])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point. Exit status: 0, 1 (failed), 2 (usage), 130 (interrupted)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        print(importlib.metadata.version("tfplm"))
+        return 0
+    if arguments[0] not in VERBS:
+        print(f"tfplm: there is no verb '{arguments[0]}'\n\n{usage()}", file=sys.stderr)
+        return 2
+    options, debug = parse(arguments[0], arguments[1:])
+    try:
+        resolve(options.RUN)(options)
+        return 0
+    except KeyboardInterrupt:
+        print("\ntfplm: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `tfplm presets | head -1`
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        print(f"tfplm {arguments[0]}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

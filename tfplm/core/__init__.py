@@ -1,0 +1,1 @@
+"""What knows no model: configurations, weight names, checkpoint files, sources."""

@@ -1,0 +1,1 @@
+"""Corpora, records, batches, noise, and readers of labelled tasks."""

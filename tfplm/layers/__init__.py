@@ -1,0 +1,1 @@
+"""The maths, in Keras layers; knows no model family."""

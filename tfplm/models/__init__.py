@@ -1,0 +1,1 @@
+"""Models from configurations: encoders, decoders, heads, generation, families."""

@@ -1,0 +1,1 @@
+"""`tf.summary` utilities that any Keras model can use."""

@@ -1,0 +1,1 @@
+"""Text to int32 ids and back."""

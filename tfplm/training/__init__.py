@@ -1,0 +1,1 @@
+"""Objectives, optimizers, schedules, distribution and resuming."""
