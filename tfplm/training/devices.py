@@ -1,0 +1,78 @@
+"""Which accelerators TensorFlow may use, and how much of their memory."""
+
+import os
+import subprocess
+
+import tensorflow as tf
+
+
+def set_devices(gpu: int | str | None = None, memory_fraction: float | None = None, memory_limit: int | None = None,
+                allow_growth: bool = False) -> list[str]:
+    """Chooses the visible GPUs and their memory; to be called before TensorFlow touches a device.
+
+    The TF1 settings `CUDA_VISIBLE_DEVICES`, `per_process_gpu_memory_fraction` and `allow_growth`, for TensorFlow 2.
+
+    Args:
+        gpu: index of the one visible GPU, several as `"0,2"`, or -1 for none (CPU only); None leaves all visible.
+        memory_fraction: part of each visible GPU's memory this process may take, in (0, 1].
+        memory_limit: the same as an absolute number, in MiB. At most one of the two.
+        allow_growth: take memory as it is needed, instead of all at once; without a limit only.
+
+    Returns the names of the visible GPUs. Raises ValueError where a GPU does not exist or the settings contradict each
+    other, RuntimeError where TensorFlow has been initialised already, so that the settings would come too late.
+    """
+    _check_memory(memory_fraction, memory_limit, allow_growth)
+    present = tf.config.list_physical_devices("GPU")
+    chosen = present if gpu is None else [_device(present, index) for index in _indices(gpu)]
+    try:
+        if gpu is not None:
+            tf.config.set_visible_devices(chosen, "GPU")
+        for device in chosen:
+            if allow_growth:
+                tf.config.experimental.set_memory_growth(device, True)
+            elif limit := memory_limit or (memory_fraction and int(memory_fraction * _memory_of(present, device))):
+                tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration(limit)])
+    except RuntimeError as error:
+        raise RuntimeError(f"the device settings come too late ({error}); call set_devices(...) at the start of the "
+                           "program, before any tensor, model or strategy is made") from error
+    return [device.name for device in chosen]
+
+
+def _check_memory(fraction: float | None, limit: int | None, growth: bool) -> None:
+    given = [name for name, value in (("memory_fraction", fraction), ("memory_limit", limit), ("allow_growth", growth))
+             if value]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} were given; choose one of memory_fraction, memory_limit, allow_growth")
+    if fraction is not None and not 0 < fraction <= 1:
+        raise ValueError(f"memory_fraction is {fraction}; expected a part of the memory in (0, 1], such as 0.33")
+    if limit is not None and limit <= 0:
+        raise ValueError(f"memory_limit is {limit}; expected a number of MiB, such as 4096")
+
+
+def _indices(gpu: int | str) -> list[int]:
+    try:
+        indices = [int(part) for part in str(gpu).split(",")]
+    except ValueError as error:
+        raise ValueError(f"gpu is {gpu!r}; expected an index such as 0, several such as '0,1', or -1 for none") from error
+    return [] if indices == [-1] else indices
+
+
+def _device(present: list, index: int):
+    if not 0 <= index < len(present):
+        there = ", ".join(str(number) for number in range(len(present))) or "none"
+        raise ValueError(f"there is no GPU {index}; the GPUs here are: {there}. Choose one of them, or -1 for the CPU")
+    return present[index]
+
+
+def _memory_of(present: list, device) -> int:
+    """The whole memory of a GPU in MiB; TensorFlow tells it only after initialisation, nvidia-smi before."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    if visible:
+        query.append(f"--id={visible}")
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+        return int(lines[present.index(device)])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        raise ValueError(f"the memory of {device.name} could not be read from nvidia-smi ({error}); "
+                         "give memory_limit in MiB instead of memory_fraction") from error
