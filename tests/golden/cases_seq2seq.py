@@ -12,6 +12,8 @@ T5 = {"vocab_size": 47, "d_model": 12, "d_kv": 5, "d_ff": 19, "num_layers": 2, "
 GATED = T5 | {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
 # transformers 5 writes these two otherwise than the published files have them
 UNTIED = {"tie_word_embeddings": False, "scale_decoder_outputs": None}
+EQUAL = {"num_layers": 3}  # the reference's cache fails where the decoder is deeper than the encoder
+SCALE = 3.0  # of the models that generate text
 
 SEQ2SEQ = {
     **family("bart", "Bart", BART, [None, "seq2seq_lm"], decoder=True, eos=True),
@@ -24,5 +26,10 @@ SEQ2SEQ = {
     **family("mt5", "MT5", GATED | {"vocab_size": 53}, [None], decoder=True, published_config=UNTIED),
     **family("mt5", "MT5", GATED | {"vocab_size": 53}, ["seq2seq_lm"], decoder=True, untied=True,
              published_config=UNTIED),
+    **family("bart-generation", "Bart", BART, ["seq2seq_lm"], decoder=True, eos=True, scale=SCALE, salt="28"),
+    **family("mbart-generation", "MBart", MBART, ["seq2seq_lm"], decoder=True, eos=True, scale=SCALE, salt="34"),
+    **family("t5-generation", "T5", T5 | EQUAL, ["seq2seq_lm"], decoder=True, scale=SCALE, salt="22"),
+    **family("t5-v1_1-generation", "T5", GATED | EQUAL, ["seq2seq_lm"], decoder=True, untied=True,
+             published_config=UNTIED, scale=SCALE, salt="16"),
     "t5-encoder": case("T5", None, T5, model="T5EncoderModel"),
 }

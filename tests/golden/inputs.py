@@ -40,8 +40,7 @@ def padded(config, case: dict, rng: np.random.Generator, lengths, decoder: bool 
 def permutation(mask: np.ndarray, rng: np.random.Generator, targets: int = 3) -> dict[str, np.ndarray]:
     """XLNet's two-stream arguments: a random factorisation order per row, the last three of it predicted."""
     rows, length = mask.shape
-    order = np.stack([rng.permutation(np.where(row == 1, np.arange(length), -1 - np.arange(length)).argsort()[::-1])
-                      for row in mask])
+    order = np.stack([rng.permutation(length) for _ in range(rows)])
     rank = order.argsort(axis=1)
     perm_mask = (rank[:, :, None] <= rank[:, None, :]).astype(np.float32)  # [B,i,j] = 1: i may not see j
     mapping = np.zeros((rows, targets, length), np.float32)

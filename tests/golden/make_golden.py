@@ -33,13 +33,13 @@ def build(case: dict, seed: int):
     model = getattr(transformers, case["model"])(config)
     if case["untied"]:  # transformers 5 always builds T5 tied; a checkpoint with its own `lm_head` unties it on loading
         model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
-    randomise(model, seed)
+    randomise(model, seed, case["scale"])
     return model.eval()
 
 
 def write(name: str) -> int:
     """Makes the folder of one case and returns its size in bytes."""
-    case, seed = CASES[name], zlib.crc32(name.encode())
+    case, seed = CASES[name], zlib.crc32(f"{name}{CASES[name]['salt']}".encode())
     model = build(case, seed)
     inputs = make_inputs(model.config, case, np.random.default_rng(seed))
     tensors = {key: torch.tensor(value, dtype=torch.float32 if value.dtype == np.float32 else torch.long)
