@@ -1,0 +1,72 @@
+"""Writing safetensors files, one or several, in the layout that `transformers` reads.
+
+Tensors are written one after another, so that no more than one needs to be in memory; the safetensors library wants all
+of them at once.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tfplm.core.checkpoints.tensor import KINDS, Tensor, split, tensor_table
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+OURS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
+
+
+def write_safetensors(directory: str | os.PathLike, tensors: Mapping | Iterable,
+                      max_shard_bytes: int = 5_000_000_000) -> list[Path]:
+    """Writes `model.safetensors`, or shards and `model.safetensors.index.json` above `max_shard_bytes`.
+
+    tensors: a dict or pairs of name -> array or lazy Tensor (a Checkpoint is both). Everything is written beside and
+    then renamed, so a failure leaves the old files whole; older files of this writer that would be read in place of
+    the new ones are removed. Returns the paths written.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    table = tensor_table(tensors)
+    parts = split(table, max_shard_bytes)
+    names = [SINGLE] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
+                                              for i in range(1, len(parts) + 1)]
+    beside = {name: directory / f"{name}.tmp" for name in names}
+    try:
+        for name, part in zip(names, parts):
+            _write_file(beside[name], part)
+        if len(parts) > 1:
+            beside[INDEX] = directory / f"{INDEX}.tmp"  # last, for it names the others
+            index = {"metadata": {"total_size": sum(tensor.nbytes for tensor in table.values())},
+                     "weight_map": {key: name for name, part in zip(names, parts) for key in sorted(part)}}
+            beside[INDEX].write_text(json.dumps(index, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        for name, path in beside.items():
+            os.replace(path, directory / name)
+    finally:
+        for path in beside.values():
+            path.unlink(missing_ok=True)
+    for path in directory.iterdir():
+        if OURS.fullmatch(path.name) and path.name not in beside:
+            path.unlink()
+    return [directory / name for name in beside]
+
+
+def _write_file(path: Path, part: dict[str, Tensor]) -> None:
+    # wide elements first, so that every tensor is aligned to its own element
+    names = sorted(part, key=lambda name: (-part[name].dtype.itemsize, name))
+    header, end = {"__metadata__": {"format": "pt"}}, 0
+    for name in names:
+        begin, end = end, end + part[name].nbytes
+        header[name] = {"dtype": KINDS[part[name].dtype], "shape": list(part[name].shape), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in names:
+            array = np.ascontiguousarray(part[name].read())
+            if (array.nbytes, array.dtype) != (part[name].nbytes, part[name].dtype):
+                raise ValueError(f"tensor '{name}' was read as {array.dtype} {list(array.shape)}, announced as "
+                                 f"{part[name].dtype} {list(part[name].shape)}")
+            file.write(array.reshape(-1).view(np.uint8))
