@@ -53,7 +53,7 @@ def _indices(gpu: int | str) -> list[int]:
     try:
         indices = [int(part) for part in str(gpu).split(",")]
     except ValueError as error:
-        raise ValueError(f"gpu is {gpu!r}; expected an index such as 0, several such as '0,1', or -1 for none") from error
+        raise ValueError(f"gpu is {gpu!r}; expected an index such as 0, several as in '0,1', or -1 for none") from error
     return [] if indices == [-1] else indices
 
 

@@ -1,25 +1,143 @@
-"""One argument for `tf.distribute`: one device, mirrored GPUs, or several machines."""
+"""One argument for `tf.distribute`: one device, mirrored devices of this machine, or several machines.
 
+    strategy = strategy_for("mirrored")
+    with strategy.scope():
+        model = ...
+        model.compile(...)
+    model.fit(dataset)          # the dataset's batch is the global one; it is divided among the replicas
+"""
+
+import json
+import os
+
+import keras
 import tensorflow as tf
 
 NAMES = ("auto", "one", "mirrored", "multi_worker")
 
 
-def strategy_for(name: str = "auto", devices: list[str] | None = None) -> tf.distribute.Strategy:
-    """The strategy of that name; build and compile the model inside `strategy.scope()`, then call `fit` as always."""
-    if name == "one" or (name == "auto" and len(tf.config.list_logical_devices("GPU")) < 2):
-        return tf.distribute.get_strategy()
-    if name in ("auto", "mirrored"):
-        return tf.distribute.MirroredStrategy(devices)
-    if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    raise ValueError(f"strategy is {name!r}; expected one of {', '.join(NAMES)}")
+class _Fit:
+    """What Keras' `fit` needs of a strategy, and does not find in TensorFlow's own."""
+
+    batch_shares: dict = {}  # replica -> tensor, while a train step is traced
+
+    def reduce(self, reduce_op, value, axis):
+        """As `tf.distribute.Strategy.reduce`, but a whole batch and scalars are understood, as `fit` hands them over."""
+        if isinstance(value, (tuple, list, dict)):  # Keras builds the model from the shapes of a batch
+            return tf.nest.map_structure(lambda part: self.experimental_local_results(part)[0], value)
+        if axis is not None and self.experimental_local_results(value)[0].shape.rank == 0:
+            axis = None  # logs of a step are scalars already
+        return super().reduce(reduce_op, value, axis)
+
+    def experimental_distribute_dataset(self, dataset, options=None):
+        """Every replica gets its part of each global batch, so that the examples of a step are those of one device.
+
+        A policy that the dataset's own options set is kept (`OFF`: every worker reads what it makes, whole batches).
+        """
+        chosen = dataset.options().experimental_distribute.auto_shard_policy
+        if chosen == tf.data.experimental.AutoShardPolicy.AUTO:
+            extra = tf.data.Options()
+            extra.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+            dataset = dataset.with_options(extra)
+        return super().experimental_distribute_dataset(dataset, options)
+
+    def run(self, fn, args=(), kwargs=None, options=None):
+        """As `tf.distribute.Strategy.run`; for Keras' train step it notes what part of the batch a replica has."""
+        if getattr(fn, "__name__", "") != "train_step" or not isinstance(getattr(fn, "__self__", None), keras.Model):
+            return super().run(fn, args, kwargs, options)
+
+        @tf.autograph.experimental.do_not_convert
+        def step(data):
+            context = tf.distribute.get_replica_context()
+            count = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
+            whole = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+            share = tf.math.divide_no_nan(count * self.num_replicas_in_sync, whole)
+            self.batch_shares[_replica(context)] = share
+            return fn(data)
+
+        self.batch_shares = {}
+        try:
+            return super().run(step, args, kwargs, options)
+        finally:
+            self.batch_shares = {}
 
 
-def is_chief(strategy: tf.distribute.Strategy | None = None) -> bool:
-    """True in the one process that writes checkpoints, event files and results."""
-    resolver = (strategy or tf.distribute.get_strategy()).cluster_resolver
-    if resolver is None or not resolver.cluster_spec().as_dict():
+class Mirrored(_Fit, tf.distribute.MirroredStrategy):
+    """`tf.distribute.MirroredStrategy` for Keras' `fit`."""
+
+
+class MultiWorker(_Fit, tf.distribute.MultiWorkerMirroredStrategy):
+    """`tf.distribute.MultiWorkerMirroredStrategy` for Keras' `fit`."""
+
+
+def _replica(context) -> int:
+    return int(tf.get_static_value(context.replica_id_in_sync_group))
+
+
+def batch_share() -> tf.Tensor | None:
+    """Inside a replica's train step: (its examples) x (replicas) / (all examples of the step), 1 for an even division.
+
+    Keras' loss is the mean over a replica's examples divided by the number of replicas; a gradient times this share,
+    summed over the replicas, is the gradient of the mean over all examples. None where nothing is distributed.
+    """
+    context = tf.distribute.get_replica_context()
+    return getattr(context.strategy, "batch_shares", {}).get(_replica(context)) if context else None
+
+
+def strategy_for(name: str = "auto", devices: list[str] | None = None, workers: list[str] | None = None,
+                 index: int | None = None) -> tf.distribute.Strategy:
+    """The strategy of that name. Build and compile the model inside `strategy.scope()`, then call `fit` as always.
+
+    Args:
+        name: "one" device; "mirrored" on the GPUs (or `devices`) of this machine; "multi_worker", one process per
+            machine; "auto" = multi_worker where TF_CONFIG names several workers, mirrored where there are several
+            GPUs, else one.
+        devices: logical devices to mirror on, such as `["GPU:0", "GPU:2"]`.
+        workers: "host:port" of every worker, the same list in each process, and
+        index: the place of this process in it; sets TF_CONFIG. Without them TF_CONFIG must be set.
+
+    Every worker must see the same data in the same order: seed the shuffling (`keras.utils.set_random_seed`).
+    Raises ValueError for an unknown name, and where the cluster is not described.
+    """
+    if name not in NAMES:
+        raise ValueError(f"strategy is {name!r}; expected one of {', '.join(NAMES)}")
+    if workers is not None:
+        _describe_cluster(workers, index)
+    several = len(_cluster()) > 1
+    if name == "multi_worker" or (name == "auto" and several):
+        if not _cluster():
+            raise ValueError("multi_worker needs TF_CONFIG, or workers=['host:port', ...] and index=0; found neither")
+        return MultiWorker()
+    devices = devices or [device.name for device in tf.config.list_logical_devices("GPU")]
+    if name == "mirrored" or (name == "auto" and len(devices) > 1):
+        return _mirrored(devices)
+    return tf.distribute.get_strategy()
+
+
+def _mirrored(devices: list[str]) -> Mirrored:
+    if any("GPU" in device.upper() for device in devices):
+        return Mirrored(devices)
+    # TensorFlow's collectives on CPUs cannot add sparse gradients of different lengths
+    devices = devices or [device.name for device in tf.config.list_logical_devices("CPU")]
+    return Mirrored(devices, cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+
+def _describe_cluster(workers: list[str], index: int | None) -> None:
+    if index is None or not 0 <= index < len(workers):
+        raise ValueError(f"index is {index}; expected the place of this process among the {len(workers)} workers, from 0")
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+
+
+def _cluster() -> list[str]:
+    """The addresses of all processes that train, from TF_CONFIG."""
+    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    return [address for task in ("chief", "worker") for address in cluster.get(task, [])]
+
+
+def is_chief() -> bool:
+    """True in the one process that writes checkpoints, event files and results: the first of TF_CONFIG, or the only."""
+    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    task = config.get("task", {})
+    if not config.get("cluster") or task.get("type") in ("chief", "master", None):
         return True
-    return resolver.task_type == "chief" or (
-        "chief" not in resolver.cluster_spec().as_dict() and resolver.task_type == "worker" and resolver.task_id == 0)
+    return task["type"] == "worker" and int(task["index"]) == 0 and "chief" not in config["cluster"]
