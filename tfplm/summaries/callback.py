@@ -1,0 +1,218 @@
+"""A Keras callback that writes everything of `tfplm.summaries` while `fit` runs."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfplm.summaries.attention import attention_images
+from tfplm.summaries.graph import function_graph, layer_graph
+from tfplm.summaries.histograms import histogram
+from tfplm.summaries.intervals import IntervalMetrics, Throughput
+from tfplm.summaries.names import variable_paths
+from tfplm.summaries.probe import Probe
+from tfplm.summaries.projector import Embedding, write_projector
+from tfplm.summaries.recorders import gradient_norm_of, token_counter_of
+from tfplm.summaries.text import text_samples
+from tfplm.summaries.writers import create_writer, writes_summaries
+
+
+@dataclasses.dataclass(frozen=True)
+class Every:
+    """Cadences in training steps; 0 is never.
+
+    scalars: loss, metrics, learning rate, steps, examples and tokens per second, gradient norm.
+    weights: a histogram of every trainable variable, `weights/PATH`.
+    activations, gradients: histograms on the probe batch, `activations/LAYER` and `gradients/PATH`.
+    attentions: images on the probe batch, `attention/layer_0/head_0`.
+    projector: the embedding projector's files.
+    samples: text samples.
+    """
+
+    scalars: int = 50
+    weights: int = 500
+    activations: int = 0
+    gradients: int = 0
+    attentions: int = 0
+    projector: int = 0
+    samples: int = 0
+
+
+@dataclasses.dataclass
+class Look:
+    """What the callback looks at, apart from the training itself.
+
+    probe: a batch `x`, `(x, y)` or `(x, y, sample_weight)`, or a dataset whose first batch is taken; fixed for the run.
+    tokens: the tokens of the probe's first example, for the axes of attention images.
+    attentions: keywords of `attention_images`, such as `{"layers": [-1], "heads": [0, 1]}`.
+    layers: a regular expression; only variables and layers whose path holds it get histograms.
+    projector: `function(model) -> {name: Embedding}`.
+    samples: `function(model) -> text, texts or rows of text`, as for `text_samples`.
+    """
+
+    probe: object = None
+    tokens: list[str] | None = None
+    attentions: dict = dataclasses.field(default_factory=dict)
+    layers: str = ""
+    projector: Callable[[keras.Model], dict[str, Embedding]] | None = None
+    samples: Callable[[keras.Model], object] | None = None
+
+
+class SummaryCallback(keras.callbacks.Callback):
+    """Writes TensorBoard summaries of any Keras model's training: `fit(..., callbacks=[SummaryCallback("logs/mine")])`.
+
+    The training's writer is in `log_dir/train`, the validation's in `log_dir/validation`, with the same tags, so that
+    their curves lie over each other. Steps are the optimizer's iterations: a resumed training goes on where it was.
+    Loss and averaged metrics are those since the last point, not since the start of the epoch. Each point is on the
+    disk when the next step begins, so Ctrl-C and kill lose nothing. In a strategy only the chief writes.
+
+    Args:
+        log_dir: folder of the two writers.
+        every: cadences, an `Every` or a dict of its fields.
+        look: probe batch, filters and functions, a `Look` or a dict of its fields.
+        graph: write the graph at the beginning: of layers for functional models; of operations where there is a probe.
+        gradient_norm, tokens: record them inside the compiled step; False leaves the step as it is.
+
+    Raises ValueError at the beginning of `fit` where a cadence needs a probe or function that was not given.
+    """
+
+    def __init__(self, log_dir, every: Every | dict | None = None, look: Look | dict | None = None, *,
+                 graph: bool = True, gradient_norm: bool = True, tokens: bool = True):
+        super().__init__()
+        self.log_dir = Path(log_dir)
+        self.every = Every(**every) if isinstance(every, dict) else every or Every()
+        self.look = Look(**look) if isinstance(look, dict) else look or Look()
+        self.graph, self.gradient_norm, self.tokens = graph, gradient_norm, tokens
+        self._check()
+
+    def _check(self) -> None:
+        for cadence, needed in (("activations", "probe"), ("gradients", "probe"), ("attentions", "probe"),
+                                ("projector", "projector"), ("samples", "samples")):
+            if getattr(self.every, cadence) and getattr(self.look, needed) is None:
+                raise ValueError(f"SummaryCallback: every {cadence}={getattr(self.every, cadence)} needs "
+                                 f"look={{'{needed}': ...}}, which was not given")
+
+    def set_model(self, model) -> None:
+        # `fit` compiles the step after this
+        super().set_model(model)
+        self._norm = self._counter = None
+        if model.optimizer is not None and self.every.scalars:
+            self._norm = gradient_norm_of(model, self.every.scalars) if self.gradient_norm else None
+            self._counter = token_counter_of(model) if self.tokens else None
+
+    def on_train_begin(self, logs=None) -> None:
+        strategy = self.model.distribute_strategy
+        self._chief = writes_summaries(strategy)
+        self._writer, self._validation_writer = create_writer(self.log_dir / "train", strategy), None
+        self._metrics, self._throughput = IntervalMetrics(self.model), Throughput()
+        self._probe = None if self.look.probe is None else Probe(self.model, self.look.probe)
+        self._base = self._last = None
+        if self.graph:
+            with self._writer.as_default():
+                layer_graph(self.model)
+                if self._probe is not None:
+                    function_graph(self._probe.call)
+
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        self._metrics.start_epoch()
+        self._base = None
+
+    def on_train_batch_begin(self, batch, logs=None) -> None:
+        # the beginning of a step, not its end: Keras calls it in the main thread, between two steps, without waiting
+        # for the logs of the last one
+        accumulated = self.model.optimizer.gradient_accumulation_steps or 1
+        if self._base is None:
+            self._base = self._iterations() * accumulated - batch
+        step = (self._base + batch) // accumulated
+        if self._last is None:
+            self._last = step
+            if self.every.weights and self._chief:
+                with self._writer.as_default(step):
+                    self._write_weights(step)
+        elif self._throughput.counts is None:  # not from the first step, which is compiled
+            self._throughput.start(**self._counts(step))
+        self._write(step)
+
+    def on_test_begin(self, logs=None) -> None:
+        if self._last is not None:  # the metrics of the training are about to be reset
+            self._write(self._iterations())
+            self._throughput.pause()
+
+    def on_test_end(self, logs=None) -> None:
+        if self._last is not None:
+            self._throughput.resume()
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        step = self._iterations()
+        self._write(step)
+        values = {name[4:]: value for name, value in (logs or {}).items() if name.startswith("val_")}
+        if values:
+            self._validation_writer = self._validation_writer or create_writer(self.log_dir / "validation",
+                                                                               self.model.distribute_strategy)
+            with self._validation_writer.as_default(step):
+                for name, value in values.items():
+                    tf.summary.scalar(name, value)
+            self._validation_writer.flush()
+
+    def on_train_end(self, logs=None) -> None:
+        self._last = None
+        for writer in (self._writer, self._validation_writer):
+            if writer is not None:
+                writer.close()
+
+    def _iterations(self) -> int:
+        return int(tf.convert_to_tensor(self.model.optimizer.iterations))
+
+    def _counts(self, step: int) -> dict[str, int]:
+        counts = {"steps": step, "examples": self._metrics.examples}
+        if self._counter is not None:
+            counts["tokens"] = int(self._counter.total.numpy())
+        return counts
+
+    def _write(self, step: int) -> None:
+        """Writes whatever fell due between the last step seen (excluded) and this one."""
+        last, self._last = self._last, step
+        due = [name for name, every in vars(self.every).items() if every and last // every < step // every]
+        if not due:
+            return
+        with self._writer.as_default(step):
+            for name in due:
+                if self._chief or name == "scalars":  # all workers sum up the replicas' values together
+                    getattr(self, f"_write_{name}")(step)
+        self._writer.flush()
+
+    def _write_scalars(self, step: int) -> None:
+        values = self._metrics.values()
+        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        values |= self._throughput.rates(**self._counts(step))
+        if self._norm is not None:
+            values["gradient_norm"] = float(self._norm.value.numpy())
+        for name, value in values.items():
+            tf.summary.scalar(name, value)
+
+    def _write_histograms(self, name: str, tensors: dict) -> None:
+        for path, tensor in tensors.items():
+            if re.search(self.look.layers, path):
+                histogram(f"{name}/{path}", tensor)
+
+    def _write_weights(self, step: int) -> None:
+        variables = variable_paths(self.model)
+        self._write_histograms("weights", {path: variable.value for path, variable in variables.items()})
+
+    def _write_activations(self, step: int) -> None:
+        self._write_histograms("activations", self._probe.activations())
+
+    def _write_gradients(self, step: int) -> None:
+        self._write_histograms("gradients", self._probe.gradients())
+
+    def _write_attentions(self, step: int) -> None:
+        attention_images("attention", self._probe.attentions(), tokens=self.look.tokens, **self.look.attentions)
+
+    def _write_projector(self, step: int) -> None:
+        write_projector(self.log_dir / "train", self.look.projector(self.model))
+
+    def _write_samples(self, step: int) -> None:
+        text_samples("samples", self.look.samples(self.model))

@@ -1,0 +1,79 @@
+"""Matrices as images with labelled axes, drawn quickly: the axes once, the cells by NumPy."""
+
+import functools
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tfplm.summaries.fonts import drawable
+
+DPI = 100
+MOST_LABELS = 96  # more tokens than this are numbered, not spelled
+
+
+@functools.cache
+def _colours(name: str) -> np.ndarray:
+    return (colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)  # [256, 3]
+
+
+class Heatmap:
+    """Draws matrices `[T, S]` of one size with the same labels on their axes: rows are queries, columns are keys.
+
+    Args:
+        rows, columns: tokens of the query and key axes; None numbers them.
+        shape: (T, S), needed where tokens are None.
+        colours: a matplotlib colour map for values from 0 to 1.
+
+    The pictures are uint8 `[height, width, 3]`, of at most about 1200 pixels on a side.
+    """
+
+    def __init__(self, rows: list[str] | None = None, columns: list[str] | None = None,
+                 shape: tuple[int, int] | None = None, colours: str = "viridis"):
+        self.shape = tuple(shape or (len(rows), len(columns)))
+        for labels, size, axis in ((rows, self.shape[0], "rows"), (columns, self.shape[1], "columns")):
+            if labels is not None and len(labels) != size:
+                raise ValueError(f"{len(labels)} labels for {size} {axis}; expected one for each")
+        self.colours = _colours(colours)
+        self.cell = max(2, min(22, 1000 // max(self.shape)))  # pixels
+        self._draw_frame(rows, columns)
+
+    def _draw_frame(self, rows, columns) -> None:
+        """Draws axes and labels once, and remembers where the cells belong."""
+        high, wide = (size * self.cell for size in self.shape)
+        left, top = (self._margin(labels) for labels in (rows, columns))
+        right = bottom = 8
+        height, width = high + top + bottom, wide + left + right
+        figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.add_axes((left / width, bottom / height, wide / width, high / height))
+        axes.set(xlim=(0, self.shape[1]), ylim=(self.shape[0], 0))
+        axes.xaxis.tick_top()
+        for axis, labels, turn in ((axes.xaxis, columns, 90), (axes.yaxis, rows, 0)):
+            if labels is None or len(labels) > MOST_LABELS:
+                continue
+            texts, families = drawable(list(labels))
+            axis.set_ticks(np.arange(len(texts)) + 0.5, texts, rotation=turn, family=families,
+                           fontsize=max(5, min(10, self.cell * 0.6)))
+        canvas.draw()
+        self.frame = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        self.box = slice(top, top + high), slice(left, left + wide)
+
+    def _margin(self, labels) -> int:
+        if labels is None or len(labels) > MOST_LABELS:
+            return 40
+        # a Chinese glyph is twice as wide as a Latin one
+        longest = max((sum(1 + (ord(c) > 0x2E7F) for c in label) for label in labels), default=1)
+        return int(14 + min(longest, 24) * max(5, min(10, self.cell * 0.6)) * DPI / 72 * 0.62)
+
+    def draw(self, matrix) -> np.ndarray:
+        """The picture of a matrix of values from 0 to 1, shape `[T, S]`."""
+        matrix = np.nan_to_num(np.asarray(matrix, dtype=np.float32))
+        if matrix.shape != self.shape:
+            raise ValueError(f"the matrix has the shape {matrix.shape}; expected {self.shape}, one row and column per "
+                             "token")
+        cells = self.colours[(matrix.clip(0, 1) * 255).round().astype(np.uint8)]
+        picture = self.frame.copy()
+        picture[self.box] = cells.repeat(self.cell, axis=0).repeat(self.cell, axis=1)
+        return picture

@@ -1,0 +1,68 @@
+"""Metrics and throughput since the last point, out of what Keras accumulates since the start of the epoch."""
+
+import time
+
+import keras
+
+
+class IntervalMetrics:
+    """`values()` gives the loss and metrics over the examples since its last call.
+
+    Means (the loss, accuracy, most of Keras' metrics) are split by their running total and count. Others, such as AUC,
+    cannot be split: they are those since the start of the epoch.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self.previous: dict[str, tuple[float, float]] = {}
+        self.examples = 0  # of all epochs; the loss tracker counts them
+
+    def start_epoch(self) -> None:
+        self.previous = {}
+
+    def _means(self) -> dict[str, keras.metrics.Mean]:
+        flat = [inner for metric in self.model.metrics for inner in (getattr(metric, "metrics", None) or [metric])]
+        names = [metric.name for metric in flat]
+        return {metric.name: metric for metric in flat
+                if isinstance(metric, keras.metrics.Mean) and names.count(metric.name) == 1}
+
+    def values(self) -> dict[str, float]:
+        results = self.model.get_metrics_result()
+        for name, metric in self._means().items():
+            total, count = float(metric.total.numpy()), float(metric.count.numpy())
+            before = self.previous.get(name, (0.0, 0.0))
+            if count < before[1]:  # reset within the epoch
+                before = (0.0, 0.0)
+            self.previous[name] = total, count
+            if name == "loss":
+                self.examples += int(count - before[1])
+            if name in results and count > before[1]:
+                results[name] = (total - before[0]) / (count - before[1])
+        return {name: float(value) for name, value in results.items() if not isinstance(value, dict)}
+
+
+class Throughput:
+    """Rates per second of counters that only grow, with pauses left out: `rates(steps=..., tokens=...)`."""
+
+    def __init__(self):
+        self.counts: dict[str, int] | None = None
+
+    def start(self, **counts: int) -> None:
+        self.counts, self.time = counts, time.perf_counter()
+
+    def pause(self) -> None:
+        self.paused = time.perf_counter()
+
+    def resume(self) -> None:
+        if self.counts is not None:
+            self.time += time.perf_counter() - self.paused
+
+    def rates(self, **counts: int) -> dict[str, float]:
+        """Of the time since `start` or the last call; nothing for counters that stand still."""
+        before, began = self.counts or counts, getattr(self, "time", None)
+        self.start(**counts)
+        if began is None:
+            return {}
+        seconds = max(self.time - began, 1e-9)
+        return {f"{name}_per_second": (count - before[name]) / seconds
+                for name, count in counts.items() if count > before[name]}

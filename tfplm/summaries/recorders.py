@@ -1,0 +1,89 @@
+"""What only the compiled training step knows, kept in variables: the gradient's norm and the number of tokens."""
+
+import keras
+import tensorflow as tf
+
+
+def _variable(model: keras.Model, value, aggregation) -> tf.Variable:
+    """A variable of which each replica has its own, so that a step compiled for its device may write it."""
+    with model.distribute_strategy.scope():
+        return tf.Variable(value, trainable=False, synchronization=tf.VariableSynchronization.ON_READ,
+                           aggregation=aggregation)
+
+
+class GradientNorm:
+    """The global norm of the gradients that a model's optimizer applies, recorded every so many steps in `value`.
+
+    It is computed inside the compiled step, in a branch that is taken at those steps only: over all variables, of the
+    unscaled and accumulated gradient of the global batch; before clipping on one device, and after the optimizer's own
+    clipping where the gradients of several replicas are summed up.
+    """
+
+    def __init__(self, model: keras.Model, every: int):
+        # with loss scaling, the inner optimizer sees the unscaled gradients of the finite steps
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        self.every, self.optimizer = every, optimizer
+        self.value = _variable(model, float("nan"), tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        # into the instances' dicts, as Keras' attribute tracking is for layers and variables
+        if model.distribute_strategy.num_replicas_in_sync == 1:
+            vars(optimizer)["_clip_gradients"] = self._before_clipping
+        else:
+            vars(optimizer)["_all_reduce_sum_gradients"] = self._after_reduction
+        model.train_function = None  # to be traced with the recorder in it
+
+    def _before_clipping(self, gradients):
+        self._record(gradients)
+        return type(self.optimizer)._clip_gradients(self.optimizer, gradients)
+
+    def _after_reduction(self, gradients_and_variables):
+        reduced = type(self.optimizer)._all_reduce_sum_gradients(self.optimizer, gradients_and_variables)
+        self._record([gradient for gradient, _ in reduced])
+        return reduced
+
+    def _record(self, gradients) -> None:
+        def norm():
+            # a dense tensor, as the slices of an embedding's gradient may name one row twice
+            squares = [tf.reduce_sum(tf.square(tf.cast(tf.convert_to_tensor(gradient), tf.float32)))
+                       for gradient in gradients if gradient is not None]
+            return tf.sqrt(tf.add_n(squares))
+
+        step = tf.convert_to_tensor(self.optimizer.iterations) + 1
+        self.value.assign(tf.cond(step % self.every == 0, norm, self.value.read_value))
+
+
+class TokenCounter:
+    """The number of tokens a model was trained on, in `total`: ones of `attention_mask`, or else the `input_ids`.
+
+    Batches that are not a dict with one of them count as no tokens.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.total = _variable(model, tf.constant(0, tf.int64), tf.VariableAggregation.SUM)
+        self.step = model.train_step
+        vars(model)["train_step"] = self._train_step
+        model.train_function = None
+
+    def _train_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(x, dict):
+            mask, ids = x.get("attention_mask"), x.get("input_ids")
+            if mask is not None:
+                self.total.assign_add(tf.reduce_sum(tf.cast(mask, tf.int64)))
+            elif ids is not None:
+                self.total.assign_add(tf.size(ids, tf.int64))
+        return self.step(data)
+
+
+def gradient_norm_of(model: keras.Model, every: int) -> GradientNorm:
+    """The recorder of the model's optimizer: made once, and found again by later calls of `fit`."""
+    found = vars(model.optimizer).get("_gradient_norm")
+    if found is None or found.every != every:
+        found = vars(model.optimizer)["_gradient_norm"] = GradientNorm(model, every)
+    return found
+
+
+def token_counter_of(model: keras.Model) -> TokenCounter:
+    """The model's counter, made once."""
+    if "_token_counter" not in vars(model):
+        vars(model)["_token_counter"] = TokenCounter(model)
+    return vars(model)["_token_counter"]
