@@ -1,1 +1,5 @@
 """Text to int32 ids and back."""
+
+from tfplm.tokenizers.tokenizer import Tokenizer
+
+__all__ = ["Tokenizer"]

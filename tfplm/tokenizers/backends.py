@@ -1,0 +1,110 @@
+"""Builders of the Rust tokenizers: WordPiece, byte-level BPE and plain BPE from their vocabulary files."""
+
+import json
+from pathlib import Path
+
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+
+from tfplm.tokenizers.families import Family
+
+
+def read_vocab(path: Path) -> dict[str, int]:
+    """`vocab.txt`: the token of line i has id i. Baidu's files (`token<TAB>id`) are read as well."""
+    lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    tokens = [line.rstrip("\r") for line in lines]
+    if all("\t" in token and token.rpartition("\t")[2].isdigit() for token in tokens):
+        return {token: int(number) for token, _, number in (line.rpartition("\t") for line in tokens)}
+    vocab = {}
+    for number, token in enumerate(tokens):
+        if token in vocab:  # the last one counts; the line of the first keeps its id, under a name that no text has
+            vocab[f"[duplicate {vocab[token]}]"] = vocab[token]
+        vocab[token] = number
+    return vocab
+
+
+def has_upper_case(vocab: dict[str, int]) -> bool:
+    """Whether a whole word of the vocabulary has a capital letter, in other words whether the model is cased.
+
+    Google's rule goes by the name of the checkpoint; a vocabulary cannot be renamed. Chinese BERT is lower-cased.
+    """
+    return any(token != token.lower() for token in vocab if token[:1] not in "[<" and not token.startswith("##"))
+
+
+def wordpiece(vocab: dict[str, int], lower_case: bool, strip_accents: bool | None = None,
+              chinese_characters: bool = True) -> Backend:
+    """BERT's basic tokenization and greedy longest-match pieces (Devlin et al. 2019; google-research/bert).
+
+    `strip_accents=None` means as `lower_case`; `chinese_characters` makes every CJK ideograph a word of its own.
+    """
+    if "[UNK]" not in vocab:
+        raise ValueError(f"the vocabulary of {len(vocab)} tokens has no [UNK], which stands for unknown words: "
+                         f"expected BERT's vocab.txt, one token a line (first tokens here: {[token[:16] for token in list(vocab)[:3]]})")
+    backend = Backend(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100))
+    backend.normalizer = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=chinese_characters,
+                                                    strip_accents=strip_accents, lowercase=lower_case)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.WordPiece(prefix="##")
+    return backend
+
+
+def read_merges(path: Path) -> list[tuple[str, str]]:
+    """`merges.txt` or `vocab.bpe`: two pieces a line, the earlier the sooner merged."""
+    merges = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")):
+        if not line.strip() or (number == 0 and line.startswith("#version")):
+            continue
+        pieces = line.rstrip("\r").split(" ")
+        if len(pieces) != 2:
+            raise ValueError(f"{path}, line {number + 1}: expected two pieces with a space between, found '{line}'")
+        merges.append((pieces[0], pieces[1]))
+    return merges
+
+
+def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> Backend:
+    """Byte-level BPE (GPT-2, RoBERTa, BART), or, for a vocabulary with `</w>`, the BPE of the first GPT."""
+    vocab = json.loads(Path(vocab_file).read_text(encoding="utf-8"))
+    merges = read_merges(Path(merges_file))
+    for left, right in merges:  # toy vocabularies leave out pieces that are only on the way to a longer one
+        for piece in (left, right, left + right):
+            if piece not in vocab:
+                vocab[piece] = max(vocab.values()) + 1
+    plain = any(token.endswith("</w>") for token in vocab)
+    if plain:
+        backend = Backend(models.BPE(vocab, merges, unk_token="<unk>" if "<unk>" in vocab else None,
+                                     continuing_subword_prefix="", end_of_word_suffix="</w>"))
+        backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+        backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        backend.decoder = decoders.BPEDecoder(suffix="</w>")
+        return backend
+    backend = Backend(models.BPE(vocab, merges, continuing_subword_prefix="", end_of_word_suffix=""))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
+    backend.decoder = decoders.ByteLevel()
+    return backend
+
+
+def kind_of(backend: Backend) -> str:
+    """The algorithm of a tokenizer, in the words of `families.Kind`."""
+    model = type(backend.model).__name__
+    if model == "BPE" and "ByteLevel" in str(backend.pre_tokenizer):
+        return "byte_bpe"
+    if model == "BPE" and backend.model.end_of_word_suffix:
+        return "bpe"
+    return "wordpiece" if model in ("WordPiece", "WordLevel") else "sentencepiece"
+
+
+def set_template(backend: Backend, family: Family, roles: dict[str, str], language: str | None = None) -> None:
+    """Makes the backend add the family's special tokens around a text and a pair of texts."""
+    names = {**roles, "lang": language}
+    single, pair = (template.format_map(names).split() for template in (family.single, family.pair))
+    ids = {token: backend.token_to_id(token) for role, token in names.items() if f"{{{role}}}" in family.pair}
+    if missing := [token for token, number in ids.items() if number is None]:
+        raise ValueError(f"special token(s) {', '.join(missing)} are not in the vocabulary of "
+                         f"{backend.get_vocab_size()} tokens, but every text of this model needs them")
+    if family.kind == "byte_bpe" and ids:  # as the template, and the offsets leave out the space before a word
+        space = backend.pre_tokenizer.add_prefix_space
+        sep, cls = ((roles[role], ids[roles[role]]) for role in ("sep", "cls"))
+        backend.post_processor = processors.RobertaProcessing(sep, cls, trim_offsets=True, add_prefix_space=space)
+    else:
+        backend.post_processor = processors.TemplateProcessing(single=single, pair=pair,
+                                                               special_tokens=list(ids.items()))

@@ -1,0 +1,187 @@
+"""Recognizes what lies in a directory and makes the tokenizer of it."""
+
+import json
+from pathlib import Path
+
+from tokenizers import AddedToken, normalizers
+from tokenizers import Tokenizer as Backend
+
+from tfplm.tokenizers import backends, families, sentencepiece_file
+from tfplm.tokenizers.families import FAMILIES, ROLES
+
+_CONFIGS = ("config.json", "bert_config.json", "albert_config.json", "xlnet_config.json", "electra_config.json",
+            "hparams.json")
+_BPE_PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
+_SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "tokenizer.model")
+_EXPECTED = ("tokenizer.json, vocab.txt (WordPiece), vocab.json and merges.txt or encoder.json and vocab.bpe (BPE), "
+             "or a SentencePiece model such as spiece.model")
+# what a tokenizer_config.json may say about the text itself
+_SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_accents", "add_prefix_space",
+             "extra_ids", "src_lang", "tgt_lang", "padding_side")
+
+
+def read_json(path: Path) -> dict:
+    """The object in a JSON file, {} without the file."""
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: expected a JSON object, found {type(found).__name__}")
+    return found
+
+
+def _only(path: Path, pattern: str) -> Path | None:
+    found = sorted(path.glob(pattern))
+    return found[0] if len(found) == 1 else None
+
+
+def find_files(path: Path) -> tuple[str, tuple[Path, ...]]:
+    """("json" | "bpe" | "sentencepiece" | "wordpiece", its files); FileNotFoundError names what was expected."""
+    if (path / "tokenizer.json").is_file():
+        return "json", (path / "tokenizer.json",)
+    for vocab, merges in _BPE_PAIRS:
+        if (path / vocab).is_file():
+            if not (path / merges).is_file():
+                raise FileNotFoundError(f"{path} has {vocab} but no {merges}, which belongs to it")
+            return "bpe", (path / vocab, path / merges)
+    model = next((path / name for name in _SENTENCEPIECE if (path / name).is_file()), None) or _only(path, "*.model")
+    if model:
+        return "sentencepiece", (model,)
+    vocab = path / "vocab.txt" if (path / "vocab.txt").is_file() else _only(path, "*vocab*.txt")
+    if vocab:
+        return "wordpiece", (vocab,)
+    found = ", ".join(sorted(entry.name for entry in path.iterdir())[:12]) or "nothing"
+    raise FileNotFoundError(f"no tokenizer in {path}: expected {_EXPECTED}; found {found}")
+
+
+def guess_family(kind: str, vocab, file_name: str = "") -> str:
+    """The family that the tokens themselves tell of, where no configuration does."""
+    if kind == "byte_bpe" and {"<s>", "</s>", "<mask>"} <= set(vocab):
+        return "roberta"
+    if kind == "sentencepiece":
+        for name, signs in (("albert", ("[CLS]", "[SEP]")), ("xlnet", ("<cls>", "<sep>"))):
+            if all(sign in vocab for sign in signs):
+                return name
+        if file_name == "sentencepiece.bpe.model" or {"<s>", "<mask>"} <= set(vocab):
+            return "xlm-roberta"
+    return families.DEFAULTS[kind]
+
+
+def choose_family(kind: str, vocab, config: dict, tokenizer_config: dict, file_name: str = "") -> str:
+    """config.json's `model_type` decides, unless the files are another family's: `roberta` beside a vocab.txt is BERT.
+
+    Then the `tokenizer_class` is asked, then the tokens.
+    """
+    of_model = families.SAME_AS.get(config.get("model_type"), config.get("model_type"))
+    of_class = families.of_class(tokenizer_config.get("tokenizer_class"))
+    if of_class == "mbart50":  # its models call themselves mbart
+        of_model = of_class
+    for name in (of_model, of_class):
+        if name in FAMILIES and FAMILIES[name].kind == kind:
+            return name
+    return guess_family(kind, vocab, file_name)
+
+
+def longest_text(name: str, config: dict, tokenizer_config: dict) -> int | None:
+    """Tokens of the longest text that the model takes, None where positions are relative or nothing is said."""
+    family = FAMILIES[name]
+    limits = [tokenizer_config.get("model_max_length")]
+    for key in ("max_position_embeddings", "n_positions", "n_ctx"):
+        if isinstance(config.get(key), int):
+            limits.append(config[key] - family.reserved_positions)
+    limits = [int(limit) for limit in limits if limit and 0 < limit < 10**9]
+    return min(limits) if limits and family.positions else None
+
+
+def _added(token, special: bool = True) -> AddedToken:
+    """A token of one of the JSON files: a string, or an object with `content` and flags."""
+    if isinstance(token, str):
+        return AddedToken(token, special=special, normalized=not special)
+    flags = {key: token[key] for key in ("lstrip", "rstrip", "single_word", "normalized") if key in token}
+    return AddedToken(token["content"], special=token.get("special", special), **flags)
+
+
+def _named_tokens(special_map: dict, tokenizer_config: dict) -> dict[str, AddedToken]:
+    """`{"mask_token": AddedToken}` of special_tokens_map.json and tokenizer_config.json."""
+    said = {**tokenizer_config, **special_map}
+    return {f"{role}_token": _added(said[f"{role}_token"]) for role in ROLES if said.get(f"{role}_token")}
+
+
+def _more_tokens(path: Path, special_map: dict, tokenizer_config: dict) -> list[tuple[int | None, AddedToken]]:
+    """Tokens beyond the vocabulary, with their ids where the files say them, in the order of the ids."""
+    said = {**tokenizer_config, **special_map}
+    extra = said.get("additional_special_tokens") or said.get("extra_special_tokens") or []
+    special = {token if isinstance(token, str) else token["content"] for token in extra}
+    known = {token: (int(number), _added(token, token in special))
+             for token, number in read_json(path / "added_tokens.json").items()}
+    for number, token in (tokenizer_config.get("added_tokens_decoder") or {}).items():
+        known[token["content"]] = (int(number), _added(token, special=False))
+    rest = [(None, _added(token)) for token in extra if str(_added(token)) not in known]
+    return sorted(known.values(), key=lambda pair: pair[0]) + rest
+
+
+def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dict):
+    try:
+        backend = Backend.from_file(str(file))
+    except Exception as error:  # the Rust library raises plain Exception
+        raise ValueError(f"{file} is not a tokenizer of the library `tokenizers`: {error}") from error
+    kind = backends.kind_of(backend)
+    vocab = backend.get_vocab()
+    name = choose_family(kind, vocab, config, tokenizer_config)
+    backend.add_special_tokens([token for token in named.values() if str(token) not in vocab])
+    roles = {role: token for role, token in FAMILIES[name].tokens.items() if token in vocab}
+    roles.update({key.removesuffix("_token"): str(token) for key, token in named.items()})
+    settings = {key: tokenizer_config[key] for key in _SETTINGS if key in tokenizer_config}
+    if isinstance(backend.normalizer, normalizers.BertNormalizer):
+        for key, attribute in (("do_lower_case", "lowercase"), ("strip_accents", "strip_accents"),
+                               ("tokenize_chinese_chars", "handle_chinese_chars")):
+            if key in settings:  # where the two files disagree, tokenizer_config.json is right
+                setattr(backend.normalizer, attribute, settings[key])
+            settings[key] = getattr(backend.normalizer, attribute)
+    if kind == "byte_bpe" and "add_prefix_space" in settings and hasattr(backend.pre_tokenizer, "add_prefix_space"):
+        backend.pre_tokenizer.add_prefix_space = settings["add_prefix_space"]
+    tokenizer = cls(backend, name, roles, settings)
+    if "{lang}" in tokenizer.rules.single:
+        tokenizer.set_language(settings.get("src_lang") or "en_XX")
+    elif backend.post_processor is None:
+        backends.set_template(backend, tokenizer.rules, roles)
+    return tokenizer
+
+
+def _from_parts(cls, kind: str, files: tuple[Path, ...], config: dict, tokenizer_config: dict, named: dict):
+    said = {key: tokenizer_config[key] for key in _SETTINGS if tokenizer_config.get(key) is not None}
+    if kind == "wordpiece":
+        name = choose_family(kind, (), config, tokenizer_config)
+        return cls.from_vocab(files[0], said.get("do_lower_case"), said.get("strip_accents"),
+                              said.get("tokenize_chinese_chars", True), model_type=name, **named)
+    if kind == "bpe":
+        tokenizer = cls.from_bpe(*files, add_prefix_space=said.get("add_prefix_space", False), **named)
+        name = choose_family(tokenizer.rules.kind, tokenizer.vocab, config, tokenizer_config)
+        return tokenizer if name == tokenizer.family else cls.from_bpe(
+            *files, model_type=name, add_prefix_space=said.get("add_prefix_space", False), **named)
+    pieces = {piece for piece, _, _ in sentencepiece_file.parse(files[0].read_bytes(), str(files[0])).pieces}
+    name = choose_family(kind, pieces, config, tokenizer_config, files[0].name)
+    if name == "t5" and said.get("extra_ids") == 0:
+        name = "mt5"
+    return cls.from_sentencepiece(files[0], name, said.get("do_lower_case"), said.get("keep_accents", False),
+                                  said.get("src_lang", "en_XX"), **named)
+
+
+def load(cls, path: Path):
+    """The tokenizer of class `cls` in the directory `path`."""
+    kind, files = find_files(path)
+    config = next((read_json(path / name) for name in _CONFIGS if (path / name).is_file()), {})
+    tokenizer_config, special_map = (read_json(path / name) for name in
+                                     ("tokenizer_config.json", "special_tokens_map.json"))
+    named = _named_tokens(special_map, tokenizer_config)
+    build = (_from_json, files[0]) if kind == "json" else (_from_parts, kind, files)
+    tokenizer = build[0](cls, *build[1:], config, tokenizer_config, named)
+    tokenizer.add_known_tokens(_more_tokens(path, special_map, tokenizer_config))
+    tokenizer.model_max_length = longest_text(tokenizer.family, config, tokenizer_config)
+    tokenizer.padding_side = tokenizer_config.get("padding_side") or tokenizer.rules.padding_side
+    if tokenizer.rules.file_name and (path / tokenizer.rules.file_name).is_file():
+        tokenizer.sentencepiece_model = (path / tokenizer.rules.file_name).read_bytes()
+    return tokenizer

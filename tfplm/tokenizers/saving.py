@@ -1,0 +1,58 @@
+"""Writes a tokenizer as the files that Hugging Face, google-research/bert and this library read."""
+
+import json
+import os
+from pathlib import Path
+
+_NO_LIMIT = int(1e30)  # Hugging Face's way to say that no length is too long
+
+
+def _json(value) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _config(tokenizer) -> dict:
+    """tokenizer_config.json."""
+    roles = {f"{role}_token": token for role, token in tokenizer._roles.items()}
+    settings = {key: value for key, value in tokenizer.settings.items() if value is not None}
+    return {"tokenizer_class": tokenizer.rules.tokenizer_class, **roles, **settings,
+            "padding_side": tokenizer.padding_side, "model_max_length": tokenizer.model_max_length or _NO_LIMIT}
+
+
+def _special_map(tokenizer) -> dict:
+    """special_tokens_map.json."""
+    roles = {f"{role}_token": token for role, token in tokenizer._roles.items()}
+    extra = [token for token in tokenizer.all_special_tokens if token not in roles.values()]
+    return {**roles, **({"additional_special_tokens": extra} if extra else {})}
+
+
+def _vocabulary(tokenizer, model: dict) -> dict[str, bytes]:
+    """The vocabulary in the layout that came before tokenizer.json."""
+    kind = tokenizer.rules.kind
+    if kind == "wordpiece":  # a line for every id: also for added tokens, and for ids that no token has
+        tokens = {number: token for token, number in tokenizer.vocab.items()}
+        lines = [tokens.get(number, f"[unused_{number}]") for number in range(len(tokenizer))]
+        return {"vocab.txt": ("\n".join(lines) + "\n").encode()}
+    added = {token: number for token, number in tokenizer.vocab.items()
+             if number >= tokenizer._backend.get_vocab_size(with_added_tokens=False)}
+    files = {"added_tokens.json": _json(added)} if added else {}
+    if kind in ("bpe", "byte_bpe"):
+        merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in model["merges"]]
+        files["vocab.json"] = _json(model["vocab"])
+        files["merges.txt"] = "\n".join(["#version: 0.2", *merges, ""]).encode()
+    elif tokenizer.sentencepiece_model:
+        files[tokenizer.rules.file_name] = tokenizer.sentencepiece_model
+    return files
+
+
+def save(tokenizer, path: Path) -> None:
+    """Writes every file beside its place and then moves it there, so that no reader sees half of one."""
+    path.mkdir(parents=True, exist_ok=True)
+    text = tokenizer._backend.to_str()
+    files = {"tokenizer.json": text.encode(), "tokenizer_config.json": _json(_config(tokenizer)),
+             "special_tokens_map.json": _json(_special_map(tokenizer)),
+             **_vocabulary(tokenizer, json.loads(text)["model"])}
+    for name, content in files.items():
+        partial = path / f"{name}.partial"
+        partial.write_bytes(content)
+        os.replace(partial, path / name)

@@ -1,0 +1,149 @@
+"""The vocabulary of a tokenizer: tokens and ids, special tokens and their roles, and decoding."""
+
+import functools
+import re
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
+
+from tfplm.tokenizers import backends
+from tfplm.tokenizers.families import FAMILIES, ROLES
+
+# ideographs, kana, CJK punctuation and full-width forms: written without spaces between
+_CJK = ("\u2e80-\u312f\u31a0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff65"
+        "\U00020000-\U000323af")
+_CJK_SPACE = re.compile(f"(?<=[{_CJK}]) (?=[{_CJK}])")
+
+
+class Vocabulary:
+    """What a tokenizer knows beside encoding; `Tokenizer` describes the attributes."""
+
+    def __init__(self, backend: Backend, family: str, roles: dict[str, str], settings: dict | None = None):
+        self._backend, self._roles, self._lock = backend, dict(roles), threading.Lock()
+        self.family = family
+        self.rules = FAMILIES[family]
+        self.settings = dict(settings or {})  # what tokenizer_config.json has to know to make the same again
+        self.padding_side = self.rules.padding_side
+        self.model_max_length: int | None = None
+        self.sentencepiece_model: bytes | None = None
+        backend.no_truncation()
+        backend.no_padding()
+
+    def decode(self, ids, skip_special_tokens: bool = True) -> str:
+        """The text of one row of ids. WordPiece puts spaces between words, but none between Chinese characters."""
+        return self.batch_decode([ids], skip_special_tokens)[0]
+
+    def batch_decode(self, batch, skip_special_tokens: bool = True) -> list[str]:
+        """The texts of rows of ids, an int array [B,T] or a list of rows."""
+        rows = [self._checked_ids(row) for row in batch]
+        texts = self._backend.decode_batch(rows, skip_special_tokens=skip_special_tokens)
+        return [_CJK_SPACE.sub("", text) for text in texts] if self.rules.kind == "wordpiece" else texts
+
+    def _checked_ids(self, ids) -> list[int]:
+        ids = np.asarray(ids).reshape(-1)
+        if len(ids) and (ids.min() < 0 or ids.max() >= len(self)):
+            wrong = ids[(ids < 0) | (ids >= len(self))][0]
+            raise ValueError(f"id {wrong} is not in the vocabulary: expected 0 to {len(self) - 1}")
+        return ids.astype(int).tolist()
+
+    def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
+        """Ids of tokens; the unknown token's for one that is not in the vocabulary (ValueError if there is none)."""
+        if not isinstance(tokens, str):
+            return [self.convert_tokens_to_ids(token) for token in tokens]
+        number = self._backend.token_to_id(tokens)
+        if number is None and self.unk_token_id is None:
+            raise ValueError(f"'{tokens}' is not in the vocabulary of {len(self)} tokens")
+        return self.unk_token_id if number is None else number
+
+    def convert_ids_to_tokens(self, ids) -> str | list[str]:
+        """Tokens of ids."""
+        if isinstance(ids, int | np.integer):
+            return self.convert_ids_to_tokens([ids])[0]
+        return [self._backend.id_to_token(number) for number in self._checked_ids(ids)]
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """Token -> id, added tokens included."""
+        return self._backend.get_vocab(with_added_tokens=True)
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows that the model's embedding needs: the largest id and one."""
+        return self._size
+
+    def __len__(self) -> int:
+        return self._size
+
+    @functools.cached_property
+    def _size(self) -> int:
+        return max(self.vocab.values()) + 1
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """Ids of all special tokens, those without a role included."""
+        return sorted(i for i, token in self._backend.get_added_tokens_decoder().items() if token.special)
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        return self.convert_ids_to_tokens(self.all_special_ids)
+
+    def add_tokens(self, tokens: str | Sequence[str], special: bool = False) -> int:
+        """Adds tokens that stay whole in every text; returns how many were new.
+
+        The model's embedding then needs `len(tokenizer)` rows. `special`: `decode` leaves them out.
+        """
+        tokens = [tokens] if isinstance(tokens, str) else list(tokens)
+        before = len(self)
+        with self._lock:
+            self._backend.add_tokens([AddedToken(t, special=special, normalized=not special) for t in tokens])
+        self.__dict__.pop("_size", None)
+        return len(self) - before
+
+    def add_known_tokens(self, tokens: list[tuple[int | None, AddedToken]]) -> None:
+        """Adds tokens of a saved tokenizer; ValueError where one does not get the id that it had."""
+        known = {token.content for token in self._backend.get_added_tokens_decoder().values()}
+        self._backend.add_tokens([token for _, token in tokens if token.content not in known])
+        self.__dict__.pop("_size", None)
+        for number, token in tokens:
+            if number is not None and self._backend.token_to_id(token.content) != number:
+                raise ValueError(f"the added token '{token.content}' should have id {number}, but in this vocabulary "
+                                 f"it is {self._backend.token_to_id(token.content)}: the files do not belong together")
+
+    def set_language(self, language: str) -> None:
+        """The language code that mBART puts beside every text, such as `zh_CN`."""
+        if "{lang}" not in self.rules.single:
+            raise ValueError(f"tokenizers of family '{self.family}' have no language codes")
+        if language not in self.rules.extra:
+            raise ValueError(f"unknown language '{language}'; known are {', '.join(self.rules.extra)}")
+        backends.set_template(self._backend, self.rules, self._roles, language)
+        self.settings["src_lang"] = language
+
+    def __getstate__(self):
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, _lock=threading.Lock())
+
+
+def _token(role: str):
+    def get(self) -> str | None:
+        token = self._roles.get(role)
+        return token or (self.eos_token or self.unk_token if role == "pad" else None)
+
+    return property(get, doc=f"the {role} token, or None")
+
+
+def _token_id(role: str):
+    def get(self) -> int | None:
+        token = getattr(self, f"{role}_token")
+        return None if token is None else self._backend.token_to_id(token)
+
+    return property(get, doc=f"the id of the {role} token, or None")
+
+
+for _role in ROLES:
+    setattr(Vocabulary, f"{_role}_token", _token(_role))
+    setattr(Vocabulary, f"{_role}_token_id", _token_id(_role))
