@@ -59,10 +59,11 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     try:
         weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         shards = sorted(set(weight_map.values()))
+        missing = [shard for shard in shards if not (index.parent / shard).is_file()]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{index} is not the index of a sharded checkpoint: expected JSON with a weight_map, tensor "
                          f"-> file ({type(error).__name__}: {error})") from None
-    if missing := [shard for shard in shards if not (index.parent / shard).is_file()]:
+    if missing:
         raise FileNotFoundError(f"{len(missing)} of {len(shards)} shards listed by {index} are missing: "
                                 f"{', '.join(missing)}; put them beside it")
     tables = {shard: _reader(shard)(index.parent / shard) for shard in shards}

@@ -55,14 +55,14 @@ def read_tf1(prefix: Path) -> dict[str, Tensor]:
     try:
         reader = tf.train.load_checkpoint(str(prefix))
         shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
         raise ValueError(f"{prefix}.index cannot be read as a TensorFlow checkpoint ({error}): it is truncated or "
                          "damaged, fetch it again") from None
 
     def read(name: str) -> np.ndarray:
         try:
             return np.asarray(reader.get_tensor(name))
-        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
             raise ValueError(f"{prefix}: '{name}' cannot be read ({error}): the data file is truncated or damaged, "
                              "fetch it again") from None
 
