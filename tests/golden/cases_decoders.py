@@ -18,6 +18,7 @@ DECODERS = {
     "gpt2-generation-causal_lm": case("GPT2", "causal_lm", GPT | {"n_layer": 2}, scale=SCALE, salt="28"),
     "openai-gpt-generation-causal_lm": case("OpenAIGPT", "causal_lm", GPT | {"n_layer": 2}, scale=SCALE, salt="38"),
     "xlnet": case("XLNet", None, XLNET, types=3),
+    "xlnet-memory": case("XLNet", None, XLNET | {"n_layer": 2, "mem_len": 6}, types=3, memory=5),
     "xlnet-causal_lm": case("XLNet", "causal_lm", XLNET | {"n_layer": 2}, types=3),
     "xlnet-permutation-causal_lm": case("XLNet", "causal_lm", XLNET | {"n_layer": 2}, types=3, permutation=True),
     "xlnet-sequence_classification": case("XLNet", "sequence_classification", XLNET | {"n_layer": 2}, types=3),

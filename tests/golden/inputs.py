@@ -15,6 +15,9 @@ def make_inputs(config, case: dict, rng: np.random.Generator) -> dict[str, np.nd
     batch = padded(config, case, rng, LENGTHS)
     if case["decoder"]:
         batch |= {f"decoder_{k}": v for k, v in padded(config, case, rng, DECODER_LENGTHS, decoder=True).items()}
+    if case["memory"]:  # the layers' inputs at earlier positions, [M,B,H] each
+        shape = (case["memory"], len(LENGTHS), config.d_model)
+        batch |= {f"mems/{i}": rng.normal(0, 1, shape).astype(np.float32) for i in range(config.n_layer)}
     if case["permutation"]:
         batch |= permutation(batch["attention_mask"], rng)
     return batch

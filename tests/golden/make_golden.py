@@ -44,6 +44,8 @@ def write(name: str) -> int:
     inputs = make_inputs(model.config, case, np.random.default_rng(seed))
     tensors = {key: torch.tensor(value, dtype=torch.float32 if value.dtype == np.float32 else torch.long)
                for key, value in inputs.items()}
+    mems = [tensors.pop(key) for key in sorted(tensors) if key.startswith("mems/")]
+    tensors |= {"mems": mems, "use_mems": True} if mems else {}
     headless = case["head"] is None
     with torch.no_grad():
         result = model(**tensors, return_dict=True, output_hidden_states=headless, output_attentions=headless)

@@ -10,8 +10,8 @@ POOLER = {"directionality": "bidi", "pooler_fc_size": 768, "pooler_num_attention
 NEW = {"gradient_checkpointing": False, "position_embedding_type": "absolute", "use_cache": True,
        "transformers_version": "4.6.0.dev0"}
 ROBERTA = BERT | {"architectures": ["RobertaForMaskedLM"], "bos_token_id": 0, "eos_token_id": 2,
-                  "layer_norm_eps": 1e-05, "max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 1, "type_vocab_size": 1,
-                  "vocab_size": 50265}
+                  "layer_norm_eps": 1e-05, "max_position_embeddings": 514,
+                  "model_type": "roberta", "pad_token_id": 1, "type_vocab_size": 1, "vocab_size": 50265}
 ALBERT = BERT | {"architectures": ["AlbertForMaskedLM"], "attention_probs_dropout_prob": 0, "bos_token_id": 2,
                  "classifier_dropout_prob": 0.1, "down_scale_factor": 1, "embedding_size": 128, "eos_token_id": 3,
                  "gap_size": 0, "hidden_act": "gelu_new", "hidden_dropout_prob": 0, "inner_group_num": 1,
