@@ -11,8 +11,9 @@ def case(prefix: str, head: str | None, fields: dict, **extra) -> dict:
 
     extra: model (another class name), types / tasks (how many token types / tasks the batch has), decoder (whether it
     has decoder inputs), eos (rows end in it), permutation (XLNet's two-stream arguments), memory (length of
-    XLNet's), untied (T5's output weights are its own), published_config (keys of config.json to write over; None removes one), scale (of the
-    matrices, see `randomise`), salt (of the seed, where the plain one makes dull text).
+    XLNet's), untied (T5's output weights are its own), published_config (keys of config.json to write
+    over; None removes one), scale (of the matrices, see `randomise`), salt (of the seed,
+    where the plain one makes dull text).
     """
     labels = {"num_labels": 5} if head and head.endswith("classification") else {}
     return {"config": f"{prefix}Config", "model": prefix + HEADS[head], "head": head, "fields": fields | labels,
