@@ -106,7 +106,7 @@ def test_a_name_that_is_nowhere(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError) as error:
         resolve(NAME)
     for part in (f"'{NAME}' was looked for as a path", str(tmp_path / "cache"), "not tried, HF_HUB_OFFLINE is set",
-                 "no models--hfl--chinese-roberta-wwm-ext", "Put config.json, model.safetensors and the tokenizer's files"):
+                 "no models--hfl--chinese-roberta-wwm-ext", "Put config.json, model.safetensors and the tokenizer"):
         assert part in str(error.value)
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)

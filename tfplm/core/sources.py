@@ -8,6 +8,7 @@ from typing import Literal
 
 from tfplm.core.suggest import did_you_mean
 
+# the first that is there is read
 HF_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 TF1_CONFIGS = ("bert_config.json", "albert_config.json", "xlnet_config.json", "hparams.json")
 EXPECTED = ("config.json with model.safetensors (or its shards and index, or pytorch_model.bin); or bert_config.json, "

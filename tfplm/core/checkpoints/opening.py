@@ -10,10 +10,9 @@ from tfplm.core.checkpoints.safetensors_reader import read_safetensors
 from tfplm.core.checkpoints.tensor import Tensor
 from tfplm.core.checkpoints.tf1 import find_prefix, read_tf1
 from tfplm.core.checkpoints.torch_reader import read_torch
+from tfplm.core.sources import HF_WEIGHTS
 
-# in a directory the first that is there is read
-HF_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-EXPECTED = f"one of {', '.join(HF_FILES)}, or a TensorFlow checkpoint NAME.index + NAME.data-*"
+EXPECTED = f"one of {', '.join(HF_WEIGHTS)}, or a TensorFlow checkpoint NAME.index + NAME.data-*"
 
 
 def open_checkpoint(path: str | os.PathLike) -> Checkpoint:
@@ -41,7 +40,7 @@ def open_checkpoint(path: str | os.PathLike) -> Checkpoint:
 
 
 def _in_directory(directory: Path) -> Path:
-    for name in HF_FILES:
+    for name in HF_WEIGHTS:
         if (directory / name).is_file():
             return directory / name
     if prefix := find_prefix(directory):
