@@ -9,15 +9,23 @@ FUSED_FROM = 2 ** 18  # elements; below, compiling costs more than it saves
 
 
 def _adam(variable, momentum, velocity, grad, numbers):
-    """One pass over the memory. numbers [7]: scale, beta_1, beta_2, step size, epsilon, kept part of weight, keep m."""
-    scale, beta_1, beta_2, size, epsilon, kept = tf.unstack(tf.cast(numbers, variable.dtype), 6)
+    """One pass over the memory of three variables, given by their handles.
+
+    (`tf.function` would take the parts of a mirrored variable for one and the same variable, not so their handles.)
+    numbers [6]: scale of the gradient, beta_1, beta_2, step size, epsilon, kept part of the weight.
+    """
+    scale, beta_1, beta_2, size, epsilon, kept = tf.unstack(tf.cast(numbers, grad.dtype), 6)
+    weight, first, second = (tf.ensure_shape(tf.raw_ops.ReadVariableOp(resource=handle, dtype=grad.dtype), grad.shape)
+                             for handle in (variable, momentum, velocity))
     grad = grad * scale
-    momentum.assign(momentum + (grad - momentum) * (1 - beta_1))
-    velocity.assign(velocity + (tf.square(grad) - velocity) * (1 - beta_2))
-    variable.assign(variable * kept - momentum * size / (tf.sqrt(velocity) + epsilon))
+    first = first + (grad - first) * (1 - beta_1)
+    second = second + (tf.square(grad) - second) * (1 - beta_2)
+    tf.raw_ops.AssignVariableOp(resource=momentum, value=first)
+    tf.raw_ops.AssignVariableOp(resource=velocity, value=second)
+    tf.raw_ops.AssignVariableOp(resource=variable, value=weight * kept - first * size / (tf.sqrt(second) + epsilon))
 
 
-_fused_adam = tf.function(_adam, jit_compile=True, reduce_retracing=True, autograph=False)
+_fused_adam = tf.function(_adam, jit_compile=True, autograph=False)
 
 
 @keras.saving.register_keras_serializable("tfplm")
@@ -50,7 +58,7 @@ class AdamW(Updates, keras.optimizers.AdamW):
         kept = 1 - rate * self.weight_decay if self._decayed[index] else tf.ones_like(rate)
         numbers = tf.stack([scale, beta_1, beta_2, size, tf.constant(self.epsilon), kept])
         update = _fused_adam if variable.shape.num_elements() >= FUSED_FROM else _adam
-        update(variable, momentum, velocity, grad, numbers)
+        update(variable.handle, momentum.handle, velocity.handle, grad, numbers)
 
     def get_config(self):
         return {**super().get_config(), "bias_correction": self.bias_correction}

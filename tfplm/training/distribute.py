@@ -19,10 +19,10 @@ NAMES = ("auto", "one", "mirrored", "multi_worker")
 class _Fit:
     """What Keras' `fit` needs of a strategy, and does not find in TensorFlow's own."""
 
-    batch_shares: dict = {}  # replica -> tensor, while a train step is traced
+    batch_shares = None  # replica -> tensor, while a train step is traced
 
     def reduce(self, reduce_op, value, axis):
-        """As `tf.distribute.Strategy.reduce`, but a whole batch and scalars are understood, as `fit` hands them over."""
+        """As `tf.distribute.Strategy.reduce`; whole batches and scalars are understood too, as `fit` hands them over."""
         if isinstance(value, (tuple, list, dict)):  # Keras builds the model from the shapes of a batch
             return tf.nest.map_structure(lambda part: self.experimental_local_results(part)[0], value)
         if axis is not None and self.experimental_local_results(value)[0].shape.rank == 0:
@@ -59,7 +59,7 @@ class _Fit:
         try:
             return super().run(step, args, kwargs, options)
         finally:
-            self.batch_shares = {}
+            self.batch_shares = None
 
 
 class Mirrored(_Fit, tf.distribute.MirroredStrategy):
@@ -81,7 +81,8 @@ def batch_share() -> tf.Tensor | None:
     summed over the replicas, is the gradient of the mean over all examples. None where nothing is distributed.
     """
     context = tf.distribute.get_replica_context()
-    return getattr(context.strategy, "batch_shares", {}).get(_replica(context)) if context else None
+    shares = getattr(context.strategy, "batch_shares", None) if context else None
+    return shares.get(_replica(context)) if shares else None
 
 
 def strategy_for(name: str = "auto", devices: list[str] | None = None, workers: list[str] | None = None,
@@ -124,7 +125,7 @@ def _mirrored(devices: list[str]) -> Mirrored:
 
 def _describe_cluster(workers: list[str], index: int | None) -> None:
     if index is None or not 0 <= index < len(workers):
-        raise ValueError(f"index is {index}; expected the place of this process among the {len(workers)} workers, from 0")
+        raise ValueError(f"index is {index}; expected a place among the {len(workers)} workers, from 0")
     os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
 
 

@@ -34,7 +34,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         learning_rate: the peak.
-        decay: "linear", "cosine" (half a wave; Loshchilov & Hutter 2017), "polynomial" (of degree `power`) or "constant".
+        decay: "linear", "cosine" (half a wave; Loshchilov & Hutter 2017), "polynomial" (of degree `power`), "constant".
         warmup_steps: updates until the peak.
         total_steps: updates until the end; needed by every decay but "constant". Afterwards the rate stays.
         end_learning_rate: the rate at the end.
@@ -66,7 +66,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("tfplm")
 class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
-    """`learning_rate` x min(step / warmup_steps, sqrt(warmup_steps / step)): the Transformer's (Vaswani et al. 2017, eq. 3).
+    """`learning_rate` x min(step / warmup_steps, sqrt(warmup_steps / step)) (Vaswani et al. 2017, equation 3).
 
     The paper's own scale is `learning_rate = hidden_size ** -0.5 * warmup_steps ** -0.5`.
     """
@@ -84,7 +84,7 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("tfplm")
 class SlantedTriangular(keras.optimizers.schedules.LearningRateSchedule):
-    """ULMFiT's schedule (Howard & Ruder 2018, eq. 3): a short rise and a long fall between `learning_rate / ratio` and the peak.
+    """ULMFiT's schedule (Howard & Ruder 2018, eq. 3): a short rise from `learning_rate / ratio`, a long fall.
 
     Args:
         learning_rate: the peak.

@@ -1,7 +1,7 @@
 """What every tfplm optimizer adds to a Keras one: updates that are the same on one device and on many.
 
-Keras clips each replica's own gradient before the sum, cannot accumulate under `MirroredStrategy`, counts the schedule's
-steps in batches even where several batches make an update, and forgets `exclude_from_weight_decay` in a saved file.
+Keras clips each replica's own gradient before the sum, cannot accumulate under `MirroredStrategy`, counts the steps of
+a schedule in batches even where several make an update, and forgets `exclude_from_weight_decay` in a saved file.
 
     gradients -> sum over replicas -> accumulate -> clip by global norm -> decay weights -> update
 """
@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfplm.training.distribute import batch_share
+from tfplm.training.layer_rates import layer_rates
 
 NO_DECAY = ("bias", "gamma", "beta", "scale")  # biases and the parameters of norms, by the variable's own name
 
@@ -23,13 +24,14 @@ class Updates:
     Args (beside the Keras optimizer's):
         no_decay: variables whose own name contains one of these expressions are not decayed.
         rates: multipliers of the learning rate, `{regular expression of the path: factor}` (the first that is found
-            counts, else 1) or a function of the variable; decay goes by the multiplied rate as well. See `layer_rates`.
+            counts, else 1) or a function of the variable; decay goes by the multiplied rate as well.
+        layer_decay: factor of the rate from each block to the one below, see `layer_rates`; beside `rates`.
     """
 
     def __init__(self, *args, no_decay: tuple[str, ...] = NO_DECAY,
-                 rates: Mapping[str, float] | Callable | None = None, **kwargs):
+                 rates: Mapping[str, float] | Callable | None = None, layer_decay: float = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.no_decay, self.rates = tuple(no_decay), rates or {}
+        self.no_decay, self.rates, self.layer_decay = tuple(no_decay), rates or {}, layer_decay
 
     def build(self, variables):
         if self.built:
@@ -37,16 +39,19 @@ class Updates:
         super().build(variables)
         if callable(self.rates):
             self.rates = {f"^{re.escape(variable.path)}$": float(self.rates(variable)) for variable in variables}
-        self._factors = [next((factor for path, factor in self.rates.items() if re.search(path, variable.path)), 1.0)
-                         for variable in variables]
-        self._decayed = [bool(self.weight_decay) and not any(re.search(part, variable.name) for part in self.no_decay)
+        paths = [variable.path for variable in variables]
+        self._factors = [factor * next((rate for path, rate in self.rates.items() if re.search(path, here)), 1.0)
+                         for here, factor in zip(paths, layer_rates(paths, self.layer_decay))]
+        self._decayed = [bool(self.weight_decay) and self._use_weight_decay(variable)
+                         and not any(re.search(part, variable.name) for part in self.no_decay)
                          for variable in variables]
 
     def get_config(self):
         if callable(self.rates):
             raise ValueError("rates is a function, which a file cannot hold; build the optimizer first "
                              "(optimizer.build(model.trainable_variables)), or give a mapping of paths")
-        return {**super().get_config(), "no_decay": list(self.no_decay), "rates": dict(self.rates)}
+        return {**super().get_config(), "no_decay": list(self.no_decay), "rates": dict(self.rates),
+                "layer_decay": self.layer_decay}
 
     def _get_current_learning_rate(self):
         if isinstance(self._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
@@ -78,7 +83,7 @@ class Updates:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, grads)
 
     def _scale(self, grads, factor: float):
-        """The number that the summed gradients are multiplied with: mean over the accumulated, clipped by global norm."""
+        """The factor of the summed gradients: mean over the accumulated, clipped by global norm."""
         if self.clipnorm or self.clipvalue:
             raise ValueError("tfplm's optimizers clip by the global norm only: use global_clipnorm")
         if not self.global_clipnorm:

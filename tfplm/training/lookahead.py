@@ -1,0 +1,95 @@
+"""Lookahead: k steps forward, one step back (Zhang et al. 2019)."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class Lookahead(keras.optimizers.Optimizer):
+    """Wraps an optimizer: every `steps` updates slow weights go a part of the way to the fast ones, which restart there.
+
+    slow += slow_step * (fast - slow); fast = slow (Zhang et al. 2019, algorithm 1). Costs one copy of the weights.
+
+    Args:
+        inner_optimizer: any Keras optimizer; it has the learning rate, the clipping and the accumulation.
+        steps: k of the paper, updates of the inner optimizer.
+        slow_step: alpha of the paper, in (0, 1].
+    """
+
+    def __init__(self, inner_optimizer, steps: int = 6, slow_step: float = 0.5, name: str | None = None):
+        if steps < 1 or not 0 < slow_step <= 1:
+            raise ValueError(f"steps is {steps} and slow_step {slow_step}; expected at least 1, and a number in (0, 1]")
+        super().__init__(learning_rate=0.0, name=name)
+        self.inner_optimizer, self.steps, self.slow_step = inner_optimizer, steps, slow_step
+
+    def build(self, variables):
+        if self.built:
+            return
+        self.inner_optimizer.build(variables)
+        super().build(variables)
+        self._slow = self.add_optimizer_variables(variables, "slow")
+
+    @property
+    def variables(self):
+        return self._variables + self.inner_optimizer.variables
+
+    @property
+    def iterations(self):
+        return self.inner_optimizer.iterations
+
+    @property
+    def learning_rate(self):
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self.inner_optimizer.learning_rate = value
+
+    def scale_loss(self, loss):
+        return self.inner_optimizer.scale_loss(loss)
+
+    def apply(self, grads, trainable_variables=None):
+        if not self.built:
+            with keras.name_scope(self.name):
+                self.build(list(trainable_variables))
+        variables = list(trainable_variables or self._trainable_variables)
+        batches = self.steps * (self.inner_optimizer.gradient_accumulation_steps or 1)
+        done = self.inner_optimizer._iterations
+        self._when(done.value, lambda count: tf.equal(count, 0), self._begin, variables)
+        self.inner_optimizer.apply(grads, variables)
+        self._when(done.value, lambda count: tf.equal(count % batches, 0), self._meet, variables)
+        self._iterations.assign_add(1)
+
+    def _when(self, count, condition, change, variables):
+        """Where the count meets the condition, `change(fast, slow)` for every pair, on every device."""
+        slow = [self._slow[self._get_variable_index(variable)].value for variable in variables]
+        fast = [getattr(variable, "value", variable) for variable in variables]
+
+        def everywhere(distribution, fast, slow):
+            def update():
+                for weight, anchor in zip(fast, slow):
+                    distribution.extended.update(weight, change, args=(anchor,), group=False)
+                return tf.no_op()
+
+            tf.cond(condition(tf.convert_to_tensor(count)), update, tf.no_op)
+
+        tf.__internal__.distribute.interim.maybe_merge_call(everywhere, self._distribution_strategy, fast, slow)
+
+    def _begin(self, fast, slow):
+        slow.assign(fast)
+
+    def _meet(self, fast, slow):
+        slow.assign_add(self.slow_step * (fast - slow))
+        fast.assign(slow)
+
+    def finalize_variable_values(self, var_list):
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    def get_config(self):
+        return {"inner_optimizer": keras.saving.serialize_keras_object(self.inner_optimizer), "steps": self.steps,
+                "slow_step": self.slow_step, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        inner = keras.saving.deserialize_keras_object(config["inner_optimizer"], custom_objects=custom_objects)
+        return cls(**{**config, "inner_optimizer": inner})
