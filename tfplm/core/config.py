@@ -1,0 +1,214 @@
+"""One flat, frozen configuration for every stack; its keys are those of BERT's `bert_config.json` where BERT has one.
+
+What distinguishes the families are the values of orthogonal fields, never a family's name: `model_type` only chooses
+the table of weight names.
+"""
+
+import dataclasses
+import difflib
+import json
+import os
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+Activation = Literal["gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """The architecture of a model. The defaults are BERT-base's (Devlin et al. 2018, section 3).
+
+    All sizes are numbers of units, all `*_prob` are probabilities in [0, 1). `None` in a size means "derived":
+    `embedding_size` and `intermediate_size` from `hidden_size`, the decoder's sizes from the encoder's.
+
+    Raises:
+        ValueError: a value outside its field's choices, or sizes that do not fit together.
+    """
+
+    model_type: str = "bert"
+    architecture: Literal["encoder", "decoder", "seq2seq"] = "encoder"
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int | None = None
+    head_dim: int | None = None  # width of one attention head; T5 sets it apart from hidden_size / heads
+    num_decoder_layers: int | None = None
+    decoder_attention_heads: int | None = None
+    decoder_intermediate_size: int | None = None
+
+    # feed-forward: act(x W1 + b1) W2 + b2, gated: (act(x W1) * x V) W2
+    hidden_act: Activation = "gelu"
+    ffn_gated: bool = False
+    ffn_bias: bool = True
+
+    # attention
+    attention_bias: bool = True
+    attention_scale: bool = True  # divide scores by sqrt(head_dim); T5 folds it into its initialisation
+    attention_type: Literal["full", "causal", "causal_reverse", "prefix", "sparse"] = "full"
+    attention_window: int = 256  # of "sparse": banded in odd layers, dense in even ones (GPT-3, section 2.1)
+
+    # norms
+    norm_placement: Literal["post", "pre"] = "post"
+    norm_type: Literal["layer_norm", "rms_norm"] = "layer_norm"
+    embedding_norm: bool = True
+    final_norm: bool = False
+    layer_norm_eps: float = 1e-12
+
+    # embeddings and positions
+    embedding_size: int | None = None  # factorised embeddings V x E + E x H (ALBERT, section 3.1)
+    scale_embedding: bool = False  # multiply by sqrt(hidden_size)
+    type_vocab_size: int = 2
+    task_type_vocab_size: int = 0  # ERNIE 2.0
+    position_type: Literal["learned", "sinusoidal", "bucketed", "none"] = "learned"
+    position_offset: int = 0  # rows of the position table before position 0 (RoBERTa, BART: 2)
+    positions_from_ids: bool = False  # positions count the ids that are not padding (RoBERTa)
+    max_position_embeddings: int = 512
+    relative_attention_num_buckets: int = 32
+    relative_attention_max_distance: int = 128
+
+    # sharing of weights between layers (ALBERT, section 3.1)
+    share: Literal["none", "attention", "ffn", "all"] = "none"
+    num_hidden_groups: int = 1
+    inner_group_num: int = 1
+
+    # regularisation
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    embedding_dropout_prob: float | None = None
+    activation_dropout_prob: float = 0.0
+    final_dropout: bool = False  # drop out after the final norm (T5)
+    classifier_dropout: float | None = None
+    layerdrop: float = 0.0  # LayerDrop (Fan et al. 2019)
+
+    # initialisation
+    initializer_range: float = 0.02
+    # normal(0, range); "depth": also / sqrt(2 N) on residual projections (GPT-2); "fan_in": range / sqrt(fan in) (T5)
+    initializer_scheme: Literal["flat", "depth", "fan_in"] = "flat"
+
+    # heads
+    pooler: bool = True
+    tie_word_embeddings: bool = True
+    lm_transform: bool = True  # dense + activation + norm before the vocabulary
+    lm_transform_act: Activation | None = None
+    lm_bias: bool = True
+    lm_scale: bool = False  # hidden / sqrt(hidden_size) before tied embeddings (T5)
+    classifier_pooling: Literal["pooler", "first", "last", "eos"] = "pooler"
+    classifier_act: Activation | None = None  # a hidden layer of the classification head
+    classifier_bias: bool = True
+    choice_pooling: Literal["pooler", "first"] = "pooler"
+    choice_act: Activation | None = None
+    problem_type: str | None = None
+    id2label: dict | None = None
+
+    # special ids
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = None
+    eos_token_id: int | None = None
+    decoder_start_token_id: int | None = None
+    forced_bos_token_id: int | None = None
+    forced_eos_token_id: int | None = None
+
+    def __post_init__(self):
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            check_value(field.name, getattr(self, field.name), hints[field.name])
+        if self.head_dim is None and self.hidden_size % self.num_attention_heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads "
+                             f"{self.num_attention_heads}: change one of them or give head_dim")
+        if self.num_hidden_layers % self.num_hidden_groups and self.share == "all":
+            raise ValueError(f"num_hidden_layers {self.num_hidden_layers} is not a multiple of num_hidden_groups "
+                             f"{self.num_hidden_groups}")
+
+    @property
+    def attention_head_dim(self) -> int:
+        return self.head_dim or self.hidden_size // self.num_attention_heads
+
+    @property
+    def ffn_size(self) -> int:
+        return self.intermediate_size or 4 * self.hidden_size
+
+    @property
+    def word_embedding_size(self) -> int:
+        return self.embedding_size or self.hidden_size
+
+    @property
+    def embedding_dropout(self) -> float:
+        rate = self.embedding_dropout_prob
+        return self.hidden_dropout_prob if rate is None else rate
+
+    @property
+    def head_dropout(self) -> float:
+        rate = self.classifier_dropout
+        return self.hidden_dropout_prob if rate is None else rate
+
+    def decoder(self) -> "Config":
+        """The configuration of a seq2seq's decoder stack."""
+        return self.replace(
+            architecture="decoder", attention_type="causal",
+            num_hidden_layers=self.num_decoder_layers or self.num_hidden_layers,
+            num_attention_heads=self.decoder_attention_heads or self.num_attention_heads,
+            intermediate_size=self.decoder_intermediate_size or self.intermediate_size,
+        )
+
+    def replace(self, **changes) -> "Config":
+        """A changed copy; an unknown field raises a ValueError that names it and the nearest known one."""
+        refuse_unknown(changes, {field.name for field in dataclasses.fields(self)}, "configuration field")
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Config":
+        refuse_unknown(values, {field.name for field in dataclasses.fields(cls)}, "configuration field")
+        values = dict(values)
+        if values.get("id2label"):  # JSON turns the integer keys into strings
+            values["id2label"] = {int(key): label for key, label in values["id2label"].items()}
+        return cls(**values)
+
+
+def check_value(name: str, value: Any, annotation: Any) -> None:
+    """Raises a ValueError unless `value` is one of the annotation's types or choices."""
+    options = typing.get_args(annotation) if typing.get_origin(annotation) is not Literal else (annotation,)
+    for option in options or (annotation,):
+        if typing.get_origin(option) is Literal:
+            fits = value in typing.get_args(option)
+        elif isinstance(value, bool):
+            fits = option is bool
+        else:
+            fits = isinstance(value, int | float if option is float else option)
+        if fits:
+            return
+    choices = [c for o in (options or (annotation,)) for c in (typing.get_args(o) or (getattr(o, "__name__", o),))]
+    raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(str, choices))}")
+
+
+def refuse_unknown(values, known: set[str], what: str) -> None:
+    """Raises a ValueError that names every key of `values` outside `known`, with the nearest known one."""
+    messages = []
+    for key in sorted(set(values) - known):
+        near = difflib.get_close_matches(key, known, n=1)
+        messages.append(f"'{key}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
+    if messages:
+        raise ValueError(f"unknown {what}: {', '.join(messages)}")
+
+
+def read_json(path: str | os.PathLike) -> dict[str, Any]:
+    """A JSON object from a file; the error names the file and the place."""
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON (line {error.lineno}: {error.msg}): fetch it again") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a {type(values).__name__}, expected a JSON object")
+    return values
+
+
+def write_json(path: str | os.PathLike, values: dict[str, Any]) -> None:
+    """Writes beside and renames: a reader sees the old file or the new one, never half of one."""
+    beside = Path(f"{path}.partial")
+    beside.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(beside, path)

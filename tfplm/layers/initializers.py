@@ -1,0 +1,49 @@
+"""Initial values, by the role that a weight plays."""
+
+import contextlib
+import contextvars
+
+import keras
+
+from tfplm.core.config import Config
+
+_SKIP = contextvars.ContextVar("skip", default=False)
+
+
+@contextlib.contextmanager
+def skip_initialization(skip: bool = True):
+    """Inside, new weights are zeros: cheap, for models whose weights are read from a file right afterwards."""
+    token = _SKIP.set(skip)
+    try:
+        yield
+    finally:
+        _SKIP.reset(token)
+
+
+def kernel_initializer(config: Config, fan_in: int, *, residual: bool = False, query: bool = False):
+    """The initializer of a kernel `[fan_in, units]`.
+
+    Args:
+        residual: the kernel's product is added to the residual stream; "depth" divides its std by sqrt(2 N), N being
+            the number of blocks, so that the stream's variance does not grow with depth (GPT-2, section 2.3).
+        query: the kernel makes attention queries; "fan_in" also divides its std by sqrt(head_dim) (T5).
+    """
+    std = config.initializer_range
+    if config.initializer_scheme == "depth" and residual:
+        std /= (2 * config.num_hidden_layers) ** 0.5
+    if config.initializer_scheme == "fan_in":
+        std *= fan_in ** -0.5 * (config.attention_head_dim ** -0.5 if query else 1.0)
+    return normal(config, std)
+
+
+def embedding_initializer(config: Config):
+    return normal(config, config.initializer_range)
+
+
+def normal(config: Config, std: float):
+    """BERT truncates at two standard deviations; OpenAI and T5 do not."""
+    if _SKIP.get():
+        return "zeros"
+    if config.initializer_scheme == "flat":
+        return keras.initializers.TruncatedNormal(stddev=std)
+    return keras.initializers.RandomNormal(stddev=std)

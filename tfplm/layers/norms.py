@@ -1,0 +1,81 @@
+"""Norms, and the residual connection with its norm slots."""
+
+import keras
+from keras import ops
+
+from tfplm.core.config import Config
+from tfplm.layers import kernels
+from tfplm.layers.dense import Dropout
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class LayerNorm(keras.layers.Layer):
+    """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32: `[..., size]` -> `[..., size]`."""
+
+    def __init__(self, size: int, epsilon: float = 1e-12, **keywords):
+        super().__init__(**keywords)
+        self.size, self.epsilon = size, epsilon
+        self.gamma = self.add_weight(name="gamma", shape=(size,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(size,), initializer="zeros")
+        self.built = True
+
+    def call(self, x):
+        return kernels.layer_norm(x, self.gamma, self.beta, self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class RMSNorm(keras.layers.Layer):
+    """Root-mean-square norm without centring or bias (Zhang and Sennrich 2019), statistics in float32; T5's norm."""
+
+    def __init__(self, size: int, epsilon: float = 1e-6, **keywords):
+        super().__init__(**keywords)
+        self.size, self.epsilon = size, epsilon
+        self.gamma = self.add_weight(name="gamma", shape=(size,), initializer="ones")
+        self.built = True
+
+    def call(self, x):
+        wide = ops.cast(x, "float32")
+        wide = wide * ops.rsqrt(ops.mean(ops.square(wide), axis=-1, keepdims=True) + self.epsilon)
+        return ops.cast(wide * ops.cast(self.gamma, "float32"), x.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "epsilon": self.epsilon}
+
+
+def make_norm(config: Config, size: int | None = None, name: str = "norm") -> keras.layers.Layer:
+    kind = {"layer_norm": LayerNorm, "rms_norm": RMSNorm}[config.norm_type]
+    return kind(size or config.hidden_size, config.layer_norm_eps, name=name)
+
+
+class Residual(keras.layers.Layer):
+    """A residual connection around a sub-layer, with the norm before the sub-layer or after the sum.
+
+        post:  x ─┬─ sublayer ─ dropout ─ + ─ norm ─        pre:  x ─┬─ norm ─ sublayer ─ dropout ─ + ─
+                  └────────────────────── ┘                          └───────────────────────────── ┘
+
+    `before(x)` gives the sub-layer's input and `after(x, y)` the output; the post-norm form is one fused kernel.
+    """
+
+    def __init__(self, config: Config, **keywords):
+        super().__init__(**keywords)
+        self.pre = config.norm_placement == "pre"
+        self.norm = make_norm(config)
+        self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
+        self.built = True
+
+    def before(self, x):
+        return self.norm(x) if self.pre else x
+
+    def after(self, x, y, training=False):
+        rate, seed = self.dropout.draw(training)
+        if not self.pre and isinstance(self.norm, LayerNorm):
+            norm = self.norm
+            return kernels.add_layer_norm(x, y, norm.gamma, norm.beta, norm.epsilon, rate, seed)
+        x = x + kernels.dropout(y, rate, seed)
+        return x if self.pre else self.norm(x)
+
+    def call(self, x, y, training=False):
+        return self.after(x, y, training=training)

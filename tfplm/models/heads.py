@@ -1,0 +1,212 @@
+"""Heads, each written once for all families: features of a model -> the head's tensor(s), in float32.
+
+A head's layers have names of their own (`lm_transform`, `classifier`, ...), the same in every model that has the head.
+"""
+
+import keras
+from keras import ops
+
+from tfplm.core.config import Config
+from tfplm.layers import kernels
+from tfplm.layers.dense import Dense, Dropout
+from tfplm.layers.initializers import embedding_initializer, kernel_initializer
+from tfplm.layers.norms import make_norm
+
+
+def _dense(config: Config, units: int, name: str, activation=None, use_bias=True, input_dim=None) -> Dense:
+    size = input_dim or config.hidden_size
+    return Dense(size, units, activation, name=name, use_bias=use_bias,
+                 kernel_initializer=kernel_initializer(config, size))
+
+
+class Head(keras.layers.Layer):
+    """Base of the heads. `needs_pooler(config)` tells whether the model must have its pooler."""
+
+    path_name = ""  # a head's layers are named as if they were the model's own
+
+    @classmethod
+    def needs_pooler(cls, config: Config) -> bool:
+        return False
+
+    def float32(self, x):
+        return ops.cast(x, "float32")
+
+
+class LanguageModelHead(Head):
+    """Hidden states -> logits over the vocabulary, by default with the token embeddings as weights.
+
+    `[B,T,H]` -> `[B,T,V]`; with `masked_lm_positions` int32 `[B,P]` in the batch only those are computed, `[B,P,V]`.
+    """
+
+    def __init__(self, config: Config, model, **keywords):
+        super().__init__(**keywords)
+        self.config, size = config, config.word_embedding_size
+        self.lm_transform = self.lm_norm = self.lm_decoder = None
+        if config.lm_transform:
+            self.lm_transform = _dense(config, size, "lm_transform", config.lm_transform_act or config.hidden_act)
+            self.lm_norm = make_norm(config, size, name="lm_norm")
+        self.table = model.embeddings.word
+        if not config.tie_word_embeddings:
+            self.table = None
+            self.lm_decoder = keras.layers.Dense(config.vocab_size, use_bias=False, name="lm_decoder",
+                                                 kernel_initializer=embedding_initializer(config))
+            self.lm_decoder.build((None, size))
+        self.lm_bias = self.add_weight(name="lm_bias", shape=(config.vocab_size,), initializer="zeros") \
+            if config.lm_bias else None
+        self.built = True
+
+    def call(self, features, batch, training=False):
+        x = features["sequence_output"]
+        if "masked_lm_positions" in batch:
+            x = ops.take_along_axis(x, batch["masked_lm_positions"][:, :, None], axis=1)  # [B,P,H]
+        if self.lm_transform is not None:
+            x = self.lm_norm(self.lm_transform(x))
+        if self.config.lm_scale:
+            x = x * ops.cast(self.config.hidden_size ** -0.5, x.dtype)
+        if self.table is None:
+            logits = kernels.dense(x, self.lm_decoder.kernel)
+        else:
+            logits = kernels.dense_transposed(x, self.table.embeddings)
+        logits = self.float32(logits)
+        return logits if self.lm_bias is None else logits + self.float32(self.lm_bias)
+
+
+class PretrainingHead(LanguageModelHead):
+    """BERT's two tasks, masked LM and next sentence (ALBERT: sentence order).
+
+    Dict `masked_lm`, as `LanguageModelHead` gives it, and `next_sentence` `[B,2]`.
+    """
+
+    @classmethod
+    def needs_pooler(cls, config):
+        return True
+
+    def __init__(self, config: Config, model, **keywords):
+        super().__init__(config, model, **keywords)
+        self.dropout = Dropout(config.head_dropout if config.share == "all" else 0.0, name="dropout")
+        self.next_sentence = _dense(config, 2, "next_sentence")
+
+    def call(self, features, batch, training=False):
+        pooled = self.dropout(features["pooled_output"], training=training)
+        return {"masked_lm": super().call(features, batch), "next_sentence": self.float32(self.next_sentence(pooled))}
+
+
+class ReplacedTokenDetectionHead(Head):
+    """ELECTRA's discriminator (Clark et al. 2020, section 2): `[B,T]` logits of "this token was replaced"."""
+
+    def __init__(self, config: Config, model, **keywords):
+        super().__init__(**keywords)
+        self.rtd_dense = _dense(config, config.hidden_size, "rtd_dense", config.hidden_act)
+        self.rtd_out = _dense(config, 1, "rtd_out")
+        self.built = True
+
+    def call(self, features, batch, training=False):
+        return self.float32(self.rtd_out(self.rtd_dense(features["sequence_output"]))[..., 0])
+
+
+def summarize(features, batch, pooling: str, eos_token_id: int | None):
+    """One vector per sequence, `[B,H]`: the pooler's, the first token's, the last real one's, or the last EOS's."""
+    if pooling == "pooler":
+        return features["pooled_output"]
+    x = features["sequence_output"]
+    if pooling == "first":
+        return x[:, 0]
+    if pooling == "eos":
+        chosen = ops.equal(batch["input_ids"], eos_token_id)
+    else:
+        mask = batch.get("attention_mask")
+        chosen = ops.not_equal(mask, 0) if mask is not None else ops.ones_like(batch["input_ids"], dtype="bool")
+    places = ops.arange(ops.shape(x)[1], dtype="int32")[None]
+    last = ops.max(ops.where(chosen, places, 0), axis=1)
+    return ops.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
+
+
+class SequenceClassificationHead(Head):
+    """One vector per sequence -> dropout -> (dense, activation, dropout) -> logits `[B,num_labels]`."""
+
+    prefix, pooling, act = "classifier", "classifier_pooling", "classifier_act"
+
+    @classmethod
+    def needs_pooler(cls, config):
+        return getattr(config, cls.pooling) == "pooler"
+
+    def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
+        super().__init__(**keywords)
+        self.config = config
+        self.dropout = Dropout(config.head_dropout, name="dropout")
+        act = getattr(config, self.act)
+        self.hidden = _dense(config, config.hidden_size, f"{self.prefix}_dense", act) if act else None
+        self.classifier = _dense(config, num_labels, self.prefix, use_bias=config.classifier_bias)
+        self.built = True
+
+    def call(self, features, batch, training=False):
+        x = summarize(features, batch, getattr(self.config, self.pooling), self.config.eos_token_id)
+        x = self.dropout(x, training=training)
+        if self.hidden is not None:
+            x = self.dropout(self.hidden(x), training=training)
+        return self.float32(self.classifier(x))
+
+
+class MultipleChoiceHead(SequenceClassificationHead):
+    """A score for each choice; the batch's tensors are `[B,choices,T]` -> logits `[B,choices]`."""
+
+    prefix, pooling, act = "choice", "choice_pooling", "choice_act"
+
+    def __init__(self, config: Config, model, **keywords):
+        super().__init__(config, model, num_labels=1, **keywords)
+
+    def call(self, features, batch, training=False):
+        return super().call(features, batch, training)[:, 0]
+
+
+class TokenClassificationHead(Head):
+    """Logits `[B,T,num_labels]` for each token."""
+
+    def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
+        super().__init__(**keywords)
+        self.dropout = Dropout(config.head_dropout, name="dropout")
+        self.token_classifier = _dense(config, num_labels, "token_classifier")
+        self.built = True
+
+    def call(self, features, batch, training=False):
+        x = self.dropout(features["sequence_output"], training=training)
+        return self.float32(self.token_classifier(x))
+
+
+class QuestionAnsweringHead(Head):
+    """Logits of the answer's first and last token: dict `start` `[B,T]`, `end` `[B,T]`."""
+
+    def __init__(self, config: Config, model, **keywords):
+        super().__init__(**keywords)
+        self.qa = _dense(config, 2, "qa")
+        self.built = True
+
+    def call(self, features, batch, training=False):
+        logits = self.float32(self.qa(features["sequence_output"]))  # [B,T,2]
+        return {"start": logits[..., 0], "end": logits[..., 1]}
+
+
+HEADS: dict[str, type[Head]] = {
+    "masked_lm": LanguageModelHead,
+    "causal_lm": LanguageModelHead,
+    "seq2seq_lm": LanguageModelHead,
+    "pretraining": PretrainingHead,
+    "replaced_token_detection": ReplacedTokenDetectionHead,
+    "sequence_classification": SequenceClassificationHead,
+    "multiple_choice": MultipleChoiceHead,
+    "token_classification": TokenClassificationHead,
+    "question_answering": QuestionAnsweringHead,
+}
+LABELLED = ("sequence_classification", "token_classification")
+
+
+def head_class(head: str | None) -> type[Head] | None:
+    """The class of a head by name; a ValueError lists the names."""
+    if head is not None and head not in HEADS:
+        raise ValueError(f"there is no head '{head}'; heads are {', '.join(HEADS)}, or None for the hidden states")
+    return HEADS.get(head)
+
+
+def make_head(head: str, config: Config, model, num_labels: int | None) -> Head:
+    labels = {"num_labels": num_labels} if head in LABELLED else {}
+    return HEADS[head](config, model, name="head", **labels)

@@ -1,0 +1,114 @@
+"""The base of all models: construction from a configuration, heads, batches, saving."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfplm.core.config import Config
+from tfplm.layers.dense import Dense
+from tfplm.layers.initializers import kernel_initializer, skip_initialization
+from tfplm.models.heads import head_class, make_head
+from tfplm.models.precision import dtype_policy
+
+
+class PretrainedModel(keras.Model):
+    """A Keras model made from a `Config`, with or without a head. Subclasses: `Encoder`, `Decoder`, `Seq2Seq`.
+
+    Args:
+        config: the architecture, a `Config` or its dict.
+        head: a key of `tfplm.models.heads.HEADS`, or None for the hidden states.
+        num_labels: of the heads that classify; default: as many as `config.id2label` has, or 2.
+        dtype: a Keras dtype policy or its name; default: Keras' global policy.
+    """
+
+    def __init__(self, config: Config | dict, head: str | None = None, num_labels: int | None = None, dtype=None,
+                 name: str | None = None):
+        config = Config.from_dict(config) if isinstance(config, dict) else config
+        needs_pooler = head is None and config.pooler
+        if (kind := head_class(head)) is not None:
+            needs_pooler = config.pooler and kind.needs_pooler(config)
+        with dtype_policy(dtype) as policy:
+            super().__init__(name=name or config.model_type.replace("-", "_"), dtype=policy)
+            self.config, self.head_name = config, head
+            self.num_labels = num_labels or len(config.id2label or ()) or 2
+            self.build_backbone()
+            self.pooler = None
+            if needs_pooler:
+                self.pooler = Dense(config.hidden_size, config.hidden_size, "tanh", name="pooler",
+                                    kernel_initializer=kernel_initializer(config, config.hidden_size))
+            with skip_initialization(False):  # a checkpoint may have no head
+                self.head = None if head is None else make_head(head, config, self, self.num_labels)
+        self.built = True
+
+    def build_backbone(self):
+        """Makes the embeddings and stacks."""
+        raise TypeError(f"{type(self).__name__} is abstract: use tfplm.from_config or tfplm.from_pretrained")
+
+    def features(self, batch: dict, training=False, taps=()) -> dict:
+        """The headless model's outputs."""
+        raise TypeError(f"{type(self).__name__} is abstract: use tfplm.from_config or tfplm.from_pretrained")
+
+    def call(self, batch, training=False, output_hidden_states=False, output_attentions=False):
+        """
+        Args:
+            batch: dict of int32 tensors, `input_ids` `[B,T]` and what else the family takes (`attention_mask`,
+                `token_type_ids`, `position_ids`, ...), or `input_ids` alone.
+
+        Returns:
+            Without a head a dict: `sequence_output` `[B,T,H]`, `pooled_output` `[B,H]` where there is a pooler, and on
+            request the tuples `hidden_states` and `attentions`. With a head that head's tensor(s); if hidden states or
+            attentions are asked for, the dict of the headless model with the head's under `head`.
+        """
+        batch = as_batch(batch)
+        shape = None
+        if self.head_name == "multiple_choice":  # [B,choices,T] -> [B * choices,T]
+            shape = ops.shape(batch["input_ids"])[:2]
+            batch = {name: ops.reshape(x, (-1, ops.shape(x)[-1])) for name, x in batch.items()}
+        taps = tuple(name for name, wanted in (("hidden_states", output_hidden_states),
+                                               ("attentions", output_attentions)) if wanted)
+        features = self.features(batch, training=training, taps=taps)
+        if self.head is None:
+            return features
+        result = self.head(features, batch, training=training)
+        if shape is not None:
+            result = ops.reshape(result, shape)
+        return {**features, "head": result} if taps else result
+
+    def check_ids(self, input_ids):
+        """Refuses ids outside the vocabulary and too many tokens, where the values or the shape are at hand."""
+        limit, length = self.config.max_position_embeddings, input_ids.shape[-1]
+        if self.config.position_type in ("learned", "sinusoidal"):
+            limit -= self.config.position_offset if self.config.positions_from_ids else 0
+            if length is not None and length > limit:
+                raise ValueError(f"input of {length} tokens, but the model has positions for {limit}: truncate it, "
+                                 f"e.g. tokenizer(text, max_length={limit})")
+        values = np.asarray(input_ids) if hasattr(input_ids, "numpy") else None
+        if values is not None and values.size and (values.min() < 0 or values.max() >= self.config.vocab_size):
+            wrong = values[(values < 0) | (values >= self.config.vocab_size)][0]
+            raise ValueError(f"input_ids holds {wrong}, but the vocabulary has the ids 0 ... "
+                             f"{self.config.vocab_size - 1}: does the tokenizer belong to this model?")
+
+    def pool(self, sequence_output):
+        """`[B,T,H]` -> `[B,H]`: dense + tanh over the first token (Devlin et al. 2018, section 3.1)."""
+        return self.pooler(sequence_output[:, 0])
+
+    def get_config(self):
+        return {"config": self.config.to_dict(), "head": self.head_name, "num_labels": self.num_labels,
+                "name": self.name, "dtype": keras.dtype_policies.serialize(self.dtype_policy)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        if isinstance(config.get("dtype"), dict):
+            config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
+        return cls(**config)
+
+
+def as_batch(batch) -> dict:
+    """A batch dict from what the user passes: a dict, or the `input_ids` alone."""
+    if not isinstance(batch, dict):
+        batch = {"input_ids": batch}
+    if "input_ids" not in batch:
+        raise ValueError(f"the batch has no 'input_ids', only {', '.join(map(repr, batch)) or 'nothing'}")
+    return {name: x if name.endswith("mask") and len(x.shape) > 3 else ops.cast(x, "int32")
+            for name, x in batch.items() if x is not None}
