@@ -7,7 +7,7 @@ The file is a protocol buffer of three messages; reading it takes a page and spa
 import dataclasses
 import struct
 
-from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
 from tfplm.tokenizers.families import Family
@@ -120,6 +120,8 @@ def _normalizer(model: Model, family: Family, lower_case: bool, keep_accents: bo
         steps.append(normalizers.Lowercase())
     if model.charsmap:
         steps.append(normalizers.Precompiled(model.charsmap))
+    if model.remove_extra_spaces and not model.dummy_prefix:
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
     return normalizers.Sequence(steps) if steps else None
 
 
@@ -138,8 +140,8 @@ def build(model: Model, family: Family, lower_case: bool = False, keep_accents: 
         backend.normalizer = normalizer
     scheme = "always" if model.dummy_prefix else "never"
     space = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=scheme)
-    backend.pre_tokenizer = (pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
-                             if model.remove_extra_spaces else space)
+    words = model.dummy_prefix and model.remove_extra_spaces  # then a space means no more than that a word begins
+    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space]) if words else space
     metaspace = decoders.Metaspace(replacement="▁", prepend_scheme=scheme)
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), metaspace]) if model.byte_fallback else metaspace
     # one-character symbols are found by the model itself; as added tokens they would cut words apart: "3.14"

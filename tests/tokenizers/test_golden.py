@@ -1,0 +1,70 @@
+"""Ids, token types and offsets equal those of transformers, to the last one (rows E1-E6)."""
+
+import json
+
+import numpy as np
+import pytest
+from tests.tokenizers.cases import CASES, GOLDEN, PAIRS, TRUNCATIONS, digest, lines_of
+
+import tfplm
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request, data, tmp_path_factory):
+    """(case, golden outputs, our tokenizer of the same directory)."""
+    case = CASES[request.param]
+    tokenizer = tfplm.Tokenizer.from_pretrained(case.build(tmp_path_factory.mktemp("tokenizer"), data))
+    return case, json.loads((GOLDEN / f"{request.param}.json").read_text(encoding="utf-8")), tokenizer
+
+
+def test_there_is_a_golden_file_for_each_case():
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(CASES)
+
+
+def test_texts(case):
+    case, golden, tokenizer = case
+    assert case.texts == [entry["text"] for entry in golden["texts"]]
+    batch = tokenizer(case.texts, truncation=False, padding=False, return_offsets=True)
+    for number, entry in enumerate(golden["texts"]):
+        assert batch["input_ids"][number].tolist() == entry["ids"], entry["text"]
+        assert batch["offsets"][number].tolist() == entry["offsets"], entry["text"]
+
+
+def test_pairs(case):
+    _, golden, tokenizer = case
+    firsts, seconds = zip(*PAIRS)
+    batch = tokenizer(firsts, seconds, padding=False)
+    for number, entry in enumerate(golden["pairs"]):
+        assert batch["input_ids"][number].tolist() == entry["ids"]
+        types = entry["types"] or [0] * len(entry["ids"])
+        assert batch["token_type_ids"][number].tolist() == types
+
+
+@pytest.mark.parametrize("number", range(len(TRUNCATIONS)), ids=lambda i: "-".join(map(str, TRUNCATIONS[i])))
+def test_truncation(case, number):
+    _, golden, tokenizer = case
+    strategy, max_length, stride = TRUNCATIONS[number]
+    arguments = dict(max_length=max_length, truncation=strategy, padding=False, stride=stride or None)
+    if golden["truncations"][number] is None:
+        with pytest.raises(ValueError, match="too short"):
+            tokenizer(*PAIRS[-1], **arguments)
+    else:
+        rows = tokenizer(*PAIRS[-1], **arguments)["input_ids"]
+        assert [row.tolist() for row in rows] == golden["truncations"][number]
+
+
+def test_corpora(case, data):
+    case, golden, tokenizer = case
+    for corpus in case.corpora:
+        lines = lines_of(data(*corpus.split("/")))
+        rows = tokenizer(lines, truncation=False, padding=False)["input_ids"]
+        assert digest(rows) == golden["corpora"][corpus], corpus
+
+
+def test_saved_and_loaded_again(case, tmp_path):
+    case, _, tokenizer = case
+    tokenizer.save_pretrained(tmp_path)
+    again = tfplm.Tokenizer.from_pretrained(tmp_path)
+    assert (again.family, len(again), again.padding_side) == (tokenizer.family, len(tokenizer), tokenizer.padding_side)
+    for key, value in tokenizer(case.texts, truncation=False, return_offsets=True).items():
+        np.testing.assert_array_equal(value, again(case.texts, truncation=False, return_offsets=True)[key])
