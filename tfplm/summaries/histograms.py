@@ -29,7 +29,7 @@ def bucket_counts(values, buckets: int = 30) -> tf.Tensor:
 
 
 def histogram(name: str, values, step=None, buckets: int = 30):
-    """Writes a histogram of all `values` (any shape, any numeric dtype) under `name`, as `tf.summary.histogram` does."""
+    """Writes a histogram of all `values` (any shape, any numeric dtype) under `name`, like `tf.summary.histogram`."""
     metadata = create_summary_metadata(display_name=None, description=None)
     with tf.summary.experimental.summary_scope(name, "histogram_summary", values=[values, step]) as (tag, _):
         return tf.summary.write(tag=tag, tensor=lambda: bucket_counts(values, buckets), step=step, metadata=metadata)

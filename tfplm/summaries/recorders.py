@@ -1,5 +1,7 @@
 """What only the compiled training step knows, kept in variables: the gradient's norm and the number of tokens."""
 
+import types
+
 import keras
 import tensorflow as tf
 
@@ -15,8 +17,8 @@ class GradientNorm:
     """The global norm of the gradients that a model's optimizer applies, recorded every so many steps in `value`.
 
     It is computed inside the compiled step, in a branch that is taken at those steps only: over all variables, of the
-    unscaled and accumulated gradient of the global batch; before clipping on one device, and after the optimizer's own
-    clipping where the gradients of several replicas are summed up.
+    unscaled and accumulated gradient of the global batch, before clipping. (Keras' own optimizers clip the gradients of
+    each of several replicas before they are summed up: there it is the norm of the sum of clipped gradients.)
     """
 
     def __init__(self, model: keras.Model, every: int):
@@ -25,11 +27,17 @@ class GradientNorm:
         self.every, self.optimizer = every, optimizer
         self.value = _variable(model, float("nan"), tf.VariableAggregation.ONLY_FIRST_REPLICA)
         # into the instances' dicts, as Keras' attribute tracking is for layers and variables
-        if model.distribute_strategy.num_replicas_in_sync == 1:
+        if hasattr(optimizer, "_scale"):  # of `tfplm.training`, which clips the sum of all replicas
+            vars(optimizer)["_scale"] = self._before_scaling
+        elif model.distribute_strategy.num_replicas_in_sync == 1:
             vars(optimizer)["_clip_gradients"] = self._before_clipping
         else:
             vars(optimizer)["_all_reduce_sum_gradients"] = self._after_reduction
         model.train_function = None  # to be traced with the recorder in it
+
+    def _before_scaling(self, gradients, factor):
+        self._record(gradients, factor)
+        return type(self.optimizer)._scale(self.optimizer, gradients, factor)
 
     def _before_clipping(self, gradients):
         self._record(gradients)
@@ -40,12 +48,12 @@ class GradientNorm:
         self._record([gradient for gradient, _ in reduced])
         return reduced
 
-    def _record(self, gradients) -> None:
+    def _record(self, gradients, factor: float = 1.0) -> None:
         def norm():
             # a dense tensor, as the slices of an embedding's gradient may name one row twice
             squares = [tf.reduce_sum(tf.square(tf.cast(tf.convert_to_tensor(gradient), tf.float32)))
                        for gradient in gradients if gradient is not None]
-            return tf.sqrt(tf.add_n(squares))
+            return tf.sqrt(tf.add_n(squares)) * factor
 
         step = tf.convert_to_tensor(self.optimizer.iterations) + 1
         self.value.assign(tf.cond(step % self.every == 0, norm, self.value.read_value))
@@ -59,11 +67,17 @@ class TokenCounter:
 
     def __init__(self, model: keras.Model):
         self.total = _variable(model, tf.constant(0, tf.int64), tf.VariableAggregation.SUM)
-        self.step = model.train_step
-        vars(model)["train_step"] = self._train_step
+        original = model.train_step
+
+        def train_step(model, data):
+            self._count(data)
+            return original(data)
+
+        # still a method of the model under its name, as strategies look at both
+        vars(model)["train_step"] = types.MethodType(train_step, model)
         model.train_function = None
 
-    def _train_step(self, data):
+    def _count(self, data) -> None:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(x, dict):
             mask, ids = x.get("attention_mask"), x.get("input_ids")
@@ -71,7 +85,6 @@ class TokenCounter:
                 self.total.assign_add(tf.reduce_sum(tf.cast(mask, tf.int64)))
             elif ids is not None:
                 self.total.assign_add(tf.size(ids, tf.int64))
-        return self.step(data)
 
 
 def gradient_norm_of(model: keras.Model, every: int) -> GradientNorm:

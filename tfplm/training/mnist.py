@@ -26,6 +26,8 @@ from tfplm.summaries.writers import create_writer
 from tfplm.training.devices import set_devices
 from tfplm.training.distribute import strategy_for
 
+TEST_PART = 2000  # images
+
 
 @dataclasses.dataclass(frozen=True)
 class MnistResult:
@@ -140,7 +142,10 @@ class MnistTraining:
 
     def traced_test(self, images, labels) -> dict:
         """The same for the test set, in one call on one device, without dropout."""
-        outcome = self._outcome(self.taps(images, training=False), labels)
+        # in parts that stay in the processor's cache, which takes two thirds of the time of the whole at once
+        parts = [self.taps(images[start:start + TEST_PART], training=False)
+                 for start in range(0, images.shape[0], TEST_PART)]
+        outcome = self._outcome({name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}, labels)
         return {**outcome, "images": images, "keep_probability": tf.constant(1.0)}
 
     def summary_function(self, writer: tf.summary.SummaryWriter):

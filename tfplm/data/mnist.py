@@ -1,0 +1,142 @@
+"""MNIST: 28 x 28 grey images of handwritten digits, from idx files, from tensorflow-datasets, or a small stand-in."""
+
+import dataclasses
+import gzip
+import logging
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+log = logging.getLogger(__name__)
+FILES = {"train_images": "train-images-idx3-ubyte", "train_labels": "train-labels-idx1-ubyte",
+         "test_images": "t10k-images-idx3-ubyte", "test_labels": "t10k-labels-idx1-ubyte"}
+MAGIC = {2049: "labels", 2051: "images"}  # 0x08 for uint8, then the number of dimensions
+
+
+@dataclasses.dataclass(frozen=True)
+class Mnist:
+    """Images uint8 `[N, 28, 28]`, labels uint8 `[N]` in 0..9; `source` says in words where they come from."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    source: str
+
+
+def _content(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.suffix == ".gz" else data
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: broken gzip file ({error}); download it again") from error
+
+
+def read_idx(path, kind: str) -> np.ndarray:
+    """An idx file of uint8, packed with gzip (`.gz`) or not: images `[N, H, W]` or labels `[N]`.
+
+    Raises ValueError where the magic number is not that of `kind` ("images" or "labels"), the file is shorter or longer
+    than its header says, or gzip's checksum does not fit.
+    """
+    path = Path(path)
+    content = _content(path)
+    magic = int.from_bytes(content[:4], "big")
+    if MAGIC.get(magic) != kind:
+        wanted = next(number for number, name in MAGIC.items() if name == kind)
+        what = f"that of {MAGIC[magic]}" if magic in MAGIC else "not of an MNIST file"
+        raise ValueError(f"{path}: the magic number is {magic} ({what}); expected {wanted} for {kind}")
+    header = 4 + 4 * (magic & 0xFF)
+    shape = np.frombuffer(content[4:header], ">u4").astype(int).tolist()
+    size = int(np.prod(shape))
+    if len(shape) != magic & 0xFF or len(content) - header != size:
+        raise ValueError(f"{path}: {max(0, len(content) - header)} bytes of {kind} follow the header; expected {size} "
+                         f"for the shape {shape}. The file is cut off or damaged: download it again")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """The file of that name, packed or not; some mirrors write a dot for the last dash."""
+    for spelling in (name, name.replace("-idx", ".idx")):
+        for path in (folder / spelling, folder / f"{spelling}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def read_idx_folder(folder) -> Mnist:
+    """The four idx files of a folder. Raises FileNotFoundError, which names those that are missing, or ValueError."""
+    folder = Path(folder)
+    paths = {part: _find(folder, name) for part, name in FILES.items()}
+    if missing := [FILES[part] for part, path in paths.items() if path is None]:
+        raise FileNotFoundError(f"{folder}: no {', '.join(missing)}; expected the four idx files of MNIST, packed with "
+                                "gzip (.gz) or not")
+    arrays = {part: read_idx(path, part.split("_")[1]) for part, path in paths.items()}
+    for split in ("train", "test"):
+        images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+        if len(images) != len(labels):
+            raise ValueError(f"{folder}: {len(images)} {split} images but {len(labels)} labels; expected one label for "
+                             "each image. The files are not of one data set")
+        if images.shape[1:] != (28, 28) or labels.max(initial=0) > 9:
+            raise ValueError(f"{folder}: {split} images of {images.shape[1:]} pixels with labels up to "
+                             f"{labels.max(initial=0)}; expected (28, 28) and labels 0 to 9")
+    return Mnist(**arrays, source=f"idx files in {folder}")
+
+
+def _from_tensorflow_datasets(folder, download: bool) -> Mnist:
+    import tensorflow_datasets as tfds
+
+    parts = tfds.load("mnist", data_dir=folder, download=download, batch_size=-1)
+    arrays = {f"{split}_{name}s": np.asarray(parts[split][name]).squeeze() for split in ("train", "test")
+              for name in ("image", "label")}
+    arrays = {name: array.astype(np.uint8) for name, array in arrays.items()}
+    return Mnist(**arrays, source="tensorflow-datasets" + (f" in {folder}" if folder else ""))
+
+
+def digits() -> Mnist:
+    """The 1,797 digits of 8 x 8 pixels inside scikit-learn, enlarged to 28 x 28: 1,500 to train on, 297 to test.
+
+    Raises ModuleNotFoundError where scikit-learn is not installed.
+    """
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    images = (images.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
+    images = np.pad(images.repeat(3, axis=1).repeat(3, axis=2), [(0, 0), (2, 2), (2, 2)])
+    labels = labels.astype(np.uint8)
+    return Mnist(images[:1500], labels[:1500], images[1500:], labels[1500:],
+                 source="scikit-learn's 8 x 8 digits, enlarged: a small stand-in, not MNIST")
+
+
+def _without_folder() -> Mnist:
+    """The first that works: tensorflow-datasets' prepared folder or download; scikit-learn's digits."""
+    try:
+        return _from_tensorflow_datasets(None, download=True)
+    except Exception as error:  # no network, a proxy's page, a package it lacks: all the same to the user
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    try:
+        found = digits()
+    except ModuleNotFoundError as error:
+        raise FileNotFoundError(f"MNIST was not found: tensorflow-datasets could not give it ({reason}), and "
+                                "scikit-learn with its small digits is not installed. Give --data-dir, the folder of "
+                                "the four idx files, or `pip install scikit-learn`") from error
+    log.warning("MNIST could not be downloaded (%s); using %s", reason, found.source)
+    return found
+
+
+def load_mnist(data_dir=None) -> Mnist:
+    """MNIST from `data_dir`: the four idx files, packed or not, or a folder prepared by tensorflow-datasets.
+
+    Without it: `$TFPLM_DATA/mnist`, then tensorflow-datasets (its prepared folder, or a download), then, offline, the
+    digits that come with scikit-learn, with a warning that says so.
+    """
+    if data_dir is None:
+        place = Path(os.environ.get("TFPLM_DATA", ""), "mnist")
+        return read_idx_folder(place) if os.environ.get("TFPLM_DATA") and place.is_dir() else _without_folder()
+    folder = Path(data_dir).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder; expected the folder of the four idx files of MNIST")
+    if not any(_find(folder, name) for name in FILES.values()) and any(folder.glob("mnist/*/dataset_info.json")):
+        return _from_tensorflow_datasets(folder, download=False)
+    return read_idx_folder(folder)
