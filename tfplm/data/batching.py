@@ -1,0 +1,93 @@
+"""Examples of different lengths to batches that pad next to nothing."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+PADDED = ("input_ids", "token_type_ids", "word_starts", "sentence_ids")
+
+
+@dataclasses.dataclass(frozen=True)
+class Batching:
+    """A batch has about `batch_tokens` tokens, padding counted: rows of one length more or less, as many as fit.
+
+    multiple: widths are rounded up to it. widths: the only widths there are (few shapes for XLA), ascending.
+    rows_multiple: the number of rows is a multiple of it (replicas). pool: batches' worth of examples that are
+    shuffled and sorted together. drop_remainder: leave out the smaller batch at the end.
+    """
+
+    batch_tokens: int = 4096
+    multiple: int = 1
+    widths: tuple[int, ...] | None = None
+    rows_multiple: int = 1
+    pool: int = 100
+    drop_remainder: bool = False
+
+    def width(self, longest: int) -> int:
+        if self.widths:
+            place = int(np.searchsorted(self.widths, longest))
+            if place == len(self.widths):
+                raise ValueError(f"an example has {longest} tokens, more than the widest of {self.widths}")
+            return self.widths[place]
+        return -(-longest // self.multiple) * self.multiple
+
+    def rows(self, width: int) -> int:
+        return max(self.batch_tokens // width // self.rows_multiple, 1) * self.rows_multiple
+
+
+def collate(examples: list[dict], width: int, pad: int = 0) -> dict:
+    """Examples (dicts of int32 [T_i] arrays and numbers) -> int32 [B,width] arrays, with `attention_mask`, and [B]."""
+    batch = {}
+    lengths = np.array([len(example["input_ids"]) for example in examples])
+    real = np.arange(width) < lengths[:, None]
+    for key in examples[0]:
+        if key in PADDED:
+            batch[key] = np.full((len(examples), width), pad if key == "input_ids" else 0, np.int32)
+            batch[key][real] = np.concatenate([example[key] for example in examples])
+        else:
+            batch[key] = np.stack([example[key] for example in examples])
+    batch.setdefault("attention_mask", real.astype(np.int32))
+    return batch
+
+
+def bucket_by_length(examples: Iterable[dict], batching: Batching | None = None,
+                     rng: np.random.Generator | None = None, pad: int = 0) -> Iterator[dict]:
+    """Batches of examples of about the same length, in random order when there is an `rng`.
+
+    Examples are taken a pool at a time, shuffled, sorted by length, cut into batches; every example comes exactly once
+    (those of the last, smaller batch unless `drop_remainder`). Memory: one pool.
+    """
+    batching = batching or Batching()
+    pool, tokens = [], 0
+    for example in examples:
+        pool.append(example)
+        tokens += len(example["input_ids"])
+        if tokens >= batching.pool * batching.batch_tokens:
+            pool = yield from _batches_of(pool, batching, rng, pad)
+            tokens = sum(len(example["input_ids"]) for example in pool)
+    rest = yield from _batches_of(pool, batching, rng, pad)
+    if rest and batching.drop_remainder:
+        return
+    if rest:
+        yield collate(rest, batching.width(max(len(example["input_ids"]) for example in rest)), pad)
+
+
+def _batches_of(pool: list[dict], batching: Batching, rng: np.random.Generator | None, pad: int):
+    """Yields the full batches of a pool, returns the examples that are left."""
+    if rng is not None:
+        pool = [pool[i] for i in rng.permutation(len(pool))]
+    pool.sort(key=lambda example: -len(example["input_ids"]))
+    groups, begin = [], 0
+    while begin < len(pool):
+        width = batching.width(len(pool[begin]["input_ids"]))
+        end = begin + batching.rows(width)
+        if end > len(pool):
+            break
+        groups.append((pool[begin:end], width))
+        begin = end
+    if rng is not None:
+        groups = [groups[i] for i in rng.permutation(len(groups))]
+    for group, width in groups:
+        yield collate(group, width, pad)
+    return pool[begin:]

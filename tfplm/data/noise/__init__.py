@@ -1,0 +1,21 @@
+"""Noise of the self-supervised tasks: pure functions `noise(batch, rng, vocabulary, ...) -> batch` in NumPy.
+
+A batch is a dict of int32 arrays as the packing makes it: `input_ids [B,T]`, `attention_mask [B,T]` (1 = real, padding
+on the right), `token_type_ids [B,T]`, and what noise may need besides: `word_starts [B,T]` (1 = the token begins a
+word) and `sentence_ids [B,T]` (which sentence of the row). A noise works on the whole batch at once, draws from the
+`numpy.random.Generator` it is given and from nothing else, and changes no input. Those that make the targets of an
+objective leave `word_starts` and `sentence_ids` out of their result.
+"""
+
+from tfplm.data.noise.denoising import delete_tokens, denoise, infill_text, permute_sentences, rotate_document
+from tfplm.data.noise.language_model import predict_next
+from tfplm.data.noise.masking import Masking, mask_tokens
+from tfplm.data.noise.mass import mask_segment
+from tfplm.data.noise.phrases import PhraseTable, join_phrases
+from tfplm.data.noise.sentinels import corrupt_spans, raw_length, target_length
+from tfplm.data.noise.unilm import POLICIES, mix_policies
+from tfplm.data.noise.vocabulary import NoiseVocabulary
+
+__all__ = ["POLICIES", "Masking", "NoiseVocabulary", "PhraseTable", "corrupt_spans", "delete_tokens", "denoise",
+           "infill_text", "join_phrases", "mask_segment", "mask_tokens", "mix_policies", "permute_sentences",
+           "predict_next", "raw_length", "rotate_document", "target_length"]

@@ -1,0 +1,146 @@
+"""BART's five ways to spoil a text (Lewis et al. 2020, section 2.2), and the decoder's side that restores it."""
+
+import numpy as np
+
+from tfplm.data.noise.language_model import decoder_side
+from tfplm.data.noise.masking import Masking, mask_tokens
+from tfplm.data.noise.rows import body_bounds, choose_exactly, gather_left, length_mask, share_of
+from tfplm.data.noise.vocabulary import NoiseVocabulary
+from tfplm.data.noise.words import Words, find_words
+
+KINDS = ("permutation", "rotation", "deletion", "masking", "infilling")  # in the order in which they are applied
+_EXTRAS = ("input_ids", "token_type_ids", "word_starts", "sentence_ids")
+
+
+def _reordered(batch: dict, key: np.ndarray) -> dict:
+    """The batch with the tokens of each row sorted by key [B,T]; equal keys keep their order."""
+    order = np.argsort(key, 1, kind="stable")
+    return batch | {name: np.take_along_axis(batch[name], order, 1) for name in _EXTRAS if name in batch}
+
+
+def _columns(batch: dict) -> np.ndarray:
+    return np.arange(batch["input_ids"].shape[1])
+
+
+def permute_sentences(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary) -> dict:
+    """Sentences (`sentence_ids`) in random order; a leading and a closing special token stay."""
+    first, end = (bound[:, None] for bound in body_bounds(batch, vocabulary))
+    sentence = np.maximum(batch["sentence_ids"], 0)
+    keys = rng.random((len(sentence), int(sentence.max(initial=0)) + 1))
+    key = np.take_along_axis(keys, sentence, 1)
+    columns = _columns(batch)
+    return _reordered(batch, np.where(columns < first, -1.0, np.where(columns < end, key, 2.0)))
+
+
+def rotate_document(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary) -> dict:
+    """A token, uniformly chosen, becomes the first one; what stood before it follows at the end."""
+    first, end = (bound[:, None] for bound in body_bounds(batch, vocabulary))
+    columns, size = _columns(batch), end - first
+    pivot = (rng.random(size.shape) * size).astype(np.int64)
+    turned = (columns - first - pivot) % np.maximum(size, 1)
+    return _reordered(batch, np.where(columns < first, -1, np.where(columns < end, turned, columns.size + columns)))
+
+
+def delete_tokens(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary, rate: float = 0.15) -> dict:
+    """`rate` of the ordinary tokens of each row are gone, without a trace."""
+    real = batch["attention_mask"] == 1
+    ordinary = real & ~vocabulary.is_special(batch["input_ids"])
+    gone = choose_exactly(ordinary, share_of(ordinary.sum(1), rate), rng)
+    keep = real & ~gone
+    names = [name for name in _EXTRAS if name in batch]
+    width = real.shape[1]
+    moved = dict(zip(names, gather_left(keep, width, *(batch[name] for name in names))))
+    mask = length_mask(keep.sum(1), width)
+    moved["input_ids"] = np.where(mask == 1, moved["input_ids"], vocabulary.pad)
+    return batch | moved | {"attention_mask": mask}
+
+
+def _draw_span_words(total: np.ndarray, mean: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(lengths [B,K] in words, count [B]): Poisson lengths until they add up to total [B]; the last one is trimmed."""
+    lengths = rng.poisson(mean, (len(total), int(total.max(initial=0) * max(1, 2 / mean)) + 16))
+    before = np.cumsum(lengths, 1) - lengths
+    used = before < total[:, None]
+    return np.where(used, np.minimum(lengths, total[:, None] - before), 0), used.sum(1)
+
+
+def _body_words(batch: dict, vocabulary: NoiseVocabulary) -> tuple[Words, np.ndarray, np.ndarray]:
+    """(words, first, end): special tokens inside of the body count as words."""
+    ids, columns = batch["input_ids"], _columns(batch)
+    first, end = body_bounds(batch, vocabulary)
+    outside = (columns < first[:, None]) | (columns >= end[:, None])
+    starts = batch.get("word_starts", np.ones_like(ids)) == 1
+    special = vocabulary.is_special(ids)
+    starts = starts | special
+    starts[:, 1:] |= special[:, :-1]
+    return find_words(outside, starts), first, end
+
+
+def infill_text(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary, rate: float = 0.3,
+                mean_span: float = 3.0) -> dict:
+    """`rate` of the words are hidden in spans of Poisson(`mean_span`) words, each span behind one single [MASK].
+
+    A span without words puts a [MASK] between two tokens. The spans do not overlap, and all their placements are
+    equally likely. `word_starts` and `sentence_ids` do not survive.
+    """
+    vocabulary.need("mask")
+    ids = batch["input_ids"]
+    rows, width = np.arange(len(ids))[:, None], ids.shape[1]
+    words, first, end = _body_words(batch, vocabulary)
+    hidden = np.minimum(share_of(words.count, rate), words.count)
+    lengths, spans = _draw_span_words(hidden, mean_span, rng)
+    # the row becomes slots: a kept word or a span; which slots are spans is drawn
+    slots = words.count - hidden + spans
+    valid = np.arange(int(slots.max(initial=1)) or 1) < slots[:, None]
+    is_span = choose_exactly(valid, spans, rng)
+    span_words = np.take_along_axis(lengths, np.maximum(np.cumsum(is_span, 1) - 1, 0), 1)
+    consumed = np.where(is_span, span_words, 1) * valid
+    word = np.minimum(np.cumsum(consumed, 1) - consumed, words.start.shape[1] - 1)
+    written = np.where(is_span, 1, words.length[rows, word]) * valid
+    place = first[:, None] + np.cumsum(written, 1) - written  # where a slot is written
+    body_end = first + written.sum(1)
+    out = np.full((len(ids), width + 1), vocabulary.pad, np.int32)  # one more column for what does not fit
+    kept = valid & ~is_span
+    place_of_word = np.full((len(ids), words.start.shape[1] + 1), width)
+    place_of_word[np.nonzero(kept)[0], word[kept]] = place[kept]
+    offset = _columns(batch) - words.start[rows, np.maximum(words.index, 0)]
+    target = np.where(words.index >= 0, place_of_word[rows, words.index], width)
+    target = np.where(target < width, target + offset, width)
+    columns = _columns(batch)[None]
+    target = np.where(columns < first[:, None], columns, target)
+    closing = (columns >= end[:, None]) & (batch["attention_mask"] == 1)
+    target = np.where(closing, columns - end[:, None] + body_end[:, None], target)
+    out[rows, np.minimum(target, width)] = ids
+    out[np.nonzero(is_span)[0], np.minimum(place[is_span], width)] = vocabulary.mask
+    total = np.minimum(body_end + closing.sum(1), width)
+    mask = length_mask(total, width)
+    result = {key: value for key, value in batch.items() if key not in ("word_starts", "sentence_ids")}
+    return result | {"input_ids": np.where(mask == 1, out[:, :width], vocabulary.pad), "attention_mask": mask}
+
+
+def denoise(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
+            kinds: tuple[str, ...] = ("permutation", "infilling"), start: int | None = None) -> dict:
+    """Rows spoilt by the given `KINDS` for the encoder, the whole rows for the decoder.
+
+    The default is what BART itself was trained with. Adds `decoder_input_ids` (behind `start`, by default the closing
+    token as in BART), `decoder_attention_mask`, `labels`, `label_weights`; int32 [B,T].
+    """
+    if unknown := set(kinds) - set(KINDS):
+        raise ValueError(f"unknown noise {', '.join(sorted(unknown))}: expected some of {', '.join(KINDS)}")
+    noisy = batch
+    for kind in KINDS:
+        if kind in kinds:
+            noisy = _APPLY[kind](noisy, rng, vocabulary)
+    start = vocabulary.end if start is None else start
+    kept = {key: value for key, value in noisy.items()
+            if not key.startswith(("masked_lm", "word_starts", "sentence_ids"))}
+    return kept | decoder_side(batch["input_ids"], batch["attention_mask"], start)
+
+
+def _mask_only(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary) -> dict:
+    masked = mask_tokens(batch, rng, vocabulary, Masking(max_predictions=batch["input_ids"].shape[1], mask_share=1.0,
+                                                         random_share=0.0))
+    return batch | {"input_ids": masked["input_ids"]}
+
+
+_APPLY = {"permutation": permute_sentences, "rotation": rotate_document, "deletion": delete_tokens,
+          "masking": _mask_only, "infilling": infill_text}

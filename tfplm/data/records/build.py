@@ -1,0 +1,154 @@
+"""`tfplm records`: a corpus to shards, with several processes, restartable."""
+
+import concurrent.futures
+import hashlib
+import itertools
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tfplm.data.corpus import read_documents
+from tfplm.data.documents import noise_vocabulary
+from tfplm.data.records.index import Journal
+from tfplm.data.records.shards import ShardWriter
+from tfplm.options.base import verb
+from tfplm.options.records import RecordsOptions
+from tfplm.tokenizers import Tokenizer
+
+Block = tuple[int, list[list[str]], str, int]  # number, documents, digest of the text, its bytes
+_WRITER: ShardWriter | None = None  # of a worker process
+
+# what decides about the shards' bytes
+_SETTINGS = ("layout", "words", "held_out", "shard_megabytes", "compression")
+_BERT_SETTINGS = ("seed", "max_length", "masking", "masked_rate", "max_predictions", "relation", "repeats",
+                  "short_rate")
+
+
+def load_tokenizer(source: str) -> Tokenizer:
+    """A tokenizer from a folder or name (`Tokenizer.from_pretrained`), or from one `vocab.txt` or `.model` file."""
+    path = Path(source)
+    if not path.is_file():
+        return Tokenizer.from_pretrained(source)
+    if path.suffix == ".txt":
+        return Tokenizer.from_vocab(path)
+    if path.suffix == ".model":
+        return Tokenizer.from_sentencepiece(path)
+    return Tokenizer.from_pretrained(path.parent)
+
+
+def _settings(options: RecordsOptions, tokenizer: Tokenizer) -> dict:
+    names = _SETTINGS + (_BERT_SETTINGS if options.layout == "bert" else ())
+    words = sorted((i, token) for token, i in tokenizer.vocab.items())
+    return {name: getattr(options, name) for name in names} | {
+        "tokenizer": f"{tokenizer.family}, {len(tokenizer)} tokens, "
+                     + hashlib.blake2b(repr((words, tokenizer.settings)).encode(), digest_size=8).hexdigest()}
+
+
+def cut_blocks(documents: Iterator[list[str]], size: int) -> Iterator[Block]:
+    """Blocks of whole documents with at least `size` bytes of text (the last one: less)."""
+    number, block, digest, length = 0, [], hashlib.blake2b(digest_size=16), 0
+    for document in documents:
+        data = "\n".join(document).encode("utf-8", "surrogatepass") + b"\n\n"
+        digest.update(data)
+        block.append(document)
+        length += len(data)
+        if length >= size:
+            yield number, block, digest.hexdigest(), length
+            number, block, digest, length = number + 1, [], hashlib.blake2b(digest_size=16), 0
+    if block:
+        yield number, block, digest.hexdigest(), length
+
+
+def _start_worker(options: RecordsOptions, tokenizer: Tokenizer) -> None:
+    global _WRITER
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
+    _WRITER = ShardWriter(options, tokenizer)
+
+
+def _write(number: int, texts: list[list[str]], digest: str, size: int) -> tuple[dict, int]:
+    return _WRITER.write(number, texts, digest), size
+
+
+def _write_all(blocks: Iterator[Block], processes: int, starting: tuple, done: Callable[[dict, int], None]) -> None:
+    """Writes the blocks; no more of them are in memory than there are processes, and one."""
+    if processes == 1:
+        writer = ShardWriter(*starting)
+        for number, texts, digest, size in blocks:
+            done(writer.write(number, texts, digest), size)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(processes, context, _start_worker, starting)
+    waiting = set()
+    try:
+        for block in blocks:
+            waiting.add(pool.submit(_write, *block))
+            if len(waiting) > processes:
+                finished, waiting = concurrent.futures.wait(waiting, return_when="FIRST_COMPLETED")
+                for future in finished:
+                    done(*future.result())
+        for future in concurrent.futures.as_completed(waiting):
+            done(*future.result())
+    except concurrent.futures.BrokenExecutor:
+        raise RuntimeError("a worker process died, perhaps for want of memory; the finished shards are kept: run the "
+                           "same command again, with fewer --processes or smaller --shard-megabytes") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@verb(RecordsOptions)
+def records(options: RecordsOptions) -> dict:
+    """Tokenizes a corpus into sharded TFRecords and returns the index, which is also written as `index.json`.
+
+    Beside the shards lies `tokenizer/`. The shards' bytes depend on the text, the tokenizer and the options, not on the
+    number of processes or on interruptions. Raises ValueError when the folder holds records of other options, and
+    OSError when the disk is full; finished shards stay in both cases.
+    """
+    _check(options)
+    blocks = cut_blocks(read_documents(options.text, options.text_layout, options.encoding, options.field),
+                        int(options.shard_megabytes * 1e6))
+    tokenizer = load_tokenizer(options.tokenizer)
+    first = list(itertools.islice(blocks, 2))  # a corpus that cannot be read leaves the folder as it was
+    processes = 1 if len(first) < 2 else options.processes or os.cpu_count() or 1
+    folder = Path(options.output)
+    journal = Journal(folder, _settings(options, tokenizer), options.overwrite)
+    tokenizer.save_pretrained(folder / "tokenizer")
+    count = 0
+    with tqdm(unit="B", unit_scale=True, desc="records", disable=options.quiet or None) as progress:
+
+        def missing(blocks: Iterator[Block]) -> Iterator[Block]:
+            nonlocal count
+            for block in blocks:
+                count += 1
+                if journal.has(block[0], block[2]):
+                    progress.update(block[3])
+                else:
+                    yield block
+
+        def done(shard: dict, size: int) -> None:
+            journal.add(shard)
+            progress.update(size)
+
+        _write_all(missing(itertools.chain(first, blocks)), processes, (options, tokenizer), done)
+    index = journal.finish(count, layout=options.layout, sources=list(options.text),
+                           vocabulary=noise_vocabulary(tokenizer).to_json())
+    if not options.quiet:
+        print(_summary(index, folder))
+    return index
+
+
+def _summary(index: dict, folder: Path) -> str:
+    unit = "documents" if index["layout"] == "tokens" else "examples"
+    return "\n".join(f"{split}: {total['records']:,} {unit} of {total['tokens']:,} tokens in {total['files']} file(s), "
+                     f"{total['bytes'] / 1e6:,.1f} MB, in {folder}" for split, total in index["totals"].items())
+
+
+def _check(options: RecordsOptions) -> None:
+    if not 0 <= options.held_out < 1:
+        raise ValueError(f"held_out {options.held_out}: expected a share from 0 to below 1")
+    if options.shard_megabytes <= 0:
+        raise ValueError(f"shard_megabytes {options.shard_megabytes}: expected more than 0")
+    if options.layout == "bert" and (options.max_length < 5 or options.repeats < 1):
+        raise ValueError(f"max_length {options.max_length}, repeats {options.repeats}: expected at least 5 and 1")

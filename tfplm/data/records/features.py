@@ -1,0 +1,57 @@
+"""BERT's static features, exactly as `create_pretraining_data.py` of google-research/bert writes them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from tfplm.data.batching import collate
+from tfplm.data.documents import Document
+from tfplm.data.example import decode_example, encode_example
+from tfplm.data.noise.masking import Masking, mask_tokens
+from tfplm.data.noise.vocabulary import NoiseVocabulary
+from tfplm.data.segment_pairs import segment_pairs
+from tfplm.data.tfrecord import read_records
+
+# name in the file -> ours
+NAMES = {"input_ids": "input_ids", "input_mask": "attention_mask", "segment_ids": "token_type_ids",
+         "masked_lm_positions": "masked_lm_positions", "masked_lm_ids": "masked_lm_ids",
+         "masked_lm_weights": "masked_lm_weights", "next_sentence_labels": "next_sentence_labels"}
+_ROWS_AT_ONCE = 512
+
+
+def masked_pairs(documents: Sequence[Document], vocabulary: NoiseVocabulary, masking: Masking,
+                 rng: np.random.Generator, **pairs) -> Iterator[dict]:
+    """Batches of masked segment pairs, padded to `length`; `pairs` goes to `segment_pairs`."""
+    examples = list(segment_pairs(documents, vocabulary=vocabulary, rng=rng, **pairs))
+    order = rng.permutation(len(examples))
+    for begin in range(0, len(order), _ROWS_AT_ONCE):
+        batch = collate([examples[i] for i in order[begin:begin + _ROWS_AT_ONCE]], pairs["length"], vocabulary.pad)
+        yield mask_tokens(batch, rng, vocabulary, masking)
+
+
+def encode_features(batch: dict) -> Iterator[bytes]:
+    """Serialized examples of the rows of a batch; weights are floats in the file."""
+    for row in range(len(batch["input_ids"])):
+        values = {name: np.atleast_1d(batch[ours][row]) for name, ours in NAMES.items()}
+        values["masked_lm_weights"] = values["masked_lm_weights"].astype(np.float32)
+        yield encode_example(values)
+
+
+def read_features(files: Iterable[str], rng: np.random.Generator | None = None) -> Iterator[dict]:
+    """Examples with our names, int32, from files in this layout, plain or gzip; padding is cut off.
+
+    rng: files in random order. ValueError for a file with other features, which names what is missing.
+    """
+    files = list(files)
+    for index in rng.permutation(len(files)) if rng else range(len(files)):
+        for record in read_records(files[index]):
+            features = decode_example(record)
+            missing = [name for name in NAMES if name not in features]
+            if missing:
+                raise ValueError(f"{files[index]}: no feature {', '.join(missing)}; found {', '.join(features)}; "
+                                 "files of create_pretraining_data.py or of `tfplm records --layout bert` are expected")
+            example = {ours: features[name].astype(np.int32) for name, ours in NAMES.items()}
+            length = int(example.pop("attention_mask").sum())
+            for key in ("input_ids", "token_type_ids"):
+                example[key] = example[key][:length]
+            yield example | {"next_sentence_labels": example["next_sentence_labels"][0]}

@@ -1,0 +1,106 @@
+"""The index of a folder of records: what made it and which shards are whole, also while it is being made."""
+
+import json
+import os
+from pathlib import Path
+
+FORMAT = "tfplm-records-1"
+INDEX, JOURNAL = "index.json", "shards.jsonl"
+
+
+def load_index(folder: str | os.PathLike) -> dict:
+    """The finished index. FileNotFoundError when there is none, which says how to get or to finish it."""
+    path = Path(folder, INDEX)
+    if not path.is_file():
+        started = Path(folder, JOURNAL).is_file()
+        raise FileNotFoundError(f"{folder} has no {INDEX}: " + (
+            "the records are unfinished; run the same `tfplm records` command again" if started else
+            "it is no folder of records; make one with `tfplm records`"))
+    index = json.loads(path.read_text(encoding="utf-8"))
+    if index.get("format") != FORMAT:
+        raise ValueError(f"{path}: format {index.get('format')!r}, expected {FORMAT!r}; make the records again")
+    return index
+
+
+class Journal:
+    """Shards that are whole, one JSON line each, written after the shard itself was renamed to its place.
+
+    The first line holds the settings. A restart keeps the shards whose text is still the same.
+    """
+
+    def __init__(self, folder: Path, settings: dict, overwrite: bool = False):
+        self.folder, self.settings, self.shards = folder, settings, {}
+        folder.mkdir(parents=True, exist_ok=True)
+        found, lines = self._read()
+        if found is not None and found != json.loads(json.dumps(settings)):
+            if not overwrite:
+                raise ValueError(_difference(folder, found, settings))
+            self._remove(lines)
+            lines = []
+        for line in lines:
+            if all((folder / file["name"]).is_file() for file in line["files"]):
+                self.shards[line["number"]] = line
+        self._start()
+
+    def _read(self) -> tuple[dict | None, list[dict]]:
+        if (path := self.folder / JOURNAL).is_file():
+            lines = []
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    lines.append(json.loads(line))
+                except json.JSONDecodeError:  # the line that was being written when the process was killed
+                    break
+            return (lines[0]["settings"], lines[1:]) if lines else (None, [])
+        if (self.folder / INDEX).is_file():
+            index = load_index(self.folder)
+            return index["settings"], index["shards"]
+        return None, []
+
+    def _start(self) -> None:
+        for part in self.folder.glob("*.part"):  # of a process that was killed
+            part.unlink()
+        lines = [{"settings": self.settings}, *self.shards.values()]
+        beside = self.folder / f"{JOURNAL}.new"
+        beside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        os.replace(beside, self.folder / JOURNAL)
+        (self.folder / INDEX).unlink(missing_ok=True)
+
+    def has(self, number: int, digest: str) -> bool:
+        """Whether the shard was made from this very text."""
+        return number in self.shards and self.shards[number]["digest"] == digest
+
+    def add(self, shard: dict) -> None:
+        """Takes a finished shard down."""
+        self.shards[shard["number"]] = shard
+        with open(self.folder / JOURNAL, "a", encoding="utf-8") as file:
+            file.write(json.dumps(shard) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def finish(self, count: int, **facts) -> dict:
+        """Writes the index of the first `count` shards, removes later ones (of an earlier, longer text)."""
+        self._remove([shard for number, shard in self.shards.items() if number >= count])
+        shards = [self.shards[number] for number in range(count)]
+        totals = {}
+        for file in (file for shard in shards for file in shard["files"]):
+            split = totals.setdefault(file["split"], {"files": 0})
+            split["files"] += 1
+            for key in ("records", "tokens", "sentences", "bytes"):
+                split[key] = split.get(key, 0) + file[key]
+        index = {"format": FORMAT, "settings": self.settings, **facts, "totals": totals, "shards": shards}
+        beside = self.folder / f"{INDEX}.new"
+        beside.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+        os.replace(beside, self.folder / INDEX)
+        (self.folder / JOURNAL).unlink()
+        return index
+
+    def _remove(self, shards: list[dict]) -> None:
+        for file in (file for shard in shards for file in shard["files"]):
+            (self.folder / file["name"]).unlink(missing_ok=True)
+
+
+def _difference(folder: Path, found: dict, wanted: dict) -> str:
+    changes = [f"{key} {found.get(key)!r}, now {wanted.get(key)!r}" for key in sorted({*found, *wanted})
+               if found.get(key) != wanted.get(key)]
+    return (f"{folder} holds records made with other options ({'; '.join(changes)}); choose another folder, or "
+            "--overwrite them")

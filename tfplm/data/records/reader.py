@@ -1,0 +1,69 @@
+"""A folder of records of the layout `tokens`, read in a seeded order."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfplm.data.documents import Document
+from tfplm.data.noise.vocabulary import NoiseVocabulary
+from tfplm.data.records.index import load_index
+from tfplm.data.records.shards import read_token_documents
+
+_SHARDS_AT_ONCE = 4  # whose documents are shuffled together: about 4 million tokens by default, 25 MB
+
+
+class TokenRecords:
+    """The documents of a folder that `tfplm records` wrote.
+
+    Attributes: `index` (the index.json), `vocabulary` (special ids for the noise), `tokenizer_folder`, `files`,
+    `tokens` (their number, special tokens not counted).
+    """
+
+    def __init__(self, folder: str | os.PathLike, split: str = "train"):
+        self.index = load_index(folder)
+        if self.index["layout"] != "tokens":
+            raise ValueError(f"{folder} holds records of the layout {self.index['layout']!r}, whose noise is fixed; "
+                             "records of the layout 'tokens' are expected")
+        if split not in self.index["totals"]:
+            raise ValueError(f"{folder} has no split {split!r}; it has {', '.join(self.index['totals'])}; the split "
+                             "'held-out' is made by `tfplm records --held-out 0.01`")
+        self.folder, self.split = Path(folder), split
+        self.files = split_files(self.folder, self.index, split)
+        self.tokens = self.index["totals"][split]["tokens"]
+        self.vocabulary = NoiseVocabulary(**self.index["vocabulary"])
+        self.tokenizer_folder = self.folder / "tokenizer"
+
+    def windows(self, rng: np.random.Generator | None = None, shard: tuple[int, int] = (0, 1)
+                ) -> Iterator[list[Document]]:
+        """Documents of a few files at a time; with `rng`, files and the documents of a window in random order.
+
+        shard: (index, count): only every count-th document of a window, from the index-th (one worker's part).
+        """
+        order = rng.permutation(len(self.files)) if rng is not None else np.arange(len(self.files))
+        for begin in range(0, len(order), _SHARDS_AT_ONCE):
+            documents = [document for i in order[begin:begin + _SHARDS_AT_ONCE]
+                         for document in read_token_documents(self.files[i])]
+            places = rng.permutation(len(documents)) if rng is not None else np.arange(len(documents))
+            yield [documents[i] for i in places[shard[0]::shard[1]]]
+
+
+class DocumentList:
+    """Documents in memory in the place of `TokenRecords`: small corpora, tests."""
+
+    def __init__(self, documents: list[Document], vocabulary: NoiseVocabulary):
+        self.documents, self.vocabulary = list(documents), vocabulary
+        self.tokens = sum(map(len, self.documents))
+
+    def windows(self, rng: np.random.Generator | None = None, shard: tuple[int, int] = (0, 1)
+                ) -> Iterator[list[Document]]:
+        count = len(self.documents)
+        places = rng.permutation(count) if rng is not None else np.arange(count)
+        yield [self.documents[i] for i in places[shard[0]::shard[1]]]
+
+
+def split_files(folder: str | os.PathLike, index: dict, split: str) -> list[str]:
+    """Paths of the files of a split, in order."""
+    return [str(Path(folder, file["name"])) for line in index["shards"] for file in line["files"]
+            if file["split"] == split]

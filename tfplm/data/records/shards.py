@@ -1,0 +1,110 @@
+"""One block of text to one shard; runs in worker processes that never import TensorFlow."""
+
+import dataclasses
+import errno
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfplm.data.documents import Document, encode_documents, noise_vocabulary
+from tfplm.data.example import decode_example, encode_example
+from tfplm.data.noise.masking import Masking
+from tfplm.data.records.features import encode_features, masked_pairs
+from tfplm.data.segmenter import jieba_segmenter
+from tfplm.data.tfrecord import read_records, write_records
+from tfplm.options.records import RecordsOptions
+
+
+def encode_document(document: Document) -> bytes:
+    """A record of the layout `tokens`: `ids`, `sentence_lengths` (int64), `word_starts` (bytes, a bit per token)."""
+    return encode_example({"ids": document.ids, "sentence_lengths": document.sentence_lengths,
+                           "word_starts": np.packbits(document.word_starts).tobytes()})
+
+
+def read_token_documents(path: str | os.PathLike) -> Iterator[Document]:
+    """The documents of a shard of the layout `tokens`."""
+    for record in read_records(path):
+        features = decode_example(record)
+        if missing := [name for name in ("ids", "sentence_lengths", "word_starts") if name not in features]:
+            raise ValueError(f"{path}: no feature {', '.join(missing)}; found {', '.join(features)}; records of "
+                             "`tfplm records --layout tokens` are expected")
+        bits = np.unpackbits(np.frombuffer(features["word_starts"], np.uint8), count=len(features["ids"]))
+        yield Document(features["ids"], features["sentence_lengths"], bits.astype(bool))
+
+
+@dataclasses.dataclass
+class ShardWriter:
+    """Writes shard after shard with the same tokenizer and options."""
+
+    options: RecordsOptions
+    tokenizer: object
+
+    def __post_init__(self):
+        self.vocabulary = noise_vocabulary(self.tokenizer)
+        self.segmenter = jieba_segmenter() if self.options.words == "jieba" else None
+        self.compress = {"auto": self.options.layout == "tokens", "gzip": True, "none": False}[self.options.compression]
+
+    def write(self, number: int, texts: list[list[str]], digest: str) -> dict:
+        """Tokenizes the documents of a block, writes its file(s), and returns the shard's line of the index."""
+        train, held_out = cut_off(texts, self.options.held_out)
+        splits = [("train", train), ("held-out", held_out)] if self.options.held_out else [("train", train)]
+        files = [self._write_split(number, split, part) for split, part in splits]
+        return {"number": number, "digest": digest, "files": files}
+
+    def _write_split(self, number: int, split: str, texts: list[list[str]]) -> dict:
+        name = f"{split}-{number:05d}.tfrecord" + ".gz" * self.compress
+        path = Path(self.options.output, name)
+        documents = list(encode_documents(texts, self.tokenizer, self.segmenter))
+        counted = Counted(self._records(number, split, documents))
+        try:
+            size = write_records(path, counted, self.compress)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise OSError(error.errno, f"the disk is full: {name} was not written, the shards before it are whole; "
+                                       "make room and run the same command again", str(path)) from None
+        return {"name": name, "split": split, "records": counted.count, "tokens": sum(map(len, documents)),
+                "sentences": sum(len(document.sentence_lengths) for document in documents), "bytes": size}
+
+    def _records(self, number: int, split: str, documents: list[Document]) -> Iterator[bytes]:
+        if self.options.layout == "tokens":
+            return map(encode_document, documents)
+        options = self.options
+        rng = np.random.default_rng((options.seed, number, split == "train"))  # whichever process it is
+        masking = Masking(options.masking, options.masked_rate, options.max_predictions)
+        batches = (batch for _ in range(options.repeats if split == "train" else 1) for batch in masked_pairs(
+            documents, self.vocabulary, masking, rng, length=options.max_length, relation=options.relation,
+            short_rate=options.short_rate))
+        return itertools.chain.from_iterable(map(encode_features, batches))
+
+
+class Counted:
+    """An iterable that knows how many it gave."""
+
+    def __init__(self, items: Iterable):
+        self.items, self.count = items, 0
+
+    def __iter__(self):
+        for item in self.items:
+            self.count += 1
+            yield item
+
+
+def cut_off(texts: list[list[str]], share: float) -> tuple[list[list[str]], list[list[str]]]:
+    """(the rest, the last `share` of the characters) of the documents, between two sentences."""
+    left = int(sum(len(sentence) for text in texts for sentence in text) * (1 - share)) if share else None
+    if left is None:
+        return texts, []
+    rest, last = [], []
+    for text in texts:
+        ends = np.cumsum([len(sentence) for sentence in text])
+        count = int(np.searchsorted(ends, max(left, 0), side="right"))
+        left -= int(ends[-1])
+        if count:
+            rest.append(text[:count])
+        if count < len(text):
+            last.append(text[count:])
+    return rest, last

@@ -1,0 +1,63 @@
+"""Text to sentences, for Chinese and English, without a model."""
+
+import re
+
+LONGEST_SENTENCE = 1000  # characters; what no punctuation ends is cut there, at a space where there is one
+
+_CLOSERS = "\"'”’」』）)】》〕\\]"
+_CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+# a Chinese mark ends a sentence wherever it stands; a Latin one only before a space and what can begin a sentence,
+# or right before a Chinese character
+_BOUNDARY = re.compile(
+    rf"[。．！？；…]+[!?。．！？；…]*[{_CLOSERS}]*"
+    rf"|[.!?]+[{_CLOSERS}]*(?=\s+[\"'“‘(\[「『（《]*[^\W_])"
+    rf"|[!?]+[{_CLOSERS}]*(?=[{_CJK}])")
+_ABBREVIATIONS = frozenset((
+    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "e.g", "i.e", "fig", "figs", "eq", "vol", "inc",
+    "ltd", "co", "corp", "dept", "approx", "cf", "al", "gen", "col", "sgt", "capt", "lt", "cmdr", "sen", "rep",
+    "gov", "rev", "hon", "mt", "ft", "pp", "ed", "eds", "trans", "jan", "feb", "mar", "apr", "jun", "jul",
+    "aug", "sep", "sept", "oct", "nov", "dec"))
+_LAST_WORD = re.compile(r"[^\s(\[“\"'‘]*$")
+
+
+def _ends_sentence(text: str, match: re.Match, lower_case: bool) -> bool:
+    mark = match.group()
+    if mark[0] not in ".!?":
+        return True
+    following = text[match.end():match.end() + 8].lstrip().lstrip("\"'“‘([「『（《")[:1]
+    if following.islower() and not lower_case:
+        return False
+    if mark[0] != "." or mark.startswith(".."):
+        return True
+    word = _LAST_WORD.search(text, max(0, match.start() - 24), match.start()).group()
+    if len(word) == 1 and word.isalpha() and word != "I":  # an initial: J. R. R. Tolkien
+        return False
+    if following.isdigit() and word.lower() in ("no", "nos", "p", "art", "sec", "ch"):
+        return False
+    bare = word.lower()
+    return bare not in _ABBREVIATIONS and not re.fullmatch(r"(?:[a-z]\.)+[a-z]", bare)  # U.S. Army
+
+
+def _pieces(sentence: str, longest: int):
+    while len(sentence) > longest:
+        cut = sentence.rfind(" ", longest // 2, longest) + 1 or longest
+        yield sentence[:cut].strip()
+        sentence = sentence[cut:]
+    yield sentence.strip()
+
+
+def split_sentences(text: str, longest: int = LONGEST_SENTENCE) -> list[str]:
+    """Sentences of a paragraph, in order, without the blanks around them; nothing else is lost.
+
+    Chinese ends at 。．！？；… with the quotes and brackets that close after them; English at `.!?` before a capital, a
+    digit or an opening quote, but not behind an abbreviation (Mr., e.g., U.S.) or an initial. In text without any
+    capital a small letter may begin a sentence. What is longer than `longest` characters is cut.
+    """
+    lower_case = text == text.lower()
+    sentences, begin = [], 0
+    for match in _BOUNDARY.finditer(text):
+        if _ends_sentence(text, match, lower_case):
+            sentences.append(text[begin:match.end()])
+            begin = match.end()
+    sentences.append(text[begin:])
+    return [piece for sentence in sentences for piece in _pieces(sentence.strip(), longest) if piece]
