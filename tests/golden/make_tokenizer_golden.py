@@ -2,8 +2,8 @@
 
     pip install -e '.[golden]' && python tests/golden/make_tokenizer_golden.py [CASE ...]
 
-Not run by the tests. TFPLM_DATA is the folder of the data sets (default: ../shared/data beside the repository). The tiny
-vocabularies are learned from the text below and are only made where they are missing.
+Not run by the tests. TFPLM_DATA is the folder of the data sets (default: ../shared/data beside the repository). The
+tiny vocabularies are learned from the text below and are only made where they are missing.
 """
 
 import json
@@ -46,10 +46,10 @@ def make_tiny() -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     make_bpe(GOLDEN / "tiny_bpe", tokenizer, trainers.BpeTrainer(
         vocab_size=500, limit_alphabet=200, special_tokens=["<unk>"], end_of_word_suffix="</w>"))
-    common = dict(vocab_size=450, character_coverage=0.98, hard_vocab_limit=False, minloglevel=2,
-                  normalization_rule_name="identity")
-    layouts = {"tiny_unigram": {}, "tiny_albert": dict(pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols=[
-        "[CLS]", "[SEP]", "[MASK]"])}
+    common = {"vocab_size": 450, "character_coverage": 0.98, "hard_vocab_limit": False, "minloglevel": 2,
+              "normalization_rule_name": "identity"}
+    layouts = {"tiny_unigram": {}, "tiny_albert": {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1,
+                                                   "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]}}
     for name, layout in layouts.items():
         if not (GOLDEN / f"{name}.model").exists():
             with (GOLDEN / f"{name}.model").open("wb") as file:

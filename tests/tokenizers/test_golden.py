@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from tests.tokenizers.cases import CASES, GOLDEN, PAIRS, TRUNCATIONS, digest, lines_of
 
 import tfplm
+from tests.tokenizers.cases import CASES, GOLDEN, PAIRS, TRUNCATIONS, digest, lines_of
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -44,7 +44,7 @@ def test_pairs(case):
 def test_truncation(case, number):
     _, golden, tokenizer = case
     strategy, max_length, stride = TRUNCATIONS[number]
-    arguments = dict(max_length=max_length, truncation=strategy, padding=False, stride=stride or None)
+    arguments = {"max_length": max_length, "truncation": strategy, "padding": False, "stride": stride or None}
     if golden["truncations"][number] is None:
         with pytest.raises(ValueError, match="too short"):
             tokenizer(*PAIRS[-1], **arguments)

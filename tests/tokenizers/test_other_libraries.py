@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tests.tokenizers.cases import CASES, PAIRS, lines_of
 
 import tfplm
+from tests.tokenizers.cases import CASES, PAIRS, lines_of
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -38,8 +38,9 @@ def wordpiece(vocab: dict[str, int], lower_case: bool, strip_accents: bool | Non
     `strip_accents=None` means as `lower_case`; `chinese_characters` makes every CJK ideograph a word of its own.
     """
     if "[UNK]" not in vocab:
+        first = [token[:16] for token in list(vocab)[:3]]
         raise ValueError(f"the vocabulary of {len(vocab)} tokens has no [UNK], which stands for unknown words: "
-                         f"expected BERT's vocab.txt, one token a line (first tokens here: {[token[:16] for token in list(vocab)[:3]]})")
+                         f"expected BERT's vocab.txt, one token a line; this one begins with {first}")
     backend = Backend(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100))
     backend.normalizer = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=chinese_characters,
                                                     strip_accents=strip_accents, lowercase=lower_case)

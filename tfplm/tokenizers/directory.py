@@ -9,12 +9,11 @@ from tokenizers import Tokenizer as Backend
 from tfplm.tokenizers import backends, families, sentencepiece_file
 from tfplm.tokenizers.families import FAMILIES, ROLES
 
-_CONFIGS = ("config.json", "bert_config.json", "albert_config.json", "xlnet_config.json", "electra_config.json",
-            "hparams.json")
 _BPE_PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 _SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "tokenizer.model")
 _EXPECTED = ("tokenizer.json, vocab.txt (WordPiece), vocab.json and merges.txt or encoder.json and vocab.bpe (BPE), "
              "or a SentencePiece model such as spiece.model")
+_KINDS = {".json": "json", ".txt": "wordpiece", ".model": "sentencepiece"}
 # what a tokenizer_config.json may say about the text itself
 _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_accents", "add_prefix_space",
              "extra_ids", "src_lang", "tgt_lang", "padding_side")
@@ -31,6 +30,17 @@ def read_json(path: Path) -> dict:
     if not isinstance(found, dict):
         raise ValueError(f"{path}: expected a JSON object, found {type(found).__name__}")
     return found
+
+
+def read_config(path: Path) -> dict:
+    """The model's configuration with its `model_type`: config.json, or bert_config.json and its like of Google."""
+    if config := read_json(path / "config.json"):
+        return config
+    for pattern, model_type in (("albert_config*.json", "albert"), ("xlnet_config*.json", "xlnet"),
+                                ("bert_config*.json", "bert"), ("hparams.json", "gpt2")):
+        if found := sorted(path.glob(pattern)):
+            return {"model_type": model_type, **read_json(found[0])}
+    return {}
 
 
 def _only(path: Path, pattern: str) -> Path | None:
@@ -171,9 +181,14 @@ def _from_parts(cls, kind: str, files: tuple[Path, ...], config: dict, tokenizer
 
 
 def load(cls, path: Path):
-    """The tokenizer of class `cls` in the directory `path`."""
-    kind, files = find_files(path)
-    config = next((read_json(path / name) for name in _CONFIGS if (path / name).is_file()), {})
+    """The tokenizer of class `cls` in the directory `path`, or in that one file and the configuration beside it."""
+    if path.is_file():
+        kind, files, path = _KINDS.get(path.suffix), (path,), path.parent
+        if kind is None:
+            raise ValueError(f"{files[0]} is no tokenizer file: expected {_EXPECTED}")
+    else:
+        kind, files = find_files(path)
+    config = read_config(path)
     tokenizer_config, special_map = (read_json(path / name) for name in
                                      ("tokenizer_config.json", "special_tokens_map.json"))
     named = _named_tokens(special_map, tokenizer_config)

@@ -31,16 +31,19 @@ class Tokenizer(Vocabulary):
     def from_pretrained(cls, source: str | os.PathLike) -> "Tokenizer":
         """The tokenizer of a directory that Hugging Face, Google, OpenAI or `save_pretrained` wrote, or of a hub name.
 
+        A single `vocab.txt`, `tokenizer.json` or `.model` file is read with the configuration that lies beside it.
         Read are `tokenizer.json`; `vocab.txt`; `vocab.json` + `merges.txt`; `encoder.json` + `vocab.bpe`; SentencePiece
         `*.model`; and beside them `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and
         `config.json`, whose `model_type` decides which special tokens go where. FileNotFoundError, with the names of
         these files, where there is none.
         """
         path = Path(source)
-        if not path.is_dir():
+        if not path.exists():
             from tfplm.core.sources import resolve
 
-            path = Path(resolve(source))
+            path = resolve(source)
+        if not path.is_dir() and (not path.is_file() or path.suffix == ".keras"):
+            path = path.parent  # a model or a checkpoint lies beside its vocabulary
         return directory.load(cls, path)
 
     @classmethod
