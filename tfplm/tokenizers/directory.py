@@ -109,7 +109,7 @@ def longest_text(name: str, config: dict, tokenizer_config: dict) -> int | None:
 def _added(token, special: bool = True) -> AddedToken:
     """A token of one of the JSON files: a string, or an object with `content` and flags."""
     if isinstance(token, str):
-        return AddedToken(token, special=special, normalized=not special)
+        return AddedToken(token, special=special, normalized=False)
     flags = {key: token[key] for key in ("lstrip", "rstrip", "single_word", "normalized") if key in token}
     return AddedToken(token["content"], special=token.get("special", special), **flags)
 

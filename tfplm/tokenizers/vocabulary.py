@@ -91,14 +91,14 @@ class Vocabulary:
         return self.convert_ids_to_tokens(self.all_special_ids)
 
     def add_tokens(self, tokens: str | Sequence[str], special: bool = False) -> int:
-        """Adds tokens that stay whole in every text; returns how many were new.
+        """Adds tokens that stay whole in every text, where they stand as written here; returns how many were new.
 
         The model's embedding then needs `len(tokenizer)` rows. `special`: `decode` leaves them out.
         """
         tokens = [tokens] if isinstance(tokens, str) else list(tokens)
         before = len(self)
         with self._lock:
-            self._backend.add_tokens([AddedToken(t, special=special, normalized=not special) for t in tokens])
+            self._backend.add_tokens([AddedToken(t, special=special, normalized=False) for t in tokens])
         self.__dict__.pop("_size", None)
         return len(self) - before
 
