@@ -50,11 +50,11 @@ HARMLESS = frozenset("""
     do_sample down_scale_factor dtype early_stopping emb_size encoder_no_repeat_ngram_size
     exponential_decay_length_penalty extra_pos_embeddings finetuning_task force_bos_token_to_be_generated gap_size
     gradient_checkpointing is_encoder_decoder is_gated_act label2id layers_to_keep length_penalty max_length
-    min_length model_type n_ctx n_positions n_special net_type no_repeat_ngram_size num_beam_groups num_beams num_labels
+    min_length model_type n_ctx n_positions n_special net_structure_type net_type no_repeat_ngram_size num_beam_groups num_beams num_labels
     num_memory_blocks num_return_sequences output_attentions output_hidden_states output_past output_scores pooler_fc_size
     pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type pre_trained predict_special_tokens
     prefix pruned_heads qa_dropout remove_invalid_values reorder_and_upcast_attn repetition_penalty return_dict
-    return_dict_in_generate scale_decoder_outputs sep_token_id structured summary_activation summary_first_dropout
+    return_dict_in_generate scale_decoder_outputs sep_token_id structure summary_activation summary_first_dropout
     summary_last_dropout summary_proj_to_labels summary_type summary_use_proj suppress_tokens task_specific_params
     temperature tf_legacy_loss tie_encoder_decoder tie_weights_ tokenizer_class top_k top_p torch_dtype torchscript
     training transformers_version typical_p unk_token_id use_bfloat16 use_cache
@@ -80,13 +80,13 @@ _SOMEWHERE = frozenset("""
 """.split())
 
 
-def read_config(values: Mapping[str, Any], base: Mapping[str, Any], dialect: str) -> Config:
+def read_config(values: Mapping[str, Any], base: Mapping[str, Any], dialect: str, layout: str = "hf") -> Config:
     """A published `config.json` (already parsed) -> `Config`.
 
     Args:
         values: the file's content, in the dialect's names or ours.
         base: our fields' values for this family where the file is silent.
-        dialect: a key of `DIALECTS`.
+        dialect: a key of `DIALECTS`. layout: "hf", or "tf1" for the config of a TF1 release.
 
     Raises:
         ValueError: a key that is not understood, or one whose value asks for another computation.
@@ -94,7 +94,7 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], dialect: str
     ours_of = {theirs: ours for ours, theirs in DIALECTS[dialect].items()}
     fields = Config.__dataclass_fields__
     own, translated, unknown = {}, {}, []
-    for key, value in _fold(values, dialect).items():
+    for key, value in _fold(values, dialect, layout).items():
         if key in MUST_BE:
             if value != MUST_BE[key]:
                 raise ValueError(f"the model's config has {key} = {value!r}; only {MUST_BE[key]!r} can be computed")
@@ -131,9 +131,11 @@ def write_config(config: Config, base: Mapping[str, Any], dialect: str) -> tuple
     return _unfold(result, config, dialect), [name for name in foreign if name in result]
 
 
-def _fold(values: Mapping[str, Any], dialect: str) -> dict[str, Any]:
+def _fold(values: Mapping[str, Any], dialect: str, layout: str) -> dict[str, Any]:
     """Turns the keys whose *values* are spelled in another way into our fields."""
     values = dict(values)
+    if dialect == "albert" and layout == "tf1" and values.get("hidden_act") == "gelu":
+        values["hidden_act"] = "gelu_new"  # Google's ALBERT code means the tanh form
     if dialect == "t5" and "ffn_gated" not in values:
         form = values.pop("feed_forward_proj", "relu")
         activation = form.removeprefix("gated-")

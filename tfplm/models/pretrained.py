@@ -71,7 +71,7 @@ def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_l
     with open_checkpoint(path) as checkpoint:
         values = read_json(config_file(path))
         family = recognize(values, checkpoint, path)
-        config = read_config(values, family.base, family.dialect).replace(**config_overrides)
+        config = read_config(values, family.base, family.dialect, checkpoint.layout).replace(**config_overrides)
         if num_labels is None and head in LABELLED and config.id2label:
             num_labels = len(config.id2label)
         with skip_initialization():

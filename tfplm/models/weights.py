@@ -58,8 +58,17 @@ class Tolerance:
     parts: frozenset[str] = frozenset()
 
 
-def load(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | None = None) -> Report:
-    """Fills the model's variables from a checkpoint.
+@dataclasses.dataclass
+class Match:
+    """`found`: our path -> (their name, its place); `missing`: our path -> their name; `ignored`: their names."""
+
+    found: dict[str, tuple[str, Place]]
+    missing: dict[str, str]
+    ignored: list[str]
+
+
+def match(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | None = None) -> Match:
+    """The audit: which tensor of a checkpoint belongs to which variable; nothing is read yet.
 
     Raises:
         ValueError: lists *all* missing tensors, wrong shapes and left-over tensors.
@@ -85,14 +94,20 @@ def load(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | Non
             problems.append(f"wrong shape: {name} is {list(checkpoint.shape(name))}, "
                             f"expected {list(place.shape(tuple(variable.shape)))} for {path}")
     problems += _missing(missing, found, tensors - used, tolerance)
-    ignored, leftover = _leftover(names, layout, prefix, tensors - used, variables, tolerance)
+    ignored, leftover = _leftover(names, layout, prefix, tensors - used, tolerance)
     problems += [f"left over: {name} {list(checkpoint.shape(name))}" for name in leftover]
     if problems:
         raise ValueError(f"{checkpoint.path} does not fit the model ({len(problems)} problems):\n  "
                          + "\n  ".join(problems) + "\nIs the config the one that belongs to these weights?")
-    for path, (name, place) in found.items():
+    return Match(found, missing, ignored)
+
+
+def load(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | None = None) -> Report:
+    """Fills the model's variables from a checkpoint that passes the audit; raises what `match` raises."""
+    result, variables = match(model, checkpoint, names, tolerance), named_variables(model)
+    for path, (name, place) in result.found.items():
         variables[path].assign(_ours(checkpoint.read(name), place))
-    return Report({path: name for path, (name, _) in found.items()}, sorted(missing), ignored)
+    return Report({path: name for path, (name, _) in result.found.items()}, sorted(result.missing), result.ignored)
 
 
 def _group(path: str) -> str:
@@ -107,7 +122,7 @@ def _missing(missing: dict[str, str], found: dict, spare: set[str], tolerance: T
             if path not in tolerance.resized and (path.partition("/")[0] in BACKBONE or _group(path) in there)]
 
 
-def _leftover(names, layout, prefix, spare, variables, tolerance) -> tuple[list[str], list[str]]:
+def _leftover(names, layout, prefix, spare, tolerance) -> tuple[list[str], list[str]]:
     """(tensors that are known and not needed, tensors that nobody knows)."""
     rows = names.known(layout, prefix)
     optional = tolerance.parts | ({"encoder", "decoder"} if tolerance.layers else set())

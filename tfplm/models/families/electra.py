@@ -37,4 +37,15 @@ HEADS = (
     ("qa", "qa_outputs", None),
 )
 PROJECTION = (("embeddings/project", "embeddings_project", "embeddings_project"),)
-NAMES = Names(bert.EMBEDDINGS + PROJECTION + bert.BLOCKS, HEADS, hf_prefix="electra.", tf1_prefix="electra/")
+# a TF1 checkpoint holds discriminator and generator, which share the embeddings
+NAMES = Names(bert.EMBEDDINGS + PROJECTION + bert.BLOCKS, HEADS, hf_prefix="electra.", tf1_prefix="electra/",
+              ignored=("generator/", "generator_predictions/"))
+
+
+def _generator(rows: tuple, scope: str) -> tuple:
+    return tuple((ours, theirs, name and scope + name) for ours, theirs, name in rows)
+
+
+TF1_NAMES = {"masked_lm": NAMES.with_(
+    base=_generator(bert.EMBEDDINGS, "electra/") + _generator(PROJECTION + bert.BLOCKS, "generator/"), tf1_prefix="",
+    ignored=("electra/encoder/", "electra/embeddings_project/", "discriminator_predictions/"))}
