@@ -22,7 +22,7 @@ class _Fit:
     batch_shares = None  # replica -> tensor, while a train step is traced
 
     def reduce(self, reduce_op, value, axis):
-        """As `tf.distribute.Strategy.reduce`; whole batches and scalars are understood too, as `fit` hands them over."""
+        """As `tf.distribute.Strategy.reduce`; also of whole batches and of scalars, as `fit` hands them over."""
         if isinstance(value, (tuple, list, dict)):  # Keras builds the model from the shapes of a batch
             return tf.nest.map_structure(lambda part: self.experimental_local_results(part)[0], value)
         if axis is not None and self.experimental_local_results(value)[0].shape.rank == 0:

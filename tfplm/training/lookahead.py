@@ -6,7 +6,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tfplm")
 class Lookahead(keras.optimizers.Optimizer):
-    """Wraps an optimizer: every `steps` updates slow weights go a part of the way to the fast ones, which restart there.
+    """Wraps an optimizer: every `steps` updates slow weights go part of the way to the fast ones, which restart there.
 
     slow += slow_step * (fast - slow); fast = slow (Zhang et al. 2019, algorithm 1). Costs one copy of the weights.
 

@@ -95,8 +95,7 @@ def training_batches(data: Mnist, options: MnistOptions) -> tf.data.Dataset:
     # numbers are shuffled and batched, and a whole batch is gathered at once: much cheaper than single images
     numbers = tf.data.Dataset.range(count).shuffle(count, seed=options.seed).repeat()
     return numbers.batch(options.batch_size, drop_remainder=True).map(
-        lambda chosen: (tf.cast(tf.gather(images, chosen), tf.float32) / 255.0, tf.gather(labels, chosen)),
-        deterministic=True).prefetch(4)
+        lambda chosen: (tf.cast(tf.gather(images, chosen), tf.float32) / 255.0, tf.gather(labels, chosen))).prefetch(4)
 
 
 class MnistTraining:
@@ -148,39 +147,44 @@ class MnistTraining:
         outcome = self._outcome({name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}, labels)
         return {**outcome, "images": images, "keep_probability": tf.constant(1.0)}
 
-    def summary_function(self, writer: tf.summary.SummaryWriter):
-        """`function(step, batch)` that writes to this writer, compiled."""
+    def compile_summaries(self, writers: dict[str, tf.summary.SummaryWriter]) -> None:
+        """Makes `self.write[name](step, batch)` for each writer, compiled."""
 
-        @tf.function
-        def write(step, batch):
-            with writer.as_default():
-                mnist_summaries(self.model, batch, step, self.options.images)
+        def function(writer):
+            @tf.function
+            def write(step, batch):
+                with writer.as_default():
+                    mnist_summaries(self.model, batch, step, self.options.images)
 
-        return write
+            return write
+
+        self.write = {name: function(writer) for name, writer in writers.items()}
 
 
 def _default_log_dir() -> str:
     return os.path.join("logs", "mnist", time.strftime("%Y%m%d-%H%M%S"))
 
 
-def _loop(training: MnistTraining, data: Mnist, writers: dict, say) -> dict[int, float]:
-    """The document's loop: a look at the test set every tenth step, training at every step."""
+def run_loop(training: MnistTraining, data: Mnist, steps: int, say) -> dict[int, float]:
+    """The document's loop: a look at the test set every tenth step, training at every step.
+
+    Calls `say(step, history)` after each. Returns the history: step -> accuracy on the test set.
+    """
     options = training.options
     batches = iter(training.strategy.experimental_distribute_dataset(training_batches(data, options)))
     test_set = _test_set(data)
-    write = {name: training.summary_function(writer) for name, writer in writers.items()}
     history = {}
-    for step in range(options.steps):
+    for step in range(steps):
         number = tf.constant(step, tf.int64)
         testing = options.test_every and step % options.test_every == 0
         if testing:
             outcome = training.test(*test_set)
-            write["test"](number, outcome)
+            training.write["test"](number, outcome)
             history[step] = float(outcome["accuracy"])
         batch = training.train_step(*next(batches))
         # as in the document, a step writes summaries of either the test set or the training
         if not testing and options.summary_every and step % options.summary_every == 0:
-            write["train"](number, batch)
+            training.write["train"](number, batch)
         say(step, history)
     return history
 
@@ -236,7 +240,8 @@ def mnist(options: MnistOptions) -> MnistResult:
         _write_graph(training, writers["train"], options)
         with writers["train"].as_default(step=0):
             write_hparams(options, {"accuracy/accuracy": "../test"})
-        history = _loop(training, data, writers, say)
+        training.compile_summaries(writers)
+        history = run_loop(training, data, options.steps, say)
     accuracy = float(training.test(*_test_set(data))["accuracy"])
     print(f"Accuracy after {options.steps} steps: {accuracy:.4f}")
     if options.output:
