@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from tfplm.summaries.recorders import token_counter_of
 from tfplm.training.distribute import is_chief
 
+BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt}"
 NOTEBOOK = any("notebook" in base.__module__ for base in tqdm.__mro__)
 
 
@@ -85,7 +86,7 @@ class Progress(keras.callbacks.Callback):
     def _sum(self, variable) -> float:
         """Over the replicas, without asking other workers: those would have to answer."""
         strategy = self.model.distribute_strategy
-        parts = strategy.experimental_local_results(getattr(variable, "value", variable))
+        parts = strategy.experimental_local_results(variable.value if isinstance(variable, keras.Variable) else variable)
         return sum(float(tf.convert_to_tensor(part)) for part in parts) * strategy.num_replicas_in_sync / len(parts)
 
 
@@ -99,13 +100,13 @@ class Line:
         self._every = 0.2 if self._live else interval
         self._shown = time.monotonic()
         self._bar = tqdm(total=total, desc=title, file=stream, leave=not nested, dynamic_ncols=True,
-                         bar_format="{desc} |{bar:10}| {n_fmt}/{total_fmt}{postfix}") if self._live else None
+                         bar_format=BAR) if self._live else None
 
     def advance(self, done: int, logs: dict, counts) -> None:
         self.done = min(done, self.total or done)
         now = time.monotonic()
         if self._begin is None:  # rates without the first step, which compiles, and without what a resume skipped
-            self._begin = (now, self.done, counts())
+            self._begin, self._shown = (now, self.done, counts()), now
         elif self._every is not None and now - self._shown >= self._every and not (self.nested and not self._live):
             self._shown = now
             self._show(self._text(logs, self._rates(now, counts()), now))
@@ -149,4 +150,5 @@ class Line:
             print(f"{self.title}  step {self.done}/{self.total or '?'}  {text}", file=self.stream, flush=True)
             return
         self._bar.n = self.done
-        self._bar.set_postfix_str("  " + text, refresh=True)
+        self._bar.bar_format = f"{BAR}  {text}"  # tqdm's own postfix begins with a comma
+        self._bar.refresh()
