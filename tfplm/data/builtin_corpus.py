@@ -11,7 +11,7 @@ from tfplm.data.sentences import split_sentences
 
 _SKIPPED_FOLDERS = {"test", "tests", "site-packages", "dist-packages", "idlelib", "lib2to3", "pydoc_data", "idle_test"}
 _MARKUP = re.compile(r"[`*|]{1,2}|:(?:[a-z]+:)?[a-z]+:(?=`)|\s\(\d(?:, \d)*\)")
-_CODE = re.compile(r"^\s*(?:>>>|\.\.\.|\.\. |:\w+|#|@)|[=_{}<>\\]{2}|::=")
+_CODE = re.compile(r"^\s*(?:>>>|\.\.\.|\.\. |:\w+|#|@)|[=_{}<>\\:]{2}")
 
 _COMMENTS = re.compile(r"(?:^[ \t]*# .*\n(?:^[ \t]*#\n)?){2,}", re.MULTILINE)
 

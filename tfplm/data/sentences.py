@@ -17,25 +17,26 @@ _ABBREVIATIONS = frozenset((
     "ltd", "co", "corp", "dept", "approx", "cf", "al", "gen", "col", "sgt", "capt", "lt", "cmdr", "sen", "rep",
     "gov", "rev", "hon", "mt", "ft", "pp", "ed", "eds", "trans", "jan", "feb", "mar", "apr", "jun", "jul",
     "aug", "sep", "sept", "oct", "nov", "dec"))
-_LAST_WORD = re.compile(r"[^\s(\[“\"'‘]*$")
+_OPENERS = "\"'“‘([「『（《"
 
 
 def _ends_sentence(text: str, match: re.Match, lower_case: bool) -> bool:
     mark = match.group()
     if mark[0] not in ".!?":
         return True
-    following = text[match.end():match.end() + 8].lstrip().lstrip("\"'“‘([「『（《")[:1]
+    following = text[match.end():match.end() + 8].lstrip().lstrip(_OPENERS)[:1]
     if following.islower() and not lower_case:
         return False
     if mark[0] != "." or mark.startswith(".."):
         return True
-    word = _LAST_WORD.search(text, max(0, match.start() - 24), match.start()).group()
+    words = text[max(0, match.start() - 24):match.start()].split()
+    word = words[-1].lstrip(_OPENERS) if words and not text[match.start() - 1].isspace() else ""
     if len(word) == 1 and word.isalpha() and word != "I":  # an initial: J. R. R. Tolkien
         return False
     if following.isdigit() and word.lower() in ("no", "nos", "p", "art", "sec", "ch"):
         return False
     bare = word.lower()
-    return bare not in _ABBREVIATIONS and not re.fullmatch(r"(?:[a-z]\.)+[a-z]", bare)  # U.S. Army
+    return bare not in _ABBREVIATIONS and not ("." in bare and re.fullmatch(r"(?:[a-z]\.)+[a-z]", bare))  # U.S. Army
 
 
 def _pieces(sentence: str, longest: int):
@@ -60,4 +61,7 @@ def split_sentences(text: str, longest: int = LONGEST_SENTENCE) -> list[str]:
             sentences.append(text[begin:match.end()])
             begin = match.end()
     sentences.append(text[begin:])
-    return [piece for sentence in sentences for piece in _pieces(sentence.strip(), longest) if piece]
+    sentences = [sentence.strip() for sentence in sentences]
+    if max(map(len, sentences)) > longest:
+        sentences = [piece for sentence in sentences for piece in _pieces(sentence, longest)]
+    return [sentence for sentence in sentences if sentence]

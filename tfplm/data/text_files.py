@@ -1,5 +1,6 @@
 """Where text comes from: paths, globs, folders, gzip files and standard input, as lines of `str`."""
 
+import codecs
 import difflib
 import glob
 import gzip
@@ -45,7 +46,8 @@ def _not_found(source: str, path: Path) -> str:
 
 def open_bytes(name: str) -> io.BufferedReader:
     """The bytes of a file, or of standard input for `-`; gzip is told by its content, not by its name."""
-    file = sys.stdin.buffer if name == "-" else open(name, "rb", buffering=_HEAD)  # noqa: SIM115 (closed by the caller)
+    raw = sys.stdin.buffer if name == "-" else open(name, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
+    file = io.BufferedReader(raw, _HEAD)
     if file.peek(2)[:2] == b"\x1f\x8b":
         return io.BufferedReader(gzip.GzipFile(fileobj=file))
     return file
@@ -53,7 +55,7 @@ def open_bytes(name: str) -> io.BufferedReader:
 
 def _peek(file: io.BufferedReader, name: str) -> bytes:
     try:
-        return file.peek(_HEAD)[:_HEAD]
+        return file.peek(_HEAD)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{name}: not a whole gzip file ({error}); fetch it again") from None
 
@@ -94,6 +96,7 @@ def read_lines(name: str, encoding: str = "utf-8") -> Iterator[str]:
     and text in another encoding; GBK is recognised and the message names `--encoding gb18030`.
     """
     try:
+        codecs.lookup(encoding)
         decoder = "utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding
         with open_bytes(name) as file:
             _check_text(_peek(file, name), name, encoding)
