@@ -20,7 +20,27 @@ def function_graph(function, *arguments, **keywords) -> None:
 
     # a tf.function inside would be a single node; its Python function is traced in place
     function = getattr(function, "python_function", function)
-    tf.summary.graph(tf.function(function).get_concrete_function(*arguments, **keywords).graph)
+    concrete = tf.function(function).get_concrete_function(*arguments, **keywords)
+    tf.summary.graph(_plain_scopes(concrete.graph.as_graph_def()))
+
+
+def _plain_scopes(graph):
+    """Keras opens the scope of a layer twice, so that its operations are in `layer_1`: back to `layer`, where free."""
+    prefixes = {"/".join(parts[:depth]) for node in graph.node for parts in [node.name.split("/")]
+                for depth in range(1, len(parts) + 1)}
+
+    def plain(name):
+        parts = name.split("/")
+        whole = ["/".join(parts[:depth + 1]) for depth in range(len(parts))]
+        again = [part.endswith("_1") and scope[:-2] not in prefixes for part, scope in zip(parts[:-1], whole)] + [False]
+        return "/".join(part[:-2] if twice else part for part, twice in zip(parts, again))
+
+    for node in graph.node:
+        node.name = plain(node.name)
+        # an input is NAME, NAME:output:0 or, for control, ^NAME
+        node.input[:] = [("^" if name[0] == "^" else "") + ":".join([plain(name.lstrip("^").partition(":")[0]),
+                         *name.split(":")[1:]]) for name in node.input]
+    return graph
 
 
 def layer_graph(model: keras.Model, name: str = "keras", step: int = 0) -> bool:

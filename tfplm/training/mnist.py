@@ -62,7 +62,7 @@ def with_activations(model: keras.Model) -> keras.Model:
     linear1, linear2 = model.get_layer("layer1").output, model.get_layer("layer2").output
     return keras.Model(model.input, {"layer1/linear_compute/linear": linear1,
                                      "layer1/activations": model.get_layer("relu").output,
-                                     "layer2/linear_compute/linear": linear2})
+                                     "layer2/linear_compute/linear": linear2}, name="mnist")
 
 
 def mnist_summaries(model: keras.Model, batch: dict, step, images: int = 10) -> None:
