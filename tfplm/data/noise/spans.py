@@ -29,8 +29,8 @@ def choose_spans(words: Words, budget: np.ndarray, length_probabilities: np.ndar
                  rng: np.random.Generator) -> np.ndarray:
     """int32 [B,T]: 0, or the number (from 1) of the span that a token belongs to.
 
-    Per row, until the budget [B] of tokens is used up: a length in words, a first word, uniform; a span that would
-    touch a chosen token is thrown away, one that would cross a special token or the budget loses words at its end.
+    Per row, until the budget [B] of tokens is used up: a length in words, and first words, uniform, until the span
+    touches no chosen token; one that would cross a special token or the budget loses words at its end.
     """
     batch, width = words.index.shape
     rows, columns = np.arange(batch), np.arange(width)
@@ -38,9 +38,11 @@ def choose_spans(words: Words, budget: np.ndarray, length_probabilities: np.ndar
     span = np.zeros((batch, width), np.int32)
     left, drawn, misses = budget.copy(), np.zeros(batch, np.int32), np.zeros(batch, np.int64)
     misses[words.count == 0] = _PATIENCE
+    number = np.ones(batch, np.int64)
     while (active := (left > 0) & (misses < _PATIENCE)).any():
         anchor = np.minimum((rng.random(batch) * words.count).astype(np.int64), words.start.shape[1] - 1)
-        number = draw_lengths(length_probabilities, batch, rng)
+        # a length stays until it finds its place: overlaps do not make long spans rarer
+        number = np.where(misses == 0, draw_lengths(length_probabilities, batch, rng), number)
         begin = words.start[rows, anchor]
         # [B,N]: where the span ends after 1, 2, ... words; the longest that is allowed is taken
         last = anchor[:, None] + np.arange(len(length_probabilities))
