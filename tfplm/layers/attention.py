@@ -56,19 +56,16 @@ class Attention(keras.layers.Layer):
         Returns:
             `[B,T,H]`, or `([B,T,H], [B,N,T,S])`.
         """
-        q = self.split(self.query(query)) * ops.cast(self.scale, self.compute_dtype)  # [B,N,T,D]
+        q = self.split(self.query(query))  # [B,N,T,D]
         k, v = cache if cache is not None else self.keys_and_values(query if key is None else key, value)
         if hasattr(positions, "rotate"):
             q, k = positions.rotate(q, k)
-        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # [B,N,T,S]
         if hasattr(positions, "score"):
-            scores = scores + positions.score(q, k)
-        if bias is not None:
-            scores = scores + ops.cast(bias, scores.dtype)
+            bias = positions.score(q, k) + (0 if bias is None else bias)
         rate, seed = self.dropout.draw(training)
-        weights = kernels.softmax(scores, allow, rate, seed)
+        weights = kernels.attention_weights(q, k, self.scale, allow, bias, rate, seed)
         context = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))  # [B,T,N,D]
         output = self.out(ops.reshape(context, (ops.shape(context)[0], -1, self.heads * self.head_dim)))
         if not return_map:
             return output
-        return output, weights if rate == 0 else kernels.softmax(scores, allow)
+        return output, weights if rate == 0 else kernels.attention_weights(q, k, self.scale, allow, bias)

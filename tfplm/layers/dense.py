@@ -24,7 +24,7 @@ class Dense(keras.layers.Dense):
     def call(self, inputs, training=None):
         if self.quantization_mode:  # Keras' own int8 and LoRA paths
             return kernels.activate(super().call(inputs, training=training), self.act)
-        return kernels.dense(inputs, self.kernel, self.bias, self.act)
+        return kernels.dense(inputs, self.kernel, self.bias, self.act, bool(training))
 
     def get_config(self):
         config = super().get_config()

@@ -1,66 +1,209 @@
-"""The fused kernels: the only file of `layers` that speaks TensorFlow instead of `keras.ops`."""
+"""The fused kernels: the only file of `layers` that speaks TensorFlow instead of `keras.ops`.
+
+Where the time goes on a CPU: products belong to oneDNN, which also fuses bias and GELU behind them in inference; the
+element-wise rest is memory-bound, so each chain of it is one XLA cluster, forward and backward. A cluster is compiled
+once per shape (about 0.1 s), which pays inside a `tf.function` only: eager calls use the plain operations.
+"""
+
+import functools
 
 import tensorflow as tf
 
+from tfplm.layers.hashing import keep_mask
+
+
+def _cluster(function):
+    """`function` as one XLA cluster where a graph is being built."""
+    compiled = tf.function(function, jit_compile=True, autograph=False)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        return function(*arguments) if tf.executing_eagerly() else compiled(*arguments)
+
+    return call
+
+
+# Activations ------------------------------------------------------------------------------------------------------
 
 def activate(x, activation: str | None):
     """Element-wise activation by its configuration name; `gelu` is the erf form, `gelu_new` the tanh form."""
     if activation is None:
         return x
-    if activation == "gelu":
-        return tf.nn.gelu(x, approximate=False)
-    if activation == "gelu_new":
-        return tf.nn.gelu(x, approximate=True)
+    if activation in ("gelu", "gelu_new"):
+        return tf.nn.gelu(x, approximate=activation == "gelu_new")
     if activation == "quick_gelu":
         return x * tf.sigmoid(tf.cast(1.702, x.dtype) * x)
     return {"relu": tf.nn.relu, "silu": tf.nn.silu, "tanh": tf.tanh}[activation](x)
 
 
-def dense(x, kernel, bias=None, activation: str | None = None):
+def _wide_gelu(x, activation: str):
+    return tf.cast(activate(tf.cast(x, tf.float32), activation), x.dtype)
+
+
+def _gelu_slope(x, activation: str):
+    if activation == "gelu":
+        return 0.5 * (1 + tf.math.erf(x * 0.7071067811865476)) + x * tf.exp(-0.5 * x * x) * 0.3989422804014327
+    tanh = tf.tanh(0.7978845608028654 * x * (1 + 0.044715 * x * x))
+    return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * 0.7978845608028654 * (1 + 3 * 0.044715 * x * x)
+
+
+def _gelu_gradient(x, upstream, activation: str):
+    slope = _gelu_slope(tf.cast(x, tf.float32), activation)
+    return tf.cast(tf.cast(upstream, tf.float32) * slope, x.dtype)
+
+
+@functools.cache
+def _trained_gelu(activation: str):
+    """GELU with its own gradient: TensorFlow's is a chain of ten operations in each direction."""
+    forward = _cluster(lambda x: _wide_gelu(x, activation))
+    backward = _cluster(lambda x, upstream: _gelu_gradient(x, upstream, activation))
+
+    @tf.custom_gradient
+    def gelu(x):
+        return forward(x), lambda upstream: backward(x, upstream)
+
+    return gelu
+
+
+# Products ---------------------------------------------------------------------------------------------------------
+
+def dense(x, kernel, bias=None, activation: str | None = None, training: bool = False):
     """`activation(x kernel + bias)`: x `[..., in]`, kernel `[in, out]` -> `[..., out]`."""
     x = tf.convert_to_tensor(x)
     kernel = tf.cast(tf.convert_to_tensor(kernel), x.dtype)
-    shape = tf.concat([tf.shape(x)[:-1], [kernel.shape[-1]]], 0)
     y = tf.matmul(tf.reshape(x, [-1, kernel.shape[0]]), kernel)
     if bias is not None:
         y = tf.nn.bias_add(y, tf.cast(tf.convert_to_tensor(bias), x.dtype))
-    y = activate(y, activation)
-    return tf.ensure_shape(tf.reshape(y, shape), [*x.shape[:-1], kernel.shape[-1]])
+    # written right behind the product, bias and GELU become one operation with it in inference
+    y = _trained_gelu(activation)(y) if training and activation in ("gelu", "gelu_new") else activate(y, activation)
+    return _like(y, x)
 
 
 def dense_transposed(x, table):
     """`x table^T`: x `[..., in]`, table `[out, in]` -> `[..., out]`; logits over an embedding table."""
     x = tf.convert_to_tensor(x)
     table = tf.cast(tf.convert_to_tensor(table), x.dtype)
-    shape = tf.concat([tf.shape(x)[:-1], [table.shape[0]]], 0)
-    y = tf.matmul(tf.reshape(x, [-1, table.shape[1]]), table, transpose_b=True)
-    return tf.ensure_shape(tf.reshape(y, shape), [*x.shape[:-1], table.shape[0]])
+    return _like(tf.matmul(tf.reshape(x, [-1, table.shape[1]]), table, transpose_b=True), x)
+
+
+def _like(y, x):
+    """y `[N, out]` with the leading axes of x `[..., in]`."""
+    y_shape = tf.concat([tf.shape(x)[:-1], tf.shape(y)[-1:]], 0)
+    return tf.ensure_shape(tf.reshape(y, y_shape), [*x.shape[:-1], y.shape[-1]])
+
+
+# Dropout ----------------------------------------------------------------------------------------------------------
+
+def _drop(x, rate: float, seed):
+    return tf.where(keep_mask(tf.shape(x), rate, seed), x * tf.cast(1 / (1 - rate), x.dtype), tf.zeros((), x.dtype))
+
+
+@functools.cache
+def _dropout(rate: float):
+    drop = _cluster(lambda x, seed: _drop(x, rate, seed))
+
+    @tf.custom_gradient
+    def dropout(x, seed):
+        return drop(x, seed), lambda upstream: (drop(upstream, seed), None)
+
+    return dropout
 
 
 def dropout(x, rate: float, seed=None):
     """Inverted dropout; `seed` is a uint32 `[2]` tensor."""
-    if rate == 0:
-        return x
-    keep = tf.random.stateless_uniform(tf.shape(x), tf.cast(seed, tf.int32)) >= rate
-    return tf.where(keep, x / tf.cast(1 - rate, x.dtype), tf.zeros((), x.dtype))
+    return x if rate == 0 else _dropout(rate)(x, seed)
+
+
+# Norm -------------------------------------------------------------------------------------------------------------
+
+def _normalize(x, epsilon: float):
+    """(x minus its mean over its deviation, 1 / deviation), over the last axis, in float32."""
+    x = tf.cast(x, tf.float32)
+    centred = x - tf.reduce_mean(x, -1, keepdims=True)
+    scale = tf.math.rsqrt(tf.reduce_mean(centred * centred, -1, keepdims=True) + epsilon)
+    return centred * scale, scale
+
+
+@functools.cache
+def _add_layer_norm(epsilon: float, rate: float):
+    """The kernel for one epsilon and rate. Saves the sum x + dropout(y), and makes the rest again."""
+
+    @_cluster
+    def forward(x, y, gamma, beta, seed):
+        total = x + (_drop(y, rate, seed) if rate else y)
+        normal, _ = _normalize(total, epsilon)
+        return tf.cast(normal * tf.cast(gamma, tf.float32) + tf.cast(beta, tf.float32), x.dtype), total
+
+    @_cluster
+    def backward(total, gamma, upstream, seed):
+        normal, scale = _normalize(total, epsilon)
+        upstream = tf.cast(upstream, tf.float32)
+        axes = list(range(len(total.shape) - 1))
+        inner = upstream * tf.cast(gamma, tf.float32)
+        dx = scale * (inner - tf.reduce_mean(inner, -1, keepdims=True)
+                      - normal * tf.reduce_mean(inner * normal, -1, keepdims=True))
+        dx = tf.cast(dx, total.dtype)
+        return (dx, _drop(dx, rate, seed) if rate else dx, tf.cast(tf.reduce_sum(upstream * normal, axes), gamma.dtype),
+                tf.cast(tf.reduce_sum(upstream, axes), gamma.dtype))
+
+    @tf.custom_gradient
+    def add_norm(x, y, gamma, beta, seed):
+        result, total = forward(x, y, gamma, beta, seed)
+        return result, lambda upstream: (*backward(total, gamma, upstream, seed), None)
+
+    return add_norm
+
+
+def add_layer_norm(x, y, gamma, beta, epsilon: float, rate: float = 0.0, seed=None):
+    """`layer_norm(x + dropout(y))`: residual connection and norm in one."""
+    gamma, beta = tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+    return _add_layer_norm(epsilon, rate)(x, y, gamma, beta, tf.zeros([2], tf.uint32) if seed is None else seed)
 
 
 def layer_norm(x, gamma, beta, epsilon: float):
     """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32."""
-    wide = tf.cast(x, tf.float32)
-    mean, variance = tf.nn.moments(wide, -1, keepdims=True)
-    y = (wide - mean) * tf.math.rsqrt(variance + epsilon)
-    return tf.cast(y * tf.cast(gamma, tf.float32) + tf.cast(beta, tf.float32), x.dtype)
+    return add_layer_norm(x, tf.zeros_like(x), gamma, beta, epsilon)
 
 
-def add_layer_norm(x, y, gamma, beta, epsilon: float, rate: float = 0.0, seed=None):
-    """`layer_norm(x + dropout(y))`."""
-    return layer_norm(x + dropout(y, rate, seed), gamma, beta, epsilon)
+# Softmax ----------------------------------------------------------------------------------------------------------
+
+@functools.cache
+def _softmax(rate: float):
+    """Softmax and dropout. The exponentials are oneDNN's, which XLA's are slower than; the gradient is one cluster."""
+    drop = _cluster(lambda x, seed: _drop(x, rate, seed))
+
+    @_cluster
+    def backward(weights, upstream, seed):
+        upstream = tf.cast(_drop(upstream, rate, seed) if rate else upstream, tf.float32)
+        wide = tf.cast(weights, tf.float32)
+        return tf.cast(wide * (upstream - tf.reduce_sum(upstream * wide, -1, keepdims=True)), weights.dtype)
+
+    @tf.custom_gradient
+    def softmax(scores, seed):
+        weights = tf.nn.softmax(scores) if scores.dtype == tf.bfloat16 and not _has_gpu() else \
+            tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), scores.dtype)
+        return drop(weights, seed) if rate else weights, lambda upstream: (backward(weights, upstream, seed), None)
+
+    return softmax
 
 
-def softmax(scores, allow=None, rate: float = 0.0, seed=None):
-    """Softmax over the last axis, in float32, where `allow`; then dropout."""
-    wide = tf.cast(scores, tf.float32)
-    if allow is not None:
-        wide = tf.where(allow, wide, tf.constant(-1e9, tf.float32))
-    return dropout(tf.cast(tf.nn.softmax(wide), scores.dtype), rate, seed)
+@functools.cache
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def attention_weights(query, key, scale: float, allow=None, bias=None, rate: float = 0.0, seed=None):
+    """`dropout(softmax(scale query key^T + bias, where allow))`: `[B,N,T,D]`, `[B,N,S,D]` -> `[B,N,T,S]`.
+
+    Product, scale and a mask that is *added* become one oneDNN operation, so there always is a mask; a select would
+    be a pass of its own, and a slow one. Sums are in float32 (oneDNN's, inside, for bfloat16).
+    """
+    low = -3e4 if query.dtype == tf.float16 else -1e9
+    if allow is None:
+        mask = tf.zeros([tf.shape(query)[0], 1, 1, tf.shape(key)[2]], query.dtype)
+    else:
+        mask = tf.where(allow, tf.zeros((), query.dtype), tf.constant(low, query.dtype))
+    scores = tf.matmul(query, key, transpose_b=True) * tf.cast(scale, query.dtype) + mask
+    if bias is not None:
+        scores = scores + tf.cast(bias, scores.dtype)
+    return _softmax(rate)(scores, tf.zeros([2], tf.uint32) if seed is None else seed)

@@ -1,0 +1,39 @@
+"""Options of the verbs about models themselves: params, presets, convert."""
+
+import dataclasses
+from typing import Literal
+
+from tfplm.options.base import Options, flag
+
+
+@dataclasses.dataclass(kw_only=True)
+class Params(Options):
+    """Count the parameters of a preset or of a saved model, without allocating them."""
+
+    RUN = "tfplm.models.counting:params"
+
+    model: str = flag(help="preset (see `tfplm presets`), or directory of a model", positional=True)
+    head: str | None = flag(None, "with the parameters of this head, e.g. masked_lm")
+    by_layer: bool = flag(False, "a table by module and layer")
+
+
+@dataclasses.dataclass(kw_only=True)
+class Presets(Options):
+    """List the presets: architectures whose configuration is known by name."""
+
+    RUN = "tfplm.models.counting:presets"
+
+    family: str | None = flag(None, "only of this model_type, e.g. albert", positional=True)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Convert(Options):
+    """Convert a checkpoint, with its head and tokenizer, and print what the audit of its tensors found."""
+
+    RUN = "tfplm.models.converting:convert"
+
+    source: str = flag(help="directory or hub name of the model to read", positional=True)
+    target: str = flag(help="directory to write (for keras: a directory or a FILE.keras)", positional=True)
+    format: Literal["hf", "tf1", "keras"] = flag("hf", "Hugging Face, Google's TF1 layout, or Keras")
+    head: str | None = flag(None, "head to read and write; default: the one that the checkpoint has; 'none': without")
+    dtype: Literal["float32", "bfloat16", "float16"] = flag("float32", "dtype of the weights")
