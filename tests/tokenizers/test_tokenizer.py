@@ -63,6 +63,9 @@ def test_words_of_byte_level_bpe_have_their_space(data):
     tokenizer = tfplm.Tokenizer.from_bpe(data("vocabs", "gpt2", "encoder.json"), data("vocabs", "gpt2", "vocab.bpe"))
     words = tokenizer([["Hello", "world"]], is_split_into_words=True, return_offsets=True)
     assert tokenizer.convert_ids_to_tokens(words["input_ids"][0]) == ["ĠHello", "Ġworld"]
+    assert words["offsets"].tolist() == [[[0, 5], [0, 5]]]
+    tokenizer.add_tokens("worldqx")
+    assert len(tokenizer) - 1 in tokenizer([["Hello", "worldqx"]], is_split_into_words=True)["input_ids"]
     assert tokenizer.tokenize("Hello world") == ["Hello", "Ġworld"]
 
 

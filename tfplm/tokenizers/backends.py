@@ -103,7 +103,7 @@ def set_template(backend: Backend, family: Family, roles: dict[str, str], langua
         raise ValueError(f"special token(s) {', '.join(missing)} are not in the vocabulary of "
                          f"{backend.get_vocab_size()} tokens, but every text of this model needs them")
     if family.kind == "byte_bpe" and ids:  # as the template, and the offsets leave out the space before a word
-        space = backend.pre_tokenizer.add_prefix_space
+        space = getattr(backend.pre_tokenizer, "add_prefix_space", False)
         sep, cls = ((roles[role], ids[roles[role]]) for role in ("sep", "cls"))
         backend.post_processor = processors.RobertaProcessing(sep, cls, trim_offsets=True, add_prefix_space=space)
     else:

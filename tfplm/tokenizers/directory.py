@@ -124,6 +124,7 @@ def _more_tokens(path: Path, special_map: dict, tokenizer_config: dict) -> list[
     """Tokens beyond the vocabulary, with their ids where the files say them, in the order of the ids."""
     said = {**tokenizer_config, **special_map}
     extra = said.get("additional_special_tokens") or said.get("extra_special_tokens") or []
+    extra = list(extra.values()) if isinstance(extra, dict) else extra
     special = {token if isinstance(token, str) else token["content"] for token in extra}
     known = {token: (int(number), _added(token, token in special))
              for token, number in read_json(path / "added_tokens.json").items()}

@@ -37,7 +37,8 @@ class Family:
     file_name: str = ""  # of the SentencePiece model
 
 
-_SLASH = {"bos": "<s>", "eos": "</s>", "unk": "<unk>", "sep": "</s>", "pad": "<pad>", "cls": "<s>", "mask": "<mask>"}
+# in the order of fairseq's ids, which a learned vocabulary keeps: RoBERTa's positions count from the id of <pad>
+_SLASH = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "sep": "</s>", "cls": "<s>", "mask": "<mask>"}
 _FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 _LANGUAGES = (
     "ar_AR", "cs_CZ", "de_DE", "en_XX", "es_XX", "et_EE", "fi_FI", "fr_XX", "gu_IN", "hi_IN", "it_IT", "ja_XX",

@@ -155,23 +155,18 @@ class Tokenizer(Vocabulary):
             self._check_cut(inputs, max_length, strategy, details)
         elif details.stride is not None:
             raise ValueError("stride needs max_length, and truncation other than False")
+        backend = self._word_backend if details.is_split_into_words else self._backend
+        call = backend.encode_batch if details.need_text else backend.encode_batch_fast
         with self._lock:  # truncation is a state of the backend
             if cut:
-                self._backend.enable_truncation(max_length, stride=details.stride or 0, strategy=strategy)
-            space = self._backend.pre_tokenizer
-            glued = details.is_split_into_words and self.rules.kind == "byte_bpe" and not space.add_prefix_space
-            if glued:  # words of a list are words, not beginnings of texts
-                space.add_prefix_space = True
+                backend.enable_truncation(max_length, stride=details.stride or 0, strategy=strategy)
             try:
-                call = self._backend.encode_batch if details.need_text else self._backend.encode_batch_fast
                 encodings = call(inputs, is_pretokenized=details.is_split_into_words,
                                  add_special_tokens=details.add_special_tokens)
             except Exception as error:  # the Rust library has no classes of its own
                 raise ValueError(f"{error} (truncation={strategy!r}, max_length={max_length})") from error
             finally:
-                self._backend.no_truncation()
-                if glued:
-                    space.add_prefix_space = False
+                backend.no_truncation()
         if details.stride is None:
             return encodings, None
         rows = [(e, i) for i, first in enumerate(encodings) for e in (first, *first.overflowing)]

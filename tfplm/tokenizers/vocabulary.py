@@ -81,6 +81,18 @@ class Vocabulary:
     def _size(self) -> int:
         return max(self.vocab.values()) + 1
 
+    @functools.cached_property
+    def _word_backend(self) -> Backend:
+        """For lists of words: in byte-level BPE each of them has a space before it, as within a text."""
+        text = self._backend.to_str()
+        spaced = text.replace('"add_prefix_space":false', '"add_prefix_space":true')
+        return self._backend if spaced == text else Backend.from_str(spaced)
+
+    def _forget(self) -> None:
+        """Drops what was derived from the vocabulary before it grew."""
+        for name in ("_size", "_word_backend"):
+            self.__dict__.pop(name, None)
+
     @property
     def all_special_ids(self) -> list[int]:
         """Ids of all special tokens, those without a role included."""
@@ -99,14 +111,14 @@ class Vocabulary:
         before = len(self)
         with self._lock:
             self._backend.add_tokens([AddedToken(t, special=special, normalized=False) for t in tokens])
-        self.__dict__.pop("_size", None)
+        self._forget()
         return len(self) - before
 
     def add_known_tokens(self, tokens: list[tuple[int | None, AddedToken]]) -> None:
         """Adds tokens of a saved tokenizer; ValueError where one does not get the id that it had."""
         known = {token.content for token in self._backend.get_added_tokens_decoder().values()}
         self._backend.add_tokens([token for _, token in tokens if token.content not in known])
-        self.__dict__.pop("_size", None)
+        self._forget()
         for number, token in tokens:
             if number is not None and self._backend.token_to_id(token.content) != number:
                 raise ValueError(f"the added token '{token.content}' should have id {number}, but in this vocabulary "
