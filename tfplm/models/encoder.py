@@ -6,11 +6,12 @@ from keras import ops
 from tfplm.layers import masks
 from tfplm.layers.embeddings import Embeddings
 from tfplm.layers.stack import Stack
+from tfplm.models.generation.generates import Generates
 from tfplm.models.model import PretrainedModel
 
 
 @keras.saving.register_keras_serializable("tfplm")
-class Encoder(PretrainedModel):
+class Encoder(Generates, PretrainedModel):
     """Embeddings and one stack of blocks; who sees whom is `config.attention_type` (Devlin et al. 2018, section 3)."""
 
     def build_backbone(self):
@@ -30,16 +31,16 @@ class Encoder(PretrainedModel):
             result["pooled_output"] = self.pool(result["sequence_output"])
         return result
 
-
-@keras.saving.register_keras_serializable("tfplm")
-class Decoder(Encoder):
-    """A causal language model's stack (Radford et al. 2018), which can also continue from a cache."""
-
-    def step(self, ids, cache, index, allow, position_ids):
+    def step(self, ids, cache, index, allow, position_ids, token_type_ids=None):
         """Hidden states `[B,T,H]` of new tokens `ids` `[B,T]` at place `index` of the cache, and the new cache.
 
         allow: the masks of the layers, in rotation, `[B,1,T,S]` over the S places of the cache.
         """
-        x = self.embeddings(ids, None, position_ids)
+        x = self.embeddings(ids, token_type_ids, position_ids)
         result = self.stack(x, allow, cache=(cache, index))
         return result["output"], result["cache"]
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class Decoder(Encoder):
+    """A causal language model's stack (Radford et al. 2018)."""

@@ -6,11 +6,12 @@ from keras import ops
 from tfplm.layers import masks
 from tfplm.layers.embeddings import Embeddings
 from tfplm.layers.stack import Stack
+from tfplm.models.generation.generates import Generates
 from tfplm.models.model import PretrainedModel
 
 
 @keras.saving.register_keras_serializable("tfplm")
-class Seq2Seq(PretrainedModel):
+class Seq2Seq(Generates, PretrainedModel):
     """Two stacks that share the token embeddings, the decoder attending to the encoder (Vaswani et al. 2017).
 
     Its batch has `input_ids`, `attention_mask` and `decoder_input_ids`, `decoder_attention_mask`; missing decoder ids
@@ -59,8 +60,15 @@ class Seq2Seq(PretrainedModel):
         result["encoder_output"] = encoded.pop("output")
         return {**result, **{f"encoder_{name}": value for name, value in encoded.items()}}
 
-    def step(self, ids, cache, index, allow, memory_allow):
-        """Hidden states `[B,T,H]` of new decoder tokens at place `index` of the cache, and the new cache."""
-        x = self.decoder_embeddings(ids, offset=index)
+    def memory_cache(self, batch) -> list[dict]:
+        """The cache entries of cross-attention, for the encoder's `batch`."""
+        return self.decoder.memory_cache(self.encode(batch)["output"])
+
+    def step(self, ids, cache, index, allow, position_ids, memory_allow=None):
+        """Hidden states `[B,T,H]` of new decoder tokens at place `index` of the cache, and the new cache.
+
+        allow: the masks of the layers, in rotation, `[B,1,T,S]` over the S places of the cache.
+        """
+        x = self.decoder_embeddings(ids, position_ids=position_ids)
         result = self.decoder(x, allow, memory_allow=memory_allow, cache=(cache, index))
         return result["output"], result["cache"]

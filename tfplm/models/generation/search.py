@@ -1,0 +1,44 @@
+"""Greedy search and sampling."""
+
+from keras import ops
+
+from tfplm.models.generation import rules
+from tfplm.models.generation.noise import gumbel
+from tfplm.models.generation.plan import Plan
+
+
+def start(plan: Plan, inputs: dict) -> dict:
+    """The state before the first token: `history` int32 `[R,P+N]`, `finished` bool `[R]`, `step` int32."""
+    history = ops.pad(inputs["ids"], [[0, 0], [0, plan.new]], constant_values=plan.fill)
+    history = ops.repeat(history, plan.copies, axis=0)
+    return {"step": ops.convert_to_tensor(0, "int32"), "history": history,
+            "finished": ops.zeros_like(history[:, 0], dtype="bool")}
+
+
+def choose(plan: Plan, numbers: dict, scores, state: dict, padding) -> tuple[dict, None]:
+    """The state with one more token, the likeliest by `scores` `[R,V]` or one drawn from their softmax."""
+    step, history, finished = state["step"], state["history"], state["finished"]
+    scores = rules.process(plan, numbers, scores, history, padding, step)
+    if plan.do_sample:
+        scores = scores + gumbel(ops.shape(scores), numbers["seed"], step)
+    tokens = ops.cast(ops.argmax(scores, axis=-1), "int32")
+    tokens = ops.where(finished, plan.fill, tokens)
+    history = rules.put(history, tokens, history.shape[1] - plan.new + step)
+    finished = ops.logical_or(finished, rules.ends(plan, numbers, tokens, history, step))
+    return {"step": step + 1, "history": history, "finished": finished}, None
+
+
+def goes_on(plan: Plan, numbers: dict, state: dict):
+    """bool: is there a row without an end, and room for a token?"""
+    return ops.logical_and(state["step"] < numbers["limit"], ops.logical_not(ops.all(state["finished"])))
+
+
+def last_tokens(plan: Plan, state: dict):
+    """int32 `[R]`: what each row ends with, and its column."""
+    place = state["history"].shape[1] - plan.new + state["step"] - 1
+    return ops.take(state["history"], place, axis=1), place
+
+
+def result(plan: Plan, state: dict, wanted: int) -> dict:
+    """`new` int32 `[R,N]`, the tokens after the prompt, and `length`, how many of the columns are used."""
+    return {"new": state["history"][:, -plan.new:], "length": state["step"]}
