@@ -12,12 +12,14 @@ PADDED = ("input_ids", "token_type_ids", "word_starts", "sentence_ids")
 class Batching:
     """A batch has about `batch_tokens` tokens, padding counted: rows of one length more or less, as many as fit.
 
+    A batch ends earlier, but not before half of that, where more than `most_padding` of it would be padding.
     multiple: widths are rounded up to it. widths: the only widths there are (few shapes for XLA), ascending.
     rows_multiple: the number of rows is a multiple of it (replicas). pool: batches' worth of examples that are
     shuffled and sorted together. drop_remainder: leave out the smaller batch at the end.
     """
 
     batch_tokens: int = 4096
+    most_padding: float = 0.04
     multiple: int = 1
     widths: tuple[int, ...] | None = None
     rows_multiple: int = 1
@@ -32,8 +34,12 @@ class Batching:
             return self.widths[place]
         return -(-longest // self.multiple) * self.multiple
 
-    def rows(self, width: int) -> int:
-        return max(self.batch_tokens // width // self.rows_multiple, 1) * self.rows_multiple
+    def rows(self, lengths: np.ndarray) -> int:
+        """Rows of the next batch, from the lengths of all examples that are left, descending."""
+        most = max(self.batch_tokens // self.width(int(lengths[0])), 1)
+        share = np.cumsum(lengths[:most]) / (np.arange(1, len(lengths[:most]) + 1) * lengths[0])
+        rows = max(int((share >= 1 - self.most_padding).sum()), (most + 1) // 2)
+        return max(rows // self.rows_multiple, 1) * self.rows_multiple
 
 
 def collate(examples: list[dict], width: int, pad: int = 0) -> dict:
@@ -78,13 +84,13 @@ def _batches_of(pool: list[dict], batching: Batching, rng: np.random.Generator |
     if rng is not None:
         pool = [pool[i] for i in rng.permutation(len(pool))]
     pool.sort(key=lambda example: -len(example["input_ids"]))
+    lengths = np.array([len(example["input_ids"]) for example in pool])
     groups, begin = [], 0
     while begin < len(pool):
-        width = batching.width(len(pool[begin]["input_ids"]))
-        end = begin + batching.rows(width)
+        end = begin + batching.rows(lengths[begin:])
         if end > len(pool):
             break
-        groups.append((pool[begin:end], width))
+        groups.append((pool[begin:end], batching.width(int(lengths[begin]))))
         begin = end
     if rng is not None:
         groups = [groups[i] for i in rng.permutation(len(groups))]

@@ -86,7 +86,7 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
         return next(_rows([np.concatenate(column)[None] for column in zip(*parts)], vocabulary, frame=True))
 
     for document in documents:
-        if size and cross and size + 1 < body:
+        if size and cross and size + 1 + document.sentence_lengths[0] <= body:
             parts.append(([vocabulary.separator], [1], [number - 1]))
             size += 1
         elif size:

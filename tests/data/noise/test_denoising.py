@@ -2,8 +2,19 @@ import numpy as np
 import pytest
 
 from tests.data.noise.noise_cases import CLS, MASK, SEP, VOCABULARY, chi_square, make_batch, plain_batch
-from tfplm.data.noise import (corrupt_spans, delete_tokens, denoise, infill_text, mask_segment, mix_policies,
-                              permute_sentences, predict_next, raw_length, rotate_document, target_length)
+from tfplm.data.noise import (
+    corrupt_spans,
+    delete_tokens,
+    denoise,
+    infill_text,
+    mask_segment,
+    mix_policies,
+    permute_sentences,
+    predict_next,
+    raw_length,
+    rotate_document,
+    target_length,
+)
 from tfplm.data.noise.denoising import _draw_span_words
 from tfplm.data.noise.sentinels import span_mask
 from tfplm.data.noise.words import find_words
@@ -109,7 +120,8 @@ def test_bart():
     batch = plain_batch(50, 64, shortest=20)
     noisy = denoise(batch, np.random.default_rng(0), VOCABULARY)
     assert np.array_equal(noisy["labels"], batch["input_ids"])
-    assert np.array_equal(noisy["decoder_input_ids"][:, 1:], (batch["input_ids"][:, :-1] * batch["attention_mask"][:, 1:]))
+    moved = batch["input_ids"][:, :-1] * batch["attention_mask"][:, 1:]
+    assert np.array_equal(noisy["decoder_input_ids"][:, 1:], moved)
     assert (noisy["decoder_input_ids"][:, 0] == SEP).all()
     assert np.array_equal(noisy["label_weights"], batch["attention_mask"])
     assert not {"word_starts", "sentence_ids", "masked_lm_ids"} & set(noisy)
@@ -123,7 +135,7 @@ def test_bart():
 def t5_mask_of_one_row(length, rng, density=0.15, mean=3.0):
     """`random_spans_noise_mask` of t5.data.preprocessors, in NumPy, for one row."""
     noise = min(max(round(length * density), 1), length - 1)
-    spans = max(int(round(noise / mean)), 1)
+    spans = max(round(noise / mean), 1)
 
     def segmentation(items, segments):
         first = (np.arange(items - 1) < segments - 1).astype(int)

@@ -4,9 +4,22 @@ import numpy as np
 import pytest
 
 from tests.data.noise.noise_cases import VOCABULARY, copy, make_batch, same
-from tfplm.data.noise import (Masking, NoiseVocabulary, PhraseTable, corrupt_spans, delete_tokens, denoise,
-                              infill_text, join_phrases, mask_segment, mask_tokens, mix_policies, permute_sentences,
-                              predict_next, rotate_document)
+from tfplm.data.noise import (
+    Masking,
+    NoiseVocabulary,
+    PhraseTable,
+    corrupt_spans,
+    delete_tokens,
+    denoise,
+    infill_text,
+    join_phrases,
+    mask_segment,
+    mask_tokens,
+    mix_policies,
+    permute_sentences,
+    predict_next,
+    rotate_document,
+)
 from tfplm.data.noise.rows import choose_exactly, gather_left
 
 NOISES = {

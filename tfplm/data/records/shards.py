@@ -62,9 +62,9 @@ class ShardWriter:
         try:
             size = write_records(path, counted, self.compress)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
-            raise OSError(error.errno, f"the disk is full: {name} was not written, the shards before it are whole; "
+            raise OSError(error.errno, f"the disk is full, or a limit reached: {name} was not written, the shards before it are whole; "
                                        "make room and run the same command again", str(path)) from None
         return {"name": name, "split": split, "records": counted.count, "tokens": sum(map(len, documents)),
                 "sentences": sum(len(document.sentence_lengths) for document in documents), "bytes": size}

@@ -1,0 +1,19 @@
+"""Documents of ids for the tests of packing and records."""
+
+import numpy as np
+
+from tfplm.data.documents import Document
+from tfplm.data.noise import NoiseVocabulary
+
+VOCABULARY = NoiseVocabulary(100_000, 0, 4, 2, 3, 3, specials=(1,))
+
+
+def make_documents(count=30, seed=0, most_sentences=40, longest=30):
+    """Documents whose ids tell document and place: 1000 x (document + 1) + place in the document."""
+    rng = np.random.default_rng(seed)
+    documents = []
+    for number in range(count):
+        lengths = rng.integers(1, longest + 1, rng.integers(1, most_sentences + 1)).astype(np.int32)
+        ids = (np.arange(lengths.sum()) + 2000 * (number + 1)).astype(np.int32)
+        documents.append(Document(ids, lengths, rng.random(len(ids)) < 0.7))
+    return documents
