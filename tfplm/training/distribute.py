@@ -9,6 +9,7 @@
 
 import json
 import os
+import sys
 
 import keras
 import tensorflow as tf
@@ -22,11 +23,9 @@ class _Fit:
     batch_shares = None  # replica -> tensor, while a train step is traced
 
     def reduce(self, reduce_op, value, axis):
-        """As `tf.distribute.Strategy.reduce`; also of whole batches and of scalars, as `fit` hands them over."""
-        if isinstance(value, (tuple, list, dict)):  # Keras builds the model from the shapes of a batch
-            return tf.nest.map_structure(lambda part: self.experimental_local_results(part)[0], value)
+        """As `tf.distribute.Strategy.reduce`; `fit` reduces the logs of a step along an axis that scalars lack."""
         if axis is not None and self.experimental_local_results(value)[0].shape.rank == 0:
-            axis = None  # logs of a step are scalars already
+            axis = None
         return super().reduce(reduce_op, value, axis)
 
     def experimental_distribute_dataset(self, dataset, options=None):
@@ -39,7 +38,11 @@ class _Fit:
             extra = tf.data.Options()
             extra.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
             dataset = dataset.with_options(extra)
-        return super().experimental_distribute_dataset(dataset, options)
+        distributed = super().experimental_distribute_dataset(dataset, options)
+        kind = type("DistributedDataset", (_ShapesForBuilding, type(distributed)), {})
+        shaped = kind.__new__(kind)
+        vars(shaped).update(vars(distributed))
+        return shaped
 
     def run(self, fn, args=(), kwargs=None, options=None):
         """As `tf.distribute.Strategy.run`; for Keras' train step it notes what part of the batch a replica has."""
@@ -60,6 +63,32 @@ class _Fit:
             return super().run(step, args, kwargs, options)
         finally:
             self.batch_shares = None
+
+
+class _ShapesForBuilding:
+    """Mixin of a distributed dataset: `fit` builds the model from the shapes of a batch, without reading one.
+
+    Otherwise it reads a batch of an iterator of its own: several workers cannot turn that into shapes, and a shuffled
+    dataset would give the second iterator, with which the training begins, another order than one device gets.
+    """
+
+    def __iter__(self):
+        if _is_building(sys._getframe(1)):
+            return iter([batch_spec(self)])
+        return super().__iter__()
+
+
+def _is_building(frame) -> bool:
+    while frame is not None and frame.f_code.co_name not in ("fit", "evaluate"):
+        if frame.f_code.co_name == "_maybe_symbolic_build":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def batch_spec(dataset):
+    """Shapes and types (`tf.TensorSpec`) of a batch on one replica."""
+    return tf.nest.map_structure(lambda spec: getattr(spec, "_value_specs", [spec])[0], dataset.element_spec)
 
 
 class Mirrored(_Fit, tf.distribute.MirroredStrategy):

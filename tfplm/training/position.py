@@ -32,15 +32,6 @@ def local_of_fit(name: str):
     return frame.f_locals[name]
 
 
-def element_spec(epoch_iterator):
-    """Shapes and types of a batch on one replica."""
-    def single(spec):
-        return getattr(spec, "_value_specs", [spec])[0]
-
-    spec = epoch_iterator._distributed_dataset.element_spec
-    return tf.nest.map_structure(single, spec, expand_composites=False)
-
-
 def fast_forward(epoch_iterator, epochs: int, batches: int) -> None:
     """Lets the next epoch of `fit` go on `batches` batches after its begin, `epochs` epochs after the first.
 

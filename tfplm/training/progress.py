@@ -86,7 +86,8 @@ class Progress(keras.callbacks.Callback):
     def _sum(self, variable) -> float:
         """Over the replicas, without asking other workers: those would have to answer."""
         strategy = self.model.distribute_strategy
-        parts = strategy.experimental_local_results(variable.value if isinstance(variable, keras.Variable) else variable)
+        variable = variable.value if isinstance(variable, keras.Variable) else variable
+        parts = strategy.experimental_local_results(variable)
         return sum(float(tf.convert_to_tensor(part)) for part in parts) * strategy.num_replicas_in_sync / len(parts)
 
 

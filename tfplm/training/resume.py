@@ -6,7 +6,8 @@ import time
 import keras
 import tensorflow as tf
 
-from tfplm.training.position import element_spec, fast_forward, local_of_fit
+from tfplm.training.distribute import batch_spec
+from tfplm.training.position import fast_forward, local_of_fit
 from tfplm.training.run_checkpoint import RunCheckpoint
 from tfplm.training.signals import Signals
 from tfplm.training.state import callback_state, random_state, set_callback_state, set_random_state
@@ -49,7 +50,7 @@ class Resume(keras.callbacks.Callback):
         self._first = local_of_fit("initial_epoch")
         strategy = self.model.distribute_strategy
         with strategy.scope():  # a model that its first batch would build has no variables to save yet
-            self.model._symbolic_build(data_batch=element_spec(self._iterator))
+            self.model._symbolic_build(data_batch=batch_spec(self._iterator._distributed_dataset))
         self._files = RunCheckpoint(self.model, self.directory, self.keep)
         self._epoch, self._batches, self._logs = None, 0, {}
         if resumed := self._files.restore():
