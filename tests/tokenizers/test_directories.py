@@ -126,12 +126,19 @@ def test_published_releases(data):
     ({"tokenizer_json": "{"}, ValueError, "tokenizer.json is not a tokenizer of the library"),
     ({"vocab_txt": "[UNK]", "config_json": "{"}, ValueError, "config.json is not JSON"),
     ({"vocab_txt": "[UNK]", "config_json": "[1]"}, ValueError, "expected a JSON object, found list"),
+    ({"vocab_json": "{'a'", "merges_txt": ""}, ValueError, "vocab.json is not JSON"),
     ({"vocab_json": {"a": 0}, "merges_txt": "#version: 0.2\na b c"}, ValueError, "merges.txt, line 2: expected two"),
     ({"a_model": "text"}, ValueError, r"a.model \(4 bytes\) is not a complete SentencePiece model"),
 ])
 def test_what_does_not_fit(tmp_path, files, error, message):
     with pytest.raises(error, match=message):
         load(write(tmp_path / "source", **files))
+
+
+def test_a_vocabulary_in_gbk(tmp_path):
+    (tmp_path / "vocab.txt").write_bytes("[UNK]\n我们".encode("gb18030"))
+    with pytest.raises(ValueError, match=r"vocab.txt is not UTF-8 text \(invalid .* at byte 6\)"):
+        load(tmp_path)
 
 
 def test_wrong_special_tokens_and_families(vocab_file):

@@ -9,9 +9,28 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 from tfplm.tokenizers.families import Family
 
 
+def read_text(path: Path) -> str:
+    """A file that has to be UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
+def read_json(path: Path) -> dict:
+    """The object in a JSON file."""
+    try:
+        found = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: expected a JSON object, found {type(found).__name__}")
+    return found
+
+
 def read_vocab(path: Path) -> dict[str, int]:
     """`vocab.txt`: the token of line i has id i. Baidu's files (`token<TAB>id`) are read as well."""
-    lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    lines = read_text(path).removesuffix("\n").split("\n")
     tokens = [line.rstrip("\r") for line in lines]
     if all("\t" in token and token.rpartition("\t")[2].isdigit() for token in tokens):
         return {token: int(number) for token, _, number in (line.rpartition("\t") for line in tokens)}
@@ -52,7 +71,7 @@ def wordpiece(vocab: dict[str, int], lower_case: bool, strip_accents: bool | Non
 def read_merges(path: Path) -> list[tuple[str, str]]:
     """`merges.txt` or `vocab.bpe`: two pieces a line, the earlier the sooner merged."""
     merges = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")):
+    for number, line in enumerate(read_text(path).split("\n")):
         if not line.strip() or (number == 0 and line.startswith("#version")):
             continue
         pieces = line.rstrip("\r").split(" ")
@@ -64,8 +83,8 @@ def read_merges(path: Path) -> list[tuple[str, str]]:
 
 def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> Backend:
     """Byte-level BPE (GPT-2, RoBERTa, BART), or, for a vocabulary with `</w>`, the BPE of the first GPT."""
-    vocab = json.loads(Path(vocab_file).read_text(encoding="utf-8"))
-    merges = read_merges(Path(merges_file))
+    vocab = read_json(vocab_file)
+    merges = read_merges(merges_file)
     for left, right in merges:  # toy vocabularies leave out pieces that are only on the way to a longer one
         for piece in (left, right, left + right):
             if piece not in vocab:

@@ -1,6 +1,5 @@
 """Recognizes what lies in a directory and makes the tokenizer of it."""
 
-import json
 from pathlib import Path
 
 from tokenizers import AddedToken, normalizers
@@ -21,15 +20,7 @@ _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_a
 
 def read_json(path: Path) -> dict:
     """The object in a JSON file, {} without the file."""
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: expected a JSON object, found {type(found).__name__}")
-    return found
+    return backends.read_json(path) if path.is_file() else {}
 
 
 def read_config(path: Path) -> dict:

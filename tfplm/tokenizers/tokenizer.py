@@ -31,11 +31,11 @@ class Tokenizer(Vocabulary):
     def from_pretrained(cls, source: str | os.PathLike) -> "Tokenizer":
         """The tokenizer of a directory that Hugging Face, Google, OpenAI or `save_pretrained` wrote, or of a hub name.
 
-        A single `vocab.txt`, `tokenizer.json` or `.model` file is read with the configuration that lies beside it.
         Read are `tokenizer.json`; `vocab.txt`; `vocab.json` + `merges.txt`; `encoder.json` + `vocab.bpe`; SentencePiece
         `*.model`; and beside them `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and
         `config.json`, whose `model_type` decides which special tokens go where. FileNotFoundError, with the names of
-        these files, where there is none.
+        these files, where there is none. A single `vocab.txt`, `tokenizer.json` or `.model` file is read together with
+        the configuration beside it.
         """
         path = Path(source)
         if not path.exists():

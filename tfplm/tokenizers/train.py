@@ -188,12 +188,13 @@ class _Corpus:
             line = self.clean(line.rstrip("\n"))
             if self.known is not None:
                 line = line.translate(table)
-            while len(line) > _LONGEST_LINE:
-                cut = line.rfind(" ", 1, _LONGEST_LINE)
-                cut = _LONGEST_LINE if cut < 0 else cut
-                yield line[:cut]
-                line = line[cut:]
-            yield line
+            start = 0
+            while len(line) - start > _LONGEST_LINE:
+                cut = line.rfind(" ", start + 1, start + _LONGEST_LINE)
+                cut = start + _LONGEST_LINE if cut < 0 else cut
+                yield line[start:cut]
+                start = cut
+            yield line[start:]
 
 
 def _learn_with_rust(corpus: _Corpus, settings: VocabularySettings, backend: Backend, trainer) -> Tokenizer:
