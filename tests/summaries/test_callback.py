@@ -1,5 +1,7 @@
 """SummaryCallback in `fit`: which points it writes, and whether they are true."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import tensorflow as tf
 
 from tests.summaries.models import Tokens, data, functional, own
 from tfplm.summaries import Embedding, EventFiles, SummaryCallback
+from tfplm.training.lookahead import Lookahead
 from tfplm.training.optimizers import make_optimizer
+from tfplm.training.resume import Resume
 
 SCALARS = ["accuracy", "examples_per_second", "gradient_norm", "learning_rate", "loss", "steps_per_second"]
 
@@ -114,6 +118,34 @@ def test_training_goes_on_where_it_was(tmp_path):
     assert list(steps) == [10, 20, 30, 40]
 
 
+@pytest.mark.parametrize("wrap", [lambda inner: Lookahead(inner, steps=2), keras.optimizers.LossScaleOptimizer])
+def test_wrapped_optimizers(tmp_path, wrap):
+    model, (x, y) = functional(wrap(keras.optimizers.SGD(1e-6, gradient_accumulation_steps=2))), data(80)
+    model.fit(x, y, batch_size=10, verbose=0, callbacks=[SummaryCallback(tmp_path, {"scalars": 1})])
+    steps, norms = EventFiles(tmp_path / "train").scalars("gradient_norm")
+    assert list(steps) == [1, 2, 3, 4] and (norms > 0.01).all() and (norms < 10).all()
+
+
+def test_resumed_in_the_middle_of_an_epoch(tmp_path):
+    class Killed(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 12:
+                raise InterruptedError
+
+    x, y = data()
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(10)
+    losses = {}
+    for folder, runs in (("whole", [[]]), ("parts", [[Killed()], []])):
+        for extra in runs:
+            resume = [Resume(tmp_path / f"checkpoints_{folder}", every_steps=5)]
+            with contextlib.suppress(InterruptedError):
+                functional().fit(dataset, verbose=0, callbacks=[
+                    SummaryCallback(tmp_path / folder, {"scalars": 5}), *resume, *extra])
+        losses[folder] = EventFiles(tmp_path / folder / "train").scalars("loss")
+    np.testing.assert_array_equal(losses["whole"][0], losses["parts"][0])
+    np.testing.assert_allclose(losses["whole"][1], losses["parts"][1], rtol=1e-5)
+
+
 def test_weights_are_those_without_the_callback(tmp_path):
     (x, y), weights = data(), []
     for callbacks in ([], [SummaryCallback(tmp_path, {"scalars": 3})]):
@@ -129,7 +161,8 @@ def test_weights_are_those_without_the_callback(tmp_path):
 def test_gradient_norm_with_accumulation_and_our_optimizers(tmp_path, accumulation, ours):
     optimizer = (make_optimizer("adamw", learning_rate=1e-6, schedule="constant", clip_norm=0.01,
                                 accumulation=accumulation or 1)
-                 if ours else keras.optimizers.Adam(1e-6, gradient_accumulation_steps=accumulation, global_clipnorm=0.01))
+                 if ours else
+                 keras.optimizers.Adam(1e-6, gradient_accumulation_steps=accumulation, global_clipnorm=0.01))
     model, (x, y) = functional(optimizer), data(80)
     model.fit(x, y, batch_size=10, shuffle=False, verbose=0, callbacks=[SummaryCallback(tmp_path, {"scalars": 1})])
     steps, norms = EventFiles(tmp_path / "train").scalars("gradient_norm")

@@ -15,7 +15,7 @@ from tfplm.summaries.intervals import IntervalMetrics, Throughput
 from tfplm.summaries.names import variable_paths
 from tfplm.summaries.probe import Probe
 from tfplm.summaries.projector import Embedding, write_projector
-from tfplm.summaries.recorders import gradient_norm_of, token_counter_of
+from tfplm.summaries.recorders import gradient_norm_of, innermost, token_counter_of
 from tfplm.summaries.text import text_samples
 from tfplm.summaries.writers import create_writer, writes_summaries
 
@@ -123,12 +123,13 @@ class SummaryCallback(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None) -> None:
         # the beginning of a step, not its end: Keras calls it in the main thread, between two steps, without waiting
         # for the logs of the last one
-        accumulated = self.model.optimizer.gradient_accumulation_steps or 1
+        accumulated = innermost(self.model.optimizer).gradient_accumulation_steps or 1
         if self._base is None:
             self._base = self._iterations() * accumulated - batch
         step = (self._base + batch) // accumulated
         if self._last is None:
             self._last = step
+            self._metrics.skip()  # where an epoch is resumed, they have values already
             if self.every.weights and self._chief:
                 with self._writer.as_default(step):
                     self._write_weights(step)

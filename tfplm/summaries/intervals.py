@@ -26,6 +26,11 @@ class IntervalMetrics:
         return {metric.name: metric for metric in flat
                 if isinstance(metric, keras.metrics.Mean) and names.count(metric.name) == 1}
 
+    def skip(self) -> None:
+        """Leaves out what has been accumulated so far."""
+        self.previous = {name: (float(metric.total.numpy()), float(metric.count.numpy()))
+                         for name, metric in self._means().items()}
+
     def values(self) -> dict[str, float]:
         results = self.model.get_metrics_result()
         for name, metric in self._means().items():

@@ -13,6 +13,13 @@ def _variable(model: keras.Model, value, aggregation) -> tf.Variable:
                            aggregation=aggregation)
 
 
+def innermost(optimizer: keras.Optimizer) -> keras.Optimizer:
+    """The optimizer inside of loss scaling and other wrappers, which sees the unscaled gradients of finite steps."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
+
+
 class GradientNorm:
     """The global norm of the gradients that a model's optimizer applies, recorded every so many steps in `value`.
 
@@ -22,8 +29,7 @@ class GradientNorm:
     """
 
     def __init__(self, model: keras.Model, every: int):
-        # with loss scaling, the inner optimizer sees the unscaled gradients of the finite steps
-        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        optimizer = innermost(model.optimizer)
         self.every, self.optimizer = every, optimizer
         self.value = _variable(model, float("nan"), tf.VariableAggregation.ONLY_FIRST_REPLICA)
         # into the instances' dicts, as Keras' attribute tracking is for layers and variables
