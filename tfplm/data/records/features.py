@@ -48,7 +48,7 @@ def read_features(files: Iterable[str], rng: np.random.Generator | None = None) 
             features = decode_example(record)
             missing = [name for name in NAMES if name not in features]
             if missing:
-                raise ValueError(f"{files[index]}: no feature {', '.join(missing)}; found {', '.join(features)}; "
+                raise ValueError(f"{files[index]}: no feature {', '.join(missing)}; found {', '.join(sorted(features))}; "
                                  "files of create_pretraining_data.py or of `tfplm records --layout bert` are expected")
             example = {ours: features[name].astype(np.int32) for name, ours in NAMES.items()}
             length = int(example.pop("attention_mask").sum())

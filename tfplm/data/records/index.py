@@ -88,11 +88,12 @@ class Journal:
             for key in ("records", "tokens", "sentences", "bytes"):
                 split[key] = split.get(key, 0) + file[key]
         index = {"format": FORMAT, "settings": self.settings, **facts, "totals": totals, "shards": shards}
+        text = json.dumps(index, indent=1)
         beside = self.folder / f"{INDEX}.new"
-        beside.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+        beside.write_text(text + "\n", encoding="utf-8")
         os.replace(beside, self.folder / INDEX)
         (self.folder / JOURNAL).unlink()
-        return index
+        return json.loads(text)
 
     def _remove(self, shards: list[dict]) -> None:
         for file in (file for shard in shards for file in shard["files"]):
