@@ -10,7 +10,15 @@ import types
 import typing
 
 # verb -> ("module:OptionsClass", one line of help); modules are imported only when their verb is used
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "mnist": ("tfplm.options.mnist:MnistOptions", "train the MNIST MLP and show it in TensorBoard"),
+    "params": ("tfplm.options.models:ParamsOptions", "count the parameters of a model"),
+    "presets": ("tfplm.options.models:PresetsOptions", "list the architectures known by name"),
+    "convert": ("tfplm.options.models:ConvertOptions", "convert a checkpoint between Hugging Face, TF1 and Keras"),
+    "tokenize": ("tfplm.options.tokenize:TokenizeOptions", "show the tokens and ids of a text"),
+    "records": ("tfplm.options.records:RecordsOptions", "make TFRecords for pre-training from a corpus"),
+    "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),
+}
 
 
 def resolve(target: str):

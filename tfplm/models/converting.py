@@ -8,7 +8,7 @@ from tfplm.core.sources import config_file, layout_of, resolve
 from tfplm.models.heads import HEADS
 from tfplm.models.pretrained import from_pretrained, save_pretrained
 from tfplm.options import verb
-from tfplm.options.models import Convert
+from tfplm.options.models import ConvertOptions
 from tfplm.tokenizers import Tokenizer
 
 # the end of a class name in a config's `architectures` -> head
@@ -33,8 +33,8 @@ def saved_head(source: str | os.PathLike) -> str | None:
     return next((head for ending, head in _ARCHITECTURES.items() if name.endswith(ending)), None)
 
 
-@verb(Convert)
-def convert(options: Convert) -> Path:
+@verb(ConvertOptions)
+def convert(options: ConvertOptions) -> Path:
     """Reads a checkpoint and writes it in another layout; prints the audit's report. Returns the target's path.
 
     Raises:

@@ -10,7 +10,7 @@ from tfplm.core.config import Config
 from tfplm.models.pretrained import from_config, source_config
 from tfplm.models.weights import named_variables
 from tfplm.options import verb
-from tfplm.options.models import Params, Presets
+from tfplm.options.models import ParamsOptions, PresetsOptions
 
 
 def count_parameters(model: "keras.Model | Config | str", head: str | None = None) -> int:
@@ -44,8 +44,8 @@ def by_module(counts: dict[str, int], by_layer: bool = False) -> dict[str, int]:
     return dict(modules)
 
 
-@verb(Params)
-def params(options: Params) -> int:
+@verb(ParamsOptions)
+def params(options: ParamsOptions) -> int:
     """Prints the number of parameters of a preset or a saved model, and the table per module."""
     saved = Path(options.model).expanduser().exists()
     counts = parameters_by_name(source_config(options.model) if saved else options.model, options.head)
@@ -56,8 +56,8 @@ def params(options: Params) -> int:
     return total
 
 
-@verb(Presets)
-def presets(options: Presets) -> list[str]:
+@verb(PresetsOptions)
+def presets(options: PresetsOptions) -> list[str]:
     """Prints the presets with their sizes."""
     models = [registry.family(options.family).model_type] if options.family else registry.families()
     names = [name for model in models for name in registry.family(model).presets]

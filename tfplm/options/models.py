@@ -7,7 +7,7 @@ from tfplm.options.base import Options, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class Params(Options):
+class ParamsOptions(Options):
     """Count the parameters of a preset or of a saved model, without allocating them."""
 
     RUN = "tfplm.models.counting:params"
@@ -18,7 +18,7 @@ class Params(Options):
 
 
 @dataclasses.dataclass(kw_only=True)
-class Presets(Options):
+class PresetsOptions(Options):
     """List the presets: architectures whose configuration is known by name."""
 
     RUN = "tfplm.models.counting:presets"
@@ -27,7 +27,7 @@ class Presets(Options):
 
 
 @dataclasses.dataclass(kw_only=True)
-class Convert(Options):
+class ConvertOptions(Options):
     """Convert a checkpoint, with its head and tokenizer, and print what the audit of its tensors found."""
 
     RUN = "tfplm.models.converting:convert"
