@@ -1,6 +1,7 @@
 """`tf.train.Example` messages to NumPy arrays and back, without TensorFlow."""
 
 import functools
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -45,8 +46,11 @@ def encode_example(features: dict[str, np.ndarray | bytes]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def decode_example(data: bytes) -> dict[str, np.ndarray | bytes]:
-    """Features of a serialized Example: int32 and float32 arrays [N], or bytes."""
+def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, np.ndarray | bytes]:
+    """Features of a serialized Example: int32 and float32 arrays [N], or bytes.
+
+    ValueError when a `needed` one is missing; the message names it, what there is, and the `origin` (a file).
+    """
     example = _message_class().FromString(data)
     decoded = {}
     for name, feature in example.features.feature.items():
@@ -57,4 +61,7 @@ def decode_example(data: bytes) -> dict[str, np.ndarray | bytes]:
             decoded[name] = np.array(feature.float_list.value, np.float32)
         elif kind == "bytes_list":
             decoded[name] = b"".join(feature.bytes_list.value)
+    if missing := [name for name in needed if name not in decoded]:
+        raise ValueError(f"{origin}: no feature {', '.join(missing)}; found {', '.join(sorted(decoded)) or 'none'}; "
+                         "is it a file of records in another layout?")
     return decoded

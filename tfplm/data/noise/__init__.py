@@ -13,9 +13,10 @@ from tfplm.data.noise.masking import Masking, mask_tokens
 from tfplm.data.noise.mass import mask_segment
 from tfplm.data.noise.phrases import PhraseTable, join_phrases
 from tfplm.data.noise.sentinels import corrupt_spans, raw_length, target_length
+from tfplm.data.noise.tagging import WORD_TAGS, tag_words
 from tfplm.data.noise.unilm import POLICIES, mix_policies
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 
-__all__ = ["POLICIES", "Masking", "NoiseVocabulary", "PhraseTable", "corrupt_spans", "delete_tokens", "denoise",
-           "infill_text", "join_phrases", "mask_segment", "mask_tokens", "mix_policies", "permute_sentences",
-           "predict_next", "raw_length", "rotate_document", "target_length"]
+__all__ = ["POLICIES", "WORD_TAGS", "Masking", "NoiseVocabulary", "PhraseTable", "corrupt_spans", "delete_tokens",
+           "denoise", "infill_text", "join_phrases", "mask_segment", "mask_tokens", "mix_policies",
+           "permute_sentences", "predict_next", "raw_length", "rotate_document", "tag_words", "target_length"]

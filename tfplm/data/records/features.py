@@ -45,11 +45,7 @@ def read_features(files: Iterable[str], rng: np.random.Generator | None = None) 
     files = list(files)
     for index in rng.permutation(len(files)) if rng else range(len(files)):
         for record in read_records(files[index]):
-            features = decode_example(record)
-            missing = [name for name in NAMES if name not in features]
-            if missing:
-                raise ValueError(f"{files[index]}: no feature {', '.join(missing)}; found {', '.join(sorted(features))}; "
-                                 "files of create_pretraining_data.py or of `tfplm records --layout bert` are expected")
+            features = decode_example(record, NAMES, files[index])
             example = {ours: features[name].astype(np.int32) for name, ours in NAMES.items()}
             length = int(example.pop("attention_mask").sum())
             for key in ("input_ids", "token_type_ids"):

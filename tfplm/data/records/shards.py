@@ -27,10 +27,7 @@ def encode_document(document: Document) -> bytes:
 def read_token_documents(path: str | os.PathLike) -> Iterator[Document]:
     """The documents of a shard of the layout `tokens`."""
     for record in read_records(path):
-        features = decode_example(record)
-        if missing := [name for name in ("ids", "sentence_lengths", "word_starts") if name not in features]:
-            raise ValueError(f"{path}: no feature {', '.join(missing)}; found {', '.join(sorted(features))}; records of "
-                             "`tfplm records --layout tokens` are expected")
+        features = decode_example(record, ("ids", "sentence_lengths", "word_starts"), str(path))
         bits = np.unpackbits(np.frombuffer(features["word_starts"], np.uint8), count=len(features["ids"]))
         yield Document(features["ids"], features["sentence_lengths"], bits.astype(bool))
 
@@ -64,8 +61,9 @@ class ShardWriter:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
-            raise OSError(error.errno, f"the disk is full, or a limit reached: {name} was not written, the shards before "
-                                       "it are whole; make room and run the same command again", str(path)) from None
+            raise OSError(error.errno, f"the disk is full, or a limit reached: {name} was not written, the shards "
+                                       "before it are whole; make room and run the same command again",
+                          str(path)) from None
         return {"name": name, "split": split, "records": counted.count, "tokens": sum(map(len, documents)),
                 "sentences": sum(len(document.sentence_lengths) for document in documents), "bytes": size}
 
