@@ -68,6 +68,8 @@ def test_every_tag_with_its_points(run):
         counts = events.points("layer1/activations")[1][-1][:, 2].sum()
         assert counts == 500 * 100
     assert EventFiles(run.log_dir / "train").has_graph()
+    lines = (run.log_dir / "test" / "projector" / "layer1" / "vectors.tsv").read_text().splitlines()
+    assert len(lines) == 100 and len(lines[0].split("\t")) == 500
 
 
 def test_history_is_the_test_curve(run):
@@ -99,6 +101,13 @@ def test_lines_as_in_the_document(folder, tmp_path, capsys):
     assert [line.split(":")[0] for line in lines] == [f"Accuracy at step {step}" for step in (0, 10, 20)] + [
         "Accuracy after 21 steps"]
     assert lines[-1].endswith(f"{result.accuracy:.4f}")
+
+
+def test_progress_instead_of_lines(folder, tmp_path, capsys):
+    mnist(data_dir=str(folder), log_dir=str(tmp_path), steps=21, progress="bar")
+    output = capsys.readouterr()
+    assert "Accuracy at" not in output.out
+    assert "mnist  step 21/21  accuracy" in output.err and "examples/s" in output.err
 
 
 def test_all_hyperparameters_count(folder, tmp_path):

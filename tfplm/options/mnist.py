@@ -30,6 +30,7 @@ class MnistOptions(TrainingOptions):
     test_every: int = flag(10, "steps between two looks at the test set; 0: only at the end")
     summary_every: int = flag(1, "steps between two summaries of the training; 0: none")
     images: int = flag(10, "input images in a summary")
+    projector: int = flag(500, "test images whose hidden units go to the embedding projector at the end; 0: none")
     progress: Literal["lines", "bar"] = flag("lines", "'Accuracy at step N: x' lines, or a progress bar")
     gpu: str | None = flag(None, "index of the GPU to use, several as 0,1; -1: none")
     memory_fraction: float | None = flag(None, "part of the GPU's memory to use at most, such as 0.33")

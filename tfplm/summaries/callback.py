@@ -187,7 +187,7 @@ class SummaryCallback(keras.callbacks.Callback):
 
     def _write_scalars(self, step: int) -> None:
         values = self._metrics.values()
-        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        values["learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
         values |= self._throughput.rates(**self._counts(step))
         if self._norm is not None:
             values["gradient_norm"] = float(self._norm.value.numpy())

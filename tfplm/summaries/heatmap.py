@@ -65,7 +65,7 @@ class Heatmap:
             return 40
         # a Chinese glyph is twice as wide as a Latin one
         longest = max((sum(1 + (ord(c) > 0x2E7F) for c in label) for label in labels), default=1)
-        return int(14 + min(longest, 24) * max(5, min(10, self.cell * 0.6)) * DPI / 72 * 0.62)
+        return int(14 + min(longest, 24) * max(5, min(10, self.cell * 0.6)) * DPI / 72 * 0.72)
 
     def draw(self, matrix) -> np.ndarray:
         """The picture of a matrix of values from 0 to 1, shape `[T, S]`."""

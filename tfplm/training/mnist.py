@@ -6,13 +6,13 @@
 import contextlib
 import dataclasses
 import os
+import sys
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from tfplm.data.mnist import Mnist, load_mnist
 from tfplm.options.base import verb
@@ -21,10 +21,12 @@ from tfplm.summaries.graph import function_graph
 from tfplm.summaries.histograms import histogram
 from tfplm.summaries.hparams import write_hparams
 from tfplm.summaries.images import input_images
+from tfplm.summaries.projector import Embedding, write_projector
 from tfplm.summaries.variables import variable_summaries
-from tfplm.summaries.writers import create_writer
+from tfplm.summaries.writers import create_writer, writes_summaries
 from tfplm.training.devices import set_devices
 from tfplm.training.distribute import strategy_for
+from tfplm.training.progress import Line
 
 TEST_PART = 2000  # images
 
@@ -195,18 +197,27 @@ def _test_set(data: Mnist) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _reporter(options: MnistOptions):
-    """`say(step, history)` for the chosen kind of progress, and what closes it."""
-    bar = tqdm(total=options.steps, unit="step", disable=None if options.progress == "bar" else True)
+    """`say(step, history)`, as lines of the document's kind or as a progress bar, and what ends it."""
+    if options.quiet:
+        return lambda step, history: None, lambda: None
+    if options.progress == "lines":
+        return _say_line, lambda: None
+    line, latest = Line("mnist", options.steps, sys.stderr, 10.0, nested=False), {}
+
+    def counts():
+        return {"examples": line.done * options.batch_size}
 
     def say(step, history):
-        bar.update()
-        if step not in history:
-            return
-        bar.set_postfix(accuracy=f"{history[step]:.4f}")
-        if options.progress == "lines" and not options.quiet:
-            print(f"Accuracy at step {step}: {history[step]:.4f}", flush=True)
+        if step in history:
+            latest["accuracy"] = history[step]
+        line.advance(step + 1, latest, counts)
 
-    return say, bar.close
+    return say, lambda: line.close(latest, counts)
+
+
+def _say_line(step: int, history: dict[int, float]) -> None:
+    if step in history:
+        print(f"Accuracy at step {step}: {history[step]:.4f}", flush=True)
 
 
 def _write_graph(training: MnistTraining, writer, options: MnistOptions) -> None:
@@ -242,7 +253,11 @@ def mnist(options: MnistOptions) -> MnistResult:
             write_hparams(options, {"accuracy/accuracy": "../test"})
         training.compile_summaries(writers)
         history = run_loop(training, data, options.steps, say)
-    accuracy = float(training.test(*_test_set(data))["accuracy"])
+    outcome = training.test(*_test_set(data))
+    accuracy = float(outcome["accuracy"])
+    if options.projector and writes_summaries(training.strategy):
+        hidden, labels = outcome["layer1/activations"][:options.projector], data.test_labels[:options.projector]
+        write_projector(log_dir / "test", {"layer1": Embedding(hidden, labels)})
     print(f"Accuracy after {options.steps} steps: {accuracy:.4f}")
     if options.output:
         Path(options.output).mkdir(parents=True, exist_ok=True)
