@@ -21,13 +21,19 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
+def data_folders() -> list[Path]:
+    """Where data sets are looked for, in this order."""
+    named = os.environ.get("TFPLM_DATA")
+    return [*([Path(named)] if named else []), ROOT.parent / "shared" / "data", Path.home() / ".cache" / "tfplm"]
+
+
 @pytest.fixture(scope="session")
 def data():
     """`data("mnist")` -> the folder of that data set; skips (or, with TFPLM_REQUIRE_DATA=1, fails) without it."""
 
     def folder(*parts: str) -> Path:
-        for place in (os.environ.get("TFPLM_DATA"), ROOT.parent / "shared" / "data", Path.home() / ".cache" / "tfplm"):
-            if place and (path := Path(place, *parts)).exists():
+        for place in data_folders():
+            if (path := place.joinpath(*parts)).exists():
                 return path
         message = f"data set {'/'.join(parts)} not found: set TFPLM_DATA to the folder that holds it"
         if os.environ.get("TFPLM_REQUIRE_DATA") == "1":

@@ -20,14 +20,12 @@ def _ids():
     return np.random.default_rng(0).integers(1000, 30000, (BATCH, LENGTH)).astype("int32")
 
 
-def tfplm_forward(dtype):
+def tfplm_encoder(dtype):
     import tfplm
-    model = tfplm.from_config("bert-base-uncased", dtype=dtype)
-    batch = {"input_ids": _ids()}
-    return lambda: model.predict_on_batch(batch)["sequence_output"]
+    return tfplm.from_config("bert-base-uncased", dtype=dtype)
 
 
-def tfplm_train(dtype):
+def tfplm_classifier(dtype):
     import keras
 
     import tfplm
@@ -35,7 +33,16 @@ def tfplm_train(dtype):
     model = tfplm.from_config("bert-base-uncased", "sequence_classification", num_labels=LABELS, dtype=dtype)
     model.compile(make_optimizer(learning_rate=2e-5, weight_decay=0.01, schedule="constant", clip_norm=0.0),
                   keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    batch, labels = {"input_ids": _ids()}, np.arange(BATCH) % LABELS
+    return model
+
+
+def tfplm_forward(dtype):
+    model, batch = tfplm_encoder(dtype), {"input_ids": _ids()}
+    return lambda: model.predict_on_batch(batch)["sequence_output"]
+
+
+def tfplm_train(dtype):
+    model, batch, labels = tfplm_classifier(dtype), {"input_ids": _ids()}, np.arange(BATCH) % LABELS
     return lambda: model.train_on_batch(batch, labels)
 
 
@@ -50,20 +57,28 @@ def _keras_hub_batch():
     return {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": np.ones_like(ids)}
 
 
-def keras_hub_forward(dtype, jit_compile):
+def keras_hub_encoder(dtype, jit_compile):
     model = _keras_hub_backbone(dtype)
     model.compile(jit_compile=jit_compile)
-    batch = _keras_hub_batch()
-    return lambda: model.predict_on_batch(batch)["sequence_output"]
+    return model
 
 
-def keras_hub_train(dtype, jit_compile):
+def keras_hub_classifier(dtype, jit_compile):
     import keras
     import keras_hub
     model = keras_hub.models.BertTextClassifier(_keras_hub_backbone(dtype), num_classes=LABELS, preprocessor=None)
     model.compile(keras.optimizers.AdamW(2e-5, weight_decay=0.01),
                   keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit_compile)
-    batch, labels = _keras_hub_batch(), np.arange(BATCH) % LABELS
+    return model
+
+
+def keras_hub_forward(dtype, jit_compile):
+    model, batch = keras_hub_encoder(dtype, jit_compile), _keras_hub_batch()
+    return lambda: model.predict_on_batch(batch)["sequence_output"]
+
+
+def keras_hub_train(dtype, jit_compile):
+    model, batch, labels = keras_hub_classifier(dtype, jit_compile), _keras_hub_batch(), np.arange(BATCH) % LABELS
     return lambda: model.train_on_batch(batch, labels)
 
 

@@ -129,7 +129,8 @@ def measure_memory(vocabulary: str, folder: Path, megabytes: int, processes: int
         while not done.wait(0.2):
             peak = max(peak, memory_of_group())
 
-    os.setpgrp()
+    if os.getpgrp() != os.getpid():
+        os.setpgrp()
     watcher = threading.Thread(target=watch)
     watcher.start()
     start = time.perf_counter()
