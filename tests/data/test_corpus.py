@@ -37,6 +37,8 @@ def test_layouts(tmp_path):
     assert list(read_documents(name, "sentences")) == [["One. Two.", "Three."], ["Four. Five."]]
     wrapped = write(tmp_path / "b.txt", "A line that\ngoes on. Next\nsentence.\n\nMore.")
     assert list(read_documents(wrapped, "wrapped")) == [["A line that goes on.", "Next sentence.", "More."]]
+    chinese = write(tmp_path / "c.txt", "一行\n没有完。")
+    assert list(read_documents(chinese, "wrapped")) == [["一行没有完。"]]
     with pytest.raises(ValueError, match="layout 'lines': expected auto, sentences"):
         list(read_documents(name, "lines"))
 
@@ -70,6 +72,8 @@ def test_json_lines(tmp_path):
     name = write(tmp_path / "a.jsonl", "\n".join(json.dumps(r, ensure_ascii=False) for r in rows) + "\n\n")
     assert list(read_documents(name)) == [["甲。", "乙。"], ["Second."]]
     assert list(read_documents(name, field="title")) == [["t"], ["u"]]
+    long = write(tmp_path / "long.jsonl", json.dumps({"text": "A line.\n\n" * 200_000}))
+    assert sum(map(len, read_documents(long))) == 200_000
     with pytest.raises(ValueError, match=r"line 1: no text in field 'body', found fields 'text', 'title'; give"):
         list(read_documents(name, field="body"))
     bad = write(tmp_path / "b.jsonl", "[1]\n")

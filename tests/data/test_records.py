@@ -58,12 +58,12 @@ def test_token_records_hold_the_corpus(tmp_path, corpus):
 
 
 def test_any_number_of_processes_gives_the_same_bytes(tmp_path, corpus):
-    for layout in ("tokens", "bert"):
-        for processes in (1, 2, 3):
+    for layout, several in (("tokens", 3), ("bert", 2)):
+        for processes in (1, several):
             records(**corpus | {"output": str(tmp_path / f"{layout}{processes}"), "processes": processes, "repeats": 2,
                                 "layout": layout, "max_length": 32})
-        one, two, three = (contents(tmp_path / f"{layout}{processes}") for processes in (1, 2, 3))
-        assert len(one) > 5 and one == two == three
+        one, more = (contents(tmp_path / f"{layout}{processes}") for processes in (1, several))
+        assert len(one) > 5 and one == more
 
 
 def test_seed_of_static_masks(tmp_path, corpus):
@@ -98,8 +98,8 @@ def test_changed_text_redoes_only_what_changed(tmp_path, corpus):
 
 
 def test_killed_and_restarted(tmp_path, corpus):
-    (tmp_path / "text.txt").write_text(make_text(2000), encoding="utf-8")
-    corpus = corpus | {"processes": 2, "shard_megabytes": 0.01}
+    (tmp_path / "text.txt").write_text(make_text(1000), encoding="utf-8")
+    corpus = corpus | {"processes": 2, "shard_megabytes": 0.006}
     records(**corpus | {"output": str(tmp_path / "whole")})
     script = tmp_path / "run.py"
     script.write_text("import json, sys\nfrom tfplm.data.records.build import records\n"
@@ -124,6 +124,21 @@ def test_killed_and_restarted(tmp_path, corpus):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     same = [name for name, at in first.items() if (tmp_path / "out" / name).stat().st_mtime_ns == at]
     assert len(same) >= kept - 4, "finished shards were kept"
+
+
+def test_workers_end_with_a_killed_parent(tmp_path, corpus):
+    (tmp_path / "text.txt").write_text(make_text(3000), encoding="utf-8")
+    script = tmp_path / "run.py"
+    script.write_text("import json, sys\nfrom tfplm.data.records.build import records\n"
+                      "if __name__ == '__main__':\n    records(**json.loads(sys.argv[1]))\n")
+    # standard output stays open as long as any worker lives
+    process = subprocess.Popen([sys.executable, str(script), json.dumps(corpus | {"processes": 2})],
+                               stdout=subprocess.PIPE)
+    while not list((tmp_path / "out").glob("train-*.gz")):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    process.kill()
+    assert process.communicate(timeout=30)[0] == b""
 
 
 def test_other_options_are_refused_or_overwritten(tmp_path, corpus):
@@ -238,8 +253,7 @@ def test_full_disk(tmp_path, corpus):
             f"resource.setrlimit(resource.RLIMIT_FSIZE, ({max(sizes) - 1}, {max(sizes) - 1}))\n"
             "try:\n    records(**json.loads(sys.argv[1]))\nexcept OSError as error:\n    print(error)\n")
     run = subprocess.run([sys.executable, "-c", code, json.dumps(corpus)], capture_output=True, text=True, check=True)
-    name = f"train-{sizes.index(max(sizes)):05d}.tfrecord"
-    assert f"the disk is full, or a limit reached: {name} was not written" in run.stdout, run.stdout + run.stderr
+    assert "the disk is full, or a limit reached; the shards that are there are whole" in run.stdout, run
     written = sorted(file for file in contents(tmp_path / "out") if "tfrecord" in file)
     assert written == [f"train-{number:05d}.tfrecord" for number in range(sizes.index(max(sizes)))]
     records(**corpus)

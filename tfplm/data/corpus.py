@@ -42,7 +42,7 @@ def _cut(sentences: Iterable[str | None]) -> Iterator[list[str]]:
 
 
 def _unwrapped(lines: Iterable[str]) -> Iterator[str]:
-    """Paragraphs of hard-wrapped text: the lines between two blank ones, joined."""
+    """Paragraphs of hard-wrapped text: the lines between two blank ones, joined (Chinese: without a space)."""
     block = []
     for line in itertools.chain(lines, [""]):
         if line.strip():
@@ -50,7 +50,7 @@ def _unwrapped(lines: Iterable[str]) -> Iterator[str]:
             if len(block) < 1000:
                 continue
         if block:
-            yield " ".join(block)
+            yield "".join(line if line[-1] > "\u2e80" else line + " " for line in block)
             block = []
 
 
@@ -87,7 +87,7 @@ def _one_sentence(line: str) -> list[str | None]:
 
 
 def _json_documents(name: str, encoding: str, field: str) -> Iterator[list[str]]:
-    for number, line in enumerate(read_lines(name, encoding), 1):
+    for number, line in enumerate(read_lines(name, encoding, longest=-1), 1):
         if not line.strip():
             continue
         try:
@@ -97,7 +97,12 @@ def _json_documents(name: str, encoding: str, field: str) -> Iterator[list[str]]
         if not isinstance(row, dict) or not isinstance(row.get(field), str):
             found = f"fields {', '.join(map(repr, row))}" if isinstance(row, dict) else type(row).__name__
             raise ValueError(f"{name}, line {number}: no text in field {field!r}, found {found}; give --field NAME")
-        yield from documents_of_lines(row[field].splitlines(), "wrapped")
+        yield from _text_document(row[field])
+
+
+def _text_document(text: str) -> Iterator[list[str]]:
+    """One document, whatever blank lines it has."""
+    return _cut(sentence for line in text.splitlines() for sentence in split_sentences(line))
 
 
 def _documents_of(source: str, layout: Layout, encoding: str, field: str | None) -> Iterator[list[str]]:
@@ -107,18 +112,13 @@ def _documents_of(source: str, layout: Layout, encoding: str, field: str | None)
     elif source.startswith("tfds:"):
         from tfplm.data.dataset_corpus import dataset_texts
         for text in dataset_texts(source.removeprefix("tfds:"), field):
-            yield from documents_of_lines(text.splitlines(), "paragraphs" if layout == "auto" else layout)
+            yield from _text_document(text)
     else:
         for name in ["-"] if source == "-" else find_files(source):
-            is_json = any(ending in (".jsonl", ".ndjson", ".json") for ending in _endings(name))
-            if is_json or field:
+            if field or name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")):
                 yield from _json_documents(name, encoding, field or "text")
             else:
                 yield from documents_of_lines(read_lines(name, encoding), layout)
-
-
-def _endings(name: str) -> list[str]:
-    return ["." + part for part in name.lower().removesuffix(".gz").split(".")[-1:]]
 
 
 def read_documents(sources: str | list[str], layout: Layout = "auto", encoding: str = "utf-8",

@@ -89,11 +89,20 @@ def _decoding_error(error: UnicodeDecodeError, name: str, encoding: str) -> Valu
     return ValueError(f"{found}; give the right --encoding (latin-1, big5, shift_jis, ...), or a text file")
 
 
-def read_lines(name: str, encoding: str = "utf-8") -> Iterator[str]:
+def size_of(sources: list[str]) -> int | None:
+    """Bytes of all files together; None where that is not known beforehand (gzip, standard input, other sources)."""
+    try:
+        files = [file for source in sources for file in find_files(source)]
+    except FileNotFoundError:
+        return None
+    return None if any(file.endswith(".gz") for file in files) else sum(Path(file).stat().st_size for file in files)
+
+
+def read_lines(name: str, encoding: str = "utf-8", longest: int = LONGEST_LINE) -> Iterator[str]:
     """Lines of one file without their ends (LF, CRLF, CR); a byte-order mark is dropped.
 
-    A line longer than `LONGEST_LINE` comes in several pieces. Raises ValueError for binary files, broken gzip files
-    and text in another encoding; GBK is recognised and the message names `--encoding gb18030`.
+    A line of more than `longest` characters comes in several pieces (-1: in one). Raises ValueError for binary files,
+    broken gzip files and text in another encoding; GBK is recognised and the message names `--encoding gb18030`.
     """
     try:
         codecs.lookup(encoding)
@@ -101,7 +110,7 @@ def read_lines(name: str, encoding: str = "utf-8") -> Iterator[str]:
         with open_bytes(name) as file:
             _check_text(_peek(file, name), name, encoding)
             text = io.TextIOWrapper(file, encoding=decoder, newline=None)
-            while line := text.readline(LONGEST_LINE):
+            while line := text.readline(longest):
                 yield line.rstrip("\n")
     except UnicodeDecodeError as error:
         raise _decoding_error(error, name, encoding) from None

@@ -122,7 +122,8 @@ def denoise(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
     """Rows spoilt by the given `KINDS` for the encoder, the whole rows for the decoder.
 
     The default is what BART itself was trained with. Adds `decoder_input_ids` (behind `start`, by default the closing
-    token as in BART), `decoder_attention_mask`, `labels`, `label_weights`; int32 [B,T].
+    token as in BART), `decoder_attention_mask`, `labels`, `label_weights`; int32 [B,T]. The encoder's arrays are as
+    wide as the longest spoilt row.
     """
     if unknown := set(kinds) - set(KINDS):
         raise ValueError(f"unknown noise {', '.join(sorted(unknown))}: expected some of {', '.join(KINDS)}")
@@ -131,8 +132,9 @@ def denoise(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
         if kind in kinds:
             noisy = _APPLY[kind](noisy, rng, vocabulary)
     start = vocabulary.end if start is None else start
-    kept = {key: value for key, value in noisy.items()
-            if not key.startswith(("masked_lm", "word_starts", "sentence_ids"))}
+    width = -(-int(noisy["attention_mask"].sum(1).max(initial=1)) // 8) * 8  # spoilt rows are shorter; few widths
+    kept = {key: value[:, :width] if value.ndim == 2 else value for key, value in noisy.items()
+            if key not in ("word_starts", "sentence_ids")}
     return kept | decoder_side(batch["input_ids"], batch["attention_mask"], start)
 
 

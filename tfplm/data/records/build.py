@@ -1,10 +1,13 @@
 """`tfplm records`: a corpus to shards, with several processes, restartable."""
 
 import concurrent.futures
+import errno
 import hashlib
 import itertools
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from tfplm.data.corpus import read_documents
 from tfplm.data.documents import noise_vocabulary
 from tfplm.data.records.index import Journal
 from tfplm.data.records.shards import ShardWriter
+from tfplm.data.text_files import size_of
 from tfplm.options.base import verb
 from tfplm.options.records import RecordsOptions
 from tfplm.tokenizers import Tokenizer
@@ -62,9 +66,16 @@ def cut_blocks(documents: Iterator[list[str]], size: int) -> Iterator[Block]:
         yield number, block, digest.hexdigest(), length
 
 
+def _end_with_parent() -> None:
+    """A parent that was killed cannot stop its workers."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
 def _start_worker(options: RecordsOptions, tokenizer: Tokenizer) -> None:
     global _WRITER
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _WRITER = ShardWriter(options, tokenizer)
 
 
@@ -112,13 +123,28 @@ def records(options: RecordsOptions) -> dict:
     tokenizer = load_tokenizer(options.tokenizer)
     first = list(itertools.islice(blocks, 2))  # a corpus that cannot be read leaves the folder as it was
     processes = 1 if len(first) < 2 else options.processes or os.cpu_count() or 1
+    try:
+        index = _make(options, itertools.chain(first, blocks), tokenizer, processes)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise OSError(error.errno, "the disk is full, or a limit reached; the shards that are there are whole: make "
+                                   "room and run the same command again", options.output) from None
+    if not options.quiet:
+        print(_summary(index, options.output))
+    return index
+
+
+def _make(options: RecordsOptions, blocks: Iterator[Block], tokenizer: Tokenizer, processes: int) -> dict:
+    """Writes the shards that are missing, and the index."""
     folder = Path(options.output)
     journal = Journal(folder, _settings(options, tokenizer), options.overwrite)
     tokenizer.save_pretrained(folder / "tokenizer")
     count = 0
-    with tqdm(unit="B", unit_scale=True, desc="records", disable=options.quiet or None) as progress:
+    with tqdm(total=size_of(options.text), unit="B", unit_scale=True, desc="records",
+              disable=options.quiet or None) as progress:
 
-        def missing(blocks: Iterator[Block]) -> Iterator[Block]:
+        def missing() -> Iterator[Block]:
             nonlocal count
             for block in blocks:
                 count += 1
@@ -131,15 +157,12 @@ def records(options: RecordsOptions) -> dict:
             journal.add(shard)
             progress.update(size)
 
-        _write_all(missing(itertools.chain(first, blocks)), processes, (options, tokenizer), done)
-    index = journal.finish(count, layout=options.layout, sources=list(options.text),
-                           vocabulary=noise_vocabulary(tokenizer).to_json())
-    if not options.quiet:
-        print(_summary(index, folder))
-    return index
+        _write_all(missing(), processes, (options, tokenizer), done)
+    return journal.finish(count, layout=options.layout, sources=list(options.text),
+                          vocabulary=noise_vocabulary(tokenizer).to_json())
 
 
-def _summary(index: dict, folder: Path) -> str:
+def _summary(index: dict, folder: str) -> str:
     unit = "documents" if index["layout"] == "tokens" else "examples"
     return "\n".join(f"{split}: {total['records']:,} {unit} of {total['tokens']:,} tokens in {total['files']} file(s), "
                      f"{total['bytes'] / 1e6:,.1f} MB, in {folder}" for split, total in index["totals"].items())

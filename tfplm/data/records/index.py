@@ -60,9 +60,7 @@ class Journal:
         for part in self.folder.glob("*.part"):  # of a process that was killed
             part.unlink()
         lines = [{"settings": self.settings}, *self.shards.values()]
-        beside = self.folder / f"{JOURNAL}.new"
-        beside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        os.replace(beside, self.folder / JOURNAL)
+        _write_whole(self.folder / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
         (self.folder / INDEX).unlink(missing_ok=True)
 
     def has(self, number: int, digest: str) -> bool:
@@ -89,15 +87,24 @@ class Journal:
                 split[key] = split.get(key, 0) + file[key]
         index = {"format": FORMAT, "settings": self.settings, **facts, "totals": totals, "shards": shards}
         text = json.dumps(index, indent=1)
-        beside = self.folder / f"{INDEX}.new"
-        beside.write_text(text + "\n", encoding="utf-8")
-        os.replace(beside, self.folder / INDEX)
+        _write_whole(self.folder / INDEX, text + "\n")
         (self.folder / JOURNAL).unlink()
         return json.loads(text)
 
     def _remove(self, shards: list[dict]) -> None:
         for file in (file for shard in shards for file in shard["files"]):
             (self.folder / file["name"]).unlink(missing_ok=True)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The whole file or, when the disk is full, the file as it was."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _difference(folder: Path, found: dict, wanted: dict) -> str:

@@ -1,7 +1,6 @@
 """One block of text to one shard; runs in worker processes that never import TensorFlow."""
 
 import dataclasses
-import errno
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -56,14 +55,7 @@ class ShardWriter:
         path = Path(self.options.output, name)
         documents = list(encode_documents(texts, self.tokenizer, self.segmenter))
         counted = Counted(self._records(number, split, documents))
-        try:
-            size = write_records(path, counted, self.compress)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise OSError(error.errno, f"the disk is full, or a limit reached: {name} was not written, the shards "
-                                       "before it are whole; make room and run the same command again",
-                          str(path)) from None
+        size = write_records(path, counted, self.compress)
         return {"name": name, "split": split, "records": counted.count, "tokens": sum(map(len, documents)),
                 "sentences": sum(len(document.sentence_lengths) for document in documents), "bytes": size}
 
