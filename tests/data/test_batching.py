@@ -27,7 +27,8 @@ def test_every_example_once_and_hardly_any_padding():
     assert np.mean([b["input_ids"].size for b in batches[:-1]]) > 0.8 * 2048
 
 
-@pytest.mark.parametrize("packing", ["framed", "stream", "full_sentences", "doc_sentences", "next", "order", "order3"])
+@pytest.mark.parametrize("packing", ["framed", "stream", "full_sentences", "doc_sentences", "next", "order", "order3",
+                                     "follow"])
 def test_no_packing_pads_more_than_a_few_per_cent(packing):
     rng = np.random.default_rng(0)
     batches = list(bucket_by_length(Sequences(packing, 128).pack(make_documents(300), VOCABULARY, rng), Batching(4096),

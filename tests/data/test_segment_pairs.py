@@ -33,7 +33,7 @@ def test_truncation_is_that_of_bert():
                for a in range(1, 20) for b in range(1, 20) for limit in range(2, 25))
 
 
-@pytest.mark.parametrize("relation", ["next", "order", "order3"])
+@pytest.mark.parametrize("relation", ["next", "order", "order3", "follow"])
 def test_pairs_are_text(relation):
     documents = make_documents(200)
     for example in pairs(relation):
@@ -45,6 +45,7 @@ def test_pairs_are_text(relation):
         label = int(example["next_sentence_labels"])
         if relation != "next" or label == 0:
             assert (label == 2) or owner[0] is owner[1]
+        assert relation != "follow" or label == 0
         if label == 0:
             assert a[-1] < b[0]
         elif label == 1 and relation != "next":
@@ -131,7 +132,7 @@ def test_seeded_and_one_document():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="expected next, order or order3"):
+    with pytest.raises(ValueError, match="expected next, order, order3, follow"):
         pairs("before")
     with pytest.raises(ValueError, match="a pair needs at least 5 tokens"):
         pairs(length=4)

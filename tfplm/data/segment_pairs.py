@@ -1,14 +1,14 @@
 """Pairs of segments: next sentence (BERT), sentence order (ALBERT), and the three-way order of StructBERT."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from tfplm.data.documents import Document
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 
-Relation = Literal["next", "order", "order3"]
+Relation = Literal["next", "order", "order3", "follow"]
 Segment = tuple[Document, int, int]  # tokens [begin, end) of a document
 IN_ORDER, OTHER, UNRELATED = 0, 1, 2
 
@@ -77,7 +77,7 @@ def _pair(documents: Sequence[Document], own: int, bounds: list[int], target: in
     a, b = (document, bounds[0], middle), (document, middle, bounds[-1])
     if bounds[-1] - bounds[0] < 2:
         return None
-    return (a, b, IN_ORDER, 0) if rng.random() < 0.5 else (b, a, OTHER, 0)
+    return (a, b, IN_ORDER, 0) if relation == "follow" or rng.random() < 0.5 else (b, a, OTHER, 0)
 
 
 def segment_pairs(documents: Sequence[Document], length: int, vocabulary: NoiseVocabulary, rng: np.random.Generator,
@@ -88,11 +88,12 @@ def segment_pairs(documents: Sequence[Document], length: int, vocabulary: NoiseV
     one) and are cut in two at random. `next_sentence_labels`, int32:
     - `next`: 0 = b follows a, 1 = b comes from another document (half of the cases; its own sentences are used later);
     - `order`: 0 = in order, 1 = swapped (ALBERT);
-    - `order3`: 0 = in order, 1 = swapped, 2 = from another document, a third each (StructBERT).
+    - `order3`: 0 = in order, 1 = swapped, 2 = from another document, a third each (StructBERT);
+    - `follow`: always 0, b follows a (source and target for UniLM).
     """
     vocabulary.need("begin", "separator", "end")
-    if relation not in ("next", "order", "order3"):
-        raise ValueError(f"relation {relation!r}: expected next, order or order3")
+    if relation not in get_args(Relation):
+        raise ValueError(f"relation {relation!r}: expected {', '.join(get_args(Relation))}")
     if length < 5:
         raise ValueError(f"length {length}: a pair needs at least 5 tokens, three of them special")
     limit = length - 3

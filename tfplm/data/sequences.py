@@ -2,16 +2,16 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from tfplm.data.documents import Document
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 from tfplm.data.packing import contiguous, full_sentences
-from tfplm.data.segment_pairs import segment_pairs
+from tfplm.data.segment_pairs import Relation, segment_pairs
 
-Packing = Literal["framed", "stream", "full_sentences", "doc_sentences", "next", "order", "order3"]
+Packing = Literal["framed", "stream", "full_sentences", "doc_sentences", "next", "order", "order3", "follow"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Sequences:
     - `framed`: begin, text, end; full to the last token (masked LM);
     - `stream`: text only, full (GPT, T5);
     - `full_sentences`, `doc_sentences`: whole sentences (RoBERTa), across or within documents;
-    - `next`, `order`, `order3`: pairs of segments with `next_sentence_labels` (BERT, ALBERT, StructBERT).
+    - `next`, `order`, `order3`, `follow`: pairs of segments with `next_sentence_labels` (BERT, ALBERT, StructBERT;
+      UniLM).
     short_rate: share of the documents whose pairs are shorter.
     """
 
@@ -37,10 +38,9 @@ class Sequences:
             return contiguous(documents, self.max_length, vocabulary, frame=self.packing == "framed")
         if self.packing in ("full_sentences", "doc_sentences"):
             return full_sentences(documents, self.max_length, vocabulary, cross=self.packing == "full_sentences")
-        if self.packing in ("next", "order", "order3"):
+        if self.packing in get_args(Relation):
             return segment_pairs(documents, self.max_length, vocabulary, rng, self.packing, self.short_rate)
-        raise ValueError(f"packing {self.packing!r}: expected framed, stream, full_sentences, doc_sentences, next, "
-                         "order or order3")
+        raise ValueError(f"packing {self.packing!r}: expected {', '.join(get_args(Packing))}")
 
 
 def length_stages(steps: int, max_length: int, shortest: int = 64, growth: int = 2) -> list[tuple[int, int]]:

@@ -128,6 +128,8 @@ def test_bart():
     masked = denoise(batch, np.random.default_rng(0), VOCABULARY, kinds=("masking",))["input_ids"]
     changed = masked != batch["input_ids"]
     assert (masked[changed] == MASK).all() and abs(changed.sum() / batch["attention_mask"].sum() - 0.15) < 0.01
+    with pytest.raises(ValueError, match="needs sentence_ids, and the batch has only"):
+        denoise({key: batch[key] for key in ("input_ids", "attention_mask")}, np.random.default_rng(0), VOCABULARY)
     with pytest.raises(ValueError, match="unknown noise shuffling: expected some of permutation, rotation"):
         denoise(batch, np.random.default_rng(0), VOCABULARY, kinds=("shuffling",))
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from tests.data.noise.noise_cases import VOCABULARY
 from tfplm.data.noise import WORD_TAGS, tag_words
@@ -13,3 +14,6 @@ def test_tags_of_words():
     tags = [WORD_TAGS[label] if weight else "-" for label, weight in pairs]
     assert "".join(tags) == "-BMESS-BE--"
     assert "word_starts" not in result and result["labels"].dtype == np.int32
+    del batch["word_starts"]
+    with pytest.raises(ValueError, match="needs word_starts, and the batch has only input_ids, attention_mask"):
+        tag_words(batch, None, VOCABULARY)

@@ -4,7 +4,7 @@ import numpy as np
 
 from tfplm.data.noise.language_model import decoder_side
 from tfplm.data.noise.masking import Masking, mask_tokens
-from tfplm.data.noise.rows import body_bounds, choose_exactly, gather_left, length_mask, share_of
+from tfplm.data.noise.rows import body_bounds, choose_exactly, gather_left, length_mask, needed, share_of
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 from tfplm.data.noise.words import Words, find_words
 
@@ -25,7 +25,7 @@ def _columns(batch: dict) -> np.ndarray:
 def permute_sentences(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary) -> dict:
     """Sentences (`sentence_ids`) in random order; a leading and a closing special token stay."""
     first, end = (bound[:, None] for bound in body_bounds(batch, vocabulary))
-    sentence = np.maximum(batch["sentence_ids"], 0)
+    sentence = np.maximum(needed(batch, "sentence_ids"), 0)
     keys = rng.random((len(sentence), int(sentence.max(initial=0)) + 1))
     key = np.take_along_axis(keys, sentence, 1)
     columns = _columns(batch)

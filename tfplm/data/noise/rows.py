@@ -36,6 +36,17 @@ def share_of(lengths: np.ndarray, rate: float, least: int = 1) -> np.ndarray:
     return np.maximum(np.rint(np.asarray(lengths) * rate).astype(np.int64), least)
 
 
+_MAKERS = {"sentence_ids": "the packings framed, stream, full_sentences and doc_sentences",
+           "word_starts": "records of the layout tokens"}
+
+
+def needed(batch: dict, key: str) -> np.ndarray:
+    """An entry that not every batch has; the ValueError says where it comes from."""
+    if key not in batch:
+        raise ValueError(f"this noise needs {key}, and the batch has only {', '.join(batch)}; {_MAKERS[key]} give it")
+    return batch[key]
+
+
 def body_bounds(batch: dict, vocabulary) -> tuple[np.ndarray, np.ndarray]:
     """(first [B], end [B]): the tokens between a leading and a closing special token, padding left out."""
     ids, lengths = batch["input_ids"], batch["attention_mask"].sum(1)

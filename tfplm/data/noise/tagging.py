@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfplm.data.noise.rows import needed
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 
 WORD_TAGS = ("B", "M", "E", "S")  # begins, inside, ends, alone
@@ -14,7 +15,7 @@ def tag_words(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary
     phrases or entities as well. Nothing is random here; sibling of `predict_next`.
     """
     ordinary = (batch["attention_mask"] == 1) & ~vocabulary.is_special(batch["input_ids"])
-    begins = ~ordinary | (batch["word_starts"] == 1)
+    begins = ~ordinary | (needed(batch, "word_starts") == 1)
     begins[:, 0] = True
     begins[:, 1:] |= ~ordinary[:, :-1]
     ends = np.ones_like(begins)
