@@ -62,7 +62,7 @@ def test_the_values_are_true(tmp_path):
     last = events.points("weights/out/kernel")[1][-1]
     assert last[:, 2].sum() == 10
     examples, steps = (events.scalars(f"{unit}_per_second")[1] for unit in ("examples", "steps"))
-    np.testing.assert_allclose(examples[1:], steps[1:] * 10, rtol=1e-3)
+    np.testing.assert_allclose(examples, steps * 10, rtol=1e-3)
 
 
 def test_metrics_that_are_no_means_are_kept(tmp_path):
@@ -105,7 +105,7 @@ def test_tokens_are_counted(tmp_path):
     model.fit({"input_ids": ids, "attention_mask": mask}, ids[:, 0] % 2, batch_size=10, verbose=0, callbacks=[callback])
     events = EventFiles(tmp_path / "train")
     tokens, examples = (events.scalars(f"{unit}_per_second")[1] for unit in ("tokens", "examples"))
-    np.testing.assert_allclose(tokens[1:], examples[1:] * 4, rtol=1e-3)
+    np.testing.assert_allclose(tokens, examples * 4, rtol=1e-3)
     assert int(callback._counter.total) == 240
     assert np.isfinite(events.scalars("gradient_norm")[1]).all()  # with the sparse gradient of the embeddings
 

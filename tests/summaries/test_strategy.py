@@ -1,10 +1,14 @@
-"""Summaries under MirroredStrategy with two logical CPU devices: one writer, the points of one device."""
+"""Summaries under strategies, two logical CPU devices or two workers: one writer, the points of one device."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 
 import pytest
+
+from tfplm.summaries import EventFiles
 
 PROGRAM = """
 import json, sys
@@ -70,3 +74,39 @@ def test_the_same_values(found):
         if not tag.endswith("per_second"):
             assert two[tag][1] == pytest.approx(values, rel=1e-4, abs=1e-6), tag
     assert "train/gradient_norm" in one and "train/activations/hidden" in one
+
+
+WORKER = """
+import sys
+from tfplm.training.distribute import strategy_for
+strategy = strategy_for("multi_worker")
+import tensorflow as tf
+from tests.summaries.models import data, functional
+from tfplm.summaries import SummaryCallback
+
+with strategy.scope():
+    model = functional()
+x, y = data()
+batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(20)
+every = dict(scalars=5, weights=5, activations=5, gradients=5)
+model.fit(batches, epochs=2, verbose=0, validation_data=batches,
+          callbacks=[SummaryCallback(sys.argv[1], every, dict(probe=(x[:8], y[:8])))])
+"""
+
+
+@pytest.mark.slow
+def test_two_workers_of_which_the_chief_writes(found, tmp_path):
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{place.getsockname()[1]}" for place in (first, second)]
+    processes = []
+    for index in range(2):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        processes.append(subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path / str(index))],
+                                          env=os.environ | {"TF_CONFIG": json.dumps(task)}))
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]
+    assert not (tmp_path / "1").exists()
+    events = EventFiles(tmp_path / "0" / "train")
+    for tag in ("loss", "accuracy", "gradient_norm"):
+        assert events.scalars(tag)[1].tolist() == pytest.approx(found[0][f"train/{tag}"][1], rel=1e-4), tag

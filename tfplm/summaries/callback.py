@@ -168,7 +168,7 @@ class SummaryCallback(keras.callbacks.Callback):
         return int(tf.convert_to_tensor(self.model.optimizer.iterations))
 
     def _counts(self, step: int) -> dict[str, int]:
-        counts = {"steps": step, "examples": self._metrics.examples}
+        counts = {"steps": step, "examples": self._metrics.examples()}
         if self._counter is not None:
             counts["tokens"] = int(self._counter.total.numpy())
         return counts

@@ -15,7 +15,7 @@ class IntervalMetrics:
     def __init__(self, model: keras.Model):
         self.model = model
         self.previous: dict[str, tuple[float, float]] = {}
-        self.examples = 0  # of all epochs; the loss tracker counts them
+        self._examples = 0
 
     def start_epoch(self) -> None:
         self.previous = {}
@@ -25,6 +25,12 @@ class IntervalMetrics:
         names = [metric.name for metric in flat]
         return {metric.name: metric for metric in flat
                 if isinstance(metric, keras.metrics.Mean) and names.count(metric.name) == 1}
+
+    def examples(self) -> int:
+        """The number of examples so far, in all epochs; the loss counts them."""
+        metric = self._means().get("loss")
+        count = 0.0 if metric is None else float(metric.count.numpy()) - self.previous.get("loss", (0.0, 0.0))[1]
+        return self._examples + int(max(count, 0.0))
 
     def skip(self) -> None:
         """Leaves out what has been accumulated so far."""
@@ -40,7 +46,7 @@ class IntervalMetrics:
                 before = (0.0, 0.0)
             self.previous[name] = total, count
             if name == "loss":
-                self.examples += int(count - before[1])
+                self._examples += int(count - before[1])
             if name in results and count > before[1]:
                 results[name] = (total - before[0]) / (count - before[1])
         return {name: float(value) for name, value in results.items() if not isinstance(value, dict)}
