@@ -44,11 +44,15 @@ def fast_forward(epoch_iterator, epochs: int, batches: int) -> None:
         del epoch_iterator._enumerate_iterator  # the method of the class comes back
         for _ in range(epochs):
             _skip_epoch(epoch_iterator, enumerate_epoch)
+        read = 0
         for begin, end, iterator in enumerate_epoch():
-            if begin < batches:
-                _read(iterator, min(end + 1, batches) - begin)
+            if read < batches:
+                read += _read(iterator, min(end + 1, batches) - begin)
             else:
                 yield begin, end, iterator
+        if read < batches:
+            raise ValueError(f"the data end after {read} batches, training had stopped after {batches}; go on with the "
+                             "same data, or with another folder of checkpoints")
 
     epoch_iterator._enumerate_iterator = positioned
 
@@ -63,10 +67,11 @@ def _skip_epoch(epoch_iterator, enumerate_epoch) -> None:
                 next(iterator)
 
 
-def _read(iterator, count: int) -> None:
-    for _ in range(count):
+def _read(iterator, count: int) -> int:
+    """Reads so many batches, as far as there are; their number."""
+    for number in range(count):
         try:
             next(iterator)
         except (StopIteration, tf.errors.OutOfRangeError):
-            raise ValueError("the data end before the place where training stopped; go on with the same data, or with "
-                             "another folder of checkpoints") from None
+            return number
+    return count

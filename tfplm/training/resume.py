@@ -73,7 +73,7 @@ class Resume(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.model._initial_epoch = None
         if self._epoch is not None:
-            self._save(epoch, 0)  # not when the epoch before ended: only now every callback has seen its end
+            self._save(epoch, 0)
         elif self._resumed:  # fit has just reset the metrics, and callbacks themselves
             self._files.restore_metrics()
             self._batches, self._logs = self._resumed["batch"], self._resumed["logs"]
@@ -86,19 +86,17 @@ class Resume(keras.callbacks.Callback):
         if self._resumed:  # by now the skipped data have been read, and have drawn their random numbers again
             set_random_state(self._resumed["random"])
             self._resumed = None
+        self._obey_signal()
+        if self._due():  # here, not after the batch before: by now every callback has seen its end
+            self._save(self._epoch, self._batches)
 
     def on_train_batch_end(self, batch, logs=None):
         whole = self._iterator.num_batches
         done = min(batch + 1, whole) if whole else batch + 1
         self._count, self._batches = self._count + done - self._batches, done
-        if self._signals.received:
-            self._logs = self.model.get_metrics_result()
-            self._obey_signal()
-        elif self._due() and done != whole:
-            self._save(self._epoch, done)
 
     def on_test_begin(self, logs=None):
-        if self._epoch is not None:
+        if self._epoch is not None and not self._resumed:  # if it is, no batch has run: they are in the checkpoint
             self._logs = self.model.get_metrics_result()  # evaluation is going to reset them
 
     def on_test_batch_end(self, batch, logs=None):
@@ -116,6 +114,8 @@ class Resume(keras.callbacks.Callback):
         self._signals.remove()
         self._files.close()
         self._epoch = None
+        if self._signals.received:
+            self._signals.obey()
 
     def _due(self) -> bool:
         if self.every_steps and self._count >= self.every_steps:

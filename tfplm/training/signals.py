@@ -17,7 +17,10 @@ class Signals:
         self.received = None
         if threading.current_thread() is threading.main_thread():  # Python delivers signals there only
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+                before = signal.signal(number, self._note)
+                while isinstance(left := getattr(before, "__self__", None), Signals):  # by a training that failed
+                    before = left._before.get(number, signal.SIG_DFL)
+                self._before[number] = before
 
     def remove(self) -> None:
         for number, handler in self._before.items():
