@@ -26,24 +26,27 @@ class GenerationOptions:
     num_beams: int = flag(1, "continuations that beam search keeps; 1: no beam search")
     length_penalty: float = flag(1.0, "beam search divides a text's log-probability by its length to this power")
     early_stopping: Literal["false", "true", "never"] = flag(
-        "false", "when beam search has num_beams finished texts: true: stop; false: stop unless a better one is likely; "
-                 "never: unless a better one is possible")
+        "false", "when beam search has num_beams finished texts, true: stop; false: unless a better one is likely; never: "
+                 "unless a better one is possible")
     no_repeat_ngram_size: int = flag(0, "this many tokens in a row occur once only; 0: no such rule")
     repetition_penalty: float = flag(1.0, "divides the scores of tokens that occurred before; 1: no penalty")
     do_sample: bool = flag(False, "draw tokens from their distribution")
     temperature: float = flag(1.0, "sampling: below 1 favours likely tokens, above 1 unlikely ones")
     top_k: int | None = flag(None, "sampling: draw from this many likeliest tokens only")
     top_p: float | None = flag(None, "sampling: from the likeliest tokens that have this probability together")
-    min_p: float | None = flag(None, "sampling: from tokens with at least this share of the likeliest one's probability")
+    min_p: float | None = flag(None, "sampling: from tokens with this share or more of the likeliest one's probability")
     typical_p: float | None = flag(None, "sampling: from the most typical tokens that have this probability together")
     num_return_sequences: int = flag(1, "texts for each prompt")
     seed: int | None = flag(None, "of sampling: the same seed gives the same text (default: another one each time)")
-    eos_token_id: list[int] | None = flag(None, "tokens that end a text")
-    pad_token_id: int | None = flag(None, "fills rows behind their end (default: the end token where there is no other)")
+    eos_token_id: list[int] | None = flag(  # noqa: RUF009 (a field, not a shared list)
+        None, "tokens that end a text")
+    pad_token_id: int | None = flag(None, "fills rows behind their end (default: the end token)")
     decoder_start_token_id: int | None = flag(None, "encoder-decoders: the first token; mBART: the target language")
     forced_bos_token_id: int | None = flag(None, "the token to begin with, after decoder_start_token_id")
-    forced_eos_token_id: list[int] | None = flag(None, "the token to end with when max_new_tokens are reached")
-    stop_sequences: list[int] | None = flag(None, "ids of tokens that, in this order, end a text")
+    forced_eos_token_id: list[int] | None = flag(  # noqa: RUF009 (a field, not a shared list)
+        None, "the token to end with when max_new_tokens are reached")
+    stop_sequences: list[int] | None = flag(  # noqa: RUF009 (a field, not a shared list)
+        None, "ids of tokens that, in this order, end a text")
 
     def __post_init__(self):
         for name in ("eos_token_id", "forced_eos_token_id"):
@@ -96,7 +99,8 @@ class GenerateOptions(Options, GenerationOptions):
     prompts: list[str] = flag(  # noqa: RUF009 (a field, not a shared list)
         factory=list, help="texts to continue; none: a text a line of standard input", positional=True)
     seed: int | None = flag(None, "of sampling: the same seed gives the same text (default: another one each time)")
-    stop: list[str] | None = flag(None, "texts before which the generated text ends")
+    stop: list[str] | None = flag(  # noqa: RUF009
+        None, "texts before which the generated text ends")
     stream: bool = flag(False, "print tokens as they come; one prompt, no beam search")
     full: bool = flag(False, "print the prompt before its continuation")
     batch_size: int = flag(8, "prompts generated together")

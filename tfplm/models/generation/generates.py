@@ -2,15 +2,12 @@
 
 import dataclasses
 
-import keras
 import numpy as np
 
 from tfplm.core.config import refuse_unknown
 from tfplm.models.generation.inputs import decoder_inputs, seq2seq_inputs
 from tfplm.models.generation.plan import make_plan
 from tfplm.options.generate import GenerationOptions
-
-LARGE = 16_000_000  # parameters above which compiling a program with XLA pays
 
 
 class Generates:
@@ -40,21 +37,21 @@ class Generates:
                 vocabulary, a prompt that with `max_new_tokens` is longer than the model's positions, options out of
                 their range. TypeError: an unknown option.
         """
-        from tfplm.models.generation.program import program
+        from tfplm.models.generation.program import choose_compiler, program
 
         options = _options(options)
         _check(options, on_token, return_scores)
         read = seq2seq_inputs if self.config.architecture == "seq2seq" else decoder_inputs
         inputs, prompts = read(self, batch, options)
-        if jit_compile is None:
-            jit_compile = _xla_pays(self)
-        plan, numbers = make_plan(self.config, options, jit_compile)
+        rows = len(prompts.ids) * max(options.num_beams, options.num_return_sequences)
+        plan, numbers = make_plan(self.config, options, choose_compiler(self, rows, jit_compile))
         compiled = program(self, plan)
         state, cache, rows = compiled.begin(inputs, numbers)
+        weights = compiled.weights()
         if on_token is None:
-            state, cache = compiled.proceed(state, cache, rows, numbers, numbers["limit"])
+            state, cache = compiled.proceed(state, cache, rows, numbers, numbers["limit"], weights)
         else:
-            state = _stream(compiled, on_token, (state, cache, rows), numbers)
+            state = _stream(compiled, on_token, (state, cache, rows), numbers, weights)
         found = compiled.method.result(plan, state, options.num_return_sequences)
         new = np.asarray(found["new"])[:, :int(found["length"])]
         sequences = prompts.with_new(new, plan.fill)
@@ -80,11 +77,7 @@ def _check(options: GenerationOptions, on_token, return_scores: bool) -> None:
         raise ValueError("return_scores needs beam search: num_beams of 2 or more")
 
 
-def _xla_pays(model) -> bool:
-    return model.compute_dtype == "float32" and model.count_params() > LARGE and keras.backend.backend() == "tensorflow"
-
-
-def _stream(compiled, on_token, parts: tuple, numbers: dict) -> dict:
+def _stream(compiled, on_token, parts: tuple, numbers: dict, weights) -> dict:
     """Generates token by token, showing each, until the callback returns False."""
     state, cache, rows = parts
     while True:
@@ -94,4 +87,4 @@ def _stream(compiled, on_token, parts: tuple, numbers: dict) -> dict:
             return state
         if not bool(compiled.method.goes_on(compiled.plan, numbers, state)):
             return state
-        state, cache = compiled.proceed(state, cache, rows, numbers, np.int32(step + 1))
+        state, cache = compiled.proceed(state, cache, rows, numbers, np.int32(step + 1), weights)

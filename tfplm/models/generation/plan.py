@@ -19,6 +19,7 @@ class Plan:
         rules: names of the rules that are in force. new: columns for new tokens.
         copies: rows of each prompt. keep: tokens that the filters of sampling leave at least.
         fill: what stands behind the end of a row.
+        jit_compile, rowwise: see `program.choose_compiler`.
     """
 
     rules: frozenset[str]
@@ -32,9 +33,11 @@ class Plan:
     keep: int
     fill: int
     jit_compile: bool
+    rowwise: bool
 
 
-def make_plan(config: Config, options: GenerationOptions, jit_compile: bool) -> tuple[Plan, dict[str, np.ndarray]]:
+def make_plan(config: Config, options: GenerationOptions,
+              compiler: tuple[bool, bool]) -> tuple[Plan, dict[str, np.ndarray]]:
     """The plan of `options`, and the tensors that its program is called with."""
     ids = special_ids(config, options)
     numbers = {"limit": np.int32(options.max_new_tokens), "seed": np.int32((options.seed or 0) & 0x7FFFFFFF)}
@@ -60,7 +63,7 @@ def make_plan(config: Config, options: GenerationOptions, jit_compile: bool) -> 
     keep = 1 if options.num_beams == 1 else max(2, len(ids["eos"]) + 1)
     copies = options.num_beams if options.num_beams > 1 else options.num_return_sequences
     plan = Plan(frozenset(rules), bucket(options.max_new_tokens), copies, options.num_beams, options.do_sample,
-                options.top_k, options.no_repeat_ngram_size, options.early_stopping, keep, ids["pad"][0], jit_compile)
+                options.top_k, options.no_repeat_ngram_size, options.early_stopping, keep, ids["pad"][0], *compiler)
     return plan, numbers
 
 

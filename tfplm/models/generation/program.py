@@ -1,24 +1,28 @@
-"""The two compiled functions of a plan: one reads the prompts, one generates up to a given number of tokens."""
+"""The compiled functions of a plan: one reads the prompts, one generates up to a given number of tokens."""
 
 import tensorflow as tf
 
 from tfplm.layers.cache import reorder
-from tfplm.models.generation import beams, decoding, search
+from tfplm.models.generation import beams, decoding, rowwise, search
 from tfplm.models.generation.plan import Plan
 
 
 class Program:
-    """`begin(inputs, numbers)` -> the state after one token; `proceed(state, numbers, until)` -> a later state.
+    """`begin(inputs, numbers)` -> the state after one token; `proceed(state, cache, rows, numbers, until, weights)`
+    -> a later one.
 
-    The whole loop is one graph: no step returns to Python, and a step writes into the cache in its place. Weights are
-    read as they are; nothing is cast or copied in a step.
+    The whole loop is one graph: no step returns to Python, and a step writes into the cache in its place.
     """
 
     def __init__(self, model, plan: Plan):
         self.model, self.plan = model, plan
         self.method = beams if plan.num_beams > 1 else search
-        self.begin = tf.function(self._begin, jit_compile=plan.jit_compile)
+        self.begin = tf.function(self._begin, jit_compile=plan.jit_compile and not plan.rowwise)
         self.proceed = tf.function(self._proceed, jit_compile=plan.jit_compile)
+
+    def weights(self) -> list:
+        """What `proceed` takes as `weights`: copies of this moment, made for each call, since training changes them."""
+        return rowwise.copies(self.model) if self.plan.rowwise else []
 
     def _choose(self, numbers, scores, state, cache, rows):
         state, parents = self.method.choose(self.plan, numbers, scores, state, rows["padding"])
@@ -29,13 +33,14 @@ class Program:
         state, cache = self._choose(numbers, scores, self.method.start(self.plan, inputs), cache, rows)
         return state, cache, rows
 
-    def _proceed(self, state, cache, rows, numbers, until):
+    def _proceed(self, state, cache, rows, numbers, until, weights):
         def goes_on(state, cache):
             return tf.logical_and(state["step"] < until, self.method.goes_on(self.plan, numbers, state))
 
         def body(state, cache):
             tokens, place = self.method.last_tokens(self.plan, state)
-            scores, cache = decoding.advance(self.model, tokens, cache, place, rows)
+            with rowwise.instead_of(self.model, weights, state["step"]):
+                scores, cache = decoding.advance(self.model, tokens, cache, place, rows)
             return self._choose(numbers, scores, state, cache, rows)
 
         return tf.while_loop(goes_on, body, (state, cache))
@@ -47,3 +52,21 @@ def program(model, plan: Plan) -> Program:
     if plan not in programs:
         programs[plan] = Program(model, plan)
     return programs[plan]
+
+
+def choose_compiler(model, rows: int, jit_compile: bool | None) -> tuple[bool, bool]:
+    """`jit_compile` and `rowwise` of the plan: what is fastest for this model and this number of rows.
+
+    A step reads all weights for a few rows, so that the products are bound by memory. On a CPU, float32 goes through
+    XLA. bfloat16 goes through oneDNN, except for a single row: there XLA is 2.5 times as fast, but only for weights
+    `[out, in]`. Small models are not worth XLA's compilation time.
+    """
+    large = model.count_params() > 16_000_000
+    if jit_compile is not None or not large:
+        return bool(jit_compile), False
+    if tf.config.list_logical_devices("GPU"):
+        return True, False
+    low = model.compute_dtype == model.variable_dtype == "bfloat16"
+    quantized = any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers())
+    rowwise = low and rows == 1 and not quantized
+    return rowwise or not low, rowwise

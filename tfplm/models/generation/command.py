@@ -1,0 +1,83 @@
+"""`tfplm generate`: texts that follow from prompts."""
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+
+from tfplm.models.pretrained import from_pretrained
+from tfplm.options import verb
+from tfplm.options.generate import GenerateOptions, GenerationOptions
+from tfplm.tokenizers import Tokenizer
+
+
+@verb(GenerateOptions)
+def generate(options: GenerateOptions) -> list[str]:
+    """Prints, and returns, the texts that the model writes for each prompt, `num_return_sequences` for each."""
+    if options.stream and (options.num_beams > 1 or len(options.prompts) != 1 or options.num_return_sequences > 1):
+        raise ValueError("--stream needs one prompt as an argument, num_beams 1 and num_return_sequences 1")
+    tokenizer = Tokenizer.from_pretrained(options.source)
+    model = from_pretrained(options.source, _head(options.source), dtype=options.dtype)
+    prompts = options.prompts or [line.rstrip("\n") for line in sys.stdin]
+    texts = []
+    for start in range(0, len(prompts), options.batch_size):
+        for text in _generate(model, tokenizer, prompts[start:start + options.batch_size], options):
+            if not options.stream:
+                print(text, flush=True)
+            texts.append(text)
+    return texts
+
+
+def _head(source: str) -> str:
+    """The language model's head that fits the architecture of a source."""
+    from tfplm.core.sources import config_file, layout_of, resolve
+    from tfplm.models.recognition import architecture_of
+
+    path = resolve(source)
+    if layout_of(path) == "keras":
+        return None
+    return "seq2seq_lm" if architecture_of(config_file(path)) == "seq2seq" else "causal_lm"
+
+
+def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) -> Iterator[str]:
+    seq2seq = model.config.architecture == "seq2seq"
+    batch = tokenizer(prompts, add_special_tokens=seq2seq)
+    keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(GenerationOptions)}
+    stops = options.stop or []
+    keywords["stop_sequences"] += [tokenizer(stop, add_special_tokens=False)["input_ids"][0].tolist() for stop in stops]
+    printer = _Printer(tokenizer, stops, prompts[0] if options.full else "") if options.stream else None
+    ids = model.generate({name: batch[name] for name in ("input_ids", "attention_mask")}, on_token=printer, **keywords)
+    if printer is not None:
+        printer.finish()
+    for row, sequence in enumerate(ids):
+        prompt = row // options.num_return_sequences
+        if not seq2seq:  # the rows begin with their prompts; which side is padded depends on the tokenizer
+            right = tokenizer.padding_side == "right"
+            sequence = sequence[int(batch["attention_mask"][prompt].sum()) if right else batch["input_ids"].shape[1]:]
+        text = until(tokenizer.decode(sequence), stops)
+        yield prompts[prompt] + text if options.full and not seq2seq else text.strip() if seq2seq else text
+
+
+def until(text: str, stops: list[str]) -> str:
+    """The text before the first of the texts `stops`."""
+    places = [text.find(stop) for stop in stops if stop and stop in text]
+    return text[:min(places)] if places else text
+
+
+class _Printer:
+    """Prints a text as its tokens come: all of it but characters of which not all bytes are there yet."""
+
+    def __init__(self, tokenizer, stops: list[str], before: str):
+        self.tokenizer, self.stops, self.ids, self.shown = tokenizer, stops, [], 0
+        print(before, end="", flush=True)
+
+    def __call__(self, ids) -> bool:
+        self.ids.append(int(ids[0]))
+        whole = self.tokenizer.decode(self.ids)
+        text = until(whole, self.stops)
+        ready = text.rstrip("\N{REPLACEMENT CHARACTER}")
+        print(ready[self.shown:], end="", flush=True)
+        self.shown = max(self.shown, len(ready))
+        return text == whole
+
+    def finish(self):
+        print(until(self.tokenizer.decode(self.ids), self.stops)[self.shown:], flush=True)
