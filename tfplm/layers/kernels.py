@@ -10,6 +10,7 @@ import functools
 import tensorflow as tf
 
 from tfplm.layers.hashing import keep_mask
+from tfplm.layers.tuning import prefers_xla
 
 
 def _cluster(function):
@@ -55,42 +56,54 @@ def _gelu_gradient(x, upstream, activation: str):
 # Products ---------------------------------------------------------------------------------------------------------
 
 @functools.cache
-def _trained_dense(activation: str | None):
+def _trained_dense(activation: str | None, xla: bool):
     """Dense with its own gradient, for training: TensorFlow's GELU is ten operations in each direction, and its bias
     gradient a slow reduction, where a product with ones is one pass at memory speed."""
+    wrap = _cluster if xla else lambda function: function
     forward = _cluster(lambda x: _wide_gelu(x, activation))
     backward = _cluster(lambda x, upstream: _gelu_gradient(x, upstream, activation))
+    product = wrap(lambda x, kernel, bias: tf.nn.bias_add(tf.matmul(x, kernel), bias))
+
+    @wrap
+    def products(x, kernel, upstream):
+        ones = tf.ones([1, tf.shape(upstream)[0]], upstream.dtype)
+        return (tf.matmul(upstream, kernel, transpose_b=True), tf.matmul(x, upstream, transpose_a=True),
+                tf.matmul(ones, upstream)[0])
 
     @tf.custom_gradient
     def dense(x, kernel, bias):
-        y = tf.nn.bias_add(tf.matmul(x, kernel), bias)
+        y = product(x, kernel, bias)
 
         def gradient(upstream):
-            if activation is not None:
-                upstream = backward(y, upstream)
-            ones = tf.ones([1, tf.shape(upstream)[0]], upstream.dtype)
-            return (tf.matmul(upstream, kernel, transpose_b=True), tf.matmul(x, upstream, transpose_a=True),
-                    tf.matmul(ones, upstream)[0])
+            return products(x, kernel, upstream if activation is None else backward(y, upstream))
 
         return (y if activation is None else forward(y)), gradient
 
     return dense
 
 
+@functools.cache
+def _dense(activation: str | None, xla: bool):
+    """Written right behind the product, bias and GELU become one oneDNN operation with it."""
+    def dense(x, kernel, bias):
+        return activate(tf.nn.bias_add(tf.matmul(x, kernel), bias), activation)
+
+    return _cluster(dense) if xla else dense
+
+
 def dense(x, kernel, bias=None, activation: str | None = None, training: bool = False):
     """`activation(x kernel + bias)`: x `[..., in]`, kernel `[in, out]` -> `[..., out]`."""
     x = tf.convert_to_tensor(x)
     kernel = tf.cast(tf.convert_to_tensor(kernel), x.dtype)
-    y = tf.reshape(x, [-1, kernel.shape[0]])
+    rows = tf.reshape(x, [-1, kernel.shape[0]])
     if bias is None:
-        return _like(activate(tf.matmul(y, kernel), activation), x)
-    bias = tf.cast(tf.convert_to_tensor(bias), x.dtype)
-    if training:
-        fused = activation if activation in ("gelu", "gelu_new") else None
-        y = _trained_dense(fused)(y, kernel, bias)
-        return _like(y if fused else activate(y, activation), x)
-    # written right behind the product, bias and GELU become one oneDNN operation with it
-    return _like(activate(tf.nn.bias_add(tf.matmul(y, kernel), bias), activation), x)
+        return _like(activate(tf.matmul(rows, kernel), activation), x)
+    bias, xla = tf.cast(tf.convert_to_tensor(bias), x.dtype), prefers_xla(kernel)
+    if not training:
+        return _like(_dense(activation, xla)(rows, kernel, bias), x)
+    fused = activation if activation in ("gelu", "gelu_new") else None
+    y = _trained_dense(fused, xla)(rows, kernel, bias)
+    return _like(y if fused else activate(y, activation), x)
 
 
 def dense_transposed(x, table):

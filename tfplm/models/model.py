@@ -9,6 +9,8 @@ from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
 from tfplm.models.heads import head_class, make_head
 from tfplm.models.precision import dtype_policy
+from tfplm.models.weights import named_variables
+from tfplm.models.weights import named_variables
 
 
 class PretrainedModel(keras.Model):
@@ -31,6 +33,8 @@ class PretrainedModel(keras.Model):
             super().__init__(name=name or config.model_type.replace("-", "_"), dtype=policy)
             self.config, self.head_name = config, head
             self.num_labels = num_labels or len(config.id2label or ()) or 2
+            if config.id2label and len(config.id2label) != self.num_labels:  # the names of other labels
+                self.config = config = config.replace(id2label=None)
             self.build_backbone()
             self.pooler = None
             if needs_pooler:
@@ -39,6 +43,8 @@ class PretrainedModel(keras.Model):
             with skip_initialization(False):  # a checkpoint may have no head
                 self.head = None if head is None else make_head(head, config, self, self.num_labels)
         self.built = True
+        for path, variable in named_variables(self).items():
+            variable._path = f"{self.name}/{path}"  # Keras' own leaves out the layers around, so that paths collide
 
     def build_backbone(self):
         """Makes the embeddings and stacks."""

@@ -1,0 +1,41 @@
+"""Which library multiplies float32 matrices faster here, oneDNN or XLA: it depends on the CPU, so it is measured.
+
+On Zen 4 both reach the peak; on Zen 5 oneDNN gets 57 % of what XLA gets. In bfloat16 oneDNN wins everywhere.
+"""
+
+import functools
+import os
+import time
+
+import tensorflow as tf
+
+WORTH = 512 * 512  # elements of a kernel; smaller products are not worth a compilation
+GAIN = 1.3  # so much faster must XLA be, for it compiles once per shape
+
+
+def prefers_xla(kernel: tf.Tensor) -> bool:
+    """Whether a product with this float32 kernel should be an XLA cluster; $TFPLM_FLOAT32 = onednn | xla decides it."""
+    if kernel.dtype != tf.float32 or kernel.shape.num_elements() < WORTH or tf.executing_eagerly():
+        return False
+    return _xla_is_faster()
+
+
+@functools.cache
+def _xla_is_faster() -> bool:
+    chosen = os.environ.get("TFPLM_FLOAT32", "")
+    if chosen not in ("", "onednn", "xla"):
+        raise ValueError(f"TFPLM_FLOAT32 is {chosen!r}; expected onednn, xla, or nothing, to have it measured")
+    if chosen or tf.config.list_physical_devices("GPU"):  # there the whole model is one XLA program
+        return chosen == "xla"
+    with tf.init_scope():
+        a, b = tf.ones((512, 768)), tf.ones((768, 1536))
+        product = tf.function(lambda: tf.matmul(a, b), autograph=False)
+        cluster = tf.function(tf.matmul, jit_compile=True, autograph=False)
+        times = [(_seconds(product), _seconds(lambda: cluster(a, b))) for _ in range(7)][2:]
+    return min(time for time, _ in times) > GAIN * min(time for _, time in times)
+
+
+def _seconds(function) -> float:
+    start = time.perf_counter()
+    function().numpy()
+    return time.perf_counter() - start
