@@ -94,7 +94,8 @@ def git(*arguments: str) -> list[str]:
 def test_ignored():
     """What a run leaves behind is not committed by accident; the note in logs/ is."""
     left = ["logs/mnist/2026-01-01/events.out.tfevents.1", ".venv/bin/python", "tfplm/__pycache__/cli.pyc",
-            "shared/data", "tfplm.egg-info/PKG-INFO", "notebooks/.ipynb_checkpoints/a.ipynb", ".pytest_cache/x", ".ruff_cache/x"]
+            "shared/data", "tfplm.egg-info/PKG-INFO", "notebooks/.ipynb_checkpoints/a.ipynb", ".pytest_cache/x",
+            ".ruff_cache/x"]
     assert git("check-ignore", *left) == left
     assert git("check-ignore", "logs/README.md", "tests/golden/README.md") == []
 
