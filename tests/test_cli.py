@@ -44,7 +44,8 @@ def registered(monkeypatch):
 
 
 def test_flags_become_fields():
-    assert cli.main(["example", "x", "--max-length", "7", "--kind", "b", "--names", "我", "b", "--no-fast", "--rate=.5"]) == 0
+    flags = ["--max-length", "7", "--kind", "b", "--names", "我", "b", "--no-fast", "--rate=.5"]
+    assert cli.main(["example", "x", *flags]) == 0
     assert seen == [Example(source="x", max_length=7, kind="b", names=["我", "b"], fast=False, rate=0.5)]
 
 

@@ -13,8 +13,9 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
 import encoder
-from tests.conftest import data_folders
 from turns import parser, race, table
+
+from tests.conftest import data_folders
 
 LIMIT, ROWS = 64, 16
 

@@ -1,5 +1,6 @@
 """Training is stopped at any moment and started again: the same weights, bit for bit, as without the stop."""
 
+import functools
 import json
 import logging
 import os
@@ -7,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import keras
@@ -50,9 +52,16 @@ def run(folder, crash: int = 0, optimizer=None, fit=None, resume=None, **compili
         return None
 
 
+@functools.cache
+def straight_run():
+    """The run without a stop, with the defaults of `run`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run(folder)
+
+
 def same(tmp_path, crashes, **keywords) -> None:
     """A run with crashes ends as one without."""
-    straight, history = run(tmp_path / "straight", **keywords)
+    straight, history = run(tmp_path / "straight", **keywords) if keywords else straight_run()
     for crash in crashes:
         assert run(tmp_path / "crashed", crash, **keywords) is None
     resumed, resumed_history = run(tmp_path / "crashed", **keywords)
@@ -82,11 +91,13 @@ def float16_scaled():
     return keras.optimizers.LossScaleOptimizer(Lookahead(keras.optimizers.Adam(0.01), steps=3), initial_scale=8.0)
 
 
-@pytest.mark.parametrize("crashes", [(1,), (3,), (7,), (8,), (15, 4), (2, 2, 5)])
+@pytest.mark.parametrize("crashes", [(15, 4), *[pytest.param(more, marks=pytest.mark.slow)
+                                                for more in ((1,), (3,), (7,), (8,), (2, 2, 5))]])
 def test_mid_epoch_with_dropout_shuffling_schedule_and_accumulation(tmp_path, crashes):
     same(tmp_path, crashes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keywords", [
     {"fit": {"x": forever, "steps_per_epoch": 5}},
     {"fit": {"x": generator}},
@@ -108,7 +119,7 @@ def test_between_the_last_batch_and_the_validation(tmp_path):
                 CrashInValidation.left -= 1
                 os.kill(os.getpid(), signal.SIGINT)
 
-    straight, history = run(tmp_path / "straight")
+    straight, history = straight_run()
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "crashed", fit={"callbacks": [CrashInValidation()]})
     resumed, resumed_history = run(tmp_path / "crashed")
@@ -124,6 +135,7 @@ def test_a_finished_training_is_not_repeated(tmp_path):
     assert len(history.history["loss"]) == 4 and digest(longer) != digest(network)
 
 
+@pytest.mark.slow
 def test_early_stopping_is_remembered(tmp_path):
     def stopping():
         return [keras.callbacks.EarlyStopping("val_loss", patience=1, min_delta=0.5, verbose=0)]
@@ -133,6 +145,7 @@ def test_early_stopping_is_remembered(tmp_path):
     assert len(history.history["loss"]) == 2  # it has stopped, and does not start again
 
 
+@pytest.mark.slow
 def test_random_states_come_back(tmp_path):
     drawn = []
 
@@ -154,9 +167,10 @@ def test_checkpoints_are_kept_and_the_model_can_be_read_alone(tmp_path):
     assert digest(other) == digest(network)
 
 
-@pytest.mark.parametrize("damage", ["cut data", "flipped byte", "empty index", "no data"])
+@pytest.mark.parametrize("damage", ["cut data", *[pytest.param(more, marks=pytest.mark.slow)
+                                                  for more in ("flipped byte", "empty index", "no data")]])
 def test_a_damaged_checkpoint_is_skipped(tmp_path, damage, caplog):
-    straight, _ = run(tmp_path / "straight")
+    straight, _ = straight_run()
     assert run(tmp_path / "crashed", crash=13) is None
     newest = tf.train.latest_checkpoint(tmp_path / "crashed")
     data, index = Path(newest + ".data-00000-of-00001"), Path(newest + ".index")
@@ -200,6 +214,13 @@ def result(process: subprocess.Popen) -> dict:
     return json.loads(output.splitlines()[-1])
 
 
+@functools.cache
+def straight_program() -> dict:
+    """The program's output without a stop."""
+    with tempfile.TemporaryDirectory() as folder:
+        return result(launch(folder, 0))
+
+
 def stop(folder, steps: int, number: int, seconds: float = 0.1) -> tuple[int, str]:
     """Starts the program and sends it a signal after so many steps; its exit status and messages."""
     process = launch(folder, seconds)
@@ -212,7 +233,7 @@ def stop(folder, steps: int, number: int, seconds: float = 0.1) -> tuple[int, st
 
 @pytest.mark.slow
 def test_kill_9_at_random_moments(tmp_path):
-    straight = result(launch(tmp_path / "straight", 0))
+    straight = straight_program()
     moments = random.Random(os.getpid())
     for _ in range(4):
         assert stop(tmp_path / "killed", moments.randint(1, 8), signal.SIGKILL, moments.choice([0, 0.02]))[0] != 0
@@ -222,7 +243,7 @@ def test_kill_9_at_random_moments(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
 def test_signals_save_and_end(tmp_path, number, status):
-    straight = result(launch(tmp_path / "straight", 0))
+    straight = straight_program()
     code, errors = stop(tmp_path / "stopped", 5, number)
     assert code == status and "saving after this step" in errors
     assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)

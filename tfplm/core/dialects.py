@@ -50,8 +50,8 @@ HARMLESS = frozenset("""
     do_sample down_scale_factor dtype early_stopping emb_size encoder_no_repeat_ngram_size
     exponential_decay_length_penalty extra_pos_embeddings finetuning_task force_bos_token_to_be_generated gap_size
     gradient_checkpointing is_encoder_decoder is_gated_act label2id layers_to_keep length_penalty max_length
-    min_length model_type n_ctx n_positions n_special net_structure_type net_type no_repeat_ngram_size num_beam_groups num_beams num_labels
-    num_memory_blocks num_return_sequences output_attentions output_hidden_states output_past output_scores pooler_fc_size
+    min_length model_type n_ctx n_positions n_special net_structure_type net_type no_repeat_ngram_size
+    num_beam_groups num_beams num_labels num_memory_blocks num_return_sequences output_attentions output_hidden_states output_past output_scores pooler_fc_size
     pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type pre_trained predict_special_tokens
     prefix pruned_heads qa_dropout remove_invalid_values reorder_and_upcast_attn repetition_penalty return_dict
     return_dict_in_generate scale_decoder_outputs sep_token_id structure summary_activation summary_first_dropout
@@ -113,10 +113,30 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], dialect: str
     return Config.from_dict({**base, **given})
 
 
-def write_config(config: Config, base: Mapping[str, Any], dialect: str) -> tuple[dict[str, Any], list[str]]:
-    """`Config` -> (the content of a published `config.json`, our fields in it that only this library understands)."""
+# fields that a config may lose on the way to Google's or OpenAI's code: they do not change what a trained model computes
+_LOSSES = ("_dropout_prob", "_token_id", "initializer_range", "classifier_dropout", "layerdrop", "id2label",
+           "problem_type")
+
+
+def write_config(config: Config, base: Mapping[str, Any], dialect: str,
+                 layout: str = "hf") -> tuple[dict[str, Any], list[str]]:
+    """`Config` -> (the content of a published `config.json`, our fields in it that only this library understands).
+
+    Raises:
+        ValueError: the code that reads layout "tf1" would compute something else; names the fields.
+    """
+    if layout == "tf1":
+        values = _tf1_config(config, base, dialect)
+        back, ours = (one.replace(intermediate_size=one.ffn_size).to_dict()
+                      for one in (read_config(values, base, dialect, layout), config))
+        lost = [f"{name} = {value!r}" for name, value in ours.items()
+                if value != back[name] and not name.endswith(_LOSSES)]
+        if lost:
+            raise ValueError(f"a TF1 config cannot say {', '.join(lost)}: save with format='hf'")
+        return values, []
     table, defaults = DIALECTS[dialect], Config(**base)
-    resolved = {"intermediate_size": config.ffn_size}
+    # "derived" means the same in OpenAI's dialects; elsewhere the size is written
+    resolved = {} if dialect in ("gpt", "gpt2") else {"intermediate_size": config.ffn_size}
     if config.architecture == "seq2seq":
         decoder = config.decoder()
         resolved |= {"num_decoder_layers": decoder.num_hidden_layers, "decoder_intermediate_size": decoder.ffn_size,
@@ -125,10 +145,24 @@ def write_config(config: Config, base: Mapping[str, Any], dialect: str) -> tuple
         resolved["embedding_size"] = config.word_embedding_size
     values = {name: resolved.get(name, value) for name, value in config.to_dict().items()}
     changed = {name for name, value in values.items() if value != getattr(defaults, name)} - {"model_type"}
-    result, foreign = {}, sorted(changed - _PUBLISHED - _SOMEWHERE - set(table) - set(resolved))
-    for name in [*table, *(_PUBLISHED | changed | set(resolved)) - set(table)]:
+    result, foreign = {}, changed - _PUBLISHED - _SOMEWHERE - set(table) - set(resolved) - {"architecture"}
+    if dialect == "gpt" and config.ffn_size != 4 * config.hidden_size:
+        foreign.add("intermediate_size")
+    # what is usual in the family need not be the other library's default
+    for name in [*table, *(_PUBLISHED | (_SOMEWHERE & set(base)) | changed | set(resolved)) - set(table)]:
         result[table.get(name, name)] = values[name]
-    return _unfold(result, config, dialect), [name for name in foreign if name in result]
+    result = _unfold(result, config, dialect)
+    return result, sorted(name for name in foreign if name in result)
+
+
+def _tf1_config(config: Config, base: Mapping[str, Any], dialect: str) -> dict[str, Any]:
+    if dialect == "gpt2":  # OpenAI's hparams.json holds nothing else
+        return {"n_vocab": config.vocab_size, "n_ctx": config.max_position_embeddings, "n_embd": config.hidden_size,
+                "n_head": config.num_attention_heads, "n_layer": config.num_hidden_layers}
+    values, _ = write_config(config, base, dialect)
+    if dialect == "albert" and config.hidden_act in ("gelu", "gelu_new"):
+        values["hidden_act"] = "gelu"
+    return values
 
 
 def _fold(values: Mapping[str, Any], dialect: str, layout: str) -> dict[str, Any]:
@@ -143,7 +177,9 @@ def _fold(values: Mapping[str, Any], dialect: str, layout: str) -> dict[str, Any
                    "hidden_act": "gelu_new" if form == "gated-gelu" else activation}
         # since its version 5, transformers writes "tie" beside untied weights, and tells by the scale
         tied = bool(values.pop("scale_decoder_outputs", values.get("tie_word_embeddings", True)))
-        values |= {"lm_scale": tied, "tie_word_embeddings": tied}
+        if str((values.get("architectures") or [""])[0]).endswith("EncoderModel"):
+            values["architecture"] = "encoder"
+        values |= {"lm_scale": values.get("lm_scale", tied), "tie_word_embeddings": tied}
     if dialect == "gpt" and values.get("afn") == "gelu":
         values["afn"] = "gelu_new"  # GPT's code means the tanh form
     if dialect == "distilbert" and "sinusoidal_pos_embds" in values:
@@ -170,14 +206,18 @@ def _unfold(values: dict[str, Any], config: Config, dialect: str) -> dict[str, A
     if dialect == "t5":
         form = "gelu" if config.hidden_act == "gelu_new" and config.ffn_gated else config.hidden_act
         values["feed_forward_proj"] = ("gated-" if config.ffn_gated else "") + form
-        for name in ("ffn_gated", "hidden_act", "lm_scale"):
+        silent = ["ffn_gated", "hidden_act"]  # what the other keys tell
+        silent += ["lm_scale"] if config.lm_scale == config.tie_word_embeddings else []
+        silent += ["decoder_attention_heads"] if config.decoder_attention_heads is None else []
+        silent += ["decoder_intermediate_size"] if config.decoder_intermediate_size is None else []
+        for name in silent:
             values.pop(name, None)
     if dialect == "gpt" and values["afn"] == "gelu_new":
         values["afn"] = "gelu"
     if dialect == "distilbert":
         values["sinusoidal_pos_embds"] = values.pop("position_type", config.position_type) == "sinusoidal"
-    if dialect == "bert" and values.pop("attention_type", None) == "causal":
-        values["is_decoder"] = True
+    if dialect == "bert" and values.get("attention_type") == "causal":
+        values["is_decoder"] = values.pop("attention_type") == "causal"
     if config.task_type_vocab_size:
         values |= {"use_task_id": True, "task_type_vocab_size": config.task_type_vocab_size}
     if values.get("id2label"):

@@ -28,12 +28,16 @@ class Family:
         """The table of a TF1 checkpoint for a model with this head."""
         return self.tf1_names.get(head, self.names)
 
-    def class_name(self, head: str | None) -> str:
+    def class_name(self, head: str | None, architecture: str | None = None) -> str:
         """What transformers calls the model, for the `architectures` of a saved config."""
-        ending = {"masked_lm": "ForMaskedLM", "pretraining": "ForPreTraining", "causal_lm": "LMHeadModel",
+        if head is None and architecture == "encoder" and self.config.get("architecture") == "seq2seq":
+            return f"{self.class_stem}EncoderModel"
+        ending = {"masked_lm": "ForMaskedLM", "pretraining": "ForPreTraining", "causal_lm": "ForCausalLM",
                   "seq2seq_lm": "ForConditionalGeneration", "replaced_token_detection": "ForPreTraining",
                   "sequence_classification": "ForSequenceClassification", "multiple_choice": "ForMultipleChoice",
                   "token_classification": "ForTokenClassification", "question_answering": "ForQuestionAnswering"}
+        if head == "causal_lm" and self.class_stem in ("Bert", "GPT2", "OpenAIGPT"):
+            return f"{self.class_stem}LMHeadModel"
         return self.class_stem + ending.get(head, "Model")
 
     @property

@@ -40,7 +40,10 @@ class LanguageModelHead(Head):
 
     def __init__(self, config: Config, model, **keywords):
         super().__init__(**keywords)
-        self.config, size = config, config.word_embedding_size
+        self.config, size = config, config.word_embedding_size if config.lm_transform else config.hidden_size
+        if config.tie_word_embeddings and size != config.word_embedding_size:
+            raise ValueError(f"embedding_size {config.word_embedding_size} differs from hidden_size {size}: tied "
+                             "embeddings need lm_transform=True, which brings hidden states to their size")
         self.lm_transform = self.lm_norm = self.lm_decoder = None
         if config.lm_transform:
             self.lm_transform = _dense(config, size, "lm_transform", config.lm_transform_act or config.hidden_act)
@@ -197,7 +200,8 @@ HEADS: dict[str, type[Head]] = {
     "token_classification": TokenClassificationHead,
     "question_answering": QuestionAnsweringHead,
 }
-LABELLED = ("sequence_classification", "token_classification")
+# heads with `num_labels` -> the layer that has as many units
+LABELLED = {"sequence_classification": "classifier", "token_classification": "token_classifier"}
 
 
 def head_class(head: str | None) -> type[Head] | None:

@@ -18,7 +18,7 @@ from tfplm.models.heads import LABELLED
 from tfplm.models.model import PretrainedModel
 from tfplm.models.recognition import recognize
 from tfplm.models.seq2seq import Seq2Seq
-from tfplm.models.weights import BACKBONE, Report, Tolerance, export, load, named_variables
+from tfplm.models.weights import BACKBONE, Report, Tolerance, export, labels_in, load, named_variables
 
 log = logging.getLogger("tfplm")
 MODELS = {"encoder": Encoder, "decoder": Decoder, "seq2seq": Seq2Seq}
@@ -67,25 +67,34 @@ def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_l
     """
     path = resolve(source)
     if layout_of(path) == "keras":
-        return _from_keras(path, head)
+        return _from_keras(path, head, num_labels, dtype, config_overrides)
     with open_checkpoint(path) as checkpoint:
         values = read_json(config_file(path))
         family = recognize(values, checkpoint, path)
         config = read_config(values, family.base, family.dialect, checkpoint.layout).replace(**config_overrides)
-        if num_labels is None and head in LABELLED and config.id2label:
-            num_labels = len(config.id2label)
+        names = family.names_for(head) if checkpoint.layout == "tf1" else family.names
         with skip_initialization():
-            model = MODELS[config.architecture](config, head, num_labels, dtype)
-        model.loading_report = _fill(model, checkpoint, family, num_labels, config_overrides)
+            model = MODELS[config.architecture](config, head, num_labels or labels_in(checkpoint, names, head), dtype)
+        model.loading_report = _fill(model, checkpoint, names, num_labels, config_overrides)
     return model
 
 
-def _fill(model, checkpoint, family, num_labels, overrides) -> Report:
+def source_config(source: str | os.PathLike) -> Config:
+    """The configuration of a saved model, without its weights."""
+    path = resolve(source)
+    if layout_of(path) == "keras":
+        return _read_keras(path).config
+    with open_checkpoint(path) as checkpoint:
+        values = read_json(config_file(path))
+        family = recognize(values, checkpoint, path)
+    return read_config(values, family.base, family.dialect, checkpoint.layout)
+
+
+def _fill(model, checkpoint, names, num_labels, overrides) -> Report:
     resized = set()
     if num_labels is not None:
-        resized = {path for path in named_variables(model) if path.startswith(("classifier/", "token_classifier/"))}
+        resized = {f"{layer}/{leaf}" for layer in LABELLED.values() for leaf in ("kernel", "bias")}
     parts = BACKBONE - {"embeddings", "encoder"} if overrides.get("architecture") == "encoder" else set()
-    names = family.names_for(model.head_name) if checkpoint.layout == "tf1" else family.names
     report = load(model, checkpoint, names, Tolerance(frozenset(resized), "num_hidden_layers" in overrides,
                                                       frozenset(parts)))
     if report.fresh:
@@ -102,23 +111,33 @@ def _initialize(model, paths) -> None:
         kernel.assign(keras.initializers.TruncatedNormal(stddev=model.config.initializer_range)(kernel.shape))
 
 
-def _from_keras(path: Path, head: str | None) -> PretrainedModel:
+def _read_keras(path: Path) -> PretrainedModel:
     file = path if path.suffix == ".keras" else next(path.glob("*.keras"))
     model = keras.models.load_model(file)
     if not isinstance(model, PretrainedModel):
         raise ValueError(f"{file} holds a {type(model).__name__}, not a model of this library: read it with "
                          "keras.models.load_model")
-    if head is None or head == model.head_name:
+    return model
+
+
+def _from_keras(path: Path, head, num_labels, dtype, overrides) -> PretrainedModel:
+    model = _read_keras(path)
+    if head == model.head_name and dtype is None and num_labels in (None, model.num_labels) and not overrides:
         return model
-    other = MODELS[model.config.architecture](model.config, head, None, model.dtype_policy)
+    config = model.config.replace(**overrides)
+    same = head == model.head_name and num_labels is None
+    other = MODELS[config.architecture](config, head, model.num_labels if same else num_labels,
+                                        model.dtype_policy if dtype is None else dtype)
     values, fresh = named_variables(model), []
     for name, variable in named_variables(other).items():
         if name in values and values[name].shape == variable.shape:
             variable.assign(values[name])
         else:
             fresh.append(name)
+    if wrong := [name for name in fresh if name.partition("/")[0] in BACKBONE]:
+        raise ValueError(f"{path} does not fit the changed config: it has no {', '.join(wrong)} of these shapes")
     if fresh:
-        log.warning("%s: not in %s, so freshly initialised: %s", other.name, file, ", ".join(fresh))
+        log.warning("%s: not in %s, so freshly initialised: %s", other.name, path, ", ".join(fresh))
     return other
 
 
@@ -134,7 +153,7 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
     family = registry.family(model.config.model_type)
     names = family.names_for(model.head_name) if format == "tf1" else family.names
     tensors = export(model, names, format)
-    config, foreign = write_config(model.config, family.base, family.dialect)
+    config, foreign = write_config(model.config, family.base, family.dialect, format)
     if foreign:
         log.warning("only tfplm understands these keys of the saved config: %s", ", ".join(foreign))
     directory = Path(directory)
@@ -144,8 +163,9 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
         labels = {} if model.head_name not in LABELLED or config.get("id2label") else {
             "id2label": {index: f"LABEL_{index}" for index in range(model.num_labels)},
             "label2id": {f"LABEL_{index}": index for index in range(model.num_labels)}}
+        architecture = family.class_name(model.head_name, model.config.architecture)
         write_json(directory / "config.json", {"model_type": model.config.model_type, **config, **labels,
-                                               "architectures": [family.class_name(model.head_name)]})
+                                               "architectures": [architecture]})
     else:
         write_tf1(directory / family.tf1_checkpoint, tensors)
         write_json(directory / family.tf1_config, config)

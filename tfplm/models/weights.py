@@ -8,6 +8,7 @@ import numpy as np
 from tfplm.core.checkpoints import Checkpoint
 from tfplm.core.suggest import did_you_mean
 from tfplm.core.weight_names import Names, Place, detect_prefix
+from tfplm.models.heads import LABELLED
 
 BACKBONE = {"embeddings", "decoder_embeddings", "encoder", "decoder"}
 
@@ -108,6 +109,18 @@ def load(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | Non
     for path, (name, place) in result.found.items():
         variables[path].assign(_ours(checkpoint.read(name), place))
     return Report({path: name for path, (name, _) in result.found.items()}, sorted(result.missing), result.ignored)
+
+
+def labels_in(checkpoint: Checkpoint, names: Names, head: str | None) -> int | None:
+    """The number of labels of a checkpoint's own classifier; None where it has none."""
+    if head not in LABELLED:
+        return None
+    prefix = detect_prefix(names, checkpoint.layout, checkpoint.names())
+    for place in names.places(f"{LABELLED[head]}/kernel", checkpoint.layout, prefix):
+        for name in place.names:
+            if name in checkpoint and len(checkpoint.shape(name)) == 2:
+                return checkpoint.shape(name)[0 if place.transpose else 1]
+    return None
 
 
 def _group(path: str) -> str:

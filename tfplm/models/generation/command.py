@@ -4,6 +4,9 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
+from tfplm.core import registry
+from tfplm.core.config import read_json
+from tfplm.core.sources import config_file, layout_of, resolve
 from tfplm.models.pretrained import from_pretrained
 from tfplm.options import verb
 from tfplm.options.generate import GenerateOptions, GenerationOptions
@@ -27,15 +30,14 @@ def generate(options: GenerateOptions) -> list[str]:
     return texts
 
 
-def _head(source: str) -> str:
-    """The language model's head that fits the architecture of a source."""
-    from tfplm.core.sources import config_file, layout_of, resolve
-    from tfplm.models.recognition import architecture_of
-
+def _head(source: str) -> str | None:
+    """The head of a language model that fits the architecture of a source; None: the one it was saved with."""
     path = resolve(source)
     if layout_of(path) == "keras":
         return None
-    return "seq2seq_lm" if architecture_of(config_file(path)) == "seq2seq" else "causal_lm"
+    model_type = read_json(config_file(path)).get("model_type")
+    known = model_type in registry.families()
+    return "seq2seq_lm" if known and registry.family(model_type).base.get("architecture") == "seq2seq" else "causal_lm"
 
 
 def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) -> Iterator[str]:
@@ -43,7 +45,8 @@ def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) ->
     batch = tokenizer(prompts, add_special_tokens=seq2seq)
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(GenerationOptions)}
     stops = options.stop or []
-    keywords["stop_sequences"] += [tokenizer(stop, add_special_tokens=False)["input_ids"][0].tolist() for stop in stops]
+    keywords["stop_sequences"] = options.stop_sequences + [
+        tokenizer(stop, add_special_tokens=False)["input_ids"][0].tolist() for stop in stops]
     printer = _Printer(tokenizer, stops, prompts[0] if options.full else "") if options.stream else None
     ids = model.generate({name: batch[name] for name in ("input_ids", "attention_mask")}, on_token=printer, **keywords)
     if printer is not None:

@@ -6,6 +6,7 @@ from tfplm.layers.cache import reorder
 from tfplm.models.generation import beams, decoding, rowwise, search
 from tfplm.models.generation.plan import Plan
 
+LARGE = 16_000_000  # parameters; smaller models are not worth XLA's compilation time
 
 class Program:
     """`begin(inputs, numbers)` -> the state after one token; `proceed(state, cache, rows, numbers, until, weights)`
@@ -59,9 +60,9 @@ def choose_compiler(model, rows: int, jit_compile: bool | None) -> tuple[bool, b
 
     A step reads all weights for a few rows, so that the products are bound by memory. On a CPU, float32 goes through
     XLA. bfloat16 goes through oneDNN, except for a single row: there XLA is 2.5 times as fast, but only for weights
-    `[out, in]`. Small models are not worth XLA's compilation time.
+    `[out, in]`.
     """
-    large = model.count_params() > 16_000_000
+    large = model.count_params() > LARGE
     if jit_compile is not None or not large:
         return bool(jit_compile), False
     if tf.config.list_logical_devices("GPU"):

@@ -9,7 +9,7 @@ from tfplm.core.suggest import did_you_mean
 from tfplm.training.objectives.labelled import EmojiPrediction, Tagging
 from tfplm.training.objectives.language_model import LanguageModel, ReverseLanguageModel
 from tfplm.training.objectives.masked_lm import MaskedLanguageModel
-from tfplm.training.objectives.objective import Objective, Setting
+from tfplm.training.objectives.objective import Objective
 from tfplm.training.objectives.replaced_tokens import ReplacedTokenDetection
 from tfplm.training.objectives.sentence_relation import NextSentence, SentenceOrder, SentenceOrder3
 from tfplm.training.objectives.sequence_to_sequence import Denoising, MaskedSegment, SpanCorruption
