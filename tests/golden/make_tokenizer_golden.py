@@ -18,7 +18,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-from tests.tokenizers.cases import CASES, GOLDEN, HARD, PAIRS, TRUNCATIONS, digest, lines_of  # noqa: E402
+from tests.tokenizers.cases import CASES, GOLDEN, HARD, PAIRS, TRUNCATIONS, digest, lines_of
 
 TEXT = [*HARD[3:], "the rain in spain stays mainly in the plain", "she sells sea shells by the sea shore",
         "春眠不觉晓,处处闻啼鸟。", "床前明月光,疑是地上霜。", "an apple a day keeps the doctor away"] * 5

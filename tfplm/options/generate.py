@@ -38,14 +38,14 @@ class GenerationOptions:
     typical_p: float | None = flag(None, "sampling: from the most typical tokens that have this probability together")
     num_return_sequences: int = flag(1, "texts for each prompt")
     seed: int | None = flag(None, "of sampling: the same seed gives the same text (default: another one each time)")
-    eos_token_id: list[int] | None = flag(  # noqa: RUF009 (a field, not a shared list)
+    eos_token_id: list[int] | None = flag(
         None, "tokens that end a text")
     pad_token_id: int | None = flag(None, "fills rows behind their end (default: the end token)")
     decoder_start_token_id: int | None = flag(None, "encoder-decoders: the first token; mBART: the target language")
     forced_bos_token_id: int | None = flag(None, "the token to begin with, after decoder_start_token_id")
-    forced_eos_token_id: list[int] | None = flag(  # noqa: RUF009 (a field, not a shared list)
+    forced_eos_token_id: list[int] | None = flag(
         None, "the token to end with when max_new_tokens are reached")
-    stop_sequences: list[int] | None = flag(  # noqa: RUF009 (a field, not a shared list)
+    stop_sequences: list[int] | None = flag(
         None, "ids of tokens that, in this order, end a text")
 
     def __post_init__(self):
@@ -96,10 +96,10 @@ class GenerateOptions(Options, GenerationOptions):
     RUN = "tfplm.models.generation.command:generate"
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
-    prompts: list[str] = flag(  # noqa: RUF009 (a field, not a shared list)
+    prompts: list[str] = flag(
         factory=list, help="texts to continue; none: a text a line of standard input", positional=True)
     seed: int | None = flag(None, "of sampling: the same seed gives the same text (default: another one each time)")
-    stop: list[str] | None = flag(  # noqa: RUF009
+    stop: list[str] | None = flag(
         None, "texts before which the generated text ends")
     stream: bool = flag(False, "print tokens as they come; one prompt, no beam search")
     full: bool = flag(False, "print the prompt before its continuation")

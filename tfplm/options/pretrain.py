@@ -24,10 +24,10 @@ class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
 
     RUN = "tfplm.training.pretrain:pretrain"
 
-    text: list[str] = flag(  # noqa: RUF009 (a field, not a shared list)
+    text: list[str] = flag(
         factory=list, help="corpus: files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], "
                            "builtin:python", positional=True)
-    records: list[str] = flag(  # noqa: RUF009
+    records: list[str] = flag(
         factory=list, help="in place of text: a folder of `tfplm records`, or TFRecord files of BERT's own script")
     text_layout: Literal["auto", "sentences", "paragraphs", "wrapped", "documents"] = flag(
         "auto", "a line of the text is a sentence (as BERT wants it), a paragraph, a piece of a paragraph, a document")
@@ -61,7 +61,7 @@ class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
     masking: Literal["token", "word", "ngram", "span"] = flag("token", "what is masked as a whole")
     masked_rate: float = flag(0.15, "share of masked tokens")
     phrases: str | None = flag(None, "file of phrases and entities, one a line, that are masked as words (ERNIE)")
-    noise: list[str] = flag(  # noqa: RUF009
+    noise: list[str] = flag(
         factory=lambda: ["permutation", "infilling"],
         help="denoising: some of permutation, rotation, deletion, masking, infilling (default: permutation infilling)")
     generator_size: float = flag(0.25, "rtd: width of the generator as a part of the discriminator's")

@@ -15,7 +15,7 @@ class RecordsOptions(Options):
 
     RUN = "tfplm.data.records.build:records"
 
-    text: list[str] = flag(  # noqa: RUF009 (a field, not a shared list)
+    text: list[str] = flag(
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python",
         positional=True)
     output: str = flag(help="folder of the records")

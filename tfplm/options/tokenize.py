@@ -11,7 +11,7 @@ class TokenizeOptions(Options):
 
     RUN = "tfplm.tokenizers.command:tokenize"
 
-    text: list[str] = flag(  # noqa: RUF009 (a field, not a shared list)
+    text: list[str] = flag(
         factory=list, help="texts; none: read --file or standard input", positional=True)
     source: str = flag(help="folder of the tokenizer's files, one of these files, or a name on the Hugging Face hub")
     file: str | None = flag(None, "read the texts from this file, a text a line")

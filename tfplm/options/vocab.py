@@ -12,7 +12,7 @@ class VocabOptions(Options):
 
     RUN = "tfplm.data.vocab:vocab"
 
-    text: list[str] = flag(  # noqa: RUF009 (a field, not a shared list)
+    text: list[str] = flag(
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python",
         positional=True)
     output: str = flag(help="folder of the tokenizer's files")
@@ -21,7 +21,7 @@ class VocabOptions(Options):
     vocab_size: int = flag(8000, "tokens at most, special ones included; Chinese characters alone are 4,000 to 8,000")
     model_type: str | None = flag(None, "family whose special tokens and file layout to use, such as electra, gpt2, t5 "
                                         "(default: bert, openai-gpt, roberta, albert, by kind)")
-    special_tokens: list[str] = flag(  # noqa: RUF009
+    special_tokens: list[str] = flag(
         factory=list, help="more special tokens than the family's own, such as [SPEAKER]")
     unused_tokens: int = flag(0, "how many [unused1], [unused2], ... to keep free for later use")
     character_coverage: float = flag(1.0, "share of the text whose characters get a token; usual for Chinese: 0.9995")
