@@ -89,7 +89,8 @@ def main() -> None:
         ratio = statistics.median(plain / own for plain, own in zip(seconds["plain fit"], times))
         target = f">= {TARGETS[name]}" if name in TARGETS else ""
         median = statistics.median(times)
-        print(f"{name:22s}{median:9.2f}{arguments.steps / median:9.0f}{ratio:20.2f}{target:>9s}{statistics.median(work[name]):8.2f}")
+        print(f"{name:22s}{median:9.2f}{arguments.steps / median:9.0f}{ratio:20.2f}{target:>9s}"
+              f"{statistics.median(work[name]):8.2f}")
     faster = statistics.median(theirs / own for theirs, own in
                                zip(seconds["Keras TensorBoard"], seconds["SummaryCallback"]))
     print(f"\nSummaryCallback to Keras' TensorBoard with histograms: {faster:.2f} x its speed (target >= 1)")
