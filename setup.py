@@ -5,7 +5,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 EXTRAS = {
-    "test": ["pytest>=8", "pytest-xdist>=3.5", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.6"],
+    "test": ["pytest>=8", "pytest-xdist>=3.5", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
+             "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42"],
+    "zh": ["jieba>=0.42"],  # whole Chinese words
+    "digits": ["scikit-learn>=1.3"],  # small handwritten digits where MNIST is not to be had
     "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3"],
     "golden": ["torch>=2.4", "transformers>=4.56"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
@@ -30,7 +33,8 @@ setup(
         "ml_dtypes>=0.5",
         "sentencepiece>=0.2",
         "tokenizers>=0.20",
-        "safetensors>=0.4.5",
+        "protobuf>=5",
+        "importlib_resources>=6",  # tensorflow-datasets imports it and does not declare it
         "matplotlib>=3.8",
         "pillow>=10",
         "tqdm>=4.66",

@@ -45,19 +45,19 @@ DIALECTS: dict[str, dict[str, str]] = {
 # leftovers of training code.
 HARMLESS = frozenset("""
     _commit_hash _name_or_path add_bias_logits architectures attn_implementation auto_map bad_words_ids
-    begin_suppress_tokens cell
-    chunk_size_feed_forward classif_dropout cls_token_id decoder_layerdrop dense_act_fn directionality diversity_penalty
-    do_sample down_scale_factor dtype early_stopping emb_size encoder_no_repeat_ngram_size
-    exponential_decay_length_penalty extra_pos_embeddings finetuning_task force_bos_token_to_be_generated gap_size
-    gradient_checkpointing is_encoder_decoder is_gated_act label2id layers_to_keep length_penalty max_length
-    min_length model_type n_ctx n_positions n_special net_structure_type net_type no_repeat_ngram_size
-    num_beam_groups num_beams num_labels num_memory_blocks num_return_sequences output_attentions output_hidden_states output_past output_scores pooler_fc_size
-    pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type pre_trained predict_special_tokens
-    prefix pruned_heads qa_dropout remove_invalid_values reorder_and_upcast_attn repetition_penalty return_dict
-    return_dict_in_generate scale_decoder_outputs sep_token_id structure summary_activation summary_first_dropout
-    summary_last_dropout summary_proj_to_labels summary_type summary_use_proj suppress_tokens task_specific_params
-    temperature tf_legacy_loss tie_encoder_decoder tie_weights_ tokenizer_class top_k top_p torch_dtype torchscript
-    training transformers_version typical_p unk_token_id use_bfloat16 use_cache
+    begin_suppress_tokens cell chunk_size_feed_forward classif_dropout cls_token_id decoder_layerdrop dense_act_fn
+    directionality diversity_penalty do_sample down_scale_factor dtype early_stopping emb_size
+    encoder_no_repeat_ngram_size exponential_decay_length_penalty extra_pos_embeddings finetuning_task
+    force_bos_token_to_be_generated gap_size gradient_checkpointing is_encoder_decoder is_gated_act label2id
+    layers_to_keep length_penalty max_length min_length model_type n_ctx n_positions n_special net_structure_type
+    net_type no_repeat_ngram_size num_beam_groups num_beams num_labels num_memory_blocks num_return_sequences
+    output_attentions output_hidden_states output_past output_scores pooler_fc_size pooler_num_attention_heads
+    pooler_num_fc_layers pooler_size_per_head pooler_type pre_trained predict_special_tokens prefix pruned_heads
+    qa_dropout remove_invalid_values reorder_and_upcast_attn repetition_penalty return_dict return_dict_in_generate
+    scale_decoder_outputs sep_token_id structure summary_activation summary_first_dropout summary_last_dropout
+    summary_proj_to_labels summary_type summary_use_proj suppress_tokens task_specific_params temperature
+    tf_legacy_loss tie_encoder_decoder tie_weights_ tokenizer_class top_k top_p torch_dtype torchscript training
+    transformers_version typical_p unk_token_id use_bfloat16 use_cache
 """.split())
 
 # Keys that change the computation, with the only value for which this library computes the same.
