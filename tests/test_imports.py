@@ -12,7 +12,8 @@ ORDER = ["core", "options", "tokenizers", "data", "layers", "models", "summaries
          "serve", "cli"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 # these may be imported without TensorFlow being there at all
-LIGHT = {"tokenizers", "options"} | {f"core/{name}.py" for name in ("config", "registry", "weight_names", "dialects", "sources", "suggest")}
+LIGHT = {"tokenizers", "options", *(f"core/{name}.py" for name in ("config", "registry", "weight_names", "dialects",
+                                                                  "sources", "suggest"))}
 
 
 def room(path: Path) -> str:
