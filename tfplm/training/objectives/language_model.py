@@ -14,11 +14,12 @@ class LanguageModel(Objective):
     architectures = ("decoder", "encoder")
     direction, own_attention = "left-to-right", ("causal", "sparse")
 
-    def check(self):
-        if self.setting.config.attention_type not in (*self.own_attention, "full"):
-            raise ValueError(f"{self.name} needs attention_type {' or '.join(self.own_attention)} (or full, and a mask "
-                             f"is made), found {self.setting.config.attention_type}: add "
-                             f"--attention-type {self.own_attention[0]}")
+    @classmethod
+    def check_architecture(cls, config):
+        super().check_architecture(config)
+        if config.attention_type not in (*cls.own_attention, "full"):
+            raise ValueError(f"{cls.name} needs attention_type {' or '.join(cls.own_attention)} (or full, and a mask is "
+                             f"made), found {config.attention_type}: add --attention-type {cls.own_attention[0]}")
 
     def parts(self):
         return [Part(self.name, "labels", "label_weights", self.setting.config.vocab_size, self.factor, True)]

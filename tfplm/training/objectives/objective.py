@@ -58,8 +58,15 @@ class Objective:
         self.layers: list[keras.layers.Layer] = []
         self.check()
 
+    @classmethod
+    def check_architecture(cls, config: Config) -> None:
+        """Raises ValueError where the architecture does not suit the objective."""
+        if config.architecture not in cls.architectures:
+            raise ValueError(f"objective {cls.name} trains {_one_of(cls.architectures)}, but {config.model_type} is "
+                             f"{_one_of((config.architecture,))}: take another --preset or --init")
+
     def check(self) -> None:
-        """Raises ValueError where architecture or vocabulary do not suit the objective."""
+        """Raises ValueError where the vocabulary does not suit the objective."""
 
     def parts(self) -> list[Part]:
         """Its losses, in order."""
@@ -87,6 +94,11 @@ class Objective:
 
     def with_phrases(self, batch: dict) -> dict:
         return batch if self.setting.phrases is None else join_phrases(batch, self.setting.phrases)
+
+
+def _one_of(architectures: tuple[str, ...]) -> str:
+    words = {"encoder": "an encoder", "decoder": "a decoder", "seq2seq": "an encoder-decoder"}
+    return " or ".join(words[name] for name in architectures)
 
 
 class Forward:

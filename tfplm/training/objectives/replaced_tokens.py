@@ -73,11 +73,15 @@ class ReplacedTokenDetection(Objective):
     def __init__(self, setting, factor=None):
         super().__init__(setting, DISCRIMINATOR_WEIGHT if factor is None else factor)
 
+    @classmethod
+    def check_architecture(cls, config):
+        super().check_architecture(config)
+        if config.model_type != "electra":
+            raise ValueError(f"rtd trains ELECTRA's discriminator, found model_type {config.model_type}: take a preset "
+                             "of electra, such as --preset electra-small-discriminator")
+
     def check(self):
         self.setting.vocabulary.need("mask")
-        if self.setting.config.model_type != "electra":
-            raise ValueError(f"rtd trains ELECTRA's discriminator, found model_type {self.setting.config.model_type}: "
-                             "take a preset of electra, such as --preset electra-small-discriminator")
 
     def parts(self):
         return [Part("generator", "masked_lm_ids", "masked_lm_weights", self.setting.config.vocab_size),

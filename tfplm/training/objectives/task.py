@@ -53,14 +53,7 @@ def make_tasks(plans: list[TaskPlan], setting: Setting) -> list[Task]:
     config, made = setting.config, {}
     for plan in plans:
         for term, kind in zip(plan.terms, plan.kinds):
-            if config.architecture not in kind.architectures:
-                raise ValueError(f"objective {kind.name} trains {_one_of(kind.architectures)}, but {config.model_type} "
-                                 f"is {_one_of((config.architecture,))}: take another --preset or --init")
+            kind.check_architecture(config)
             if term not in made:
                 made[term] = OBJECTIVES[term[0]](setting, term[1])
     return [Task(plan, [made[term] for term in plan.terms]) for plan in plans]
-
-
-def _one_of(architectures: tuple[str, ...]) -> str:
-    words = {"encoder": "an encoder", "decoder": "a decoder", "seq2seq": "an encoder-decoder"}
-    return " or ".join(words[name] for name in architectures)

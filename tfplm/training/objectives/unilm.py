@@ -24,11 +24,12 @@ class UniLM(MaskedLanguageModel):
 
     name, packing = "unilm", "order"
 
-    def check(self):
-        super().check()
-        if self.setting.config.attention_type != "full":
+    @classmethod
+    def check_architecture(cls, config):
+        super().check_architecture(config)
+        if config.attention_type != "full":
             raise ValueError("unilm makes its own masks and needs attention_type full, found "
-                             f"{self.setting.config.attention_type}: add --attention-type full")
+                             f"{config.attention_type}: add --attention-type full")
 
     def parts(self):
         return [Part("unilm", "masked_lm_ids", "masked_lm_weights", self.setting.config.vocab_size, self.factor)]
