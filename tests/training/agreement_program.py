@@ -1,6 +1,8 @@
 """Trains every case of `CASES` under one strategy and writes losses and weights; run by test_distribute.py.
 
-    python agreement_program.py one|mirrored|multi_worker FILE.npz [INDEX PORT]
+    python agreement_program.py one|mirrored|multi_worker FILE.npz [INDEX PORT [CASE]]
+
+Checkpoints go to a folder beside the file, which all workers share.
 """
 
 import os
@@ -74,7 +76,7 @@ def train(case: str, strategy, folder: str) -> dict[str, np.ndarray]:
     return results
 
 
-def main(name: str, file: str, index: str = "0", port: str = "0") -> None:
+def main(name: str, file: str, index: str = "0", port: str = "0", only: str = "") -> None:
     if name == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -82,8 +84,9 @@ def main(name: str, file: str, index: str = "0", port: str = "0") -> None:
     if name == "multi_worker":
         workers = {"workers": [f"127.0.0.1:{int(port)}", f"127.0.0.1:{int(port) + 1}"], "index": int(index)}
     strategy = strategy_for(name, **workers)
-    results = {f"{case}/{key}": value for case in CASES
-               for key, value in train(case, strategy, file + ".checkpoints").items()}
+    folder = os.path.join(os.path.dirname(file), name)
+    results = {f"{case}/{key}": value for case in CASES if only in case
+               for key, value in train(case, strategy, folder).items()}
     np.savez(file, chief=is_chief(), replicas=strategy.num_replicas_in_sync, **results)
 
 

@@ -42,13 +42,16 @@ def two_free_ports() -> int:
     raise AssertionError("no free ports")
 
 
+def two_workers(first: Path, second: Path, case: str = "") -> None:
+    port = two_free_ports()
+    finish(*[start("multi_worker", file, index, port, case) for index, file in enumerate((first, second))])
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("agreement")
     finish(start("one", folder / "one.npz"), start("mirrored", folder / "mirrored.npz"))
-    port = two_free_ports()
-    finish(*[start("multi_worker", folder / "workers.npz" if index == 0 else folder / "second.npz", index, port)
-             for index in (0, 1)])
+    two_workers(folder / "workers.npz", folder / "second.npz")
     runs = {name: dict(np.load(folder / f"{name}.npz")) for name in ("one", "mirrored", "workers", "second")}
     return runs, folder
 
@@ -77,8 +80,21 @@ def test_the_weights_have_moved(runs):
 def test_only_the_chief_writes(runs):
     results, folder = runs
     assert results["workers"]["chief"] and not results["second"]["chief"]
-    assert list((folder / "workers.npz.checkpoints" / "adamw").glob("ckpt-*.index"))
-    assert not list((folder / "second.npz.checkpoints").rglob("ckpt-*"))
+    assert list((folder / "multi_worker" / "adamw").glob("ckpt-*.index"))
+    assert not list((folder / "multi_worker").rglob(".worker-*"))
+
+
+@pytest.mark.slow
+def test_both_workers_go_on_from_what_the_chief_wrote(runs):
+    results, folder = runs
+    newest = Path(tf.train.latest_checkpoint(folder / "multi_worker" / "clipped"))
+    for file in newest.parent.glob(newest.name + ".*"):
+        file.unlink()  # of the end; the one before it is of the middle of the last epoch
+    two_workers(folder / "again.npz", folder / "again_second.npz", "clipped")
+    for name in ("again", "again_second"):
+        again = np.load(folder / f"{name}.npz")
+        for key in (key for key in results["workers"] if key.startswith("clipped/")):
+            np.testing.assert_allclose(again[key], results["workers"][key], atol=1e-6, err_msg=key)
 
 
 def test_the_chief_is_told_from_the_cluster(monkeypatch):
