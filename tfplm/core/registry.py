@@ -5,6 +5,7 @@ import difflib
 from typing import Any
 
 from tfplm.core.config import Config
+from tfplm.core.suggest import did_you_mean
 from tfplm.core.weight_names import Names
 
 
@@ -63,7 +64,8 @@ def families() -> list[str]:
 def family(model_type: str) -> Family:
     """The family of that name; a ValueError lists those there are."""
     if model_type not in _FAMILIES:
-        raise ValueError(f"model_type '{model_type}' is not supported; supported are: {', '.join(families())}")
+        raise ValueError(f"model_type '{model_type}' is not supported{did_you_mean(model_type, families())}; supported "
+                         f"are: {', '.join(families())}")
     return _FAMILIES[model_type]
 
 

@@ -5,6 +5,7 @@ import importlib
 _PUBLIC = {
     "count_parameters": "tfplm.models.counting", "from_config": "tfplm.models.pretrained",
     "from_pretrained": "tfplm.models.pretrained", "save_pretrained": "tfplm.models.pretrained",
+    "check_vocabulary": "tfplm.models.resizing", "resize_token_embeddings": "tfplm.models.resizing",
 }
 __all__ = [*_PUBLIC, "presets"]
 

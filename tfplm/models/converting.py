@@ -1,6 +1,8 @@
 """`tfplm convert`: a checkpoint from one layout to another."""
 
+import json
 import os
+import zipfile
 from pathlib import Path
 
 from tfplm.core.config import read_json
@@ -24,7 +26,9 @@ def saved_head(source: str | os.PathLike) -> str | None:
     """The head that a checkpoint was saved with, as far as its config says."""
     path = resolve(source)
     if layout_of(path) == "keras":
-        return None  # the file holds its head itself
+        file = path if path.suffix == ".keras" else next(path.glob("*.keras"))
+        with zipfile.ZipFile(file) as archive:
+            return json.loads(archive.read("config.json"))["config"].get("head")
     name = (read_json(config_file(path)).get("architectures") or [""])[0]
     if name.startswith("Electra") and name.endswith("ForPreTraining"):
         return "replaced_token_detection"

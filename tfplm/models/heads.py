@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfplm.core.config import Config
+from tfplm.core.suggest import did_you_mean
 from tfplm.layers import kernels
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.initializers import embedding_initializer, kernel_initializer
@@ -207,7 +208,8 @@ LABELLED = {"sequence_classification": "classifier", "token_classification": "to
 def head_class(head: str | None) -> type[Head] | None:
     """The class of a head by name; a ValueError lists the names."""
     if head is not None and head not in HEADS:
-        raise ValueError(f"there is no head '{head}'; heads are {', '.join(HEADS)}, or None for the hidden states")
+        raise ValueError(f"there is no head '{head}'{did_you_mean(head, HEADS)}; heads are {', '.join(HEADS)}, or None "
+                         "for the hidden states")
     return HEADS.get(head)
 
 

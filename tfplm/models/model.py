@@ -79,18 +79,41 @@ class PretrainedModel(keras.Model):
             result = ops.reshape(result, shape)
         return {**features, "head": result} if taps else result
 
-    def check_ids(self, input_ids):
+    def fit(self, x=None, *arguments, **keywords):
+        """`keras.Model.fit`; NumPy batches are checked before, for a compiled program would not find wrong ids."""
+        self.check_arrays(x)
+        if isinstance(validation := keywords.get("validation_data"), tuple):
+            self.check_arrays(validation[0])
+        return super().fit(x, *arguments, **keywords)
+
+    def evaluate(self, x=None, *arguments, **keywords):
+        """`keras.Model.evaluate`; NumPy batches are checked before."""
+        self.check_arrays(x)
+        return super().evaluate(x, *arguments, **keywords)
+
+    def predict(self, x, *arguments, **keywords):
+        """`keras.Model.predict`; NumPy batches are checked before."""
+        self.check_arrays(x)
+        return super().predict(x, *arguments, **keywords)
+
+    def check_arrays(self, x):
+        """`check_ids` of NumPy data; other data are checked by the operations that read them, as far as they do."""
+        for name, ids in x.items() if isinstance(x, dict) else [("input_ids", x)]:
+            if name in ("input_ids", "decoder_input_ids") and isinstance(ids, np.ndarray):
+                self.check_ids(ids, name)
+
+    def check_ids(self, ids, name: str = "input_ids"):
         """Refuses ids outside the vocabulary and too many tokens, where the values or the shape are at hand."""
-        limit, length = self.config.max_position_embeddings, input_ids.shape[-1]
+        limit, length = self.config.max_position_embeddings, ids.shape[-1]
         if self.config.position_type in ("learned", "sinusoidal"):
             limit -= self.config.position_offset if self.config.positions_from_ids else 0
             if length is not None and length > limit:
-                raise ValueError(f"input of {length} tokens, but the model has positions for {limit}: truncate it, "
+                raise ValueError(f"{name} has {length} tokens, but the model has positions for {limit}: truncate it, "
                                  f"e.g. tokenizer(text, max_length={limit})")
-        values = np.asarray(input_ids) if hasattr(input_ids, "numpy") else None
+        values = ids if isinstance(ids, np.ndarray) else np.asarray(ids) if hasattr(ids, "numpy") else None
         if values is not None and values.size and (values.min() < 0 or values.max() >= self.config.vocab_size):
             wrong = values[(values < 0) | (values >= self.config.vocab_size)][0]
-            raise ValueError(f"input_ids holds {wrong}, but the vocabulary has the ids 0 ... "
+            raise ValueError(f"{name} holds {wrong}, but the vocabulary has the ids 0 ... "
                              f"{self.config.vocab_size - 1}: does the tokenizer belong to this model?")
 
     def pool(self, sequence_output):

@@ -17,6 +17,7 @@ from tfplm.models.encoder import Decoder, Encoder
 from tfplm.models.heads import LABELLED
 from tfplm.models.model import PretrainedModel
 from tfplm.models.recognition import recognize
+from tfplm.models.resizing import check_vocabulary
 from tfplm.models.seq2seq import Seq2Seq
 from tfplm.models.weights import BACKBONE, Report, Tolerance, export, labels_in, load, named_variables
 
@@ -146,10 +147,12 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
     bert_config.json, bert_model.ckpt), and the tokenizer's files beside it.
 
     Raises:
-        ValueError: the model has parts that the layout cannot name.
+        ValueError: the model has parts that the layout cannot name, or fewer embeddings than the tokenizer has tokens.
     """
     if format not in ("hf", "tf1"):
         raise ValueError(f"format is {format!r}, expected 'hf' or 'tf1'; for Keras' own use model.save('x.keras')")
+    if tokenizer is not None:
+        check_vocabulary(model, tokenizer)
     family = registry.family(model.config.model_type)
     names = family.names_for(model.head_name) if format == "tf1" else family.names
     tensors = export(model, names, format)

@@ -33,7 +33,8 @@ def recognize(config: dict[str, Any], checkpoint: Checkpoint, directory: Path) -
 
 
 def _by_prefix(names: list[str]) -> str | None:
-    for model_type in registry.families():
+    # "roberta." is the prefix of XLM-R and CamemBERT as well
+    for model_type in sorted(registry.families(), key=lambda name: registry.family(name).names.hf_prefix != f"{name}."):
         prefix = registry.family(model_type).names.hf_prefix
         if prefix and any(name.startswith(prefix) for name in names):
             return model_type

@@ -51,7 +51,7 @@ class Seq2Seq(Generates, PretrainedModel):
         ids = batch.get("decoder_input_ids")
         if ids is None:
             ids = self.shift_right(batch["input_ids"])
-        self.check_ids(ids)
+        self.check_ids(ids, "decoder_input_ids")
         x = self.decoder_embeddings(ids, training=training)
         allow = masks.policy(self.decoder.config, ops.shape(ids)[1], batch.get("decoder_attention_mask"))
         result = self.decoder(x, allow, memory=encoded["output"], training=training, taps=taps,

@@ -1,0 +1,63 @@
+"""The tables of weight names: leaves, operations, numbers, prefixes."""
+
+import pytest
+
+from tfplm.core.weight_names import Names, Place, detect_prefix
+
+NAMES = Names(
+    base=(("embeddings/word", "emb.word", "emb/word"), ("encoder/block_{n}/query", "layer.{n}.q", "layer_{n}/q"),
+          ("encoder/block_{n}/inner", "group.{g}.inner.{i}.d", None), ("encoder/norm", "norm", "norm"),
+          (None, "position_ids", None)),
+    heads=(("lm_bias", "head.bias", "cls/bias"), ("lm_bias", "head.decoder.bias", None),
+           ("classifier/kernel", "classifier.weight", "output_weights", "transpose")),
+    hf_prefix="bert.", tf1_prefix="bert/")
+JOINED = NAMES.with_(base=(("a/query", "attn", "attn", "part 0 of 3"), ("a/key", "attn", "attn", "part 1 of 3")),
+                     hf_transposed=False, tf1_leaves={"kernel": ("w",), "bias": ("b",)})
+
+
+@pytest.mark.parametrize(("path", "layout", "expected"), [
+    ("encoder/block_11/query/kernel", "hf", [Place(("bert.layer.11.q.weight",), transpose=True)]),
+    ("encoder/block_11/query/bias", "hf", [Place(("bert.layer.11.q.bias",))]),
+    ("encoder/block_0/query/kernel", "tf1", [Place(("bert/layer_0/q/kernel",))]),
+    ("encoder/norm/gamma", "hf", [Place(("bert.norm.weight", "bert.norm.gamma"))]),
+    ("encoder/norm/beta", "tf1", [Place(("bert/norm/beta",))]),
+    ("embeddings/word/embeddings", "hf", [Place(("bert.emb.word.weight",))]),
+    ("embeddings/word/embeddings", "tf1", [Place(("bert/emb/word",))]),
+    ("encoder/block_5/inner/kernel", "hf", [Place(("bert.group.2.inner.1.d.weight",), transpose=True)]),
+    ("encoder/block_5/inner/kernel", "tf1", []),
+    ("lm_bias", "hf", [Place(("head.bias",)), Place(("head.decoder.bias",))]),
+    ("lm_bias", "tf1", [Place(("cls/bias",))]),
+    ("classifier/kernel", "hf", [Place(("classifier.weight",), transpose=True)]),
+    ("nothing/kernel", "hf", []),
+])
+def test_places(path, layout, expected):
+    prefix = {"hf": "bert.", "tf1": "bert/"}[layout]
+    assert NAMES.places(path, layout, prefix, inner=2) == expected
+
+
+def test_operations_and_shapes():
+    (query,), (key,) = (JOINED.places(path, "hf", "") for path in ("a/query/kernel", "a/key/bias"))
+    assert query == Place(("attn.weight",), part=(0, 3)) and key == Place(("attn.bias",), part=(1, 3))
+    assert query.shape((4, 5)) == (4, 15) and key.shape((5,)) == (15,)
+    (conv,) = JOINED.places("a/query/kernel", "tf1", "")
+    assert conv == Place(("attn/w",), part=(0, 3), squeeze=True) and conv.shape((4, 5)) == (1, 4, 15)
+    assert Place(("x",), transpose=True).shape((4, 5)) == (5, 4)
+    wrong = NAMES.with_(base=(("a", "b", None, "fold"),))
+    with pytest.raises(ValueError, match="unknown operation 'fold' in the row of 'b'"):
+        wrong.places("a/kernel", "hf", "")
+
+
+def test_known_rows():
+    def row(name):
+        return [ours for ours, pattern in NAMES.known("hf", "bert.") if pattern.fullmatch(name)]
+
+    assert row("bert.position_ids") == [None]
+    assert row("bert.layer.3.q.weight") == ["encoder/block_{n}/query"]
+    assert row("head.decoder.bias") == ["lm_bias"]
+    assert row("bert.layer.x.q.weight") == row("layer.3.q.weight") == []
+
+
+def test_prefix():
+    assert detect_prefix(NAMES, "hf", ["bert.emb.word.weight", "head.bias"]) == "bert."
+    assert detect_prefix(NAMES, "hf", ["emb.word.weight"]) == ""
+    assert detect_prefix(NAMES, "tf1", ["bert/emb/word"]) == "bert/"
