@@ -49,14 +49,16 @@ def test_compiled_is_eager(make_model, jit_compile):
 def test_compiled_once_for_all_numbers():
     model = make("gpt2", eos_token_id=None, max_position_embeddings=99)
     for length, new, temperature in ((4, 5, 0.5), (9, 16, 0.7), (16, 12, 1.3)):
-        model.generate(prompts("right", (length,)), max_new_tokens=new, do_sample=True, temperature=temperature, seed=new)
+        options = {"max_new_tokens": new, "temperature": temperature, "seed": new}
+        model.generate(prompts("right", (length,)), do_sample=True, **options)
     (program,) = model._generating_programs.values()
     assert program.proceed.experimental_get_tracing_count() == program.begin.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize("overrides", [
     {"attention_type": "sparse", "attention_window": 3}, {"share": "all"}, {"position_type": "sinusoidal"},
-    {"norm_placement": "post", "final_norm": False}, {"embedding_size": 16, "lm_transform": True}, {"position_type": "bucketed"}])
+    {"norm_placement": "post", "final_norm": False}, {"embedding_size": 16, "lm_transform": True},
+    {"position_type": "bucketed"}])
 def test_cached_is_uncached_for_other_stacks(overrides):
     model = gpt2(**overrides)
     found = new_tokens(model, prompts("left"), max_new_tokens=8)
@@ -133,7 +135,8 @@ def test_ends():
     assert later.shape == (3, 8) and end not in later[:, :7]
     stopped = new_tokens(model, batch, max_new_tokens=8, stop_sequences=[stop, [66, 66, 66]], pad_token_id=1)
     assert stopped[1].tolist()[:4] == free[1, :4].tolist() and set(stopped[1].tolist()[4:]) <= {1}
-    assert new_tokens(model, {k: v[1:2] for k, v in batch.items()}, max_new_tokens=8, stop_sequences=stop).shape == (1, 4)
+    second = {name: values[1:2] for name, values in batch.items()}
+    assert new_tokens(model, second, max_new_tokens=8, stop_sequences=stop).shape == (1, 4)
 
 
 def test_a_stop_sequence_does_not_begin_in_the_prompt():
@@ -204,7 +207,8 @@ def test_wrong_options(options, message):
     ({"input_ids": np.array([[3, 70]])}, "input_ids holds 70, but the vocabulary has the ids 0 ... 66"),
     ({"input_ids": np.ones((2, 3), int), "attention_mask": np.array([[1, 1, 1], [0, 0, 0]])}, "prompt 1 is empty"),
     ({"input_ids": np.ones((2, 0), int)}, "the batch is empty"),
-    ({"input_ids": np.ones((2, 3), int), "attention_mask": np.ones((2, 4), int)}, r"attention_mask has the shape \[2, 4"),
+    ({"input_ids": np.ones((2, 3), int), "attention_mask": np.ones((2, 4), int)},
+     r"attention_mask has the shape \[2, 4\], but input_ids \[2, 3\]"),
     ({"input_ids": np.ones(3, int)}, r"input_ids has the shape \[3\], expected \[batch, tokens\]"),
     ({"ids": np.ones((1, 3), int)}, "the batch has no 'input_ids', only 'ids'"),
 ])

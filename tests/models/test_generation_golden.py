@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfplm
 
 FOLDER = Path(__file__).parents[1] / "golden"
 FILES = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "generation").glob("*.json"))
          if path.stem != "processors"}
+QUICK = ("greedy_eos", "greedy_repetition_penalty", "beam_3_eos", "beam_4_length_penalty_2.0")  # of every model
 CASES = [(name, number) for name, file in FILES.items() for number in range(len(file["cases"]))]
 NO_TOKENS = {"eos_token_id": [], "forced_bos_token_id": -1, "forced_eos_token_id": []}
 _models = {}
@@ -35,7 +37,22 @@ def test_there_are_cases():
     assert len(CASES) == 134
 
 
-@pytest.mark.parametrize("name,number", CASES, ids=[f"{n}-{FILES[n]['cases'][i]['name']}" for n, i in CASES])
+def _parameters():
+    for name, number in CASES:
+        case = FILES[name]["cases"][number]["name"]
+        marks = () if name == "gpt2" or case in QUICK else (pytest.mark.slow,)
+        yield pytest.param(name, number, id=f"{name}-{case}", marks=marks)
+
+
+@pytest.fixture(autouse=True)
+def eager():
+    """Graphs of many small programs take longer to make than to run."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("name,number", _parameters())
 def test_reference(name, number):
     case = FILES[name]["cases"][number]
     arguments = {**NO_TOKENS, **case["arguments"]}

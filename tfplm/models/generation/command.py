@@ -66,8 +66,14 @@ def until(text: str, stops: list[str]) -> str:
     return text[:min(places)] if places else text
 
 
+def _begun(text: str, stops: list[str]) -> int:
+    """How many characters at the end of the text are the beginning of a stop."""
+    return max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
+
+
 class _Printer:
-    """Prints a text as its tokens come: all of it but characters of which not all bytes are there yet."""
+    """Prints a text as its tokens come, but for an end of which one cannot tell yet: characters of which not all bytes
+    are there, and what may become a stop text."""
 
     def __init__(self, tokenizer, stops: list[str], before: str):
         self.tokenizer, self.stops, self.ids, self.shown = tokenizer, stops, [], 0
@@ -78,6 +84,8 @@ class _Printer:
         whole = self.tokenizer.decode(self.ids)
         text = until(whole, self.stops)
         ready = text.rstrip("\N{REPLACEMENT CHARACTER}")
+        if text == whole:
+            ready = ready[:len(ready) - _begun(ready, self.stops)]
         print(ready[self.shown:], end="", flush=True)
         self.shown = max(self.shown, len(ready))
         return text == whole
