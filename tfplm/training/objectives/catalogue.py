@@ -62,7 +62,7 @@ def parse_task(text: str) -> TaskPlan:
     for term in body.split("+"):
         name, _, weight = term.strip().lower().partition(":")
         if name not in OBJECTIVES:
-            raise ValueError(f"there is no objective '{name}'{did_you_mean(name, OBJECTIVES)} Objectives are "
+            raise ValueError(f"there is no objective '{name}'{did_you_mean(name, OBJECTIVES) or '.'} Objectives are "
                              f"{', '.join(OBJECTIVES)}")
         terms.append((name, _number(weight, text) if weight else None))
     plan = TaskPlan(body.strip(), tuple(terms), _number(share, text) if share else 1.0)
