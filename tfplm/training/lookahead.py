@@ -63,7 +63,7 @@ class Lookahead(keras.optimizers.Optimizer):
     def _when(self, count, condition, change, variables):
         """Where the count meets the condition, `change(fast, slow)` for every pair, on every device."""
         slow = [self._slow[self._get_variable_index(variable)].value for variable in variables]
-        fast = [getattr(variable, "value", variable) for variable in variables]
+        fast = [variable.value if isinstance(variable, keras.Variable) else variable for variable in variables]
 
         def everywhere(distribution, fast, slow):
             def update():

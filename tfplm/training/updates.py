@@ -60,7 +60,8 @@ class Updates:
 
     def _backend_apply_gradients(self, grads, trainable_variables):
         indices = [self._get_variable_index(variable) for variable in trainable_variables]
-        variables = [getattr(variable, "value", variable) for variable in trainable_variables]
+        variables = [variable.value if isinstance(variable, keras.Variable) else variable
+                     for variable in trainable_variables]
         grads = self._sum_over_replicas([tf.cast(tf.convert_to_tensor(grad), variable.dtype)
                                          for grad, variable in zip(grads, variables)])
         steps = self.gradient_accumulation_steps or 1
