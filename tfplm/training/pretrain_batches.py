@@ -45,7 +45,7 @@ class Batches:
     def _source(self, task: Task, length: int, held_out: bool = False) -> BatchSource | None:
         """The batches of a task; None where there is no held-out text."""
         options, pad = self.options, self.corpus.vocabulary.pad
-        batching = Batching(options.batch_tokens, multiple=min(8, length), rows_multiple=self.replicas)
+        batching = Batching(options.batch_tokens, multiple=min(max(8, length // 16), length), rows_multiple=self.replicas)
         common = {"batching": batching, "seed": options.seed, "shuffle": not held_out}
         if self.corpus.features is not None:
             _check_static(task)
