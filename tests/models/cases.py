@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pytest
 
 import tfplm
 from tfplm.core import registry
@@ -61,6 +62,11 @@ LM = {"encoder": "masked_lm", "decoder": "causal_lm", "seq2seq": "seq2seq_lm"}
 LABELLED = ["sequence_classification", "token_classification", "question_answering"]
 HEADS = {"encoder": ["masked_lm", "pretraining", "replaced_token_detection", *LABELLED, "multiple_choice"],
          "decoder": ["causal_lm", *LABELLED], "seq2seq": ["seq2seq_lm", *LABELLED]}
+
+
+def mostly_slow(quick: list[str]) -> list:
+    """All cases as parameters, those that are not in `quick` marked slow."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 
 
 def heads_of(name: str) -> list[str]:

@@ -87,16 +87,12 @@ def test_gradients_reach_every_variable(name):
                                                      for v in model.non_trainable_variables)
 
 
-COMPILED = ["albert", "bert", "gpt2", "roberta", "t5", "prefix", "sparse"]
-
-
-@pytest.mark.parametrize("name", cases.CASES)
+@pytest.mark.parametrize("name", cases.mostly_slow([*cases.FAMILIES, "prefix", "sparse", "bucketed", "groups"]))
 def test_eager_and_graph_agree(name):
     check_compiled(name, jit=False)
 
 
-@pytest.mark.parametrize("name", [name if name in COMPILED else pytest.param(name, marks=pytest.mark.slow)
-                                  for name in cases.CASES])
+@pytest.mark.parametrize("name", cases.mostly_slow(["albert", "bert", "gpt2", "roberta", "t5", "prefix", "sparse"]))
 def test_eager_and_xla_agree(name):
     check_compiled(name, jit=True)
 

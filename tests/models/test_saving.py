@@ -10,9 +10,10 @@ from tests.models.golden import flat
 from tfplm.models.weights import named_variables
 
 ONE_EACH = ["bert", "gpt2", "t5"]
-SAVED = [(name, cases.LM[config.architecture]) for name, config in cases.CASES.items()]
-SAVED += [(name, head) for name in ("bert", "electra", "gpt2", "bart") for head in [None, *cases.heads_of(name)]]
-POLICIES = ["bfloat16", "mixed_bfloat16", "mixed_float16"]
+HEADS = [(name, head) for name in ("bert", "electra", "gpt2", "bart") for head in [None, *cases.heads_of(name)]]
+QUICK = [*cases.FAMILIES, "groups", "share_attention", "sinusoidal", "untied", "bucketed"]
+POLICIES = [("bert", "bfloat16"), ("bert", "mixed_bfloat16"), ("bert", "mixed_float16"), ("gpt2", "bfloat16"),
+            ("t5", "mixed_bfloat16")]
 
 
 def assert_same(model, path, batch):
@@ -31,14 +32,22 @@ def assert_same(model, path, batch):
     return again
 
 
-@pytest.mark.parametrize(("name", "head"), dict.fromkeys(SAVED))
-def test_difference_is_zero(name, head, tmp_path):
+@pytest.mark.parametrize("name", cases.mostly_slow(QUICK))
+def test_difference_is_zero(name, tmp_path):
+    check_head(name, cases.LM[cases.CASES[name].architecture], tmp_path)
+
+
+@pytest.mark.parametrize(("name", "head"), HEADS)
+def test_heads(name, head, tmp_path):
+    check_head(name, head, tmp_path)
+
+
+def check_head(name, head, tmp_path):
     again = assert_same(cases.model(name, head), tmp_path / "model.keras", cases.batch(name, head=head))
     assert again.config == cases.CASES[name] and again.head_name == head
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("name", ONE_EACH)
+@pytest.mark.parametrize(("name", "policy"), POLICIES)
 def test_policies(name, policy, tmp_path):
     head = cases.LM[cases.CASES[name].architecture]
     model = tfplm.from_config(cases.CASES[name], head, dtype=policy)

@@ -27,7 +27,7 @@ def test_bert_toy(data, caplog):
         name = name.removeprefix("bert/").replace("layer_", "layer.").replace("/", ".")
         name = name.replace("kernel", "weight").replace("gamma", "weight").replace("beta", "bias")
         name = name + ".weight" if name.endswith("_embeddings") else name
-        renamed[name] = array.T if name.endswith("dense.weight") or "self." in name and array.ndim == 2 else array
+        renamed[name] = array.T if name.endswith("dense.weight") or ("self." in name and array.ndim == 2) else array
     config = {"num_attention_heads": 4, "num_hidden_layers": 2, "layer_norm_eps": 1e-12}
     hidden, pooled = bert(renamed, config, ids, batch["token_type_ids"], batch["attention_mask"])
     outputs = model(batch)

@@ -63,7 +63,7 @@ def test_with_xla():
     np.testing.assert_allclose(predicted, model(batch), atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
 def test_half_precision_learns(dtype):
     model, batch = classifier(dtype=dtype), cases.batch("bert")
     losses = quiet(model, batch, LABELS, epochs=8)
