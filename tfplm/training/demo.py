@@ -1,11 +1,13 @@
 """`tfplm demo`: from raw text to a small language model in minutes, by the verbs vocab, records and pretrain."""
 
+import collections
 import contextlib
 import dataclasses
 import itertools
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +26,18 @@ from tfplm.tokenizers import Tokenizer
 from tfplm.training.pretrain import pretrain
 from tfplm.training.pretrain_result import PretrainResult
 
-STEPS, MINUTES = 1200, 3.5  # the steps take about three minutes on two cores; slower ones stop at the minutes
-# small enough for two cores, with a learning rate near the highest that does not end on the plateau of the unigrams
-ARCHITECTURE = {"preset": "albert-base-v2", "hidden_size": 192, "num_hidden_layers": 3, "num_attention_heads": 3,
-                "intermediate_size": 768, "embedding_size": 128, "max_position_embeddings": 128,
-                "initializer_range": 0.05}
-TRAINING = {"objective": "mlm+sop", "learning_rate": 1e-3, "warmup_ratio": 0.1, "max_length": 64, "batch_tokens": 2048,
-            "evaluation_batches": 24}
+STEPS = 2600  # about three minutes on two cores
+MINUTES = 4.0  # from the start of the demo to the end of the training, after which slower machines stop it
+VOCABULARY = {"english": 3000, "chinese": 5000}
+# Before a small model looks at neighbours at all, it passes through a long plateau where it knows no more than how often
+# tokens occur. These numbers make it short: few layers, short rows (neighbours stand out), small batches (many steps),
+# wide initial weights (attention is not uniform at first), and a learning rate near the highest that is stable.
+ARCHITECTURE = {"preset": "albert-base-v2", "hidden_size": 192, "num_hidden_layers": 2, "num_attention_heads": 6,
+                "intermediate_size": 768, "embedding_size": 128, "max_position_embeddings": 64,
+                "initializer_range": 0.08}
+TRAINING = {"objective": "mlm+sop", "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98, "warmup_ratio": 0.1,
+            "max_length": 32, "batch_tokens": 1024, "evaluation_batches": 48}
+GUESSES = 200  # masked words in sentences that the model has not seen
 _SETTINGS = "demo.json"
 
 
@@ -60,9 +67,10 @@ def demo(options: DemoOptions) -> DemoResult:
     Each part is kept: started again, the demo goes on with what is missing. Raises ValueError where `output` holds the
     demo of another text, and for an empty corpus; FileNotFoundError for a wrong path.
     """
+    begin = time.monotonic()
     text, output = options.text or ["builtin:python"], Path(options.output)
     chinese = is_chinese(text, options)
-    size = options.vocab_size or (6000 if chinese else 8000)
+    size = options.vocab_size or VOCABULARY["chinese" if chinese else "english"]
     _check_same(output, {"text": text, "vocab_size": size, "encoding": options.encoding,
                          "text_layout": options.text_layout, "seed": options.seed})
     source = {"text": text, "encoding": options.encoding, "text_layout": options.text_layout}
@@ -74,7 +82,7 @@ def demo(options: DemoOptions) -> DemoResult:
             records(**source, output=str(output / "records"), tokenizer=str(output / "vocabulary"), held_out=0.05,
                     quiet=options.quiet, seed=options.seed)
         _say(options, f"3  pre-training, with masked {'characters' if chinese else 'words'} and sentence order")
-        training = _train(output, options)
+        training = _train(output, options, begin)
         _say(options, "4  masks in sentences that the model has not seen")
         filled = fill_sentences(training, output / "records", options)
         _say(options, "5  sentences out of nothing, by Gibbs sampling")
@@ -126,34 +134,39 @@ def _learn_vocabulary(source: dict, place: Path, size: int, options: DemoOptions
     beside = place.with_suffix(".part")
     shutil.rmtree(beside, ignore_errors=True)
     with contextlib.redirect_stdout(None):  # its report would name the folder beside
-        tokenizer = vocab(**source, output=str(beside), vocab_size=size, character_coverage=0.9998,
+        tokenizer = vocab(**source, output=str(beside), vocab_size=size, character_coverage=0.9995,
                           quiet=options.quiet)
     os.replace(beside, place)
     if not options.quiet:
         print(f"{place}: {len(tokenizer):,} tokens")
 
 
-def _train(output: Path, options: DemoOptions) -> PretrainResult:
+def _train(output: Path, options: DemoOptions, begin: float) -> PretrainResult:
     steps, minutes = options.steps or STEPS, options.minutes
     if options.steps is None and minutes is None:
-        minutes = MINUTES
+        minutes = max(1.0, MINUTES - (time.monotonic() - begin) / 60)
     return pretrain(records=[str(output / "records")], output=str(output / "model"), log_dir=str(output / "logs"),
                     steps=steps, minutes=minutes, evaluate_every=max(1, -(-steps // 4)), save_every=max(100, steps // 10),
                     seed=options.seed, quiet=options.quiet, **ARCHITECTURE, **TRAINING)
 
 
 def fill_sentences(training: PretrainResult, folder: Path, options: DemoOptions) -> list[Filled]:
-    """Masks a word in sentences of the held-out records, prints and returns what the model makes of them."""
+    """Masks a word in each of some held-out sentences; prints how many the model knows, and the first examples."""
     tokenizer, rng = training.tokenizer, np.random.default_rng(options.seed)
-    masked = list(itertools.islice(_masked_sentences(folder, tokenizer, rng), options.sentences))
+    masked = list(itertools.islice(_masked_sentences(folder, tokenizer, rng), max(GUESSES, options.sentences)))
     if not masked:
         return []
-    found = fill_mask(training.model, [text for text, _ in masked], top_k=4, tokenizer=tokenizer)
+    found = fill_mask(training.model, [text for text, _ in masked], top_k=5, tokenizer=tokenizer)
     filled = [Filled(text, truth, masks[0]) for (text, truth), masks in zip(masked, found)]
-    for example in filled:
-        print(f"   {example.text}\n      " + "   ".join(f"{candidate.token} {candidate.probability:.0%}"
-              for candidate in example.candidates) + f"   (it was: {example.truth})")
-    return filled
+    for example in filled[:options.sentences]:
+        guesses = "   ".join(f"{candidate.token} {candidate.probability:.0%}" for candidate in example.candidates)
+        print(f"   {example.text}\n      {guesses}   (it was: {example.truth})")
+    first, five = (np.mean([example.truth in [c.token for c in example.candidates[:count]] for example in filled])
+                   for count in (1, 5))
+    word, count = collections.Counter(example.truth for example in filled).most_common(1)[0]
+    print(f"   of {len(filled)} masked words the first guess is right for {first:.0%}, one of five for {five:.0%}; "
+          f"always {word!r}: {count / len(filled):.0%}")
+    return filled[:options.sentences]
 
 
 def _masked_sentences(folder: Path, tokenizer: Tokenizer, rng: np.random.Generator):
