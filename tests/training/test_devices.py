@@ -1,5 +1,6 @@
 """Device settings: the errors, and that they reach TensorFlow."""
 
+import os
 import subprocess
 import sys
 
@@ -46,6 +47,9 @@ def test_memory(two_gpus, monkeypatch):
     monkeypatch.setattr(devices, "_memory_of", lambda present, device: 10000)
     set_devices(gpu=1, memory_fraction=0.33)
     assert two_gpus["/physical_device:GPU:1"] == 3300
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "")
+    set_devices(gpu=0, memory_fraction=0.5, allow_growth=True)  # both, as in the document
+    assert two_gpus["/physical_device:GPU:0"] == 5000 and os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
 
 @pytest.mark.parametrize("settings, message", [
@@ -53,7 +57,7 @@ def test_memory(two_gpus, monkeypatch):
     ({"gpu": "first"}, "gpu is 'first'; expected an index"),
     ({"memory_fraction": 1.5}, r"memory_fraction is 1.5; expected a part of the memory in \(0, 1\]"),
     ({"memory_limit": -1}, "memory_limit is -1; expected a number of MiB"),
-    ({"memory_limit": 100, "allow_growth": True}, "memory_limit and allow_growth were given; choose one"),
+    ({"memory_limit": 100, "memory_fraction": 0.5}, "memory_fraction and memory_limit were given; choose one"),
 ])
 def test_errors(two_gpus, settings, message):
     with pytest.raises(ValueError, match=message):

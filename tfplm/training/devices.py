@@ -16,33 +16,33 @@ def set_devices(gpu: int | str | None = None, memory_fraction: float | None = No
         gpu: index of the one visible GPU, several as `"0,2"`, or -1 for none (CPU only); None leaves all visible.
         memory_fraction: part of each visible GPU's memory this process may take, in (0, 1].
         memory_limit: the same as an absolute number, in MiB. At most one of the two.
-        allow_growth: take memory as it is needed, instead of all at once; without a limit only.
+        allow_growth: take memory as it is needed, instead of all at once; with a limit, up to it.
 
     Returns the names of the visible GPUs. Raises ValueError where a GPU does not exist or the settings contradict each
     other, RuntimeError where TensorFlow has been initialised already, so that the settings would come too late.
     """
-    _check_memory(memory_fraction, memory_limit, allow_growth)
+    _check_memory(memory_fraction, memory_limit)
     present = tf.config.list_physical_devices("GPU")
     chosen = present if gpu is None else [_device(present, index) for index in _indices(gpu)]
     try:
         if gpu is not None:
             tf.config.set_visible_devices(chosen, "GPU")
         for device in chosen:
-            if allow_growth:
-                tf.config.experimental.set_memory_growth(device, True)
-            elif limit := memory_limit or (memory_fraction and int(memory_fraction * _memory_of(present, device))):
+            if limit := memory_limit or (memory_fraction and int(memory_fraction * _memory_of(present, device))):
                 tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration(limit)])
+                if allow_growth:  # TensorFlow refuses set_memory_growth beside a limit; its allocator obeys this
+                    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+            elif allow_growth:
+                tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError as error:
         raise RuntimeError(f"the device settings come too late ({error}); call set_devices(...) at the start of the "
                            "program, before any tensor, model or strategy is made") from error
     return [device.name for device in chosen]
 
 
-def _check_memory(fraction: float | None, limit: int | None, growth: bool) -> None:
-    given = [name for name, value in (("memory_fraction", fraction), ("memory_limit", limit), ("allow_growth", growth))
-             if value]
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} were given; choose one of memory_fraction, memory_limit, allow_growth")
+def _check_memory(fraction: float | None, limit: int | None) -> None:
+    if fraction is not None and limit is not None:
+        raise ValueError("memory_fraction and memory_limit were given; choose one of them")
     if fraction is not None and not 0 < fraction <= 1:
         raise ValueError(f"memory_fraction is {fraction}; expected a part of the memory in (0, 1], such as 0.33")
     if limit is not None and limit <= 0:
