@@ -11,12 +11,17 @@ import typing
 
 # verb -> ("module:OptionsClass", one line of help); modules are imported only when their verb is used
 VERBS: dict[str, tuple[str, str]] = {
-    "mnist": ("tfplm.options.mnist:MnistOptions", "train the MNIST MLP and show it in TensorBoard"),
+    "demo": ("tfplm.options.demo:DemoOptions", "pre-train a small model in minutes and show what it learned"),
+    "mnist": ("tfplm.options.mnist:MnistOptions", "handwritten digits with every TensorBoard summary"),
     "params": ("tfplm.options.models:ParamsOptions", "count the parameters of a model"),
     "presets": ("tfplm.options.models:PresetsOptions", "list the architectures known by name"),
     "convert": ("tfplm.options.models:ConvertOptions", "convert a checkpoint between Hugging Face, TF1 and Keras"),
     "tokenize": ("tfplm.options.tokenize:TokenizeOptions", "show the tokens and ids of a text"),
-    "records": ("tfplm.options.records:RecordsOptions", "make TFRecords for pre-training from a corpus"),
+    "vocab": ("tfplm.options.vocab:VocabOptions", "learn a vocabulary from a corpus"),
+    "records": ("tfplm.options.records:RecordsOptions", "tokenize a corpus into TFRecord shards"),
+    "pretrain": ("tfplm.options.pretrain:PretrainOptions", "pre-train a model on raw text or on records"),
+    "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
+    "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "perplexity of a language model on a text"),
     "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),
 }
 
