@@ -21,8 +21,8 @@ class DemoOptions(Options):
                            "every Python brings along, builtin:python)")
     output: str = flag("tfplm-demo", "folder of the vocabulary, the records, the model and the TensorBoard logs")
     steps: int | None = flag(None, "training steps, as long as they take (default: about three minutes on two cores)")
-    minutes: float | None = flag(None, "stop the training after so many minutes (default without --steps: so that all is done "
-                                        "in less than five)")
+    minutes: float | None = flag(None, "stop the training after so many minutes (default without --steps: so that "
+                                        "everything is done in less than five)")
     vocab_size: int | None = flag(None, "tokens of the vocabulary (default: 3000; Chinese: 5000)")
     text_layout: Literal["auto", "sentences", "paragraphs", "wrapped", "documents"] = flag(
         "auto", "a line of the text is a sentence, a paragraph, a piece of a paragraph, or a document")
