@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.pretraining_cases import ALL, CLS, MASK, SEP, SIZE, VOCABULARY, config_of, first_batch, make
+from tests.training.pretraining_cases import ALL, CLS, MASK, SEP, SIZE, VOCABULARY, batches_of, config_of, first_batch, make
 from tfplm.data.noise import POLICIES, mask_segment
 from tfplm.training.losses import binary_scores, class_scores, normalised
 from tfplm.training.objectives.catalogue import OBJECTIVES, parse_objective, saved_head
@@ -289,13 +289,9 @@ def test_forward_computes_features_once():
 def test_same_seed_same_weights():
     def trained():
         model = make("mlm+sop")
-        for batch in list(first_batches(model))[:3]:
+        for batch in list(batches_of(model, seed=5).epoch(0))[:3]:
             model.train_on_batch(batch)
         return [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
-
-    def first_batches(model):
-        from tests.training.pretraining_cases import batches_of
-        return batches_of(model, seed=5).epoch(0)
 
     for one, two in zip(trained(), trained()):
         np.testing.assert_array_equal(one, two)
