@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.pretraining_cases import ALL, CLS, MASK, SEP, SIZE, VOCABULARY, batches_of, config_of, first_batch, make
+from tests.training.pretraining_cases import (
+    ALL,
+    CLS,
+    MASK,
+    SEP,
+    SIZE,
+    VOCABULARY,
+    batches_of,
+    config_of,
+    first_batch,
+    make,
+)
 from tfplm.data.noise import POLICIES, mask_segment
 from tfplm.training.losses import binary_scores, class_scores, normalised
 from tfplm.training.objectives.catalogue import OBJECTIVES, parse_objective, saved_head
