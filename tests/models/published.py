@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tfplm.core import registry
@@ -11,6 +10,7 @@ from tfplm.core.checkpoints.tensor import Tensor
 from tfplm.core.config import read_json
 from tfplm.core.dialects import read_config
 from tfplm.models.heads import HEADS
+from tfplm.models.meta import without_memory
 from tfplm.models.pretrained import from_config
 
 NAMES = Path(__file__).parents[1] / "golden" / "names"
@@ -30,8 +30,7 @@ def head_of(family: registry.Family, architecture: str) -> str | None:
 def meta_model(family: registry.Family, config: dict, head: str | None, num_labels: int | None = None, **changes):
     """A model without memory, from a published config."""
     config = read_config(config, family.base, family.dialect).replace(**changes)
-    with keras.StatelessScope(initialize_variables=False):
-        return from_config(config, head, num_labels=num_labels)
+    return without_memory(lambda: from_config(config, head, num_labels=num_labels))
 
 
 def as_published(stored: dict) -> dict[str, list[int]]:

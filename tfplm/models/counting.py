@@ -7,6 +7,7 @@ import keras
 
 from tfplm.core import registry
 from tfplm.core.config import Config
+from tfplm.models.meta import without_memory
 from tfplm.models.pretrained import from_config, source_config
 from tfplm.models.weights import named_variables
 from tfplm.options import verb
@@ -21,8 +22,8 @@ def count_parameters(model: "keras.Model | Config | str", head: str | None = Non
 def parameters_by_name(model: "keras.Model | Config | str", head: str | None = None) -> dict[str, int]:
     """The number of parameters of each variable, by path."""
     if not isinstance(model, keras.Model):
-        with keras.StatelessScope(initialize_variables=False):
-            model = from_config(model, head)
+        config = model
+        model = without_memory(lambda: from_config(config, head))
     return {path: _size(variable.shape) for path, variable in named_variables(model).items()}
 
 
