@@ -140,6 +140,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(options.corpus, folder)
+        print(f"pipeline alone: {pipeline(folder):,.0f} tokens/s")
         share = _real_share(folder)
         print(f"{options.corpus}: {share:.1%} of the places in KerasHub's own batches are real tokens, all in ours")
         for dtype in options.dtype:
@@ -153,7 +154,6 @@ def main():
                 times["KerasHub, own preprocessing"] = [t / share for t in times["KerasHub, own preprocessing"]]
             table(f"MLM training, {ROWS} x {LENGTH}, {dtype}, real tokens", times, f"tfplm {dtype}",
                   options.steps * ROWS * LENGTH, "tokens/s")
-        print(f"pipeline alone: {pipeline(folder):,.0f} tokens/s")
 
 
 if __name__ == "__main__":
