@@ -46,7 +46,8 @@ def test_numpy_dataset_and_generator_agree():
     assert losses[0][1] < losses[0][0]
 
 
-@pytest.mark.parametrize(("name", "head"), [("gpt2", "causal_lm"), ("t5", "seq2seq_lm")])
+@pytest.mark.parametrize(("name", "head"), [
+    ("gpt2", "causal_lm"), pytest.param("t5", "seq2seq_lm", marks=pytest.mark.slow)])
 def test_language_models_learn(name, head):
     model, batch = classifier(name, head), cases.batch(name, padded=False)
     labels = batch.get("decoder_input_ids", batch["input_ids"])
@@ -63,7 +64,8 @@ def test_with_xla():
     np.testing.assert_allclose(predicted, model(batch), atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
+@pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow),
+                                   pytest.param("mixed_float16", marks=pytest.mark.slow)])
 def test_half_precision_learns(dtype):
     model, batch = classifier(dtype=dtype), cases.batch("bert")
     losses = quiet(model, batch, LABELS, epochs=8)
