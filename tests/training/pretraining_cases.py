@@ -52,12 +52,13 @@ def config_of(objective: str, **changes) -> Config:
     return with_labels(config, parse_objective(objective), ("☀", "☔"))
 
 
-def make(objective: str, eager: bool = True, **changes) -> Pretraining:
+def make(objective: str, eager: bool = True, dtype: str = "float32", **changes) -> Pretraining:
     """A compiled tiny model with the objective."""
     config, plans = config_of(objective, **changes), parse_objective(objective)
     keras.utils.set_random_seed(1)
     tasks = make_tasks(plans, Setting(config, VOCABULARY, emoji=("☀", "☔")))
-    model = Pretraining(tfplm.from_config(config, saved_head(plans), num_labels=len(config.id2label or ()) or None), tasks)
+    labels = len(config.id2label or ()) or None
+    model = Pretraining(tfplm.from_config(config, saved_head(plans), num_labels=labels, dtype=dtype), tasks)
     model.compile(make_optimizer(learning_rate=0.01, schedule="constant", warmup_steps=0), run_eagerly=eager)
     return model
 

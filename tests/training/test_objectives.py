@@ -306,3 +306,14 @@ def test_same_seed_same_weights():
 
     for one, two in zip(trained(), trained()):
         np.testing.assert_array_equal(one, two)
+
+
+def test_weights_of_losses_are_not_rounded():
+    """In bfloat16 the layers compute, not the mean over the predictions."""
+    model = make("mlm", dtype="mixed_bfloat16")
+    batch = {key: tf.constant(value) for key, value in first_batch(model).items()}
+    seen = []
+    predict = model.tasks[0].predict
+    model.tasks[0].predict = lambda backbone, x, training: seen.append(x) or predict(backbone, x, training)
+    assert model(batch)["losses"].dtype == tf.float32 and np.isfinite(total(model, batch))
+    assert seen[0]["masked_lm_weights"].dtype == tf.float32

@@ -21,7 +21,8 @@ class Pretraining(keras.Model):
     """
 
     def __init__(self, model: keras.Model, tasks: list[Task], **keywords):
-        super().__init__(dtype=model.dtype_policy, name=keywords.pop("name", "pretraining"), **keywords)
+        # autocast would round the weights of the losses to the policy's dtype; the model's own layers cast
+        super().__init__(dtype=model.dtype_policy, autocast=False, name=keywords.pop("name", "pretraining"), **keywords)
         self.backbone, self.tasks = model, tuple(tasks)
         objectives = list(dict.fromkeys(objective for task in tasks for objective in task.objectives))
         with dtype_policy(model.dtype_policy):
