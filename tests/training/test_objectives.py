@@ -1,6 +1,5 @@
 """Objectives: each one learns; losses against sums done by hand; the rules of who sees what."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +11,6 @@ from tests.training.pretraining_cases import (
     SEP,
     SIZE,
     VOCABULARY,
-    batches_of,
     config_of,
     first_batch,
     make,
@@ -20,7 +18,7 @@ from tests.training.pretraining_cases import (
 from tfplm.data.noise import POLICIES, mask_segment
 from tfplm.training.losses import binary_scores, class_scores, normalised
 from tfplm.training.objectives.catalogue import OBJECTIVES, parse_objective, saved_head
-from tfplm.training.objectives.objective import Forward, Setting
+from tfplm.training.objectives.objective import Setting
 from tfplm.training.objectives.replaced_tokens import generator_config, put_at
 from tfplm.training.objectives.task import make_tasks
 from tfplm.training.objectives.unilm import combined_mask
@@ -286,26 +284,6 @@ def test_shared_objectives_are_one():
     model = make("mlm,mlm+nsp")
     assert model.tasks[0].objectives[0] is model.tasks[1].objectives[0]
     assert [part.name for part in model.parts] == ["mlm", "nsp"]
-
-
-def test_forward_computes_features_once():
-    model = make("mlm+nsp+tagging")
-    calls = []
-    features = model.backbone.features
-    vars(model.backbone)["features"] = lambda *args, **keywords: calls.append(1) or features(*args, **keywords)
-    model(first_batch(model))
-    assert len(calls) == 1 and isinstance(Forward(model.backbone, {}, False), Forward)
-
-
-def test_same_seed_same_weights():
-    def trained():
-        model = make("mlm+sop")
-        for batch in list(batches_of(model, seed=5).epoch(0))[:3]:
-            model.train_on_batch(batch)
-        return [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
-
-    for one, two in zip(trained(), trained()):
-        np.testing.assert_array_equal(one, two)
 
 
 def test_weights_of_losses_are_not_rounded():
