@@ -24,6 +24,22 @@ def _cluster(function):
     return call
 
 
+def _differentiable(function):
+    """`tf.custom_gradient`, whose `function` gives the result and the function of the gradient.
+
+    TensorFlow keeps for ever what a custom gradient has seen in a graph, and searches that graph at each use: here it
+    sees a small function of its own, once per shape, and not the whole model.
+    """
+    eager = tf.custom_gradient(function)
+    graph = tf.function(eager, autograph=False)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        return (eager if tf.executing_eagerly() else graph)(*arguments)
+
+    return call
+
+
 # Activations ------------------------------------------------------------------------------------------------------
 
 def activate(x, activation: str | None):
@@ -70,7 +86,7 @@ def _trained_dense(activation: str | None, xla: bool):
         return (tf.matmul(upstream, kernel, transpose_b=True), tf.matmul(x, upstream, transpose_a=True),
                 tf.matmul(ones, upstream)[0])
 
-    @tf.custom_gradient
+    @_differentiable
     def dense(x, kernel, bias):
         y = product(x, kernel, bias)
 
@@ -129,7 +145,7 @@ def _drop(x, rate: float, seed):
 def _dropout(rate: float):
     drop = _cluster(lambda x, seed: _drop(x, rate, seed))
 
-    @tf.custom_gradient
+    @_differentiable
     def dropout(x, seed):
         return drop(x, seed), lambda upstream: (drop(upstream, seed), None)
 
@@ -173,7 +189,7 @@ def _add_layer_norm(epsilon: float, rate: float):
         return (dx, _drop(dx, rate, seed) if rate else dx, tf.cast(tf.reduce_sum(upstream * normal, axes), gamma.dtype),
                 tf.cast(tf.reduce_sum(upstream, axes), gamma.dtype))
 
-    @tf.custom_gradient
+    @_differentiable
     def add_norm(x, y, gamma, beta, seed):
         result, total = forward(x, y, gamma, beta, seed)
         return result, lambda upstream: (*backward(total, gamma, upstream, seed), None)
@@ -205,7 +221,7 @@ def _softmax(rate: float):
         wide = tf.cast(weights, tf.float32)
         return tf.cast(wide * (upstream - tf.reduce_sum(upstream * wide, -1, keepdims=True)), weights.dtype)
 
-    @tf.custom_gradient
+    @_differentiable
     def softmax(scores, seed):
         weights = tf.nn.softmax(scores) if scores.dtype == tf.bfloat16 and not _has_gpu() else \
             tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), scores.dtype)
