@@ -72,6 +72,7 @@ def test_one_line(tmp_path):
     assert "习" in learn(path, tmp_path / "out", vocab_size=100).vocab
 
 
+@pytest.mark.slow
 def test_a_line_of_ten_megabytes(tmp_path):
     words = ["whale", "ship", "sea", "white", "wide", "sailed", "sank", "storm"]
     choose = random.Random(0).choices

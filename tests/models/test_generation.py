@@ -39,8 +39,9 @@ def test_cached_is_uncached_for_any_padding(make_model, side):
             assert found[row, end - 8:end].tolist() == text.tolist()
 
 
-@pytest.mark.parametrize("make_model", [gpt2, bart])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(("make_model", "jit_compile"), [
+    (gpt2, True), pytest.param(gpt2, False, marks=pytest.mark.slow), (bart, False),
+    pytest.param(bart, True, marks=pytest.mark.slow)])
 def test_compiled_is_eager(make_model, jit_compile):
     found = new_tokens(make_model(), prompts("left"), max_new_tokens=8, jit_compile=jit_compile)
     assert found.tolist() == by_full_computation(make_model(), prompts("left"), 8).tolist()

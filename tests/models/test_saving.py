@@ -85,6 +85,7 @@ def test_symbolic_shapes(name):
     assert tuple(logits.shape) == (None, None, cases.VOCABULARY) and logits.dtype == "float32"
 
 
+@pytest.mark.slow
 def test_weights_file_and_optimizer(tmp_path):
     """`save_weights`, and a compiled model goes on where it stopped."""
     model = tfplm.from_config(cases.CASES["bert"].replace(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0),

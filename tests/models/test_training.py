@@ -29,6 +29,7 @@ def quiet(model, *data, **keywords):
     return model.fit(*data, verbose=0, **keywords).history["loss"]
 
 
+@pytest.mark.slow
 def test_numpy_dataset_and_generator_agree():
     batch = cases.batch("bert")
     off = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -56,6 +57,7 @@ def test_language_models_learn(name, head):
     assert model.evaluate(batch, labels, verbose=0) < losses[0]
 
 
+@pytest.mark.slow
 def test_with_xla():
     model, batch = classifier(jit=True), cases.batch("bert")
     losses = quiet(model, batch, LABELS, epochs=3)
@@ -130,6 +132,7 @@ print("agree")
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_train_as_one():
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True,

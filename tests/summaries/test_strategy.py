@@ -62,12 +62,14 @@ def found(tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 def test_the_same_points_once(found):
     one, two = found
     assert {tag: steps for tag, (steps, _) in one.items()} == {tag: steps for tag, (steps, _) in two.items()}
     assert one["train/loss"][0] == [5, 10, 15, 20] and one["loop/out/mean"][0] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_the_same_values(found):
     one, two = found
     for tag, (_, values) in one.items():

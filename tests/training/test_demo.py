@@ -53,6 +53,7 @@ def test_a_chinese_text_all_the_way_and_again(novel, tmp_path, capsys):
         demo(text=[str(novel)], output=str(output))
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_goes_on(novel, tmp_path, monkeypatch, capsys):
     def interrupted(*args, **keywords):
         raise KeyboardInterrupt

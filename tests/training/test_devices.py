@@ -73,6 +73,7 @@ def test_too_late(two_gpus, monkeypatch):
         set_devices(gpu=0)
 
 
+@pytest.mark.slow
 def test_really_too_late():
     code = ("import tensorflow as tf; from tfplm.training.devices import set_devices\n"
             "tf.zeros(())\n"

@@ -146,6 +146,7 @@ json.dump(result.history, open(sys.argv[2] + "/history.json", "w"))
 """
 
 
+@pytest.mark.slow
 def test_two_devices_write_what_one_does(folder, tmp_path):
     one = mnist(data_dir=str(folder), log_dir=str(tmp_path / "one"), steps=12, keep_probability=1.0, quiet=True)
     (tmp_path / "two").mkdir()

@@ -96,6 +96,7 @@ def test_other_options_in_the_same_folder(result, options):
         pretrain(options, steps=8)
 
 
+@pytest.mark.slow
 def test_interrupted_training_goes_on(result, options, tmp_path):
     """Stopped after three steps, by time; the second start must end as the uninterrupted run did."""
     from tfplm.training import pretrain_callbacks

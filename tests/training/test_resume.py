@@ -21,6 +21,14 @@ from tfplm.training.lookahead import Lookahead
 from tfplm.training.optimizers import make_optimizer
 from tfplm.training.resume import Resume
 
+
+@pytest.fixture(autouse=True, scope="module")
+def interruptible():
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 PROGRAM = Path(__file__).with_name("resume_program.py")
 
 
