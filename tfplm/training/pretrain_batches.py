@@ -41,6 +41,8 @@ class Batches:
         self.stages = [(steps, {str(number): self._source(task, length) for number, task in enumerate(tasks)})
                        for steps, length in lengths]
         self._templates = self._first_batches()
+        for task, template in zip(tasks, self._templates):
+            task.keys = frozenset(template)
 
     def _source(self, task: Task, length: int, held_out: bool = False) -> BatchSource | None:
         """The batches of a task; None where there is no held-out text."""

@@ -12,10 +12,14 @@ _FOR_NOISE_ONLY = ("word_starts", "sentence_ids")
 
 class Task:
     """`objectives` share the batches that `noise` makes. Those that spoil the tokens come first in the model and last
-    in the noise: the others label the whole text."""
+    in the noise: the others label the whole text.
+
+    keys: of its own batches, where batches have those of other tasks as well; None where they have no others.
+    """
 
     def __init__(self, plan: TaskPlan, objectives: list[Objective]):
         self.plan = plan
+        self.keys: frozenset[str] | None = None
         self.objectives = sorted(objectives, key=lambda objective: not objective.spoils)
 
     @property
@@ -33,7 +37,8 @@ class Task:
 
     def predict(self, model: keras.Model, batch: dict, training: bool) -> dict[str, tuple]:
         """Part's name -> (logits, labels, weights)."""
-        forward, predictions = Forward(model, batch, training), {}
+        own = {key: value for key, value in batch.items() if self.keys is None or key in self.keys}
+        forward, predictions = Forward(model, own, training), {}
         for objective in self.objectives:
             predictions |= objective.predict(forward)
         return predictions
