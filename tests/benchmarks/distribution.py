@@ -44,6 +44,7 @@ def make(name: str):
 
     if name == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.threading.set_intra_op_parallelism_threads(1)  # two devices share the two cores
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     model = build(strategy_for(name))
     random = np.random.RandomState(0)

@@ -72,5 +72,5 @@ class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
     summary_every: int = flag(50, "steps between two points of the TensorBoard curves, 0 for no summaries")
     sample_every: int | None = flag(None, "steps between two samples of filled masks, images of attention and "
                                           "projections of the embeddings (default: with every evaluation)")
-    jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs, and on CPUs for "
-                                                     "float32 batches of one shape")
+    jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs. On CPUs its "
+                                                     "element-wise parts always are, which is mostly faster")
