@@ -1,5 +1,6 @@
 """Keras' own loops: fit, evaluate and predict from NumPy, tf.data and generators, with and without XLA, replicas."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph
 
 import tfplm
 from tests.models import cases
@@ -92,6 +94,23 @@ def test_headless_in_a_functional_model_learns():
     before = np.array(backbone.stack.blocks[0].ffn.up.kernel)
     assert np.isfinite(quiet(model, batch, LABELS)).all()
     assert np.abs(backbone.stack.blocks[0].ffn.up.kernel - before).max() > 0
+
+
+def graphs() -> int:
+    gc.collect()
+    return sum(isinstance(one, FuncGraph) for one in gc.get_objects())
+
+
+def test_a_model_leaves_nothing_behind():
+    """TensorFlow never forgets a custom gradient's graph: it must not be the model's, which holds the weights."""
+    counts = []
+    for _ in range(3):
+        model = classifier()
+        quiet(model, cases.batch("bert"), LABELS)
+        del model
+        keras.backend.clear_session()
+        counts.append(graphs())
+    assert counts[0] > 0 and counts[2] == counts[1], counts
 
 
 def test_frozen_backbone():
