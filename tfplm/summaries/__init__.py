@@ -12,6 +12,7 @@ _PUBLIC = {
     "Every": "callback",
     "Look": "callback",
     "Probe": "probe",
+    "ProfileCallback": "profile",
     "SummaryCallback": "callback",
     "attention_images": "attention",
     "create_writer": "writers",

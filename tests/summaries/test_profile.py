@@ -1,0 +1,22 @@
+"""The profiler's files: of the chosen steps only, also where training ends in the middle of them."""
+
+import pytest
+
+from tests.summaries.models import data, functional
+from tfplm.summaries import ProfileCallback
+
+
+@pytest.mark.parametrize(("first", "last", "recorded"), [(2, 3, True), (4, 90, True), (80, 90, False)])
+def test_trace(tmp_path, first, last, recorded):
+    x, y = data()
+    callback = ProfileCallback(tmp_path, first, last)
+    model = functional()
+    for _ in range(2 if recorded else 1):  # twice: the profiler was stopped the first time
+        model.fit(x, y, batch_size=20, verbose=0, callbacks=[callback])
+    found = list(tmp_path.glob("train/plugins/profile/*/*.xplane.pb"))
+    assert bool(found) == recorded and all(path.stat().st_size > 1000 for path in found)
+
+
+def test_no_range(tmp_path):
+    with pytest.raises(ValueError, match="steps 5 to 4: expected 1 <= first <= last"):
+        ProfileCallback(tmp_path, 5, 4)

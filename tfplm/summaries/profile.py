@@ -1,0 +1,44 @@
+"""TensorFlow's profiler around some steps of `fit`: where the time goes, operation by operation."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfplm.summaries.writers import writes_summaries
+
+
+class ProfileCallback(keras.callbacks.Callback):
+    """Records the steps `first` to `last` of this run (from 1, both included) with `tf.profiler`.
+
+    The trace lies in `log_dir/train/plugins/profile`, beside the curves of `SummaryCallback(log_dir)`; TensorBoard shows
+    it with its plugin installed (`pip install tensorboard-plugin-profile`). The first steps compile: leave them out. In a
+    strategy only the chief records. Raises ValueError for steps that are no range.
+    """
+
+    def __init__(self, log_dir, first: int = 10, last: int = 15):
+        super().__init__()
+        if not 1 <= first <= last:
+            raise ValueError(f"steps {first} to {last}: expected 1 <= first <= last")
+        self.folder, self.first, self.last = Path(log_dir) / "train", first, last
+        self._step, self._running = 0, False
+
+    def on_train_begin(self, logs=None) -> None:
+        self._step, self._running = 0, False
+        self._chief = writes_summaries(self.model.distribute_strategy)
+
+    def on_train_batch_begin(self, batch, logs=None) -> None:
+        self._step += 1
+        if self._step == self.first and self._chief:
+            tf.profiler.experimental.start(str(self.folder))
+            self._running = True
+        elif self._step == self.last + 1:
+            self._stop()
+
+    def on_train_end(self, logs=None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._running:
+            self._running = False
+            tf.profiler.experimental.stop()
