@@ -15,7 +15,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--slow"):
+    if not config.getoption("--slow"):  # the quick suite is minutes; .ci/run then runs the slow ones by themselves
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))

@@ -59,8 +59,8 @@ def test_as_transformers(family, tmp_path):
 
 
 def test_many_texts_as_single_ones(bert):
-    texts = ["the [MASK]", "却说[MASK]操引军追赶[MASK]玄德大惊", "[MASK]", "a whale and a [MASK] and a storm"]
-    together = fill_mask(bert.model, texts, batch_size=3, tokenizer=bert.tokenizer)
+    texts = ["the [MASK]", "却说[MASK]操引军追赶[MASK]玄德大惊", "[MASK]", "a whale and a [MASK] and a storm"] * 3
+    together = fill_mask(bert.model, texts, batch_size=4, tokenizer=bert.tokenizer)
     for text, masks in zip(texts, together):
         (alone,) = fill_mask(bert.model, text, tokenizer=bert.tokenizer)
         assert [[c.token_id for c in m] for m in masks] == [[c.token_id for c in m] for m in alone]

@@ -1,6 +1,7 @@
 """The profiler's files: of the chosen steps only, also where training ends in the middle of them."""
 
 import pytest
+from keras.callbacks import LambdaCallback
 
 from tests.summaries.models import data, functional
 from tfplm.summaries import ProfileCallback
@@ -11,10 +12,22 @@ def test_trace(tmp_path, first, last, recorded):
     x, y = data()
     callback = ProfileCallback(tmp_path, first, last)
     model = functional()
-    for _ in range(2 if recorded else 1):  # twice: the profiler was stopped the first time
+    for _ in range(2):  # the profiler was stopped the first time
         model.fit(x, y, batch_size=20, verbose=0, callbacks=[callback])
     found = list(tmp_path.glob("train/plugins/profile/*/*.xplane.pb"))
     assert bool(found) == recorded and all(path.stat().st_size > 1000 for path in found)
+
+
+def test_after_an_interrupted_fit(tmp_path):
+    def interrupt(batch, logs):
+        raise KeyboardInterrupt
+
+    x, y = data()
+    callback, model = ProfileCallback(tmp_path, 1, 90), functional()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, batch_size=20, verbose=0, callbacks=[callback, LambdaCallback(on_train_batch_end=interrupt)])
+    model.fit(x, y, batch_size=20, verbose=0, callbacks=[callback])
+    assert len(list(tmp_path.glob("train/plugins/profile/*/*.xplane.pb"))) >= 1
 
 
 def test_no_range(tmp_path):

@@ -91,6 +91,14 @@ def test_started_again_nothing_is_left_to_do(result, options):
     assert (result.output / "model.safetensors").read_bytes() == before
 
 
+def test_tasks_do_not_see_each_other(tmp_path):
+    """A batch of one task holds places of the other's arrays; training, evaluation and samples leave them alone."""
+    text = write_text(tmp_path / "三国.txt")
+    found = pretrain(text=[str(text)], objective="mlm@1,clm@1", vocab_size=200, steps=4, evaluate_every=4, held_out=0.2,
+                     summary_every=2, output=str(tmp_path / "model"), log_dir=str(tmp_path / "logs"), **TINY)
+    assert set(found.metrics) >= {"mlm_loss", "clm_loss", "clm_perplexity"} and found.steps == 4
+
+
 def test_other_options_in_the_same_folder(result, options):
     with pytest.raises(ValueError, match=r"holds a training with other options \(steps 7, now 8\): choose another"):
         pretrain(options, steps=8)

@@ -13,15 +13,20 @@ from tfplm.layers.hashing import keep_mask
 from tfplm.layers.tuning import prefers_xla
 
 
-def _cluster(function):
-    """`function` as one XLA cluster where a graph is being built."""
-    compiled = tf.function(function, jit_compile=True, autograph=False)
+def _in_graphs(function, **options):
+    """`function`, behind a `tf.function` of its own where a graph is being built."""
+    inner = tf.function(function, autograph=False, **options)
 
     @functools.wraps(function)
     def call(*arguments):
-        return function(*arguments) if tf.executing_eagerly() else compiled(*arguments)
+        return (function if tf.executing_eagerly() else inner)(*arguments)
 
     return call
+
+
+def _cluster(function):
+    """`function` as one XLA cluster where a graph is being built."""
+    return _in_graphs(function, jit_compile=True)
 
 
 def _differentiable(function):
@@ -30,14 +35,7 @@ def _differentiable(function):
     TensorFlow keeps for ever what a custom gradient has seen in a graph, and searches that graph at each use: here it
     sees a small function of its own, once per shape, and not the whole model.
     """
-    eager = tf.custom_gradient(function)
-    graph = tf.function(eager, autograph=False)
-
-    @functools.wraps(function)
-    def call(*arguments):
-        return (eager if tf.executing_eagerly() else graph)(*arguments)
-
-    return call
+    return _in_graphs(tf.custom_gradient(function))
 
 
 # Activations ------------------------------------------------------------------------------------------------------

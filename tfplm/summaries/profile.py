@@ -21,10 +21,11 @@ class ProfileCallback(keras.callbacks.Callback):
         if not 1 <= first <= last:
             raise ValueError(f"steps {first} to {last}: expected 1 <= first <= last")
         self.folder, self.first, self.last = Path(log_dir) / "train", first, last
-        self._step, self._running = 0, False
+        self._running = False
 
     def on_train_begin(self, logs=None) -> None:
-        self._step, self._running = 0, False
+        self._stop()  # an interrupted `fit` has no end
+        self._step = 0
         self._chief = writes_summaries(self.model.distribute_strategy)
 
     def on_train_batch_begin(self, batch, logs=None) -> None:

@@ -39,7 +39,7 @@ class Setting:
 
 
 class Objective:
-    """Base of the objectives; one instance belongs to one task of one model.
+    """Base of the objectives, which write `parts` and `predict`; one instance belongs to one task of one model.
 
     Class attributes:
         name: in `--objective`. architectures: `Config.architecture` values it can train.
