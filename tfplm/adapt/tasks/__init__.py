@@ -1,0 +1,1 @@
+"""Tasks: how examples become a model's batches, and its outputs the user's terms again."""

@@ -1,0 +1,99 @@
+"""What a task is, whatever its data are."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from tfplm.data.tasks.labels import LabelMap
+from tfplm.tokenizers import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """What a saved model must remember of its task; numbers are tokens unless said.
+
+    max_length, stride: of a row, and the overlap of rows where a text is cut into several. label_kind: of texts, one
+    class, several, or a number. crf: of tags. metric: "squad" or "cmrc" (answers), "bleu" or "rouge" (targets).
+    language: whose words the metric counts ("en", "zh", ...). min_null_gap: how much the empty answer must be better.
+    """
+
+    max_length: int = 128
+    stride: int = 64
+    label_kind: str = "class"
+    crf: bool = False
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    max_answer_length: int = 30
+    max_query_length: int = 64
+    min_null_gap: float = 0.0
+    max_target_length: int = 64
+    num_beams: int = 1
+    metric: str = "auto"
+    language: str = "en"
+
+
+class Task:
+    """Examples -> features -> (head, loss) -> outputs -> predictions -> scores.
+
+    Attributes: `kind`, of the examples; `head`, of the model; `monitor`, the score that chooses the best weights, the
+    larger the better; `labels`, a `LabelMap` or None. A feature is a dict of int32 arrays, `input_ids [T]` and what
+    else the model takes, and `example`, the place of its example; with labels also the keys `targets`.
+    """
+
+    name = kind = head = monitor = ""
+    targets: tuple[str, ...] = ()
+
+    def __init__(self, tokenizer: Tokenizer, settings: TaskSettings | None = None, labels: LabelMap | None = None):
+        self.tokenizer, self.settings, self.labels = tokenizer, settings or TaskSettings(), labels
+
+    @property
+    def num_labels(self) -> int | None:
+        return None if self.labels is None else len(self.labels.names)
+
+    def learn(self, examples: Sequence) -> None:
+        """Learns the labels of the training examples; those already known keep their places."""
+
+    def config_changes(self) -> dict:
+        """Fields of the model's `Config` that the task sets."""
+        return {} if self.labels is None else {"id2label": dict(enumerate(self.labels.names))}
+
+    def features(self, examples: Sequence, labelled: bool) -> list[dict]:
+        """Features of examples; with `labelled` each has its targets, and examples without any are an error."""
+        raise NotImplementedError
+
+    def split(self, batch: dict) -> tuple:
+        """A batch of features -> `(x, y, sample_weight)` for Keras' `fit`."""
+        (target,) = self.targets
+        y = batch.pop(target)
+        return batch, y, np.ones(len(y), np.float32)
+
+    def loss(self, model: keras.Model):
+        """The loss for `compile`."""
+        raise NotImplementedError
+
+    def metrics(self) -> list:
+        """Keras metrics of the running training; the scores of an evaluation are `score`'s."""
+        return []
+
+    def decode(self, outputs: list, features: list[dict], examples: Sequence, model: keras.Model) -> list[dict]:
+        """What the model gave for each feature (in NumPy, without padding) -> a prediction for each example, as a dict
+        of JSON values."""
+        raise NotImplementedError
+
+    def score(self, predictions: list[dict], examples: Sequence) -> dict[str, float]:
+        """Scores of predictions against labelled examples; from 0 to 1, or the metric's usual range."""
+        raise NotImplementedError
+
+    def pictures(self, predictions: list[dict], examples: Sequence) -> dict[str, np.ndarray]:
+        """Images (uint8 [H,W,3]) that show the scores, by their tags in TensorBoard."""
+        return {}
+
+
+def require_labels(examples: Sequence, field: str = "label") -> None:
+    """Raises a ValueError that names the first example without a label."""
+    for example in examples:
+        if getattr(example, field) is None:
+            raise ValueError(f"{example.origin or 'an example'}: no {field}, but one is needed for training and "
+                             "evaluation: does the file have that column?")
