@@ -1,0 +1,136 @@
+"""The wire protocol of bert-as-service (Xiao 2018), as bert-serving-client 1.10.0 speaks it: frames in and out.
+
+    request   identity | message | request id | length     message: SHOW_CONFIG, SHOW_STATUS, TERMINATION, or
+                                                             JSON, list[str] or list[list[str]]
+    status    identity | JSON | request id
+    vectors   identity | JSON {dtype, shape, tokens} | bytes of the array, C order | request id
+
+Identity and request id are bytes that the client chose, the id in decimal. There is no frame for errors, and a client
+waits for ever: a request that cannot be answered gets an array of NaN and the reason as `error` in the JSON.
+"""
+
+import dataclasses
+import json
+from typing import Literal
+
+import numpy as np
+
+VERSION = "1.10.0"  # the client refuses a server of any other
+COMMANDS = {b"SHOW_CONFIG": "config", b"SHOW_STATUS": "status", b"TERMINATION": "terminate"}
+LONGEST_IDENTITY, LONGEST_NUMBER = 255, 18  # bytes
+LARGEST_ERROR = 1 << 24  # bytes of the NaN array that stands for a failed request
+
+Sequence = str | list[str] | list[int]  # a text, its tokens, or their ids
+
+
+class Malformed(ValueError):
+    """Frames that are no request, so that there is nobody to answer."""
+
+
+class Refused(ValueError):
+    """A request whose content cannot be served; its sender is told the reason."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """The four frames of a request; `length` is the number of sequences that the client announces."""
+
+    identity: bytes
+    message: bytes
+    request_id: bytes
+    length: int
+
+    @property
+    def kind(self) -> Literal["config", "status", "terminate", "encode"]:
+        return COMMANDS.get(self.message, "encode")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one request may hold; more is refused."""
+
+    message_bytes: int = 64 << 20
+    sequences: int = 1_000_000
+    sequence_length: int = 1_000_000  # characters of a text, or tokens of a list
+
+
+def parse_request(frames: list[bytes]) -> Request:
+    """Frames of a PULL socket -> a request. Malformed where they are none."""
+    if len(frames) != 4:
+        raise Malformed(f"{len(frames)} frames, expected 4")
+    identity, message, request_id, length = frames
+    if not 0 < len(identity) <= LONGEST_IDENTITY:
+        raise Malformed(f"an identity of {len(identity)} bytes, expected 1 to {LONGEST_IDENTITY}")
+    for name, number in (("request id", request_id), ("length", length)):
+        if not number.isdigit() or len(number) > LONGEST_NUMBER:
+            raise Malformed(f"the {name} is {number[:30]!r}, expected a decimal number")
+    return Request(identity, message, request_id, int(length))
+
+
+def parse_sequences(message: bytes, limits: Limits) -> list[Sequence]:
+    """JSON -> the texts, or lists of tokens, of a request. Refused where it is something else, or too much."""
+    if len(message) > limits.message_bytes:
+        raise Refused(f"the request has {len(message):,} bytes, more than {limits.message_bytes:,}: send less at once")
+    try:
+        sequences = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"the request is no JSON: {error}") from None
+    check_sequences(sequences, limits)
+    return sequences
+
+
+def check_sequences(sequences, limits: Limits, kinds: tuple[type, ...] = (str,)) -> None:
+    """Refuses what is no list of texts, nor a list of lists of tokens (or of ids, with `int` in `kinds`)."""
+    if not isinstance(sequences, list) or not sequences:
+        raise Refused(f"expected a list of texts, or of lists of tokens, with at least one; found {_shown(sequences)}")
+    if len(sequences) > limits.sequences:
+        raise Refused(f"{len(sequences):,} sequences in one request, more than {limits.sequences:,}: send less at once")
+    kind = str if isinstance(sequences[0], str) else list
+    for number, sequence in enumerate(sequences):
+        if not isinstance(sequence, kind):
+            raise Refused(f"sequence {number} is {_shown(sequence)}, expected {'a text' if kind is str else 'a list'} "
+                          "like the first: texts and lists of tokens go into requests of their own")
+        if len(sequence) > limits.sequence_length:
+            raise Refused(f"sequence {number} has {len(sequence):,} characters or tokens, more than "
+                          f"{limits.sequence_length:,}")
+        if kind is list and not _is_token_list(sequence, kinds):
+            raise Refused(f"sequence {number} is no list of tokens: {_shown(sequence)}")
+        _check_unicode(number, [sequence] if kind is str else sequence)
+
+
+def _is_token_list(tokens: list, kinds: tuple[type, ...]) -> bool:
+    return bool(tokens) and any(all(type(token) is kind for token in tokens) for kind in kinds)
+
+
+def _check_unicode(number: int, texts: list) -> None:
+    try:
+        "".join(text for text in texts if isinstance(text, str)).encode()
+    except UnicodeEncodeError as error:
+        raise Refused(f"sequence {number} is not Unicode text: {error.reason}") from None
+
+
+def _shown(value) -> str:
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def status_reply(request: Request, status: dict) -> list[bytes]:
+    """The three frames that answer SHOW_CONFIG and SHOW_STATUS."""
+    return [request.identity, json.dumps(status, ensure_ascii=False).encode(), request.request_id]
+
+
+def vectors_reply(identity: bytes, request_id: bytes, vectors: np.ndarray, tokens: list[list[str]] | None = None,
+                  error: str | None = None) -> list:
+    """The four frames that answer an encoding request; the third is the array's own memory."""
+    vectors = np.ascontiguousarray(vectors)
+    info = {"dtype": str(vectors.dtype), "shape": vectors.shape, "tokens": tokens or ""}
+    if error is not None:
+        info["error"] = error
+    content = vectors.reshape(-1).view(np.uint8).data if vectors.size else b""
+    return [identity, json.dumps(info, ensure_ascii=False).encode(), content, request_id]
+
+
+def failed_vectors(length: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """NaN `[length, *shape]` for a request that failed; fewer rows where these would be more than `LARGEST_ERROR`."""
+    row = max(1, int(np.prod(shape, dtype=np.int64))) * np.dtype(dtype).itemsize
+    return np.full((min(length, max(1, LARGEST_ERROR // row)), *shape), np.nan, dtype)
