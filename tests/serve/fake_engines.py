@@ -1,0 +1,59 @@
+"""Engines that need no model: a vector is made from the sequence itself, so that a test sees whose it is."""
+
+import os
+import time
+import zlib
+
+import numpy as np
+
+from tfplm.serve.engine import Encoded, EngineInfo
+
+DIMENSION = 4
+
+
+def vector_of(sequence) -> np.ndarray:
+    """The vector that every fake engine gives for a text, or for a list of tokens."""
+    text = sequence if isinstance(sequence, str) else " ".join(map(str, sequence))
+    seed = zlib.crc32(text.encode())
+    return np.array([seed % 9973, seed // 9973 % 9973, len(text), isinstance(sequence, str)], "float32")
+
+
+def vectors_of(sequences) -> np.ndarray:
+    return np.stack([vector_of(sequence) for sequence in sequences])
+
+
+class FakeEngine:
+    """At once, or after `seconds` a batch. A text `poison` raises, `die` ends the process."""
+
+    def __init__(self, seconds: float = 0.0, tokens: bool = False, info: EngineInfo | None = None):
+        self.seconds, self.tokens = seconds, tokens
+        self.info = info or EngineInfo(DIMENSION, vocab_size=100)
+        self.batches: list[list] = []
+
+    def encode(self, sequences):
+        self.batches.append(list(sequences))
+        if self.seconds:
+            time.sleep(self.seconds)
+        if "poison" in sequences:
+            raise ValueError("a poisonous text")
+        if "die" in sequences:
+            os._exit(9)
+        tokens = [["[CLS]", *(list(s) if isinstance(s, str) else map(str, s)), "[SEP]"] for s in sequences]
+        lengths = np.array([len(row) for row in tokens], "int32")
+        vectors = vectors_of(sequences)
+        if self.info.per_token:
+            vectors = vectors[:, None] * (np.arange(lengths.max()) < lengths[:, None])[:, :, None]
+        return Encoded(vectors.astype(self.info.dtype), lengths, tokens if self.tokens else None)
+
+    def check(self):
+        pass
+
+    restart = close = check
+
+
+def make_engine(seconds: float = 0.0, tokens: bool = False) -> FakeEngine:
+    return FakeEngine(seconds, tokens)
+
+
+def make_broken() -> FakeEngine:
+    raise FileNotFoundError("there is no model here")
