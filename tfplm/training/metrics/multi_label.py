@@ -1,0 +1,44 @@
+"""Several classes per example, or none."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfplm.training.metrics.streaming import Metrics, class_names, divide, named, precision_recall_f1
+
+
+class MultiLabelMetrics(Metrics):
+    """Measures of multi-label classification; equal to scikit-learn's.
+
+    Args:
+        names: the classes' names in order, or how many there are.
+        threshold: a class is predicted where its score is above this: 0.5 for probabilities, 0 for logits.
+
+    Results: `subset_accuracy` (the whole set is right), `precision_micro`, `recall_micro`, `f1_micro`, the same with
+    `_macro` (over all classes), and `precision/NAME`, `recall/NAME`, `f1/NAME` for each class.
+    """
+
+    def __init__(self, names: Sequence[str] | int, threshold: float = 0.5):
+        self.names, self.threshold = class_names(names), threshold
+        self.correct, self.predicted, self.actual = np.zeros((3, len(self.names)), np.int64)
+        self.count = self.exact = 0
+
+    def update(self, predictions, labels) -> None:
+        """predictions: scores, or 0 and 1, `[B,C]`; labels: 0 and 1, `[B,C]`."""
+        predictions, labels = np.asarray(predictions) > self.threshold, np.asarray(labels) > 0.5
+        if predictions.shape != labels.shape or labels.shape[1:] != (len(self.names),):
+            raise ValueError(f"the predictions have the shape {predictions.shape}, the labels {labels.shape}; expected "
+                             f"[examples, {len(self.names)} classes] of both")
+        self.correct += (predictions & labels).sum(0)
+        self.predicted += predictions.sum(0)
+        self.actual += labels.sum(0)
+        self.exact += int((predictions == labels).all(1).sum())
+        self.count += len(labels)
+
+    def measures(self) -> dict[str, float]:
+        kinds = ("precision", "recall", "f1")
+        counts = self.correct, self.predicted, self.actual
+        rows = dict(zip(kinds, precision_recall_f1(*counts)))
+        micro = zip(kinds, precision_recall_f1(*(count.sum() for count in counts)))
+        return {"subset_accuracy": divide(self.exact, self.count), **{f"{name}_micro": value for name, value in micro},
+                **{f"{name}_macro": row.mean() for name, row in rows.items()}, **named(rows, self.names)}

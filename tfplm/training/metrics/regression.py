@@ -1,0 +1,44 @@
+"""Numbers: correlations and errors."""
+
+import numpy as np
+
+from tfplm.training.metrics.streaming import Metrics, check_lengths
+
+
+class RegressionMetrics(Metrics):
+    """Results: `pearson`, `spearman` (ties have their average rank), `mse`, `mae`; equal to SciPy's.
+
+    A correlation with a constant is not a number. Ranks need all values: 16 bytes per example are kept.
+    """
+
+    def __init__(self):
+        self.predictions, self.labels, self.count = [], [], 0
+
+    def update(self, predictions, labels) -> None:
+        """predictions `[B]` or `[B,1]`, labels `[B]`: numbers."""
+        predictions, labels = (np.asarray(x, np.float64).ravel() for x in (predictions, labels))
+        check_lengths(predictions, labels)
+        self.predictions.append(predictions)
+        self.labels.append(labels)
+        self.count += len(labels)
+
+    def measures(self) -> dict[str, float]:
+        x, y = np.concatenate(self.predictions), np.concatenate(self.labels)
+        return {"pearson": correlation(x, y), "spearman": correlation(ranks(x), ranks(y)),
+                "mse": np.square(x - y).mean(), "mae": np.abs(x - y).mean()}
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's correlation coefficient of two vectors; NaN where one of them is constant."""
+    if not (np.ptp(x) > 0 and np.ptp(y) > 0):
+        return float("nan")
+    x, y = x - x.mean(), y - y.mean()
+    return float(np.clip((x / np.linalg.norm(x)) @ (y / np.linalg.norm(y)), -1, 1))
+
+
+def ranks(x: np.ndarray) -> np.ndarray:
+    """The places of the values in their order, from 1; equal values share the average of theirs."""
+    if np.isnan(x).any():
+        return np.full(x.shape, np.nan)
+    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse.ravel()]
