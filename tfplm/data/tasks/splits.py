@@ -1,0 +1,132 @@
+"""Which file of a folder is the train, dev and test data, and what the numbers of its labels mean."""
+
+import logging
+import os
+import re
+from pathlib import Path
+
+from tfplm.data.tasks.reading import Reading
+from tfplm.data.text_files import read_lines
+
+log = logging.getLogger(__name__)
+
+_WORDS = {"train": ("train", "training", "trn"), "dev": ("dev", "valid", "validation", "val", "devel", "testa"),
+          "test": ("test", "testing", "testb")}
+_SECOND = {"train": (), "dev": ("eval",), "test": ("trial",)}  # where no file has a word of the first
+_NOT_DATA = (".md", ".py", ".sh", ".zip", ".tar", ".tgz", ".tar.gz", ".tfrecord", ".tf_record", ".npy", ".npz", ".h5",
+             ".ckpt", ".index", ".log", ".yaml", ".yml")
+_SIDES = ("text", "texts", "sentence", "sentences", "source", "src", "input", "inputs", "in", "seq",
+          "label", "labels", "tag", "tags", "target", "targets", "tgt", "output", "outputs", "out")
+_NAME_FILES = ("class.txt", "classes.txt", "labels.txt", "label.txt", "mapping.txt")
+
+
+def find_splits(folder: str | os.PathLike, reading: Reading | None = None) -> dict[str, str]:
+    """`train`, `dev`, `test` -> the source of each that a folder has, as `read_examples` takes it.
+
+    A file belongs to a split when a word of its name says so: `train.tsv`, `sts-b-dev.txt`, `example.test`,
+    `wnut17train.conll`, `valid.jsonl`. A file that is called just so (`train.tsv`) wins over others
+    (`msr_paraphrase_train.txt`), `matched` over `mismatched`. Files that differ by what they hold (`train.en` and
+    `train.de`; `train_text.txt` and `train_labels.txt`) are read side by side: "train.en,train.de", in the order of
+    the reading's text and target column, else texts before labels, else of the alphabet.
+
+    Raises ValueError, with the folder's files, when none fits or several do.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}; expected one with files such as train.tsv and dev.tsv")
+    names = sorted(p.name for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+    data = [name for name in names if not name.lower().endswith(_NOT_DATA)]
+    found = {}
+    for split, words in _WORDS.items():
+        fitting = [name for name in data if _says(name, words)] or [name for name in data if _says(name, _SECOND[split])]
+        if fitting := _choose(fitting, words, reading or Reading()):
+            if len(fitting) > 1 and not _side_by_side(fitting):
+                raise ValueError(f"{folder}: several files may be the {split} data: {', '.join(fitting)}; name one of "
+                                 "them instead of the folder")
+            found[split] = ",".join(str(path / name) for name in fitting)
+    if not found:
+        raise ValueError(f"{folder}: no file is named as train, dev or test data (such as train.tsv); the folder has "
+                         f"{', '.join(names) or 'no files'}")
+    log.info("%s: %s", folder, "; ".join(f"{split} is {source}" for split, source in found.items()))
+    return found
+
+
+def _tokens(name: str) -> list[str]:
+    """`weiboNER_2nd.conll.train` -> weibo, ner, 2, nd, conll, train."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+
+
+def _says(name: str, words: tuple[str, ...]) -> bool:
+    return any(token in words for token in _tokens(name))
+
+
+def _choose(names: list[str], words: tuple[str, ...], reading: Reading) -> list[str]:
+    """The file that is named best, or those that are read side by side, in order."""
+    if len(names) < 2:
+        return names
+    plain = [name for name in names if name.removesuffix(".gz").rpartition(".")[0].lower() in words]
+    if len(plain) == 1:
+        return plain
+    names = plain or names
+    matched = [name for name in names if "matched" in _tokens(name)]
+    if len(matched) == 1 and all("mismatched" in _tokens(name) for name in names if name not in matched):
+        return matched
+    wanted = [column for column in (reading.text_column, reading.pair_column, reading.target_column,
+                                    reading.label_column) if column]
+    sides = {side_of(name): name for name in names}
+    if wanted and len(sides) == len(names) and all(column in sides for column in wanted):
+        return [sides[column] for column in wanted]
+    return sorted(names, key=lambda name: (_SIDES.index(side_of(name)) if side_of(name) in _SIDES else len(_SIDES), name))
+
+
+def side_of(name: str) -> str:
+    """What one of several parallel files holds: `train.en.gz` en, `train_labels.txt` labels."""
+    stem, _, ending = os.path.basename(name).removesuffix(".gz").rpartition(".")
+    if ending.lower() in ("txt", "text", "tok", "raw") and stem:
+        return next((token for token in reversed(_tokens(stem)) if token in _SIDES), stem)
+    return ending
+
+
+def _side_by_side(names: list[str]) -> bool:
+    """Whether the names are alike but for a language or a side."""
+    tables = (".tsv", ".csv", ".json", ".jsonl", ".conll", ".bio", ".txt")
+    sides = [side_of(name) for name in names]
+    if len(set(sides)) < len(sides):
+        return False
+    rests = {" ".join(token for token in _tokens(name) if token not in (side, "gz"))
+             for name, side in zip(names, map(str.lower, sides))}
+    bare = [name.removesuffix(".gz") for name in names]
+    return len(rests) == 1 and (all(side in _SIDES for side in sides) or not any(n.endswith(tables) for n in bare))
+
+
+def label_names(files: list[str], labels: set[str], reading: Reading) -> dict[str, str]:
+    """Number -> name for labels that are numbers, where a file beside the data (or `reading.label_names`) has names.
+
+    Empty where there is none. The file has a name a line, in order, or `number<TAB>name`. Raises ValueError when the
+    file that the reading names does not fit the labels.
+    """
+    if reading.label_names == "none" or not labels or not all(re.fullmatch(r"\d+", label) for label in labels):
+        return {}
+    given = reading.label_names
+    places = [given] if given else [str(Path(files[0]).parent / name) for name in _NAME_FILES] if files else []
+    for place in places:
+        if not os.path.isfile(place) or any(os.path.samefile(place, file) for file in files if os.path.isfile(file)):
+            if given:
+                raise FileNotFoundError(f"there is no file {given} (--label-names); expected a name a line")
+            continue
+        names = _read_names(place, reading.encoding)
+        if names and labels <= set(names) and len(set(names.values())) == len(names):
+            log.info("the labels are named by %s: 0 is %s", place, names.get("0"))
+            return names
+        if given:
+            raise ValueError(f"{given}: {len(names)} names for the labels {', '.join(sorted(labels, key=int)[:20])}; "
+                             "expected a different name for each, one a line")
+    return {}
+
+
+def _read_names(place: str, encoding: str) -> dict[str, str]:
+    lines = [line.strip() for line in read_lines(place, encoding) if line.strip()]
+    cells = [line.split("\t") for line in lines]
+    if all(len(row) > 1 and row[0].strip().isdecimal() for row in cells):
+        return {row[0].strip(): row[1].strip() for row in cells}
+    return {str(number): line for number, line in enumerate(lines)} if all(len(row) == 1 for row in cells) else {}
