@@ -1,0 +1,243 @@
+"""Linear-chain conditional random field on top of a tagger's logits."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfplm.data.tasks.spans import split_tag
+
+FORBIDDEN = -1e4  # finite, so that a sentence tagged against the constraints has a finite loss and gradient
+
+
+@dataclasses.dataclass(frozen=True)
+class Constraints:
+    """Which tags may follow each other: booleans `transitions [L,L]` (row: the first of two), `start` and `end [L]`."""
+
+    transitions: Sequence[Sequence[bool]]
+    start: Sequence[bool]
+    end: Sequence[bool]
+
+
+def bio_constraints(labels: Sequence[str]) -> Constraints:
+    """The constraints of a tagging scheme, as its labels show it: IOB2 (BIO), IOE, IOBES, BMES, BILOU, plain IO.
+
+    A span must begin with B or S if any label is a B, and end with E or S if any is an E; its type may not change.
+    Not for IOB1, where a span mostly begins with I although there are Bs: bring such tags to BIO with
+    `tags_of(spans_of(tags), len(tags))` of `tfplm.data.tasks.spans` first.
+    """
+    parts = [split_tag(label) for label in labels]
+    letters = {part for part, _ in parts}
+    begins = [part in "OBS" or "B" not in letters for part, _ in parts]
+    ends = [part in "OES" or "E" not in letters for part, _ in parts]
+    rows = [[(first in "BI" and second in "IE" and kind == other) or (ends[i] and begins[j])
+             for j, (second, other) in enumerate(parts)] for i, (first, kind) in enumerate(parts)]
+    return Constraints(rows, begins, ends)
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class CRF(keras.layers.Layer):
+    """A linear-chain CRF (Lafferty et al. 2001), as on a tagger in Lample et al. 2016, section 2.
+
+    The score of tags y of the steps 0 ... n is `start[y_0] + sum logits[t, y_t] + sum transitions[y_(t-1), y_t] +
+    end[y_n]`; their probability is its softmax over all sequences of tags. The scores begin as zeros: then the tags are
+    independent, as without a CRF. All is computed in float32, whatever the dtype of the logits.
+
+    A mask leaves steps out, wherever they stand (a CLS in front, sub-tokens in the middle, padding behind): the chain
+    goes on from the last step before them. Gradients are the marginals of the forward-backward algorithm, so that
+    nothing of the recursion is kept, and XLA can compile it.
+
+    Args:
+        num_labels: L, the number of tags.
+        constraints: transitions that must not occur, such as `bio_constraints(labels)`.
+    """
+
+    def __init__(self, num_labels: int, constraints: Constraints | dict | None = None, **keywords):
+        super().__init__(**keywords)
+        self.num_labels = num_labels
+        self.constraints = Constraints(**constraints) if isinstance(constraints, dict) else constraints
+        shapes = {"transitions": (num_labels, num_labels), "start": (num_labels,), "end": (num_labels,)}
+        for part, shape in shapes.items():
+            setattr(self, part, self.add_weight(name=part, shape=shape, initializer="zeros", dtype="float32",
+                                                autocast=False))
+            if self.constraints is not None and np.shape(getattr(self.constraints, part)) != shape:
+                raise ValueError(f"the constraints' {part} have the shape {np.shape(getattr(self.constraints, part))}, "
+                                 f"expected {shape} for {num_labels} labels")
+        self.built = True
+
+    def call(self, logits, keep=None):
+        """`decode(logits, keep)`."""
+        return self.decode(logits, keep)
+
+    def log_likelihood(self, logits, labels, mask=None):
+        """The log-probability of the right tags, float32 `[B]`; 0 for a row without any step.
+
+        Args:
+            logits: `[B,T,L]`. labels: int `[B,T]`; anything where the mask is 0.
+            mask: `[B,T]`, 0 for steps that are left out; default: those with a negative label.
+        """
+        mask = labels >= 0 if mask is None else mask
+        steps = _Steps(logits, mask)
+        labels = steps.collect(ops.cast(labels, "int32"))
+        labels = ops.where(steps.real, labels, 0)
+        transitions, start, end = self._scores()
+        emitted = ops.take_along_axis(steps.logits, labels[:, :, None], axis=2)[:, :, 0]
+        pairs = labels[:, :-1] * self.num_labels + labels[:, 1:]
+        moved = ops.take(ops.reshape(transitions, (-1,)), pairs)  # [B,T-1]
+        last = ops.take_along_axis(labels, ops.maximum(steps.lengths - 1, 0)[:, None], axis=1)[:, 0]
+        score = ops.sum(ops.where(steps.real, emitted, 0.0), axis=1) + ops.take(start, labels[:, 0]) \
+            + ops.sum(ops.where(steps.real[:, 1:], moved, 0.0), axis=1) + ops.take(end, last)
+        likelihood = score - _log_partition(steps, transitions, start, end)
+        return ops.where(steps.lengths > 0, likelihood, 0.0)
+
+    def log_partition(self, logits, mask=None):
+        """The logarithm of the sum over all sequences of tags, float32 `[B]`; what a score is divided by."""
+        steps = _Steps(logits, mask)
+        return ops.where(steps.lengths > 0, _log_partition(steps, *self._scores()), 0.0)
+
+    def marginals(self, logits, mask=None):
+        """The probability of each tag at each step, float32 `[B,T,L]`; 0 where the mask is 0."""
+        steps = _Steps(logits, mask)
+        transitions, start, end = self._scores()
+        alphas, total = _forward(steps, transitions, start, end)
+        betas, _ = _backward(steps, transitions, end)
+        return steps.spread(_probabilities(steps, alphas, betas, total))
+
+    def decode(self, logits, mask=None):
+        """The best tags, int32 `[B,T]` (0 where the mask is 0), and their scores, float32 `[B]` (Viterbi 1967)."""
+        steps = _Steps(logits, mask)
+        transitions, start, end = self._scores()
+
+        def forward(carry, place):
+            best, (emission, real, first) = carry[0], steps.at(place)
+            paths = best[:, :, None] + transitions
+            arriving = ops.where(first, start, ops.max(paths, axis=1)) + emission
+            origin = ops.cast(ops.argmax(paths, axis=1), "int32")
+            stay = ops.arange(self.num_labels, dtype="int32")[None]
+            carry = ops.where(real, arriving, best), ops.where(real, origin, stay)
+            return carry, carry
+
+        start_of = ops.zeros_like(steps.logits[:, 0])
+        (best, _), (_, origins) = ops.scan(forward, (start_of, ops.cast(start_of, "int32")), steps.numbers)
+        last = ops.cast(ops.argmax(best + end, axis=1), "int32")
+
+        def back(tag, origin):  # the tag of this step -> that of the step before
+            before = ops.take_along_axis(origin, tag[:, None], axis=1)[:, 0]
+            return before, tag
+
+        # a tag behind the end is the last one's, as there each tag comes from itself
+        _, tags = ops.scan(back, last, origins, reverse=True)
+        tags = steps.spread(ops.transpose(tags)[:, :, None])[:, :, 0]
+        return tags, ops.where(steps.lengths > 0, ops.max(best + end, axis=1), 0.0)
+
+    def _scores(self):
+        """transitions, start and end as float32 tensors, with the constraints."""
+        scores = []
+        for part in ("transitions", "start", "end"):
+            value = ops.copy(getattr(self, part))  # a tensor: functions with gradients of their own take no variables
+            if self.constraints is not None:
+                value = ops.where(np.array(getattr(self.constraints, part), bool), value, FORBIDDEN)
+            scores.append(value)
+        return scores
+
+    def get_config(self):
+        constraints = None
+        if self.constraints is not None:
+            constraints = {part: np.array(value, bool).tolist() for part, value in vars(self.constraints).items()}
+        return {**super().get_config(), "num_labels": self.num_labels, "constraints": constraints}
+
+
+class _Steps:
+    """The steps that a mask keeps, moved together to the left: `logits` float32 `[B,T,L]`, `real` bool `[B,T]`,
+    `lengths` int32 `[B]`."""
+
+    def __init__(self, logits, mask):
+        self.logits = ops.cast(logits, "float32")
+        self.mask = ops.ones(ops.shape(logits)[:2], "bool") if mask is None else ops.not_equal(mask, 0)
+        kept = ops.cast(self.mask, "int32")
+        length = ops.shape(logits)[1]
+        self.numbers = ops.arange(length, dtype="int32")  # [T]
+        self.lengths = ops.sum(kept, axis=1)
+        self.order = ops.argsort(self.numbers + (1 - kept) * length, axis=1)  # no two keys are equal
+        self.places = ops.maximum(ops.cumsum(kept, axis=1) - 1, 0)  # where each step went
+        self.real = self.numbers < self.lengths[:, None]
+        self.logits = self.collect(self.logits)
+        # behind the last step lies one more that is not real, for those who look ahead
+        self.in_time = ops.pad(ops.transpose(self.logits, (1, 0, 2)), ((0, 1), (0, 0), (0, 0)))  # [T+1,B,L]
+        self.real_in_time = ops.pad(ops.transpose(self.real), ((0, 1), (0, 0)))[:, :, None]  # [T+1,B,1]
+
+    def collect(self, x):
+        """`[B,T]` or `[B,T,L]` of all steps -> of the kept ones, to the left."""
+        order = self.order if len(x.shape) == 2 else self.order[:, :, None]
+        return ops.take_along_axis(x, order, axis=1)
+
+    def spread(self, x):
+        """`[B,T,L]` of the kept steps -> of all, 0 for the others."""
+        x = ops.take_along_axis(x, self.places[:, :, None], axis=1)
+        return ops.where(self.mask[:, :, None], x, ops.zeros_like(x))
+
+    def at(self, number):
+        """(logits `[B,L]`, whether they are real `[B,1]`, whether they are the first) of a step."""
+        return self.in_time[number], self.real_in_time[number], number == 0
+
+
+def _forward(steps, transitions, start, end):
+    """alpha `[T,B,L]`, the log-sums over the tags before each step, and the log-sum over all `[B]`."""
+
+    def step(alpha, number):
+        emission, real, first = steps.at(number)
+        arriving = ops.where(first, start, ops.logsumexp(alpha[:, :, None] + transitions, axis=1)) + emission
+        alpha = ops.where(real, arriving, alpha)
+        return alpha, alpha
+
+    last, alphas = ops.scan(step, ops.zeros_like(steps.logits[:, 0]), steps.numbers)
+    return alphas, ops.logsumexp(last + end, axis=1)
+
+
+def _backward(steps, transitions, end, weights=None):
+    """beta `[T,B,L]`, the log-sums over the tags behind each step, and, if `weights` (alpha `[T,B,L]`, the log-sum
+    over all `[B]`, a factor per row `[B]`) are given, the expected numbers of transitions `[L,L]`."""
+
+    def step(carry, number):
+        beta, expected = carry
+        emission, goes_on, _ = steps.at(number + 1)
+        paths = transitions + (emission + beta)[:, None, :]  # [B,L,L]
+        if weights is not None:
+            alphas, total, factor = weights
+            share = ops.exp(paths + alphas[number][:, :, None] - total[:, None, None])
+            share = ops.where(goes_on[:, :, None], share, 0.0)
+            expected = expected + ops.sum(share * factor[:, None, None], axis=0)
+        carry = ops.where(goes_on, ops.logsumexp(paths, axis=2), end), expected
+        return carry, carry
+
+    init = ops.zeros_like(steps.logits[:, 0]), ops.zeros_like(transitions)
+    (_, expected), (betas, _) = ops.scan(step, init, steps.numbers, reverse=True)
+    return betas, expected
+
+
+def _probabilities(steps, alphas, betas, total):
+    """Marginals of the kept steps, `[B,T,L]`."""
+    shares = ops.exp(ops.transpose(alphas + betas, (1, 0, 2)) - total[:, None, None])
+    return ops.where(steps.real[:, :, None], shares, 0.0)
+
+
+def _log_partition(steps, transitions, start, end):
+    """float32 `[B]`; differentiable in the logits and the scores."""
+
+    @ops.custom_gradient
+    def compute(logits, transitions, start, end):
+        alphas, total = _forward(steps, transitions, start, end)
+
+        def gradient(upstream):
+            upstream = ops.where(steps.lengths > 0, upstream, 0.0)
+            betas, expected = _backward(steps, transitions, end, (alphas, total, upstream))
+            shares = _probabilities(steps, alphas, betas, total) * upstream[:, None, None]
+            last = ops.maximum(steps.lengths - 1, 0)[:, None, None]
+            ends = ops.take_along_axis(shares, last, axis=1)[:, 0]
+            return shares, expected, ops.sum(shares[:, 0], axis=0), ops.sum(ends, axis=0)
+
+        return total, gradient
+
+    return compute(steps.logits, transitions, start, end)
