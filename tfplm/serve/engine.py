@@ -13,19 +13,29 @@ class EngineInfo:
     """What is known of an engine before it has encoded anything.
 
     dimension: numbers of one vector. per_token: a vector for each token (pooling NONE): `[N,T,dimension]`, where T is
-    `fixed_length`, or without one that of the request's longest row. vocab_size: rows of the model's embedding.
+    `fixed_length`, or without one that of the request's longest row, at most `max_length`. vocab_size: rows of the
+    model's embedding.
     """
 
     dimension: int
     dtype: str = "float32"
     per_token: bool = False
     fixed_length: int | None = None
+    max_length: int | None = None
     vocab_size: int = 0
 
     @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape of a failed request's rows."""
         return (self.fixed_length or 1, self.dimension) if self.per_token else (self.dimension,)
+
+    def reply_bytes(self, sequences: list[Sequence]) -> int:
+        """The bytes of these sequences' vectors, or somewhat more; a text has hardly more tokens than characters."""
+        length = 1
+        if self.per_token:
+            longest = max(map(len, sequences)) + 3
+            length = self.fixed_length or min(longest, self.max_length or longest)
+        return len(sequences) * length * self.dimension * np.dtype(self.dtype).itemsize
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""Flags of `tfplm serve`; those of bert-serving-start (bert-as-service, Xiao 2018) have its names and defaults."""
+
+import dataclasses
+from typing import Literal
+
+from tfplm.options.base import Options, flag
+
+# the names on the command line and their numbers on the wire
+STRATEGIES = {"NONE": 0, "REDUCE_MAX": 1, "REDUCE_MEAN": 2, "REDUCE_MEAN_MAX": 3, "FIRST_TOKEN": 4, "CLS_TOKEN": 4,
+              "LAST_TOKEN": 5, "SEP_TOKEN": 5, "CLS_POOLED": 6, "CLASSIFICATION": 7, "REGRESSION": 8}
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Encoding(Options):
+    """How vectors are made of texts."""
+
+    tuned_model_dir: str | None = flag(None, "folder of fine-tuned weights, in place of those of the source")
+    ckpt_name: str = flag("bert_model.ckpt", "file name of a TF1 checkpoint, where the folder has several")
+    config_name: str = flag("bert_config.json", "file name of a TF1 model's configuration")
+    graph_tmp_dir: str | None = flag(None, "no effect: there is no graph file (accepted as bert-serving-start's)")
+    max_seq_len: str | None = flag("25", "most tokens of a sequence, special ones included; NONE: as many as the "
+                                               "longest of the batch has, within the model's positions")
+    cased_tokenization: bool = flag(False, "keep capital letters and accents (default: as the model's files say)")
+    pooling_layer: list[int] = flag(factory=lambda: [-2], help="encoder layers to pool, -1 is the last; vectors of "
+                                                               "several are put side by side (default: -2)")
+    pooling_strategy: Literal["NONE", "REDUCE_MAX", "REDUCE_MEAN", "REDUCE_MEAN_MAX", "FIRST_TOKEN", "CLS_TOKEN",
+                              "LAST_TOKEN", "SEP_TOKEN", "CLS_POOLED", "CLASSIFICATION", "REGRESSION"] = flag(
+        "REDUCE_MEAN", "one vector from those of the tokens; NONE: a vector for each token")
+    mask_cls_sep: bool = flag(False, "mask [CLS] and [SEP], in attention too")
+    no_special_token: bool = flag(False, "add no [CLS] and [SEP]")
+    show_tokens_to_client: bool = flag(False, "send the tokens with the vectors")
+    no_position_embeddings: bool = flag(False, "leave out position embeddings")
+    fixed_embed_length: bool = flag(False, "NONE pooling without a max_seq_len: pad to the model's positions")
+    num_labels: int = flag(2, "labels of CLASSIFICATION")
+    dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; vectors are sent as float32")
+    fp16: bool = flag(False, "send vectors as float16")
+    xla: bool = flag(False, "compile with XLA")
+    cpu: bool = flag(False, "use no GPU")
+    device_map: list[int] = flag(factory=list, help="numbers of the GPUs to use, for the workers in turn")
+    gpu_memory_fraction: float = flag(0.5, "no effect: GPU memory grows as needed (accepted as bert-serving-start's)")
+
+
+@dataclasses.dataclass(kw_only=True)
+class ServeOptions(_Encoding):
+    """Serve sentence vectors to bert-serving-client 1.10 (ZeroMQ), and over HTTP with --http-port.
+
+    Stop it by Ctrl-C or SIGTERM: what was asked before is answered.
+    """
+
+    RUN = "tfplm.serve.command:serve"
+
+    source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
+    host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is reached from everywhere, and nothing is encrypted")
+    port: int = flag(5555, "of requests")
+    port_out: int = flag(5556, "of replies")
+    http_port: int | None = flag(None, "serve HTTP at this port as well")
+    http_max_connect: int = flag(10, "HTTP requests worked on together; ten times as many may wait")
+    cors: str = flag("*", "web sites whose pages may call the HTTP server, divided by commas")
+    num_worker: int = flag(1, "models that work side by side; more than one: each in a process of its own")
+    max_batch_size: int = flag(256, "most sequences of a batch")
+    priority_batch_size: int = flag(16, "requests of at most so many sequences go first")
+    prefetch_size: int = flag(10, "no effect: workers take work when free (accepted as bert-serving-start's)")
+    max_request_mb: int = flag(64, "refuse larger requests")
+    max_request_sequences: int = flag(1_000_000, "refuse requests of more sequences")
+    max_queue: int = flag(262_144, "sequences that may wait; further clients are made to wait before they send")
+    max_reply_mb: int = flag(1024, "memory of replies whose clients do not read them; refuse requests of larger ones")
+    heartbeat: float = flag(15.0, "seconds between signs of life on idle connections; 0: none")
+    worker_timeout: float | None = flag(None, "seconds after which a worker process at one batch is started anew")
+    drain_seconds: float = flag(30.0, "when stopping, wait so long for what was asked before")
+    allow_termination: bool | None = flag(None, "let clients stop the server (default: if it listens to this machine "
+                                                "alone)")
+    verbose: bool = flag(False, "log every batch")
+
+    def __post_init__(self):
+        self.max_seq_len = _max_seq_len(self.max_seq_len)
+        self.pooling_layer = list(self.pooling_layer)
+        if self.pooling_strategy not in STRATEGIES:
+            raise ValueError(f"pooling_strategy is {self.pooling_strategy!r}, expected one of {', '.join(STRATEGIES)}")
+        for name in ("num_worker", "max_batch_size", "http_max_connect", "max_request_mb", "max_request_sequences",
+                     "max_queue", "max_reply_mb", "num_labels"):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} is {value}, expected at least 1")
+        for name in ("port", "port_out", "http_port"):
+            if (value := getattr(self, name)) is not None and not 0 <= value < 65536:
+                raise ValueError(f"{name} is {value}, expected 0 to 65535 (0: one that is free)")
+        if not self.pooling_layer or 0 in self.pooling_layer:
+            raise ValueError(f"pooling_layer is {self.pooling_layer}, expected layers counted from 1, or from -1 back")
+        if self.allow_termination is None:
+            self.allow_termination = self.host in LOOPBACK
+
+
+def _max_seq_len(value: str | int | None) -> int | None:
+    if value is None or str(value).upper() == "NONE":
+        return None
+    if not str(value).isdigit() or int(value) <= 3:
+        raise ValueError(f"max_seq_len is {value!r}, expected NONE or a number above 3")
+    return int(value)

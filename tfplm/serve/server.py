@@ -1,0 +1,65 @@
+"""The whole server: engines, sockets and, if asked for, HTTP."""
+
+import threading
+
+from tfplm.options.serve import ServeOptions
+from tfplm.serve.engine import Engine
+from tfplm.serve.front import Front
+from tfplm.serve.service import Service
+
+
+class Server:
+    """Serves from `start` to `stop`, or as long as a `with` block lasts; the work is done in threads.
+
+        with Server(ServeOptions(source="bert-base-chinese", port=0, port_out=0), engines) as server:
+            client = BertClient(port=server.port, port_out=server.port_out)
+
+    Args:
+        engines: one for each worker, alike; `tfplm.serve.command.make_engines` makes them.
+
+    Raises:
+        OSError: a port is not to be had.
+    """
+
+    def __init__(self, options: ServeOptions, engines: list[Engine]):
+        self.options, self.ended = options, threading.Event()
+        self.service = Service(options, engines)
+        self.front = Front(self.service, self.ended.set)
+        self.port, self.port_out, self.http_port = self.front.port, self.front.port_out, None
+        self._http = None
+        if options.http_port is not None:
+            try:
+                from tfplm.serve.http_thread import HttpThread
+
+                self._http = HttpThread(self.service)
+            except BaseException:
+                self.front.start()
+                self.front.stop(0)
+                raise
+            self.http_port = self._http.port
+
+    def start(self) -> "Server":
+        self.service.start()
+        self.front.start()
+        if self._http:
+            self._http.start()
+        return self
+
+    def wait(self) -> None:
+        """Returns when a client has asked for the end (TERMINATION), or `ended` is set by a signal's handler."""
+        while not self.ended.wait(0.5):  # with a timeout, signals get through on every system
+            pass
+
+    def stop(self) -> bool:
+        """Answers what was asked before, for at most `drain_seconds`; whether all was answered."""
+        seconds = self.options.drain_seconds
+        if self._http:
+            self._http.stop(seconds)
+        self.front.stop(seconds)
+        return self.service.stop(1.0 if seconds else 0.0)
+
+    def __enter__(self) -> "Server":
+        return self.start()
+
+    def __exit__(self, *error) -> None:
+        self.stop()
