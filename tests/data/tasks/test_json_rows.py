@@ -165,6 +165,8 @@ def test_python_values():
     assert read_examples(["只有文本"], "text")[0] == TextExample("只有文本", None, None, "", "example 0")
     assert read_examples(({"text": t, "label": i} for i, t in enumerate("ab")), "text")[1].label == "1"
     assert read_examples([("de", "en")], "target")[0].target == "en"
+    assert [e.text for e in read_examples([("", None), ("a", None)], "text")] == ["", "a"]  # an empty line is predicted, too
+    assert read_examples([(("a",), None)], "tagging")[0].tags is None
     with pytest.raises(ValueError, match="example 0: 4 values; expected text, pair, label"):
         read_examples([("a", "b", "c", "d")], "text")
     with pytest.raises(TypeError, match="example 1 is a TextExample, others are not"):

@@ -173,6 +173,9 @@ def test_empty_texts_are_rows(tmp_path, caplog):
     found = read(tmp_path / "a.tsv", "text\tlabel\n\t1\n \t0\n好\t1\n", report=report)
     assert [(example.text, example.label) for example in found] == [("", "1"), ("", "0"), ("好", "1")]
     assert report.empty_texts == 2 and caplog.text.count("2 rows have an empty text") == 1
+    assert [e.text for e in read(tmp_path / "b.tsv", "index\tsentence\n0\ta\n1\t\n")] == ["a", ""]
+    with pytest.raises(ValueError, match="a.tsv:3: found a row without text and label"):
+        read(tmp_path / "a.tsv", "text\tlabel\n好\t1\n\t\n")
     lines = read(tmp_path / "test.txt", "第一行\n\n第三行\n")  # predictions have to stay beside their lines
     assert [example.text for example in lines] == ["第一行", "", "第三行"]
 

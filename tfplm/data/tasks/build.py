@@ -21,16 +21,12 @@ def text_examples(table: Table, reader: Reader) -> list[TextExample]:
     examples = []
     for row in table.rows:
         text, pair, name = (_string(row.values.get(roles.get(role))) for role in ("text", "pair", "id"))
-        value = row.values.get(roles["label"]) if roles.get("label") in row.values else None
-        if not (text or pair) and len(table.columns) > 1 and ("label" not in roles or not _string(value)):
+        if label is not None and not (text or pair) and not _string(row.values.get(roles["label"], "x")):
             reader.reject(row.origin, "a row without text and label", f"a text in column {roles['text']!r}", "remove it")
             continue
-        if label is not None:
-            found, value = label(row)
-            if not found:
-                continue
-        else:
-            value = None
+        found, value = (True, None) if label is None else label(row)
+        if not found:
+            continue
         reader.report.empty_texts += not (text or pair)
         examples.append(TextExample(text, pair if "pair" in roles else None, value, name, row.origin))
     return examples

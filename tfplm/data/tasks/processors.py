@@ -1,0 +1,220 @@
+"""BERT's way of describing a task: a class that reads a folder (`run_classifier.py` of google-research/bert).
+
+A processor of a TensorFlow 1 script runs as it is, with this module in the place of its imports; so does one that is a
+class of its own and inherits nothing, as long as it has the four methods:
+
+    class MyProcessor(DataProcessor):
+        def get_train_examples(self, data_dir):
+            return [InputExample(f"train-{i}", row[0], label=row[1])
+                    for i, row in enumerate(self._read_tsv(os.path.join(data_dir, "train.tsv")))]
+        ...
+        def get_labels(self):
+            return ["0", "1"]
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+
+from tfplm.core.suggest import did_you_mean
+from tfplm.data.tasks.examples import TextExample
+from tfplm.data.tasks.reading import Reader, Reading
+from tfplm.data.tasks.tables import split_rows
+from tfplm.data.text_files import read_lines
+
+SPLITS = ("train", "dev", "test")
+
+
+class InputExample:
+    """A text or a pair with a label; `label` is a string, or None (for regression a number or what reads as one)."""
+
+    def __init__(self, guid, text_a: str, text_b: str | None = None, label=None):
+        self.guid, self.text_a, self.text_b, self.label = guid, text_a, text_b, label
+
+
+class PaddingInputExample:
+    """What BERT's scripts fill up a batch with on TPUs; it is left out here."""
+
+
+class DataProcessor:
+    """Base of the classes that read a data set."""
+
+    def get_train_examples(self, data_dir: str) -> list[InputExample]:
+        raise NotImplementedError(f"{type(self).__name__} does not define get_train_examples")
+
+    def get_dev_examples(self, data_dir: str) -> list[InputExample]:
+        raise NotImplementedError(f"{type(self).__name__} does not define get_dev_examples")
+
+    def get_test_examples(self, data_dir: str) -> list[InputExample]:
+        raise NotImplementedError(f"{type(self).__name__} does not define get_test_examples")
+
+    def get_labels(self) -> list[str]:
+        """All labels, in the order of their numbers."""
+        raise NotImplementedError(f"{type(self).__name__} does not define get_labels")
+
+    @classmethod
+    def _read_tsv(cls, input_file: str, quotechar: str | None = None) -> list[list[str]]:
+        """The rows of a TSV file, the header among them; quotes count only when a quote character is given."""
+        lines = list(read_lines(os.fspath(input_file), "utf-8", longest=-1))
+        reader = Reader(Reading(quoting="csv" if quotechar == '"' else "none"))
+        return [row for _, row in split_rows(os.fspath(input_file), lines, "\t", reader)]
+
+
+@dataclasses.dataclass(frozen=True)
+class GlueLayout:
+    """Where a GLUE task has its columns: numbers in train and dev, and in test; labels (None: a number); names of the
+    files. Test files have no labels; where BERT's scripts put the first one there, these examples have None."""
+
+    text: int
+    pair: int | None
+    label: int
+    test_text: int
+    test_pair: int | None
+    labels: tuple[str, ...] | None
+    dev: str = "dev"
+    test: str = "test"
+    header: bool = True
+
+
+class GlueProcessor(DataProcessor):
+    """A processor made of a `GlueLayout`; regression has the labels [None]."""
+
+    layout: GlueLayout
+
+    def get_train_examples(self, data_dir: str) -> list[InputExample]:
+        return self._examples(data_dir, "train", "train")
+
+    def get_dev_examples(self, data_dir: str) -> list[InputExample]:
+        return self._examples(data_dir, self.layout.dev, "dev")
+
+    def get_test_examples(self, data_dir: str) -> list[InputExample]:
+        return self._examples(data_dir, self.layout.test, "test")
+
+    def get_labels(self) -> list[str]:
+        return [None] if self.layout.labels is None else list(self.layout.labels)
+
+    def _examples(self, data_dir: str, file: str, split: str) -> list[InputExample]:
+        path = os.path.join(data_dir, f"{file}.tsv")
+        rows = self._read_tsv(path)
+        skip = 1 if split == "test" or self.layout.header else 0
+        return [self._example(path, split, number, row) for number, row in enumerate(rows) if number >= skip]
+
+    def _example(self, path: str, split: str, number: int, row: list[str]) -> InputExample:
+        where, test = self.layout, split == "test"
+        text, pair = (where.test_text, where.test_pair) if test else (where.text, where.pair)
+        needed = max(text, pair or 0) if test else max(text, pair or 0, where.label, 1)
+        if len(row) <= needed:
+            raise ValueError(f"{path}:{number + 1}: found {len(row)} columns, expected at least {needed + 1}; correct the "
+                             "row, or read the file with tfplm finetune --skip-bad-rows")
+        label = None if test else row[where.label]
+        return InputExample(f"{split}-{number if test else row[0] if self._named else number}", row[text],
+                            None if pair is None else row[pair], label)
+
+    _named = False  # whether the first column is the row's name
+
+
+def _glue(name: str, doc: str, *layout, named: bool = False, **more) -> type[GlueProcessor]:
+    return type(name, (GlueProcessor,), {"layout": GlueLayout(*layout, **more), "_named": named, "__doc__": doc})
+
+
+_NLI, _TWO = ("contradiction", "entailment", "neutral"), ("0", "1")
+_ENTAILS = ("entailment", "not_entailment")
+ColaProcessor = _glue("ColaProcessor", "CoLA: whether a sentence is acceptable.", 3, None, 1, 1, None, _TWO, header=False)
+MnliProcessor = _glue("MnliProcessor", "MultiNLI, the matched development set.", 8, 9, -1, 8, 9, _NLI, dev="dev_matched",
+                      test="test_matched", named=True)
+MnliMismatchedProcessor = _glue("MnliMismatchedProcessor", "MultiNLI, the mismatched development set.", 8, 9, -1, 8, 9,
+                                _NLI, dev="dev_mismatched", test="test_mismatched", named=True)
+MrpcProcessor = _glue("MrpcProcessor", "MRPC: paraphrases.", 3, 4, 0, 3, 4, _TWO)
+Sst2Processor = _glue("Sst2Processor", "SST-2: sentiment.", 0, None, 1, 1, None, _TWO)
+StsbProcessor = _glue("StsbProcessor", "STS-B: similarity from 0 to 5, a regression.", 7, 8, 9, 7, 8, None, named=True)
+QqpProcessor = _glue("QqpProcessor", "QQP: questions that mean the same.", 3, 4, 5, 1, 2, _TWO, named=True)
+QnliProcessor = _glue("QnliProcessor", "QNLI: whether a sentence answers a question.", 1, 2, -1, 1, 2, _ENTAILS, named=True)
+RteProcessor = _glue("RteProcessor", "RTE: entailment.", 1, 2, -1, 1, 2, _ENTAILS, named=True)
+WnliProcessor = _glue("WnliProcessor", "WNLI: what a pronoun stands for.", 1, 2, -1, 1, 2, _TWO, named=True)
+
+
+class XnliProcessor(DataProcessor):
+    """XNLI in one language: trained on the machine-translated MultiNLI, tested on `xnli.dev.tsv`, `xnli.test.tsv`."""
+
+    def __init__(self, language: str = "zh"):
+        self.language = language
+
+    def get_train_examples(self, data_dir: str) -> list[InputExample]:
+        rows = self._read_tsv(os.path.join(data_dir, "multinli", f"multinli.train.{self.language}.tsv"))
+        return [InputExample(f"train-{number}", row[0], row[1], "contradiction" if row[2] == "contradictory" else row[2])
+                for number, row in enumerate(rows) if number]
+
+    def get_dev_examples(self, data_dir: str) -> list[InputExample]:
+        return self._of_language(data_dir, "dev")
+
+    def get_test_examples(self, data_dir: str) -> list[InputExample]:
+        return self._of_language(data_dir, "test")
+
+    def get_labels(self) -> list[str]:
+        return ["contradiction", "entailment", "neutral"]
+
+    def _of_language(self, data_dir: str, split: str) -> list[InputExample]:
+        rows = self._read_tsv(os.path.join(data_dir, f"xnli.{split}.tsv"))
+        return [InputExample(f"{split}-{number}", row[6], row[7], row[1])
+                for number, row in enumerate(rows) if number and row[0] == self.language]
+
+
+PROCESSORS: dict[str, type[DataProcessor]] = {
+    "cola": ColaProcessor, "mnli": MnliProcessor, "mnli-mm": MnliMismatchedProcessor, "mrpc": MrpcProcessor,
+    "xnli": XnliProcessor, "sst-2": Sst2Processor, "sts-b": StsbProcessor, "qqp": QqpProcessor, "qnli": QnliProcessor,
+    "rte": RteProcessor, "wnli": WnliProcessor}
+
+
+def find_processor(task_name: str) -> DataProcessor:
+    """The processor of a task name, in capitals or not, with or without hyphens; ValueError with the names there are."""
+    names = {name.replace("-", ""): name for name in PROCESSORS}
+    key = task_name.lower().replace("-", "").replace("_", "")
+    if key not in names:
+        raise ValueError(f"task {task_name!r} not found; there are {', '.join(PROCESSORS)}"
+                         f"{did_you_mean(task_name, PROCESSORS)}")
+    return PROCESSORS[names[key]]()
+
+
+def processor_examples(processor, data_dir: str, split: str) -> list[TextExample]:
+    """The examples of a split ("train", "dev", "test") as the rest of the library takes them.
+
+    processor: any object with `get_SPLIT_examples` and `get_labels`. Where the labels are [None], [] or numbers with a
+    fraction, labels become numbers. Raises ValueError for a label that `get_labels` lacks.
+    """
+    found = getattr(processor, f"get_{split}_examples")(data_dir)
+    labels = processor_labels(processor)
+    name = type(processor).__name__
+    return [_text_example(example, labels, f"{name} {split} {example.guid}") for example in found
+            if hasattr(example, "text_a")]
+
+
+def processor_labels(processor) -> list[str] | None:
+    """The labels in order, as strings; None for a regression."""
+    labels = list(processor.get_labels() or ())
+    return None if not labels or labels == [None] else [_text(label) for label in labels]
+
+
+def _text_example(example: InputExample, labels: Sequence[str] | None, origin: str) -> TextExample:
+    label = example.label
+    if label is not None and labels is None:
+        try:
+            label = float(label)
+        except ValueError:
+            raise ValueError(f"{origin}: label {label!r}, a number is expected: get_labels() gives none") from None
+    elif isinstance(label, (list, tuple)):
+        label = tuple(map(_text, label))
+    elif label is not None:
+        label = _text(label)
+    if labels is not None and (unknown := set(_as_tuple(label)) - set(labels)):
+        raise ValueError(f"{origin}: label {sorted(unknown)[0]!r} is not among get_labels(): {', '.join(labels[:20])}")
+    return TextExample(_text(example.text_a), None if example.text_b is None else _text(example.text_b), label,
+                       _text(example.guid), origin)
+
+
+def _as_tuple(label) -> Iterable[str]:
+    return () if label is None else label if isinstance(label, tuple) else (label,)
+
+
+def _text(value) -> str:
+    """BERT's `tokenization.convert_to_unicode`."""
+    return value.decode("utf-8", "ignore") if isinstance(value, bytes) else str(value)
