@@ -113,7 +113,7 @@ def test_average_precision():
     expected = [reference.average_precision_score(labels == index, rounded[:, index]) for index in range(3)]
     assert [result[f"average_precision/{name}"] for name in "abc"] == pytest.approx(expected)
     assert result["average_precision_macro"] == pytest.approx(np.mean(expected)) and len(metric.curves()) == 3
-    recall, precision = metric.curves()["b"]
+    precision, recall = metric.curves()["b"]
     precisions, recalls, _ = reference.precision_recall_curve(labels == 1, rounded[:, 1])
     np.testing.assert_allclose(recall[::-1], recalls[:-1])
     np.testing.assert_allclose(precision[::-1], precisions[:-1])

@@ -47,17 +47,17 @@ class PrecisionRecallCurves(Metrics):
         np.add.at(self.histograms, ((np.asarray(labels) > 0.5).astype(int), np.arange(size)[None], bins), 1)
 
     def curves(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Name -> (recall, precision) float64 `[N]`, from the highest threshold to the lowest, of the classes that
+        """Name -> (precision, recall) float64 `[N]`, from the highest threshold to the lowest, of the classes that
         occur; what `tfplm.summaries.precision_recall_image` draws."""
         result = {}
         for name, (others, own) in zip(self.names, self.histograms.transpose(1, 0, 2)):
             if own.sum():
                 used = np.flatnonzero(own + others)[::-1]
                 correct, predicted = own[used].cumsum(), (own + others)[used].cumsum()
-                result[name] = correct / own.sum(), divide(correct, predicted)
+                result[name] = divide(correct, predicted), correct / own.sum()
         return result
 
     def measures(self) -> dict[str, float]:
-        areas = {name: np.diff(recall, prepend=0) @ precision for name, (recall, precision) in self.curves().items()}
+        areas = {name: np.diff(recall, prepend=0) @ precision for name, (precision, recall) in self.curves().items()}
         return {"average_precision_macro": np.mean(list(areas.values())),
                 **{f"average_precision/{name}": area for name, area in areas.items()}}
