@@ -24,7 +24,7 @@ from tfplm.training.pretrain_baselines import baselines
 from tfplm.training.pretrain_batches import Batches, as_dataset
 from tfplm.training.pretrain_callbacks import End, ResumeBatches, Speed
 from tfplm.training.pretrain_corpus import Corpus, open_corpus
-from tfplm.training.pretrain_folder import RESULTS, Folder, open_folder
+from tfplm.training.run_folder import RESULTS, Folder, open_folder
 from tfplm.training.pretrain_report import report, split_rates, with_perplexity
 from tfplm.training.pretrain_result import PretrainResult
 from tfplm.training.pretrain_summaries import summaries
@@ -47,7 +47,7 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     plans = parse_objective(options.objective)
     config = base_config(options, plans)
     _check_architecture(plans, config)
-    folder = open_folder(options)
+    folder = open_folder(options, "pretrain")
     keras.utils.set_random_seed(options.seed)
     labelled = any(plan.packing == "labelled" for plan in plans)
     corpus = open_corpus(options, config, folder.data, labelled)

@@ -6,11 +6,12 @@ import random
 import numpy as np
 import tensorflow as tf
 
-# the numbers that Keras' callbacks carry from epoch to epoch
+# the numbers that callbacks carry from epoch to epoch
 CALLBACKS = {
     "EarlyStopping": ("wait", "best", "best_epoch", "stopped_epoch"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
     "ModelCheckpoint": ("best",),
+    "BestWeights": ("best",),
 }
 
 
@@ -42,7 +43,7 @@ def set_random_state(state: dict) -> None:
 
 
 def callback_state(callbacks: list) -> list[dict]:
-    """The numbers of Keras' own callbacks; in the order of the callbacks."""
+    """The numbers of callbacks that have some; in the order of the callbacks."""
     return [{"name": type(callback).__name__,
              "values": {name: _plain(getattr(callback, name, None)) for name in CALLBACKS[type(callback).__name__]}}
             for callback in callbacks if type(callback).__name__ in CALLBACKS]

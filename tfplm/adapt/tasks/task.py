@@ -1,7 +1,7 @@
 """What a task is, whatever its data are."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -38,12 +38,13 @@ class Task:
     """Examples -> features -> (head, loss) -> outputs -> predictions -> scores.
 
     Attributes: `kind`, of the examples; `head`, of the model; `monitor`, the score that chooses the best weights, the
-    larger the better; `labels`, a `LabelMap` or None. A feature is a dict of int32 arrays, `input_ids [T]` and what
+    larger the better; `shown`, the scores that are worth a line; `labels`, a `LabelMap` or None. A feature is a dict of int32 arrays, `input_ids [T]` and what
     else the model takes, and `example`, the place of its example; with labels also the keys `targets`.
     """
 
     name = kind = head = monitor = ""
     targets: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
     def __init__(self, tokenizer: Tokenizer, settings: TaskSettings | None = None, labels: LabelMap | None = None):
         self.tokenizer, self.settings, self.labels = tokenizer, settings or TaskSettings(), labels
@@ -76,6 +77,10 @@ class Task:
     def metrics(self) -> list:
         """Keras metrics of the running training; the scores of an evaluation are `score`'s."""
         return []
+
+    def outputs(self, model: keras.Model, features: list[dict], inference: Callable, progress=None) -> list:
+        """What the model gives for each feature. `inference`: an `Inference` of the model."""
+        return inference(features, self.targets, progress)
 
     def decode(self, outputs: list, features: list[dict], examples: Sequence, model: keras.Model) -> list[dict]:
         """What the model gave for each feature (in NumPy, without padding) -> a prediction for each example, as a dict

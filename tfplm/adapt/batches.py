@@ -1,0 +1,42 @@
+"""Features of a task as the batches of Keras' `fit`."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfplm.adapt.tasks.task import Task
+from tfplm.data.batch_source import BatchSource, Noise
+from tfplm.data.batching import Batching
+
+
+class TaskBatches:
+    """Batches `(x, y, sample_weight)` of `batch_size` examples of about the same length, in another order each epoch.
+
+    noise: changes a batch, as in `BatchSource`. The order depends on seed and epoch alone, so that a resumed training sees what it would have seen.
+    """
+
+    def __init__(self, task: Task, features: list[dict], batch_size: int, seed: int = 0, noise: Noise | None = None,
+                 pool: int = 50):
+        if not features:
+            raise ValueError("there is no example to train on")
+        self.task, self.features = task, features
+        batching = Batching(batch_rows=batch_size, multiple=8, pool=pool)
+        self.source = BatchSource(lambda epoch, rng: features, batching, noise, seed,
+                                  pad=task.tokenizer.pad_token_id or 0)
+        self.steps = -(-len(features) // batch_size)
+
+    def split(self, batch: dict) -> tuple:
+        batch.pop("example", None)
+        return self.task.split(batch)
+
+    def dataset(self, epochs: int) -> tf.data.Dataset:
+        """Epoch after epoch; give `steps_per_epoch=batches.steps` to `fit`."""
+        first = self.split(next(self.source.epoch(0)))
+
+        def signature(value: np.ndarray) -> tf.TensorSpec:
+            return tf.TensorSpec([None] * value.ndim, value.dtype)
+
+        def generate():
+            return map(self.split, self.source.batches(0, epochs))
+
+        data = tf.data.Dataset.from_generator(generate, output_signature=tf.nest.map_structure(signature, first))
+        return data.prefetch(8)

@@ -1,0 +1,45 @@
+"""K-fold cross-validation: every training example is predicted once by a model that has not seen it."""
+
+import dataclasses
+
+import numpy as np
+
+from tfplm.adapt.data import Examples
+from tfplm.adapt.result import FinetuneResult
+from tfplm.adapt.run import Run
+from tfplm.adapt.tasks.task import Task
+from tfplm.adapt.writing import write_predictions
+from tfplm.core.config import write_json
+from tfplm.options.finetune import FinetuneOptions
+from tfplm.training.run_folder import RESULTS, Folder
+
+
+def cross_validate(options: FinetuneOptions, task: Task, data: Examples, folder: Folder) -> FinetuneResult:
+    """Trains `folds` models on training and development examples together, each without one part, which it is scored
+    on. `OUTPUT/fold-N` holds the models, `OUTPUT/predictions.jsonl` the predictions for all examples."""
+    examples = [*data.train, *data.dev]
+    if len(examples) < options.folds:
+        raise ValueError(f"{len(examples)} examples are too few for {options.folds} folds")
+    part = np.random.default_rng(options.seed).permutation(len(examples)) % options.folds
+    folds, predictions = [], [None] * len(examples)
+    for number in range(options.folds):
+        inside, outside = np.flatnonzero(part != number), np.flatnonzero(part == number)
+        output = folder.output / f"fold-{number + 1}"
+        place = dataclasses.replace(folder, output=output, log_dir=folder.log_dir / output.name)
+        output.mkdir(parents=True, exist_ok=True)
+        if not options.quiet:
+            print(f"fold {number + 1} of {options.folds}")
+        run = Run(options, task, place, Examples([examples[i] for i in inside], [examples[i] for i in outside]))
+        run.fit()
+        scores, found = run.scores(run.data.dev)
+        for index, prediction in zip(outside, found):
+            predictions[index] = prediction
+        run.save(FinetuneResult(output, run.model, task, place.log_dir, scores), [])
+        folds.append(scores)
+    names = [name for name in folds[0] if all(name in scores for scores in folds)]
+    mean = {name: float(np.mean([scores[name] for scores in folds])) for name in names}
+    mean |= {f"{task.monitor}_deviation": float(np.std([scores[task.monitor] for scores in folds]))}
+    result = FinetuneResult(folder.output, None, task, folder.log_dir, mean, folds=folds)
+    write_predictions(folder.output / "predictions.jsonl", predictions, examples)
+    write_json(folder.output / RESULTS, result.numbers())
+    return result

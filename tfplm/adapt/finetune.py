@@ -1,0 +1,86 @@
+"""`tfplm finetune`: a pre-trained model and labelled data -> a trained, evaluated, saved model."""
+
+import dataclasses
+
+import keras
+
+from tfplm.adapt.cross_validation import cross_validate
+from tfplm.adapt.data import Examples, load_examples
+from tfplm.adapt.model import open_tokenizer, position_limit
+from tfplm.adapt.replay import Replay
+from tfplm.adapt.result import FinetuneResult, report
+from tfplm.adapt.run import Run
+from tfplm.adapt.saved_task import has_task, open_task
+from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
+from tfplm.adapt.tasks.task import Task
+from tfplm.core import registry
+from tfplm.models.pretrained import source_config
+from tfplm.options.base import verb
+from tfplm.options.finetune import FinetuneOptions
+from tfplm.training.run_folder import Folder, open_folder
+
+
+@verb(FinetuneOptions)
+def finetune(options: FinetuneOptions) -> FinetuneResult:
+    """Trains a model on a task and saves it with its labels and tokenizer; see `FinetuneOptions`.
+
+    Started again with the same `output`, it goes on where it was stopped or killed.
+
+    Raises:
+        ValueError: options, model and data do not fit together, or a row cannot be read; says which, and what to do.
+        FileNotFoundError: data or model are not there. KeyboardInterrupt: Ctrl-C, after saving.
+    """
+    _check(options)
+    kind = LABEL_KINDS.get(options.task, "class")
+    rate = 1e-3 if options.preset or options.train in ("head", "features") else 5e-5
+    options = dataclasses.replace(options, label_kind=kind, learning_rate=options.learning_rate or rate)
+    say = (lambda *_: None) if options.quiet else print
+    data = load_examples(options, TASKS[options.task].kind, say)
+    replay = Replay(options, TASKS[options.task].kind, len(data.train), say) if options.replay else None
+    folder = open_folder(options, "finetune")
+    keras.utils.set_random_seed(options.seed)
+    task = make_task(options, data, folder)
+    task.learn(data.train + (replay.examples if replay else []))
+    if options.folds:
+        result = cross_validate(options, task, data, folder)
+    else:
+        result = Run(options, task, folder, data, replay).result()
+    say(report(result))
+    return result
+
+
+def make_task(options: FinetuneOptions, data: Examples, folder: Folder) -> Task:
+    """The task with its tokenizer; a model that was fine-tuned on the same task brings its labels along."""
+    tokenizer = open_tokenizer(options, _texts(data.train), folder.data)
+    labels = None
+    if options.init and has_task(options.init):
+        before = open_task(options.init, tokenizer)
+        labels = before.labels if before.name == options.task else None
+    config = source_config(options.init) if options.init else registry.preset(options.preset)
+    changes = {}
+    if options.init or options.max_position_embeddings:
+        changes["max_length"] = min(options.max_length, position_limit(config.replace(**options.overrides())))
+    return TASKS[options.task](tokenizer, settings_of(options, **changes), labels)
+
+
+def _texts(examples: list):
+    """All texts of examples, for a vocabulary."""
+    for example in examples:
+        for field in ("text", "pair", "question", "context", "target"):
+            if isinstance(value := getattr(example, field, None), str):
+                yield value
+        yield from getattr(example, "choices", ())
+        yield " ".join(getattr(example, "words", ()))
+
+
+def _check(options: FinetuneOptions) -> None:
+    for name in ("epochs", "batch_size", "max_length"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"{name} is {getattr(options, name)}: expected 1 or more")
+    if options.folds == 1 or options.folds < 0:
+        raise ValueError(f"folds is {options.folds}: expected 2 or more, or 0 for none")
+    if options.crf and options.task != "tagging":
+        raise ValueError(f"--crf is for --task tagging, not {options.task}")
+    if options.train == "features" and (options.auxiliary_lm or options.unfreeze_every or options.augment != "none"):
+        raise ValueError("--train features computes the model's features once: it goes with neither --auxiliary-lm, "
+                         "--unfreeze-every nor --augment; choose --train head")

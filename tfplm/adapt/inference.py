@@ -1,0 +1,55 @@
+"""A model's outputs for many features, quickly: sorted by length, in batches of about as many tokens each."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfplm.data.batching import Batching, collate
+from tfplm.training.progress import Line
+
+_BATCHING = Batching(batch_tokens=8192, multiple=8)
+
+
+class Inference:
+    """`Inference(model)(features)` -> the outputs of each feature, in their order, in NumPy, without padding.
+
+    The model is traced once; what comes later with other shapes needs no new trace.
+
+    Args:
+        model: whose outputs for a batch `[B,T]` are a tensor or dict of tensors `[B,...]`.
+        pad: the id of padding.
+        call: in place of the model, a function of the batch.
+        collate: makes a batch of features, as `tfplm.data.batching.collate` does.
+    """
+
+    def __init__(self, model: keras.Model, pad: int = 0, call: Callable | None = None, collate: Callable = collate):
+        self.pad, self._collate = pad, collate
+        self._call = tf.function(call or (lambda batch: model(batch, training=False)), reduce_retracing=True)
+
+    def __call__(self, features: list[dict], skip: tuple[str, ...] = (), progress: Line | None = None) -> list:
+        """skip: keys of the features that the model does not take, beside `example`."""
+        order = sorted(range(len(features)), key=lambda place: -np.shape(features[place]["input_ids"])[-1])
+        outputs, done = [None] * len(features), 0
+        while done < len(order):
+            longest = np.shape(features[order[done]]["input_ids"])
+            rows = max(_BATCHING.batch_tokens // (_BATCHING.width(longest[-1]) * max(1, np.prod(longest[:-1]))), 1)
+            part = order[done:done + int(rows)]
+            examples = [{key: value for key, value in features[place].items() if key not in (*skip, "example")}
+                        for place in part]
+            batch = self._collate(examples, _BATCHING.width(longest[-1]), self.pad)
+            result = self._call({key: tf.convert_to_tensor(value) for key, value in batch.items()})
+            result = tf.nest.map_structure(lambda x: x.numpy(), result)
+            for row, place in enumerate(part):
+                length, width = np.shape(features[place]["input_ids"])[-1], batch["input_ids"].shape[-1]
+                outputs[place] = tf.nest.map_structure(lambda x: _cut(x[row], length, width), result)
+            done += len(part)
+            if progress is not None:
+                progress.advance(done, {}, lambda done=done: {"examples": done})
+        return outputs
+
+
+def _cut(row: np.ndarray, length: int, width: int) -> np.ndarray:
+    """A row's output; its first axis, where it is the tokens', as long as the row."""
+    return row[:length] if row.ndim and row.shape[0] == width and length < width else row

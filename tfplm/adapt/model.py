@@ -1,0 +1,72 @@
+"""The model that a fine-tuning starts from, and its tokenizer."""
+
+import dataclasses
+from pathlib import Path
+
+import tfplm.models.families  # noqa: F401  (registers them)
+from tfplm.adapt.saved_task import has_task
+from tfplm.adapt.tasks.task import Task
+from tfplm.adapt.warm_start import warm_start
+from tfplm.core import registry
+from tfplm.core.config import Config
+from tfplm.models.model import PretrainedModel
+from tfplm.models.pretrained import from_config, from_pretrained, source_config
+from tfplm.options.finetune import FinetuneOptions
+from tfplm.tokenizers import Tokenizer
+from tfplm.tokenizers.families import FAMILIES
+from tfplm.tokenizers.train import train_vocabulary
+from tfplm.training.pretrain_architecture import fit_tokenizer
+
+
+def open_tokenizer(options: FinetuneOptions, texts, folder: Path) -> Tokenizer:
+    """That of --tokenizer or --init, else one learned from `texts`, which `folder` keeps.
+
+    Raises ValueError where neither --init nor --preset says what to train, or both do.
+    """
+    if bool(options.init) == bool(options.preset):
+        raise ValueError("give --init MODEL to fine-tune a pre-trained model, or --preset NAME for fresh weights"
+                         + ("; both were given" if options.init else ""))
+    if options.tokenizer or options.init:
+        return Tokenizer.from_pretrained(options.tokenizer or options.init)
+    if (folder / "vocabulary").is_dir():
+        return Tokenizer.from_pretrained(folder / "vocabulary")
+    name = registry.preset(options.preset).model_type
+    family = name if name in FAMILIES else "bert"
+    kind = FAMILIES[family].kind if options.vocabulary == "auto" else options.vocabulary
+    tokenizer = train_vocabulary(texts, kind, options.vocab_size or 8000,
+                                 model_type=family if FAMILIES[family].kind == kind else None)
+    tokenizer.save_pretrained(folder / "vocabulary")
+    return tokenizer
+
+
+def make_model(options: FinetuneOptions, task: Task) -> PretrainedModel:
+    """The model with the task's head: weights of --init, or fresh ones of --preset."""
+    changes = {**options.overrides(), **task.config_changes()}
+    if options.preset:
+        config = fit_tokenizer(registry.preset(options.preset).replace(**options.overrides()), task.tokenizer, options)
+        return from_config(config.replace(**task.config_changes()), task.head, num_labels=task.num_labels,
+                           dtype=options.dtype)
+    config = source_config(options.init)
+    if task.head == "seq2seq_lm" and config.architecture != "seq2seq":
+        return warm_start(options.init, task.tokenizer, dtype=options.dtype, **changes)
+    fitted = fit_tokenizer(config.replace(**options.overrides()), task.tokenizer,
+                           _longest(options, config))
+    changes |= {field.name: getattr(fitted, field.name) for field in dataclasses.fields(Config)
+                if getattr(fitted, field.name) != getattr(config, field.name)}
+    if has_task(options.init) and config.id2label and task.labels is not None:
+        from tfplm.adapt.growing import grown  # new classes keep the old ones' weights
+
+        return grown(options.init, task, dtype=options.dtype, **changes)
+    return from_pretrained(options.init, task.head, num_labels=task.num_labels, dtype=options.dtype, **changes)
+
+
+def _longest(options: FinetuneOptions, config: Config) -> FinetuneOptions:
+    """Options whose max_length the model has positions for; the task's features were cut by the same rule."""
+    return dataclasses.replace(options, max_length=min(options.max_length, position_limit(config)))
+
+
+def position_limit(config: Config) -> int:
+    """The most tokens of a row; a large number where positions have no limit."""
+    if config.position_type not in ("learned", "sinusoidal"):
+        return 1 << 20
+    return config.max_position_embeddings - (config.position_offset if config.positions_from_ids else 0)

@@ -1,0 +1,54 @@
+"""What a fine-tuning gives back."""
+
+import dataclasses
+from pathlib import Path
+
+from tfplm.adapt.tasks.task import Task
+from tfplm.models.model import PretrainedModel
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuneResult:
+    """A finished fine-tuning.
+
+    Attributes:
+        output: folder of the model, its tokenizer, `task.json`, `finetune.json` (the options), `results.json`.
+        model, task: what was saved there; `task.tokenizer`, `task.labels`.
+        log_dir: of the TensorBoard event files.
+        dev, test: scores of the best weights; `test` is empty where there is no test set, or one without labels.
+        history: of Keras' `fit`, a list per name with a value per epoch.
+        seconds: of each epoch's training, without evaluation.
+        forgetting: with --replay: `before`, `after`, `forgotten` of the earlier task's score.
+        folds: with --folds, the scores of each fold; `dev` is then their mean.
+    """
+
+    output: Path
+    model: PretrainedModel | None
+    task: Task
+    log_dir: Path
+    dev: dict[str, float]
+    test: dict[str, float] = dataclasses.field(default_factory=dict)
+    history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    forgetting: dict[str, float] = dataclasses.field(default_factory=dict)
+    folds: list[dict[str, float]] = dataclasses.field(default_factory=list)
+
+    def numbers(self) -> dict:
+        """What `results.json` holds."""
+        names = ("dev", "test", "history", "seconds", "forgetting", "folds")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+
+def scores_line(scores: dict[str, float], task: Task) -> str:
+    """The scores that are worth a line."""
+    return "  ".join(f"{name} {scores[name]:.4f}" for name in task.shown if name in scores)
+
+
+def report(result: FinetuneResult) -> str:
+    """A few lines for people."""
+    lines = [f"{name:5s} {scores_line(scores, result.task)}" for name, scores in (("dev", result.dev), ("test", result.test))
+             if scores]
+    if result.forgetting:
+        lines.append("earlier task: before {before:.4f}, after {after:.4f}, forgotten {forgotten:.4f}".format(
+            **result.forgetting))
+    return "\n".join([*lines, f"model: {result.output}   summaries: tensorboard --logdir {result.log_dir}"])

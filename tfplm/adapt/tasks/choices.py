@@ -1,0 +1,65 @@
+"""Multiple choice: the likeliest of several continuations (Radford et al. 2018, section 3.3; Devlin et al. 2019, 4.4)."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from tfplm.adapt.losses import CrossEntropy
+from tfplm.adapt.tasks.task import Task, require_labels
+from tfplm.adapt.tasks.texts import softmax
+from tfplm.data.tasks.examples import ChoiceExample
+from tfplm.training.metrics import ClassificationMetrics
+
+
+class MultipleChoice(Task):
+    """A text with each of its choices is a row; the softmax goes over the choices. A prediction: `choice` (its place,
+    from 0), `text`, `probabilities`."""
+
+    name, kind, head, monitor, targets = "multiple-choice", "choice", "multiple_choice", "accuracy", ("label",)
+    shown = ("accuracy",)
+
+    def features(self, examples: Sequence[ChoiceExample], labelled: bool) -> list[dict]:
+        if labelled:
+            require_labels(examples)
+        most = max((len(example.choices) for example in examples), default=0)
+        features = []
+        for place, example in enumerate(examples):
+            batch = self.tokenizer([example.text] * len(example.choices), list(example.choices),
+                                   max_length=self.settings.max_length)
+            # a batch has as many choices in all its rows: those that are missing are empty, and never right
+            extra = most - len(example.choices)
+            feature = {key: np.pad(rows, ((0, extra), (0, 0))) for key, rows in batch.items()}
+            feature["attention_mask"][len(example.choices):, 0] = 1
+            feature |= {"example": np.int32(place), "choices": np.int32(len(example.choices))}
+            features.append(feature | ({"label": np.int32(example.label)} if labelled else {}))
+        return features
+
+    def split(self, batch: dict) -> tuple:
+        batch.pop("choices")
+        return super().split(batch)
+
+    def outputs(self, model, features, inference, progress=None) -> list:
+        return inference(features, ("choices", *self.targets), progress)
+
+    def loss(self, model: keras.Model):
+        return CrossEntropy(self.settings.label_smoothing)
+
+    def metrics(self) -> list:
+        return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+
+    def decode(self, outputs, features, examples, model) -> list[dict]:
+        predictions = []
+        for logits, example in zip(outputs, examples):
+            probabilities = softmax(logits[:len(example.choices)])
+            choice = int(probabilities.argmax())
+            predictions.append({"choice": choice, "text": example.choices[choice],
+                                "probabilities": probabilities.tolist()})
+        return predictions
+
+    def score(self, predictions, examples) -> dict[str, float]:
+        """`accuracy`."""
+        require_labels(examples)
+        metric = ClassificationMetrics(max(len(example.choices) for example in examples))
+        metric.update([row["choice"] for row in predictions], [example.label for example in examples])
+        return {"accuracy": metric.result()["accuracy"]}

@@ -1,0 +1,108 @@
+"""Text to text: translation, summaries, corrections, with an encoder-decoder."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from tfplm.adapt.losses import CrossEntropy
+from tfplm.adapt.tasks.task import Task, require_labels
+from tfplm.data.batching import Batching, collate
+from tfplm.data.tasks.examples import TargetExample
+from tfplm.training.metrics import BleuMetrics, RougeMetrics
+
+_WORDS = {"zh": "zh", "ja": "char", "ko": "char", "th": "char"}  # how sacrebleu cuts words; 13a: Western languages
+_BATCHING = Batching(batch_tokens=4096, multiple=8)
+
+
+class Translation(Task):
+    """A text -> another (Vaswani et al. 2017). A prediction: `text`, made by greedy or beam search."""
+
+    name, kind, head, monitor, targets = "translation", "target", "seq2seq_lm", "bleu", ("target_ids",)
+    shown = ("bleu", "length_ratio")
+
+    def features(self, examples: Sequence[TargetExample], labelled: bool) -> list[dict]:
+        if labelled:
+            require_labels(examples, "target")
+        sources = self.tokenizer([example.text for example in examples], max_length=self.settings.max_length,
+                                 padding=False)["input_ids"]
+        features = [{"input_ids": ids, "example": np.int32(place)} for place, ids in enumerate(sources)]
+        if labelled:
+            targets = self.tokenizer([example.target for example in examples], padding=False,
+                                     max_length=self.settings.max_target_length)["input_ids"]
+            for feature, ids in zip(features, targets):
+                ids = self.without_start(ids)
+                feature |= {"target_ids": ids, "decoder_input_ids": np.append(self.start, ids[:-1]).astype(np.int32),
+                            "decoder_attention_mask": np.ones(len(ids), np.int32)}
+        return features
+
+    @property
+    def start(self) -> int:
+        """The decoder's first token: as the families were trained (BART: </s>, T5: <pad>), else the first of a text."""
+        tokenizer = self.tokenizer
+        if tokenizer.family in ("bart", "roberta"):
+            return tokenizer.eos_token_id
+        first = tokenizer.cls_token_id if tokenizer.family == "bert" else tokenizer.pad_token_id
+        return tokenizer.pad_token_id if first is None else first
+
+    def without_start(self, ids: np.ndarray) -> np.ndarray:
+        """Targets begin behind the token that the decoder is given first."""
+        return ids[1:] if self.tokenizer.family == "bert" and len(ids) > 1 and ids[0] == self.start else ids
+
+    @property
+    def end(self) -> int:
+        """The token that ends a text."""
+        return self.tokenizer.sep_token_id if self.tokenizer.family == "bert" else self.tokenizer.eos_token_id
+
+    def split(self, batch: dict) -> tuple:
+        y, mask = batch.pop("target_ids"), batch["decoder_attention_mask"]
+        # Keras divides by all places: the weights make it a mean over the real tokens of the whole batch
+        return batch, y, (mask * (mask.size / max(mask.sum(), 1))).astype(np.float32)
+
+    def config_changes(self) -> dict:
+        return {"decoder_start_token_id": self.start, "eos_token_id": self.end, "forced_eos_token_id": None,
+                "forced_bos_token_id": None}
+
+    def loss(self, model: keras.Model):
+        return CrossEntropy(self.settings.label_smoothing)
+
+    def outputs(self, model, features, inference, progress=None) -> list:
+        """Generated ids for each feature; texts of about the same length go together."""
+        order = sorted(range(len(features)), key=lambda place: -len(features[place]["input_ids"]))
+        result, done = [None] * len(features), 0
+        while done < len(order):
+            width = _BATCHING.width(len(features[order[done]]["input_ids"]))
+            part = order[done:done + max(_BATCHING.batch_tokens // (width * self.settings.num_beams), 1)]
+            batch = collate([{"input_ids": features[place]["input_ids"]} for place in part], width,
+                            self.tokenizer.pad_token_id or 0)
+            ids = np.asarray(model.generate(batch, max_new_tokens=self.settings.max_target_length,
+                                            num_beams=self.settings.num_beams))
+            for row, place in zip(ids, part):
+                result[place] = row
+            done += len(part)
+            if progress is not None:
+                progress.advance(done, {}, lambda done=done: {"examples": done})
+        return result
+
+    def decode(self, outputs, features, examples, model) -> list[dict]:
+        return [{"text": text} for text in self.tokenizer.batch_decode(outputs, skip_special_tokens=True)]
+
+    def score(self, predictions, examples) -> dict[str, float]:
+        """`bleu` of the corpus and its parts, by sacrebleu, from 0 to 100."""
+        require_labels(examples, "target")
+        metric = BleuMetrics(_WORDS.get(self.settings.language, "13a"))
+        metric.update([row["text"] for row in predictions], [example.target for example in examples])
+        return metric.result()
+
+
+class Summarization(Translation):
+    """A text -> its summary, scored by ROUGE."""
+
+    name, monitor, shown = "summarization", "rouge_l", ("rouge_1", "rouge_2", "rouge_l")
+
+    def score(self, predictions, examples) -> dict[str, float]:
+        """ROUGE-1, -2 and -L, from 0 to 100."""
+        require_labels(examples, "target")
+        metric = RougeMetrics("characters" if self.settings.language in _WORDS else "words")
+        metric.update([row["text"] for row in predictions], [example.target for example in examples])
+        return metric.result()

@@ -1,0 +1,185 @@
+"""Texts and pairs of texts: one class, several, or a number (Devlin et al. 2019, section 4.1)."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from tfplm.adapt.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from tfplm.adapt.tasks.task import Task, require_labels
+from tfplm.data.tasks.examples import TextExample
+from tfplm.data.tasks.labels import LabelMap
+# from tfplm.summaries.scores import confusion_image, precision_recall_image
+from tfplm.training.metrics import ClassificationMetrics, MultiLabelMetrics, PrecisionRecallCurves, RegressionMetrics
+
+_TEXTS_AT_ONCE = 2048
+
+
+class TextTask(Task):
+    """What the tasks over texts have in common: the features, one row for each text or pair."""
+
+    kind, head, targets = "text", "sequence_classification", ("label",)
+
+    def features(self, examples: Sequence[TextExample], labelled: bool) -> list[dict]:
+        if labelled:
+            require_labels(examples)
+        features = []
+        for begin in range(0, len(examples), _TEXTS_AT_ONCE):
+            part = examples[begin:begin + _TEXTS_AT_ONCE]
+            pairs = [example.pair for example in part]
+            paired = any(pair is not None for pair in pairs)
+            batch = self.tokenizer([example.text for example in part], [pair or "" for pair in pairs] if paired else None,
+                                   max_length=self.settings.max_length, padding=False)
+            for place, (ids, types) in enumerate(zip(batch["input_ids"], batch["token_type_ids"])):
+                feature = {"input_ids": ids, "token_type_ids": types, "example": np.int32(begin + place)}
+                features.append(feature | ({"label": self.target(part[place])} if labelled else {}))
+        return features
+
+    def target(self, example: TextExample) -> np.ndarray:
+        """The label of an example as the loss takes it."""
+        raise NotImplementedError
+
+
+class Classification(TextTask):
+    """One class for a text or a pair. A prediction: `label`, `probabilities` (a dict, the largest first)."""
+
+    name, monitor, shown = "classification", "accuracy", ("accuracy", "f1_macro", "mcc", "loss")
+
+    def learn(self, examples: Sequence[TextExample]) -> None:
+        require_labels(examples)
+        self.labels = LabelMap.learn((example.label for example in examples), known=self.labels)
+        counts = Counter(example.label for example in examples)
+        self._weights = np.ones(len(self.labels.names), np.float32)
+        if self.settings.class_weights == "balanced":
+            self._weights = np.array([len(examples) / (len(counts) * counts[name]) if counts[name] else 0.0
+                                      for name in self.labels.names], np.float32)
+
+    def target(self, example: TextExample) -> np.ndarray:
+        return np.int32(self.labels.id(example.label, example.origin))
+
+    def split(self, batch: dict) -> tuple:
+        y = batch.pop("label")
+        return batch, y, self._weights[y]
+
+    def loss(self, model: keras.Model):
+        return CrossEntropy(self.settings.label_smoothing)
+
+    def metrics(self) -> list:
+        return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+
+    def decode(self, outputs, features, examples, model) -> list[dict]:
+        names = self.labels.names
+        predictions = []
+        for logits in outputs:
+            probabilities = softmax(logits)
+            order = np.argsort(-probabilities, kind="stable")
+            predictions.append({"label": names[order[0]],
+                                "probabilities": {names[place]: float(probabilities[place]) for place in order}})
+        return predictions
+
+    def score(self, predictions, examples) -> dict[str, float]:
+        """`accuracy`, `mcc`, P/R/F1 (micro, macro, per class), `loss` in nats. A label that was never trained counts as
+        one that is always missed."""
+        require_labels(examples)
+        known = self.labels.ids
+        unseen = sorted({example.label for example in examples} - set(known))
+        metric = ClassificationMetrics([*self.labels.names, *unseen])
+        ids = known | {name: len(known) + place for place, name in enumerate(unseen)}
+        metric.update([ids[prediction["label"]] for prediction in predictions], [ids[e.label] for e in examples])
+        likelihoods = [prediction["probabilities"].get(example.label, 0.0)
+                       for prediction, example in zip(predictions, examples)]
+        return {**metric.result(), "loss": float(-np.log(np.maximum(likelihoods, 1e-12)).mean())}
+
+    def pictures(self, predictions, examples) -> dict[str, np.ndarray]:
+        names, ids = self.labels.names, self.labels.ids
+        metric, curves = ClassificationMetrics(names), PrecisionRecallCurves(names)
+        rows = [(prediction, ids[example.label]) for prediction, example in zip(predictions, examples)
+                if example.label in ids]
+        if not rows:
+            return {}
+        labels = [label for _, label in rows]
+        metric.update([ids[prediction["label"]] for prediction, _ in rows], labels)
+        curves.update(np.array([[prediction["probabilities"][name] for name in names] for prediction, _ in rows]),
+                      np.array(labels))
+        return {"confusion": confusion_image(metric.matrix, names),
+                "precision_recall": precision_recall_image(curves.curves())}
+
+
+class MultiLabel(TextTask):
+    """Any number of classes for a text. A prediction: `labels`, those above one half, and `probabilities`."""
+
+    name, monitor, shown = "multi-label", "f1_micro", ("f1_micro", "f1_macro", "subset_accuracy")
+
+    def learn(self, examples: Sequence[TextExample]) -> None:
+        require_labels(examples)
+        self.labels = LabelMap.learn((name for example in examples for name in example.label), known=self.labels)
+
+    def config_changes(self) -> dict:
+        return {**super().config_changes(), "problem_type": "multi_label_classification"}
+
+    def target(self, example: TextExample) -> np.ndarray:
+        return self._indicators(example).astype(np.float32)
+
+    def _indicators(self, example: TextExample) -> np.ndarray:
+        row = np.zeros(len(self.labels.names), np.int32)
+        row[[self.labels.id(name, example.origin) for name in example.label]] = 1
+        return row
+
+    def loss(self, model: keras.Model):
+        return BinaryCrossEntropy()
+
+    def decode(self, outputs, features, examples, model) -> list[dict]:
+        names = self.labels.names
+        rows = [dict(zip(names, (1 / (1 + np.exp(-logits.astype(float)))).tolist())) for logits in outputs]
+        return [{"labels": [name for name, value in row.items() if value > 0.5], "probabilities": row} for row in rows]
+
+    def _table(self, predictions, examples) -> tuple[np.ndarray, np.ndarray]:
+        scores = np.array([[row["probabilities"][name] for name in self.labels.names] for row in predictions])
+        return scores, np.array([[name in example.label for name in self.labels.names] for example in examples])
+
+    def score(self, predictions, examples) -> dict[str, float]:
+        """Subset accuracy and P/R/F1 (micro, macro, per class)."""
+        require_labels(examples)
+        metric = MultiLabelMetrics(self.labels.names)
+        metric.update(*self._table(predictions, examples))
+        return metric.result()
+
+    def pictures(self, predictions, examples) -> dict[str, np.ndarray]:
+        curves = PrecisionRecallCurves(self.labels.names)
+        curves.update(*self._table(predictions, examples))
+        return {"precision_recall": precision_recall_image(curves.curves())}
+
+
+class Regression(TextTask):
+    """A number for a text or a pair. A prediction: `value`."""
+
+    name, monitor, shown, num_labels = "regression", "spearman", ("pearson", "spearman", "mse"), 1
+
+    def learn(self, examples: Sequence[TextExample]) -> None:
+        require_labels(examples)
+
+    def config_changes(self) -> dict:
+        return {"problem_type": "regression", "id2label": None}
+
+    def target(self, example: TextExample) -> np.ndarray:
+        return np.float32(example.label)
+
+    def loss(self, model: keras.Model):
+        return SquaredError()
+
+    def decode(self, outputs, features, examples, model) -> list[dict]:
+        return [{"value": float(logits[0])} for logits in outputs]
+
+    def score(self, predictions, examples) -> dict[str, float]:
+        """Pearson and Spearman correlation, mean squared and absolute error."""
+        require_labels(examples)
+        metric = RegressionMetrics()
+        metric.update([row["value"] for row in predictions], [float(example.label) for example in examples])
+        return metric.result()
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities along the last axis."""
+    values = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    return values / values.sum(-1, keepdims=True)

@@ -1,0 +1,56 @@
+"""Predictions in files: JSON lines, one JSON list, or TSV."""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+FORMATS = (".jsonl", ".json", ".tsv")
+
+
+def rows_of(predictions: list[dict], examples: list) -> Iterable[dict]:
+    """Each prediction together with what it is for."""
+    for prediction, example in zip(predictions, examples):
+        given = {field.name: value for field in dataclasses.fields(example)
+                 if (value := getattr(example, field.name)) not in (None, "", ())
+                 and field.name in ("id", "text", "pair", "words", "question")}
+        yield {**given, **{name: value for name, value in prediction.items() if name not in given or name == "text"}}
+
+
+def write_predictions(path: str | os.PathLike | None, predictions: list[dict], examples: list) -> None:
+    """Writes beside and renames; None: JSON lines to standard output, TSV where that is a terminal.
+
+    In TSV nested values are JSON, and tabs and line breaks of texts are spaces.
+    """
+    rows = list(rows_of(predictions, examples))
+    if path is None:
+        sys.stdout.write(_text(rows, ".tsv" if sys.stdout.isatty() else ".jsonl"))
+        return
+    path = Path(path)
+    check_format(path)
+    beside = path.with_name(path.name + ".partial")
+    beside.write_text(_text(rows, path.suffix), encoding="utf-8", newline="\n")
+    os.replace(beside, path)
+
+
+def check_format(path: Path) -> None:
+    """Raises a ValueError unless predictions can be written to a file of that name."""
+    if path.suffix not in FORMATS:
+        raise ValueError(f"{path}: predictions are written as {', '.join(FORMATS)}; name the file so")
+
+
+def _text(rows: list[dict], suffix: str) -> str:
+    if suffix == ".json":
+        return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+    if suffix == ".jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *([_cell(row.get(name, "")) for name in names] for row in rows)]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _cell(value) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return " ".join(text.split()) if isinstance(value, str) else text

@@ -1,0 +1,36 @@
+"""Options of `tfplm multitask`."""
+
+import dataclasses
+from typing import Literal
+
+from tfplm.options.base import TrainingOptions, flag
+from tfplm.options.optimizer import OptimizerOptions
+from tfplm.options.reading import Reading
+
+
+@dataclasses.dataclass(kw_only=True)
+class MultitaskOptions(TrainingOptions, OptimizerOptions, Reading):
+    """Fine-tune one encoder on several tasks at once (MT-DNN, Liu et al. 2019): each has its own head, each batch is of
+    one task, drawn by the size of its data to the power of --alpha.
+
+      tfplm multitask sst=classification:data/sst2 sts=regression:data/stsb ner=tagging:data/wnut17 --init MODEL
+
+    OUTPUT/NAME holds each task's model as `tfplm finetune` would have written it.
+    """
+
+    RUN = "tfplm.adapt.multitask:multitask"
+
+    tasks: list[str] = flag(help="NAME=TASK:DATA, two or more; TASK is classification, multi-label, regression, "
+                                 "tagging or question-answering, DATA as in tfplm finetune --data", positional=True)
+    init: str = flag(help="the pre-trained model: a folder or a name on the Hugging Face hub")
+    alpha: float = flag(0.5, "a task's share of the batches is size ** alpha; 1: by size, 0: all alike")
+    learning_rate: float = flag(5e-5, "peak learning rate")
+    epochs: float = flag(3.0, "batches as a multiple of those in all training data together")
+    batch_size: int = flag(32, "examples of a step, over all devices")
+    max_length: int = flag(128, "tokens of a row")
+    stride: int = flag(32, "tokens by which the rows of one text overlap")
+    most_examples: int | None = flag(None, "train on so many examples of each task only")
+    language: str = flag("en", "whose words count in the scores")
+    save_every: int | None = flag(None, "steps between two checkpoints (default: ten minutes)")
+    summary_every: int = flag(50, "steps between two points of the TensorBoard curves, 0 for no summaries")
+    jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs")
