@@ -38,12 +38,12 @@ class FakeEngine:
             raise ValueError("a poisonous text")
         if "die" in sequences:
             os._exit(9)
-        tokens = [["[CLS]", *(list(s) if isinstance(s, str) else map(str, s)), "[SEP]"] for s in sequences]
-        lengths = np.array([len(row) for row in tokens], "int32")
+        lengths = np.array([len(sequence) + 2 for sequence in sequences], "int32")
         vectors = vectors_of(sequences)
         if self.info.per_token:
             vectors = vectors[:, None] * (np.arange(lengths.max()) < lengths[:, None])[:, :, None]
-        return Encoded(vectors.astype(self.info.dtype), lengths, tokens if self.tokens else None)
+        tokens = [["[CLS]", *map(str, sequence), "[SEP]"] for sequence in sequences] if self.tokens else None
+        return Encoded(vectors.astype(self.info.dtype), lengths, tokens)
 
     def check(self):
         pass

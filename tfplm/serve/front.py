@@ -17,7 +17,7 @@ from tfplm.serve.service import Service
 
 log = logging.getLogger("tfplm.serve")
 AT_ONCE, LAST = 64, 10_000  # requests read before replies have their turn, and when the server stops
-REQUESTS_AHEAD, REPLIES_AHEAD = 16, 64  # that ZeroMQ keeps for each connection
+REQUESTS_AHEAD, REPLIES_AHEAD = 4, 64  # that ZeroMQ keeps for each connection
 LARGEST_SUBSCRIPTION = 1024  # bytes
 
 
@@ -35,6 +35,7 @@ class Front:
                              max_bytes=options.max_reply_mb << 20)
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
+        self._idle_since = 0.0
         self._last_read = self._closed = False
         self.context = zmq.Context()
         try:
@@ -57,7 +58,8 @@ class Front:
 
     def stop(self, seconds: float) -> None:
         """Reads no more requests, sends what is answered within `seconds`, and closes the sockets."""
-        self._stop_at = time.monotonic() + seconds
+        self._idle_since = time.monotonic()
+        self._stop_at = self._idle_since + seconds
         self.wake()
         self._thread.join()
 
@@ -147,8 +149,11 @@ class Front:
         if not self._last_read:  # what came before the end counts
             self._last_read = True
             self._read(self._requests, self._receive, LAST)
-        idle = not self.service.scheduler.jobs and not self._replies and not self.outbox.held
-        return idle or time.monotonic() >= self._stop_at
+        now = time.monotonic()
+        if self.service.scheduler.jobs or self._replies or self.outbox.wanted():
+            self._idle_since = now
+        # who has not subscribed within a second will not
+        return (not self.outbox.held and self._idle_since < now) or now >= min(self._stop_at, self._idle_since + 1)
 
     def _read(self, source: zmq.Socket, handle: Callable[[list[bytes]], None], most: int = AT_ONCE) -> None:
         for _ in range(most):
@@ -209,7 +214,7 @@ class Front:
     def _failure(self, request: Request, length: int, reason: str) -> list:
         info = self.service.info
         vectors = protocol.failed_vectors(max(1, length), info.row_shape, info.dtype)
-        log.warning("a request of %d sequences: %s", length, reason)
+        log.info("a request of %d sequences: %s", length, reason)
         return protocol.vectors_reply(request.identity, request.request_id, vectors, error=reason)
 
     def _terminate(self) -> None:

@@ -104,6 +104,10 @@ class Outbox:
             self._pop(next(iter(self._held)))
             self._dropped(1)
 
+    def wanted(self) -> bool:
+        """Whether a reply waits whose client has subscribed."""
+        return any(map(self._subscribed, self._held))
+
     def tick(self) -> None:
         """Tries again what could not be sent, gives up what waited too long, and says who has gone; once a second."""
         now = self._clock()

@@ -142,11 +142,13 @@ class Scheduler:
 
     def _end(self, job: Job, error: str | None = None) -> None:
         with self._condition:
-            if job not in self.jobs:  # cancelled meanwhile, or ended by another of its parts
+            if job.finished or job.cancelled:  # another of its parts was faster
                 return
             job.finished, job.error = True, error
-            self._forget(job)
         job.done(job)
+        with self._condition:  # not before, so that no job means that all are answered
+            if job in self.jobs:
+                self._forget(job)
         self.changed()
 
     def _forget(self, job: Job) -> None:
