@@ -88,7 +88,8 @@ class Run:
     def _compile(self) -> None:
         options = self.options
         steps = max(1, options.epochs * self.batches.steps // options.accumulation)
-        optimizer = make_optimizer(options, total_steps=max(steps, (options.warmup_steps or 0) + 1))
+        optimizer = make_optimizer(options, total_steps=max(steps, (options.warmup_steps or 0) + 1),
+                                   rates={r"(^|/)crf/": options.crf_rate})
         if options.dtype == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         jit = {"on": True, "off": False, "auto": "auto"}[options.jit]

@@ -99,6 +99,7 @@ class Config:
     classifier_bias: bool = True
     choice_pooling: Literal["pooler", "first"] = "pooler"
     choice_act: Activation | None = None
+    crf: bool = False  # a conditional random field over the tags of token classification
     problem_type: str | None = None
     id2label: dict | None = None
 

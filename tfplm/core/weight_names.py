@@ -18,6 +18,12 @@ LEAVES = {
     "tf1": {"kernel": ("kernel",), "bias": ("bias",), "gamma": ("gamma",), "beta": ("beta",), "embeddings": ("",)},
 }
 Row = tuple
+# heads that are no family's own; the names are those of the library pytorch-crf
+COMMON_HEADS = (
+    ("crf/transitions", "crf.transitions", None),
+    ("crf/start", "crf.start_transitions", None),
+    ("crf/end", "crf.end_transitions", None),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Names:
     def prefixed(self, layout: str, prefix: str) -> list[tuple[str | None, str, str]]:
         """`(ours, theirs, operation)` of every row that this layout has."""
         column = 2 if layout == "tf1" else 1
-        rows = [(row, prefix) for row in self.base] + [(row, "") for row in self.heads]
+        rows = [(row, prefix) for row in self.base] + [(row, "") for row in self.heads + COMMON_HEADS]
         return [(row[0], before + row[column], row[3] if len(row) > 3 else "")
                 for row, before in rows if row[column] is not None]
 

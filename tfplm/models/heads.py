@@ -9,6 +9,7 @@ from keras import ops
 from tfplm.core.config import Config
 from tfplm.core.suggest import did_you_mean
 from tfplm.layers import kernels
+from tfplm.layers.crf import CRF
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.initializers import embedding_initializer, kernel_initializer
 from tfplm.layers.norms import make_norm
@@ -164,12 +165,13 @@ class MultipleChoiceHead(SequenceClassificationHead):
 
 
 class TokenClassificationHead(Head):
-    """Logits `[B,T,num_labels]` for each token."""
+    """Logits `[B,T,num_labels]` for each token. With `config.crf` the layer `crf` scores and decodes whole sequences."""
 
     def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
         super().__init__(**keywords)
         self.dropout = Dropout(config.head_dropout, name="dropout")
         self.token_classifier = _dense(config, num_labels, "token_classifier")
+        self.crf = CRF(num_labels, name="crf") if config.crf else None
         self.built = True
 
     def call(self, features, batch, training=False):

@@ -6,7 +6,7 @@ import typing
 from tfplm.core.config import Config
 from tfplm.options.base import flag
 
-_NO_FLAGS = ("id2label", "problem_type")  # of fine-tuned classifiers
+_NO_FLAGS = ("id2label", "problem_type", "crf")  # of fine-tuned classifiers
 
 
 def _fields() -> list[tuple]:

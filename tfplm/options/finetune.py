@@ -53,6 +53,7 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     label_smoothing: float = flag(0.0, "share of the target that goes to all classes")
     auxiliary_lm: float = flag(0.0, "weight of the language model's loss beside the task's (GPT, section 3.2: 0.5)")
     crf: bool = flag(False, "tagging: a conditional random field over the tags")
+    crf_rate: float = flag(100.0, "tagging: learning rate of the random field's scores, times that of the model")
     max_answer_length: int = flag(30, "question-answering: tokens of an answer")
     min_null_gap: float = flag(0.0, "question-answering: how much better than every answer the empty one must be")
     max_target_length: int = flag(64, "translation, summarization: tokens of the text to be written")

@@ -10,12 +10,14 @@ from tfplm.training.lookahead import Lookahead
 from tfplm.training.schedules import InverseSquareRoot, Schedule, SlantedTriangular
 
 
-def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps: int | None = None, **changes):
+def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps: int | None = None,
+                   rates: dict[str, float] | None = None, **changes):
     """A Keras optimizer with its schedule: `make_optimizer("adamw", learning_rate=2e-5, total_steps=1000)`.
 
     Args:
         options: `OptimizerOptions`, or the optimizer's name.
         total_steps: updates of the whole training (batches / `accumulation`); every falling schedule needs it.
+        rates: factors of the learning rate by expressions of the variables' paths, see `Updates`.
         changes: fields of `OptimizerOptions` that differ from `options`.
     """
     if isinstance(options, str):
@@ -23,7 +25,7 @@ def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps
     options = dataclasses.replace(options or OptimizerOptions(), **changes)
     common = {
         "learning_rate": make_schedule(options, total_steps), "weight_decay": options.weight_decay,
-        "layer_decay": options.layer_decay, "global_clipnorm": options.clip_norm or None,
+        "layer_decay": options.layer_decay, "rates": rates, "global_clipnorm": options.clip_norm or None,
         "gradient_accumulation_steps": options.accumulation if options.accumulation > 1 else None,
     }
     moments = {"beta_1": options.beta_1, "beta_2": options.beta_2, "epsilon": options.epsilon}
