@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from tests.data.text_cases import make_tokenizer
+from tfplm.data.tasks.alignment import cut_at, join_tags, join_words, tagging_features
+from tfplm.data.tasks.examples import TaggedExample
+from tfplm.data.tasks.labels import LabelMap
+from tfplm.data.tasks.read import read_examples
+from tfplm.tokenizers import Tokenizer
+
+LABELS = LabelMap(["O", "B-X", "I-X"])
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    return make_tokenizer(tmp_path_factory.mktemp("vocab"))  # model: mod ##el; learns: lear ##ns
+
+
+def tokens(tokenizer, feature):
+    names = {number: token for token, number in tokenizer.vocab.items()}
+    return " ".join(names[number] for number in feature["input_ids"].tolist())
+
+
+def test_first_pieces(tokenizer):
+    example = TaggedExample(("the", "model", "learns", "自", "然"), ("O", "B-X", "I-X", "B-X", "O"))
+    (feature,) = tagging_features([example], tokenizer, labels=LABELS)
+    assert tokens(tokenizer, feature) == "[CLS] the mod ##el lear ##ns 自 然 [SEP]"
+    assert feature["first_of_word"].tolist() == [0, 1, 2, 0, 3, 0, 4, 5, 0]
+    assert feature["tag_mask"].tolist() == [0, 1, 1, 0, 1, 0, 1, 1, 0]
+    assert feature["tag_ids"].tolist() == [0, 0, 1, 0, 2, 0, 1, 0, 0]
+    assert feature["token_type_ids"].tolist() == [0] * 9 and feature["example"] == 0
+    assert all(value.dtype == np.int32 for value in feature.values())
+    assert "tag_ids" not in tagging_features([example], tokenizer)[0]
+    assert join_tags([feature["tag_ids"]], [feature], [example], LABELS) == [example.tags]
+
+
+def test_words_that_the_tokenizer_drops(tokenizer):
+    words, tags = ("\x00", "the", "", "自", "\u200b", " "), ("B-X", "I-X", "B-X", "B-X", "I-X", "I-X")
+    example, empty = TaggedExample(words, tags), TaggedExample((), ())
+    features = tagging_features([empty, example, TaggedExample(("\x00",), ("B-X",))], tokenizer, labels=LABELS)
+    assert [int(feature["example"]) for feature in features] == [1]
+    (feature,) = features
+    assert feature["first_of_word"].tolist() == [0, 2, 4, 0] and feature["tag_ids"].tolist() == [0, 2, 1, 0]
+    found = join_tags([feature["tag_ids"]], features, [empty, example, TaggedExample(("\x00",))], LABELS)
+    assert found == [(), ("O", "I-X", "O", "B-X", "O", "O"), ("O",)]
+    other = LabelMap(["A", "B"])  # labels without O
+    assert join_tags([np.array([0, 1, 0, 0])], features, [empty, example, empty], other)[1][0] == "A"
+
+
+@pytest.mark.parametrize("max_length, stride", [(8, 0), (8, 3), (12, 9), (5, 1), (3, 0)])
+def test_long_sentences_come_back_whole(tokenizer, max_length, stride):
+    rng = np.random.default_rng(max_length)
+    pool = ["the", "model", "learns", "自", "然", "text", ""]
+    examples = []
+    for length in (1, 4, 40, 0, 97):
+        words = tuple(rng.choice(pool, length))
+        examples.append(TaggedExample(words, tuple(rng.choice(["B-X", "I-X"], length))))
+    features = tagging_features(examples, tokenizer, max_length, stride, LABELS)
+    assert all(len(feature["input_ids"]) <= max_length for feature in features) and len(features) > len(examples)
+    for feature in features:
+        ids = feature["input_ids"]
+        assert ids[0] == tokenizer.cls_token_id and ids[-1] == tokenizer.sep_token_id and feature["first_of_word"][1] > 0
+    found = join_tags([feature["tag_ids"] for feature in features], features, examples, LABELS)
+    assert found == [tuple(tag if word else "O" for word, tag in zip(e.words, e.tags)) for e in examples]
+
+
+def test_each_word_is_taken_where_it_has_most_context(tokenizer):
+    example = TaggedExample(tuple("自然语言处理是人工智能"))
+    features = tagging_features([example], tokenizer, 8, 4)
+    assert [tokens(tokenizer, f)[6:-6].replace(" ", "") for f in features] == [
+        "自然语言处理", "语言处理是人", "处理是人工智", "是人工智能"]
+    outputs = [np.full(len(feature["input_ids"]), number) for number, feature in enumerate(features)]
+    (found,) = join_words(outputs, features, [11])
+    # tokens on the shorter side of 处 (word 4): 2 in window 0, 3 in window 1, 1 in window 2
+    assert found.tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3]
+    scores = [np.eye(2)[output % 2] for output in outputs]
+    assert join_words(scores, features, [11])[0].shape == (11, 2)
+    assert [len(row) for row in join_words([], [], [2, 0])] == [2, 0]
+
+
+def test_cuts():
+    assert list(cut_at(np.arange(10), 10, 4, 1)) == [(0, 4), (3, 7), (6, 10)]
+    assert list(cut_at(np.array([0, 3, 6, 9]), 10, 4, 0)) == [(0, 3), (3, 6), (6, 10)]
+    assert list(cut_at(np.array([0, 2]), 9, 4, 1)) == [(0, 2), (2, 6)]  # the end of a word that is too long is left out
+    assert list(cut_at(np.array([0, 1, 8]), 10, 4, 2)) == [(0, 1), (1, 5), (8, 10)]
+    with pytest.raises(ValueError, match="stride 6: expected from 0 to 5, for a window has room for 6 tokens"):
+        list(cut_at(np.arange(10), 10, 6, 6))
+
+
+def test_unknown_and_missing_tags(tokenizer):
+    example = TaggedExample(("the", "text"), ("O", "B-NEW"), origin="dev.conll:3")
+    with pytest.raises(ValueError, match="dev.conll:3: label 'B-NEW' is unknown; the model knows O, B-X, I-X"):
+        tagging_features([example], tokenizer, labels=LABELS)
+    (feature,) = tagging_features([example], tokenizer, labels=LABELS, unknown=-1)
+    assert feature["tag_mask"].tolist() == [0, 1, 0, 0] and feature["first_of_word"].tolist() == [0, 1, 2, 0]
+    with pytest.raises(ValueError, match="dev.conll:3: no tags; they are needed for training"):
+        tagging_features([TaggedExample(("a",), None, origin="dev.conll:3")], tokenizer, labels=LABELS)
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
+def test_real_sentences_come_back(data, family):
+    if family == "bert":
+        tokenizer = Tokenizer.from_vocab(data("vocabs", "bert_base_chinese_vocab.txt"))
+    else:
+        tokenizer = Tokenizer.from_bpe(data("vocabs", "gpt2", "encoder.json"), data("vocabs", "gpt2", "vocab.bpe"))
+    for name in ("weibo_ner", "wnut17"):
+        examples = read_examples(data(name), "tagging", split="dev")[:200]
+        labels = LabelMap.learn(tag for example in examples for tag in example.tags)
+        features = tagging_features(examples, tokenizer, 24, 8, labels)
+        found = join_tags([feature["tag_ids"] for feature in features], features, examples, labels)
+        same = sum(a == b for tags, example in zip(found, examples) for a, b in zip(tags, example.tags))
+        assert same / sum(len(example.tags) for example in examples) > 0.999  # words without a piece are O
