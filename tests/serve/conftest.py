@@ -32,7 +32,7 @@ def client(server, **keywords):
 
 @pytest.fixture(scope="module")
 def server():
-    with serving(show_tokens_to_client=True, max_seq_len=None) as running:
+    with serving(show_tokens_to_client=True, max_seq_len="NONE") as running:
         yield running
 
 

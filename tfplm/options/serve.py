@@ -8,6 +8,8 @@ from tfplm.options.base import Options, flag
 # the names on the command line and their numbers on the wire
 STRATEGIES = {"NONE": 0, "REDUCE_MAX": 1, "REDUCE_MEAN": 2, "REDUCE_MEAN_MAX": 3, "FIRST_TOKEN": 4, "CLS_TOKEN": 4,
               "LAST_TOKEN": 5, "SEP_TOKEN": 5, "CLS_POOLED": 6, "CLASSIFICATION": 7, "REGRESSION": 8}
+# bert-serving-start's, where a model does not say otherwise
+DEFAULTS = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -19,20 +21,25 @@ class _Encoding(Options):
     ckpt_name: str = flag("bert_model.ckpt", "file name of a TF1 checkpoint, where the folder has several")
     config_name: str = flag("bert_config.json", "file name of a TF1 model's configuration")
     graph_tmp_dir: str | None = flag(None, "no effect: there is no graph file (accepted as bert-serving-start's)")
-    max_seq_len: str | None = flag("25", "most tokens of a sequence, special ones included; NONE: as many as the "
-                                               "longest of the batch has, within the model's positions")
+    max_seq_len: str | None = flag(
+        None, "most tokens of a sequence, special ones included; NONE: as many as the longest of the batch has, within "
+              "the model's positions (default: 25; a model of sentence-transformers has its own)")
     cased_tokenization: bool = flag(False, "keep capital letters and accents (default: as the model's files say)")
-    pooling_layer: list[int] = flag(factory=lambda: [-2], help="encoder layers to pool, -1 is the last; vectors of "
-                                                               "several are put side by side (default: -2)")
+    pooling_layer: list[int] | None = flag(
+        None, "encoder layers to pool, -1 is the last; vectors of several are put side by side (default: -2; a model of "
+              "sentence-transformers has its own)")
     pooling_strategy: Literal["NONE", "REDUCE_MAX", "REDUCE_MEAN", "REDUCE_MEAN_MAX", "FIRST_TOKEN", "CLS_TOKEN",
-                              "LAST_TOKEN", "SEP_TOKEN", "CLS_POOLED", "CLASSIFICATION", "REGRESSION"] = flag(
-        "REDUCE_MEAN", "one vector from those of the tokens; NONE: a vector for each token")
+                              "LAST_TOKEN", "SEP_TOKEN", "CLS_POOLED", "CLASSIFICATION", "REGRESSION"] | None = flag(
+        None, "one vector from those of the tokens; NONE: a vector for each token (default: REDUCE_MEAN; a model of "
+              "sentence-transformers has its own)")
+    normalize: bool | None = flag(None, "vectors of length 1 (default: as a model of sentence-transformers says, else "
+                                        "no)")
     mask_cls_sep: bool = flag(False, "mask [CLS] and [SEP], in attention too")
     no_special_token: bool = flag(False, "add no [CLS] and [SEP]")
     show_tokens_to_client: bool = flag(False, "send the tokens with the vectors")
     no_position_embeddings: bool = flag(False, "leave out position embeddings")
     fixed_embed_length: bool = flag(False, "NONE pooling without a max_seq_len: pad to the model's positions")
-    num_labels: int = flag(2, "labels of CLASSIFICATION")
+    num_labels: int | None = flag(None, "labels of CLASSIFICATION (default: as many as the model has)")
     dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; vectors are sent as float32")
     fp16: bool = flag(False, "send vectors as float16")
     xla: bool = flag(False, "compile with XLA")
@@ -74,25 +81,24 @@ class ServeOptions(_Encoding):
 
     def __post_init__(self):
         self.max_seq_len = _max_seq_len(self.max_seq_len)
-        self.pooling_layer = list(self.pooling_layer)
-        if self.pooling_strategy not in STRATEGIES:
+        if self.pooling_strategy is not None and self.pooling_strategy not in STRATEGIES:
             raise ValueError(f"pooling_strategy is {self.pooling_strategy!r}, expected one of {', '.join(STRATEGIES)}")
+        if self.pooling_layer is not None and not self.pooling_layer:
+            raise ValueError("pooling_layer has no layer, expected one or several, -1 for the last")
         for name in ("num_worker", "max_batch_size", "http_max_connect", "max_request_mb", "max_request_sequences",
                      "max_queue", "max_reply_mb", "num_labels"):
-            if (value := getattr(self, name)) < 1:
+            if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
         for name in ("port", "port_out", "http_port"):
             if (value := getattr(self, name)) is not None and not 0 <= value < 65536:
                 raise ValueError(f"{name} is {value}, expected 0 to 65535 (0: one that is free)")
-        if not self.pooling_layer or 0 in self.pooling_layer:
-            raise ValueError(f"pooling_layer is {self.pooling_layer}, expected layers counted from 1, or from -1 back")
         if self.allow_termination is None:
             self.allow_termination = self.host in LOOPBACK
 
 
-def _max_seq_len(value: str | int | None) -> int | None:
+def _max_seq_len(value: str | int | None) -> str | int | None:
     if value is None or str(value).upper() == "NONE":
-        return None
-    if not str(value).isdigit() or int(value) <= 3:
+        return value and "NONE"
+    if not str(value).isdecimal() or int(value) <= 3:
         raise ValueError(f"max_seq_len is {value!r}, expected NONE or a number above 3")
     return int(value)

@@ -5,7 +5,7 @@ import platform
 import sys
 from datetime import datetime
 
-from tfplm.options.serve import STRATEGIES, ServeOptions
+from tfplm.options.serve import DEFAULTS, STRATEGIES, ServeOptions
 from tfplm.serve.protocol import VERSION
 
 # the arguments of bert-serving-start that are reported
@@ -18,10 +18,15 @@ ARGUMENTS = (
 )
 
 
-def describe(options: ServeOptions, started: datetime) -> dict:
-    """What does not change while the server runs."""
+def describe(options: ServeOptions, started: datetime, **settings) -> dict:
+    """What does not change while the server runs. settings: what the model decided in place of the options."""
+    given = {name: default if getattr(options, name) is None else getattr(options, name)
+             for name, default in DEFAULTS.items()}
     values = {**vars(options), "do_lower_case": not options.cased_tokenization, "model_dir": str(options.source),
-              "pooling_strategy": STRATEGIES[options.pooling_strategy]}
+              **given, **settings}
+    if values["max_seq_len"] == "NONE":
+        values["max_seq_len"] = None
+    values["pooling_strategy"] = STRATEGIES.get(values["pooling_strategy"], values["pooling_strategy"])
     return {**{name: values[name] for name in ARGUMENTS}, **_versions(), "server_start_time": str(started),
             "tfplm_version": importlib.metadata.version("tfplm"), "host": options.host, "dtype": options.dtype}
 

@@ -14,7 +14,7 @@ class EngineInfo:
 
     dimension: numbers of one vector. per_token: a vector for each token (pooling NONE): `[N,T,dimension]`, where T is
     `fixed_length`, or without one that of the request's longest row, at most `max_length`. vocab_size: rows of the
-    model's embedding.
+    model's embedding. settings: options that the model decided, by name, for SHOW_CONFIG.
     """
 
     dimension: int
@@ -23,6 +23,7 @@ class EngineInfo:
     fixed_length: int | None = None
     max_length: int | None = None
     vocab_size: int = 0
+    settings: dict = dataclasses.field(default_factory=dict)
 
     @property
     def row_shape(self) -> tuple[int, ...]:

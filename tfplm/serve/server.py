@@ -15,14 +15,14 @@ class Server:
             client = BertClient(port=server.port, port_out=server.port_out)
 
     Args:
-        engines: one for each worker, alike; `tfplm.serve.command.make_engines` makes them.
+        engines: one for each worker, alike; `tfplm.serve.command.make_engines` makes them. They are closed by `stop`.
 
     Raises:
         OSError: a port is not to be had.
     """
 
     def __init__(self, options: ServeOptions, engines: list[Engine]):
-        self.options, self.ended = options, threading.Event()
+        self.options, self.engines, self.ended = options, engines, threading.Event()
         self.service = Service(options, engines)
         self.front = Front(self.service, self.ended.set)
         self.port, self.port_out, self.http_port = self.front.port, self.front.port_out, None

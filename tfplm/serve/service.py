@@ -31,7 +31,7 @@ class Service:
         self.statistics, self.counters = Statistics(), Counters()
         self.scheduler = Scheduler(self.info, options.max_batch_size, options.priority_batch_size, options.max_queue)
         self.workers = Workers(self.scheduler, engines, self._batch_ended)
-        self.description = describe(options, datetime.now())
+        self.description = describe(options, datetime.now(), **self.info.settings)
 
     def start(self) -> None:
         self.workers.start()

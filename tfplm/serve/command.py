@@ -1,0 +1,131 @@
+"""`tfplm serve`: loads the model, serves it, and ends when told to."""
+
+import contextlib
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+from tfplm.options.base import verb
+from tfplm.options.serve import LOOPBACK, ServeOptions
+from tfplm.serve.engine import Engine
+
+
+@verb(ServeOptions)
+def serve(options: ServeOptions) -> None:
+    """Serves sentence vectors until SIGINT, SIGTERM, or a client's TERMINATION; then what was asked is answered.
+
+    ImportError names the extra to install; OSError the port that is not to be had; and what loading a model raises.
+    """
+    server = make_server(options)
+    try:
+        with _signals(server.ended):
+            server.start()
+            _say(options, describe_addresses(server))
+            server.wait()
+            _say(options, "stopping: what was asked is answered; once more stops at once")
+            served = server.stop()
+    finally:
+        for engine in server.engines:
+            engine.close()
+    if not served:
+        _say(options, f"not all was answered within {options.drain_seconds:g} s")
+
+
+def make_server(options: ServeOptions):
+    """A `Server` with engines of its own, not yet started."""
+    _check_packages(options)
+    from tfplm.serve.server import Server
+
+    _log_to_terminal(options)
+    _raise_file_limit()
+    engines = make_engines(options)
+    try:
+        return Server(options, engines)
+    except BaseException:
+        for engine in engines:
+            engine.close()
+        raise
+
+
+def make_engines(options: ServeOptions) -> list[Engine]:
+    """One engine in this process, or `num_worker` of them in processes of their own."""
+    _say(options, f"loading {options.source}")
+    if options.num_worker == 1:
+        from tfplm.serve.sentence_engine import make_engine
+
+        return [make_engine(options)]
+    from tfplm.serve.engine_factory import make_in_process
+    from tfplm.serve.process_engine import start_engines
+
+    return start_engines(make_in_process, [(options, number) for number in range(options.num_worker)],
+                         timeout=options.worker_timeout)
+
+
+def describe_addresses(server) -> str:
+    """Where a server listens, in one line."""
+    host = server.options.host
+    http = f", http://{host}:{server.http_port}" if server.http_port else ""
+    open_to = "" if host in LOOPBACK else "; open to other machines, without encryption or passwords"
+    return f"serving at {host}, ports {server.port} (requests) and {server.port_out} (replies){http}{open_to}"
+
+
+def _check_packages(options: ServeOptions) -> None:
+    try:
+        import zmq  # noqa: F401
+    except ImportError:
+        raise ImportError("serving needs pyzmq: pip install 'tfplm[serve]'") from None
+    if options.http_port is not None:
+        try:
+            import fastapi  # noqa: F401
+            import uvicorn  # noqa: F401
+        except ImportError as error:
+            raise ImportError(f"--http-port needs {error.name}: pip install 'tfplm[http]'") from None
+
+
+@contextlib.contextmanager
+def _signals(ended: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set `ended`; the second one acts as usual. In other threads than the main one: nothing."""
+    before = {}
+
+    def note(number, frame):
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        ended.set()
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(options: ServeOptions, text: str) -> None:
+    if not options.quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _log_to_terminal(options: ServeOptions) -> None:
+    log = logging.getLogger("tfplm.serve")
+    if not log.handlers and not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO if options.verbose else logging.WARNING)
+
+
+def _raise_file_limit() -> None:
+    """As many connections as the system allows: every client has two."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
