@@ -22,6 +22,7 @@ OWN = {  # what a family needs beside that
     "t5": {"head_dim": 5, "relative_attention_num_buckets": 8, "relative_attention_max_distance": 9,
            "initializer_range": 1.0},
     "mt5": {"head_dim": 4, "initializer_range": 1.0},
+    "textcnn": {"embedding_size": 7}, "bilstm": {"embedding_size": 7},
 }
 VARIANTS: dict[str, tuple[str, dict]] = {  # name -> (family, fields)
     "pre_norm": ("bert", {"norm_placement": "pre", "final_norm": True, "embedding_norm": False}),
@@ -52,6 +53,7 @@ VARIANTS: dict[str, tuple[str, dict]] = {  # name -> (family, fields)
                             "lm_scale": False}),
     "t5_encoder": ("t5", {**OWN["t5"], "architecture": "encoder"}),
     "layerdrop": ("bart", {"layerdrop": 0.5}),
+    "widths": ("textcnn", {"kernel_sizes": [1, 6], "num_hidden_layers": 1, "embedding_size": 5}),
 }
 tfplm.presets()
 CASES: dict[str, Config] = {
@@ -60,10 +62,12 @@ FAMILIES = list(CASES)
 CASES |= {name: Config.from_dict({**registry.family(family).base, **TINY, **OWN.get(family, {}), **fields})
           for name, (family, fields) in VARIANTS.items()}
 
-LM = {"encoder": "masked_lm", "decoder": "causal_lm", "seq2seq": "seq2seq_lm"}
+BASELINES = ("textcnn", "bilstm")  # architectures without attention
+LM = {"encoder": "masked_lm", "decoder": "causal_lm", "seq2seq": "seq2seq_lm", **dict.fromkeys(BASELINES, "masked_lm")}
 LABELLED = ["sequence_classification", "token_classification", "question_answering"]
 HEADS = {"encoder": ["masked_lm", "pretraining", "replaced_token_detection", *LABELLED, "multiple_choice"],
-         "decoder": ["causal_lm", *LABELLED], "seq2seq": ["seq2seq_lm", *LABELLED]}
+         "decoder": ["causal_lm", *LABELLED], "seq2seq": ["seq2seq_lm", *LABELLED],
+         **{name: ["masked_lm", *LABELLED, "multiple_choice"] for name in BASELINES}}
 
 
 def mostly_slow(quick: list[str]) -> list:

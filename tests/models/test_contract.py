@@ -16,28 +16,34 @@ WITH_HEADS = [(name, head) for name in cases.FAMILIES for head in cases.heads_of
 
 
 def test_cases():
-    assert set(cases.FAMILIES) == set(registry.families()) and len(cases.FAMILIES) >= 13
-    assert len(cases.CASES) >= 13 + 26 and len(WITH_HEADS) >= 71
+    assert set(cases.FAMILIES) == set(registry.families()) and len(cases.FAMILIES) >= 15
+    assert len(cases.CASES) >= 15 + 27 and len(WITH_HEADS) >= 81
 
 
 @pytest.mark.parametrize("name", cases.CASES)
 def test_headless(name):
     config, batch = cases.CASES[name], cases.batch(name)
-    outputs = cases.model(name)(batch, output_hidden_states=True, output_attentions=True)
+    attends = config.architecture not in cases.BASELINES
+    outputs = cases.model(name)(batch, output_hidden_states=True, output_attentions=attends)
     decoder = config.decoder() if config.architecture == "seq2seq" else config
     rows, length = batch.get("decoder_input_ids", batch["input_ids"]).shape
     assert outputs["sequence_output"].shape == (rows, length, 12)
     inner = config.inner_group_num
     assert len(outputs["hidden_states"]) == decoder.num_hidden_layers * inner + 1
-    assert len(outputs["attentions"]) == decoder.num_hidden_layers * inner
-    assert outputs["attentions"][0].shape == (rows, decoder.num_attention_heads, length, length)
     np.testing.assert_array_equal(outputs["hidden_states"][-1], outputs["sequence_output"])
-    assert ("pooled_output" in outputs) == config.pooler
+    assert ("pooled_output" in outputs) == (config.pooler or not attends)
     if config.architecture == "seq2seq":
         assert outputs["encoder_output"].shape == (3, 9, 12)
         assert outputs["cross_attentions"][0].shape == (3, decoder.num_attention_heads, length, 9)
         assert len(outputs["encoder_hidden_states"]) == config.num_hidden_layers + 1
     assert all(array.dtype == np.float32 for array in flat(outputs).values())
+    if not attends:
+        assert outputs["pooled_output"].shape == (rows, 12)
+        with pytest.raises(ValueError, match=f"a {config.model_type} model has no attention"):
+            cases.model(name)(batch, output_attentions=True)
+        return
+    assert len(outputs["attentions"]) == decoder.num_hidden_layers * inner
+    assert outputs["attentions"][0].shape == (rows, decoder.num_attention_heads, length, length)
     sums = np.sum(outputs["attentions"][0], axis=-1)
     np.testing.assert_allclose(sums, 1, atol=1e-5)
 
@@ -96,7 +102,8 @@ def test_eager_and_graph_agree(name):
     check_compiled(name, jit=False)
 
 
-@pytest.mark.parametrize("name", cases.mostly_slow(["albert", "bert", "gpt2", "roberta", "t5", "prefix", "sparse"]))
+@pytest.mark.parametrize("name", cases.mostly_slow(["albert", "bert", "bilstm", "gpt2", "roberta", "t5", "textcnn",
+                                                    "prefix", "sparse"]))
 def test_eager_and_xla_agree(name):
     check_compiled(name, jit=True)
 

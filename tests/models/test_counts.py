@@ -49,6 +49,13 @@ def test_published_with_head(preset, head):
     assert tfplm.count_parameters(preset, head) == WITH_HEAD[preset, head]
 
 
+def test_baselines():
+    words, lstm = 30_522 * 300, 4 * 256 * (300 + 256 + 1) * 2
+    assert tfplm.count_parameters("textcnn") == words + (3 + 4 + 5) * 300 * 100 + 3 * 100
+    assert tfplm.count_parameters("bilstm") == words + lstm
+    assert tfplm.count_parameters("bilstm-2-layers") == words + lstm + 4 * 256 * (512 + 256 + 1) * 2
+
+
 def test_roberta_without_pooler():
     by_name = parameters_by_name("roberta-base")
     assert sum(size for path, size in by_name.items() if not path.startswith("pooler/")) == 124_055_040

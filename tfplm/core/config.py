@@ -27,7 +27,8 @@ class Config:
     """
 
     model_type: str = "bert"
-    architecture: Literal["encoder", "decoder", "seq2seq"] = "encoder"
+    # "textcnn" and "bilstm" are baselines without pre-training
+    architecture: Literal["encoder", "decoder", "seq2seq", "textcnn", "bilstm"] = "encoder"
     vocab_size: int = 30522
     hidden_size: int = 768
     num_hidden_layers: int = 12
@@ -48,6 +49,8 @@ class Config:
     attention_scale: bool = True  # divide scores by sqrt(head_dim); T5 folds it into its initialisation
     attention_type: Literal["full", "causal", "causal_reverse", "prefix", "sparse"] = "full"
     attention_window: int = 256  # of "sparse": banded in odd layers, dense in even ones (GPT-3, section 2.1)
+
+    kernel_sizes: list | None = None  # widths of "textcnn"'s convolutions, in tokens; each has an equal part of hidden_size
 
     # norms
     norm_placement: Literal["post", "pre"] = "post"

@@ -36,6 +36,18 @@ def kernel_initializer(config: Config, fan_in: int, *, residual: bool = False, q
     return normal(config, std)
 
 
+class Orthogonal(keras.initializers.Orthogonal):
+    """Keras' own, in bfloat16 as well."""
+
+    def __call__(self, shape, dtype=None):
+        return keras.ops.cast(super().__call__(shape, "float32"), dtype or "float32")
+
+
+def usual_initializer(initializer):
+    """An initializer of Keras, where no scheme of a `Config` applies."""
+    return "zeros" if _SKIP.get() else initializer
+
+
 def embedding_initializer(config: Config):
     return normal(config, config.initializer_range)
 

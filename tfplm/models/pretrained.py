@@ -13,6 +13,7 @@ from tfplm.core.config import Config, read_json, write_json
 from tfplm.core.dialects import read_config, write_config
 from tfplm.core.sources import config_file, layout_of, resolve
 from tfplm.layers.initializers import skip_initialization
+from tfplm.models.baselines import BiLSTM, TextCNN
 from tfplm.models.encoder import Decoder, Encoder
 from tfplm.models.heads import LABELLED
 from tfplm.models.model import PretrainedModel
@@ -22,7 +23,7 @@ from tfplm.models.seq2seq import Seq2Seq
 from tfplm.models.weights import BACKBONE, Report, Tolerance, export, labels_in, load, named_variables
 
 log = logging.getLogger("tfplm")
-MODELS = {"encoder": Encoder, "decoder": Decoder, "seq2seq": Seq2Seq}
+MODELS = {"encoder": Encoder, "decoder": Decoder, "seq2seq": Seq2Seq, "textcnn": TextCNN, "bilstm": BiLSTM}
 
 
 def from_config(preset_or_config: "str | Config | dict", head: str | None = None, *, num_labels: int | None = None,

@@ -1,0 +1,80 @@
+"""Models without pre-training, to see what pre-training buys: TextCNN and BiLSTM, with the heads of all others."""
+
+import keras
+from keras import ops
+
+from tfplm.layers.convolution import ConvolutionBlock
+from tfplm.layers.dense import Dropout
+from tfplm.layers.embeddings import Embeddings
+from tfplm.layers.recurrent import BidirectionalLSTM
+from tfplm.models.model import PretrainedModel
+
+
+class BaselineStack(keras.layers.Layer):
+    """`num_hidden_layers` blocks, one on the other, with dropout between them."""
+
+    def __init__(self, config, make_block, **keywords):
+        super().__init__(**keywords)
+        sizes = [config.word_embedding_size] + [config.hidden_size] * (config.num_hidden_layers - 1)
+        self.blocks = [make_block(config, size, name=f"block_{number}") for number, size in enumerate(sizes)]
+        self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
+        self.built = True
+
+    def call(self, x, real=None, depth=None, training=False):
+        """The input and the outputs of the first `depth` blocks, `[B,T,E]`, `[B,T,H]`, ..."""
+        states = [x]
+        for number, block in enumerate(self.blocks[:depth]):
+            states.append(block(self.dropout(states[-1], training=training) if number else x, real))
+        return states
+
+
+class Baseline(PretrainedModel):
+    """Word embeddings and a stack; base of `TextCNN` and `BiLSTM`.
+
+    `sequence_output` is the last block's `[B,T,H]`; `pooled_output` `[B,H]` its maximum over the tokens.
+    """
+
+    block = None
+
+    def build_backbone(self):
+        # a block takes the embeddings as they are: they are not projected to hidden_size
+        words = self.config.replace(hidden_size=self.config.word_embedding_size, embedding_size=None,
+                                    num_attention_heads=1)
+        self.embeddings = Embeddings(words, name="embeddings")
+        self.stack = BaselineStack(self.config, self.block, name="encoder")
+
+    def features(self, batch, training=False, taps=(), depth=None):
+        """The headless outputs; `depth`: compute only that many layers."""
+        if "attentions" in taps:
+            raise ValueError(f"a {self.config.model_type} model has no attention: call it without output_attentions")
+        ids, mask = batch["input_ids"], batch.get("attention_mask")
+        self.check_ids(ids)
+        real = None if mask is None else ops.not_equal(mask, 0)
+        states = self.stack(self.embeddings(ids, training=training), real, depth=depth, training=training)
+        result = {"sequence_output": states[-1], "pooled_output": masked_maximum(states[-1], real)}
+        if "hidden_states" in taps:
+            result["hidden_states"] = tuple(states)
+        return result
+
+
+def masked_maximum(x, real=None):
+    """`[B,T,H]` -> `[B,H]`: the largest value at the real tokens; 0 for a row without any."""
+    if real is None:
+        return ops.max(x, axis=1)
+    least = ops.cast(-1e4, x.dtype)
+    largest = ops.max(ops.where(real[:, :, None], x, least), axis=1)
+    return ops.where(ops.any(real, axis=1, keepdims=True), largest, ops.zeros_like(largest))
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class TextCNN(Baseline):
+    """Convolutions over word embeddings and their maximum over time (Kim 2014)."""
+
+    block = ConvolutionBlock
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class BiLSTM(Baseline):
+    """Bidirectional LSTMs over word embeddings (Graves & Schmidhuber 2005)."""
+
+    block = BidirectionalLSTM
