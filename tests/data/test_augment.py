@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfplm.data.augment import Augmentation, augment, augment_once, words_by_tag
+from tfplm.data.augment import Augmentation, augment, augment_once, replace_words, words_by_tag
 
 SENTENCES = [["the", "cat", "sat"], ["a", "dog", "ran"], ["the", "bird", "flew"]]
 TAGS = [["D", "N", "V"]] * 3
@@ -38,3 +38,15 @@ def test_variants_are_different_and_seeded():
     assert first == augment(SENTENCES[0], np.random.default_rng(1), tags=TAGS[0], table=words_by_tag(SENTENCES, TAGS))
     with pytest.raises(ValueError, match="3 words but 2 tags: the cat sat"):
         words_by_tag(SENTENCES[:1], [["D", "N"]])
+
+
+def test_neighbours_of_words():
+    near = {"好": ["棒", "佳"], "电影": ["影片"]}
+    words = ["好", "电影", "吗"] * 2000
+    changed = replace_words(words, np.random.default_rng(0), lambda word: near.get(word, []), 0.2)
+    assert len(changed) == 6000 and words[:3] == ["好", "电影", "吗"]
+    shares = {(a, b): sum(pair == (a, b) for pair in zip(words, changed)) / 2000 for a, b in zip(words, changed)}
+    assert set(shares) == {("好", "好"), ("好", "棒"), ("好", "佳"), ("电影", "电影"), ("电影", "影片"), ("吗", "吗")}
+    assert abs(shares["好", "棒"] - 0.1) < 0.02 and abs(shares["好", "佳"] - 0.1) < 0.02
+    assert abs(shares["电影", "影片"] - 0.2) < 0.03
+    assert changed == replace_words(words, np.random.default_rng(0), lambda word: near.get(word, []), 0.2)

@@ -1,7 +1,7 @@
 """More text out of little: the augmentation of Tang et al. 2019 (distilling BERT into a BiLSTM), section 3.2."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -44,6 +44,19 @@ def augment_once(words: Sequence[str], rng: np.random.Generator, settings: Augme
         size = int(rng.integers(1, min(settings.longest, len(changed)) + 1))
         begin = int(rng.integers(len(changed) - size + 1))
         changed = changed[begin:begin + size]
+    return changed
+
+
+def replace_words(words: Sequence[str], rng: np.random.Generator, neighbours: Callable[[str], Sequence[str]],
+                  rate: float = 0.1) -> list[str]:
+    """Each word becomes with probability `rate` one of its neighbours, each as likely; a word without any stays.
+
+    neighbours(word): such as the nearest words of a table of word vectors. Labels of words keep their places.
+    """
+    changed = list(words)
+    for place in np.flatnonzero(rng.random(len(changed)) < rate):
+        if candidates := neighbours(changed[place]):
+            changed[place] = candidates[int(rng.integers(len(candidates)))]
     return changed
 
 
