@@ -45,7 +45,7 @@ def test_neighbours_of_words():
     words = ["好", "电影", "吗"] * 2000
     changed = replace_words(words, np.random.default_rng(0), lambda word: near.get(word, []), 0.2)
     assert len(changed) == 6000 and words[:3] == ["好", "电影", "吗"]
-    shares = {(a, b): sum(pair == (a, b) for pair in zip(words, changed)) / 2000 for a, b in zip(words, changed)}
+    shares = {(a, b): sum(pair == (a, b) for pair in zip(words, changed)) / 2000 for a, b in set(zip(words, changed))}
     assert set(shares) == {("好", "好"), ("好", "棒"), ("好", "佳"), ("电影", "电影"), ("电影", "影片"), ("吗", "吗")}
     assert abs(shares["好", "棒"] - 0.1) < 0.02 and abs(shares["好", "佳"] - 0.1) < 0.02
     assert abs(shares["电影", "影片"] - 0.2) < 0.03
