@@ -39,6 +39,7 @@ class SentenceEncoder:
         recipe: `Recipe`, or a pooling (`"REDUCE_MEAN"`, `"cls"`, 2, ...); default: the mean over the last layer.
 
     Attributes:
+        origin: the arguments of `from_pretrained`, by which other processes make the same; None without it.
         whitening: a `Whitening`, applied behind the pooling and before normalisation; None for none. May be set.
         batch_tokens: places of a batch. May be set.
     """
@@ -50,7 +51,7 @@ class SentenceEncoder:
         limit = _position_limit(model, tokenizer)
         length = min(recipe.max_length or limit or _UNLIMITED, limit or 10**9)
         self.model, self.tokenizer, self.recipe = model, tokenizer, dataclasses.replace(recipe, max_length=length)
-        self.whitening, self.batch_tokens = None, 2048
+        self.whitening, self.batch_tokens, self.origin = None, 2048, None
         self._widest = limit
         self._program = Program(model, recipe.plan)
         self._reader = TextReader(tokenizer, length, recipe.lowercase)
@@ -73,6 +74,7 @@ class SentenceEncoder:
             dtype: "bfloat16" computes in it, about twice as fast on CPUs that know it; the vectors stay float32.
             average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: of a fresh classification head.
         """
+        origin = {name: value for name, value in locals().items() if name != "cls"}
         path = resolve(source)
         recipe = read_recipe(path) if path.is_dir() else None
         folder = path if recipe is None else model_folder(path)
@@ -83,7 +85,9 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        return cls(_load(folder, plan, dtype, num_labels), Tokenizer.from_pretrained(folder), recipe)
+        encoder = cls(_load(folder, plan, dtype, num_labels), Tokenizer.from_pretrained(folder), recipe)
+        encoder.origin = origin
+        return encoder
 
     @property
     def dimension(self) -> int:

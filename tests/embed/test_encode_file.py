@@ -1,0 +1,176 @@
+"""Files of texts to files of vectors: order, resumption, Parquet, several processes, the verb."""
+
+import gzip
+import os
+
+import numpy as np
+import pytest
+
+import tfplm.embed.encode_file as module
+from tests.embed.encoder_cases import TEXTS, encoder
+from tfplm.embed.encode_file import encode_file, run
+from tfplm.embed.sentence_encoder import SentenceEncoder
+from tfplm.embed.vector_files import NpyWriter
+from tfplm.embed.whitening import Whitening
+from tfplm.options.encode import EncodeOptions
+
+LINES = [text.replace("\n", " ") for text in TEXTS] * 3 + ["我们 " * 12]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def saved(made, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(LINES) + "\n", encoding="utf-8")
+    return path
+
+
+def test_vector_i_is_line_i(made, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK", 7)
+    output = encode_file(made, file, tmp_path / "v.npy", show_progress=False)
+    vectors = np.load(output, mmap_mode="r")
+    assert vectors.dtype == np.float32 and isinstance(vectors, np.memmap)
+    np.testing.assert_allclose(vectors, made.encode(LINES), atol=2e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.txt", "v.npy"]
+
+
+def test_several_files_gzip_and_keywords(made, file, tmp_path):
+    with gzip.open(tmp_path / "more.gz", "wt", encoding="utf-8") as more:
+        more.write("a dog\n天气好")
+    output = encode_file(made, [file, tmp_path / "more.gz"], tmp_path / "v.npy", normalize=True, prompt="query: ")
+    np.testing.assert_allclose(np.load(output), made.encode([*LINES, "a dog", "天气好"], normalize=True, prompt="query: "),
+                               atol=2e-6)
+
+
+def test_pairs(made, tmp_path):
+    (tmp_path / "p.txt").write_text("a dog\tthe cat\n我们 ||| 公园\n", encoding="utf-8")
+    output = encode_file(made, tmp_path / "p.txt", tmp_path / "v.npy", pairs=True)
+    np.testing.assert_allclose(np.load(output), made.encode([("a dog", "the cat"), ("我们", "公园")]), atol=2e-6)
+    (tmp_path / "q.txt").write_text("a dog\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="q.txt:1: no tab and no"):
+        encode_file(made, tmp_path / "q.txt", tmp_path / "w.npy", pairs=True)
+
+
+def killed_after(made, monkeypatch, chunks: int):
+    """`encode` that fails at its n-th chunk, as a kill would; and how many texts were encoded."""
+    encode, calls = type(made).encode, []
+
+    def counting(self, texts, *arguments, **keywords):
+        if not isinstance(texts, str):
+            calls.append(len(texts))
+            if len(calls) > chunks:
+                raise KeyboardInterrupt
+        return encode(self, texts, *arguments, **keywords)
+
+    monkeypatch.setattr(type(made), "encode", counting)
+    return calls
+
+
+def test_a_killed_run_goes_on(made, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK", 8)
+    with monkeypatch.context() as patch:
+        killed_after(made, patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            encode_file(made, file, tmp_path / "v.npy")
+    assert not (tmp_path / "v.npy").exists()
+    with open(tmp_path / "v.npy.partial", "ab") as partial:
+        partial.write(b"half of a vector")
+    with monkeypatch.context() as patch:
+        calls = killed_after(made, patch, 99)
+        encode_file(made, file, tmp_path / "v.npy")
+    assert sum(calls) == len(LINES) - 16
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), made.encode(LINES), atol=2e-6)
+
+
+@pytest.mark.parametrize("change", ["file", "keywords", "encoder", "state"])
+def test_another_run_begins_anew(change, made, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK", 8)
+    with monkeypatch.context() as patch:
+        killed_after(made, patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            encode_file(made, file, tmp_path / "v.npy")
+    keywords, other, lines = {}, made, LINES
+    if change == "file":
+        lines = ["a dog", *LINES]
+        file.write_text("\n".join(lines), encoding="utf-8")
+    elif change == "keywords":
+        keywords = {"normalize": True}
+    elif change == "encoder":
+        other = SentenceEncoder(made.model, made.tokenizer, "REDUCE_MAX")
+    else:
+        (tmp_path / "v.npy.partial.json").write_text("{", encoding="utf-8")
+    encode_file(other, file, tmp_path / "v.npy", **keywords)
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), other.encode(lines, **keywords), atol=2e-6)
+
+
+def test_parquet(made, file, tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(module, "_CHUNK", 10)
+    table = parquet.read_table(encode_file(made, file, tmp_path / "v.parquet"))
+    assert table.column("text").to_pylist() == LINES
+    np.testing.assert_allclose(np.stack(table.column("vector").to_numpy()), made.encode(LINES), atol=2e-6)
+    with monkeypatch.context() as patch:
+        killed_after(made, patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            encode_file(made, file, tmp_path / "w.parquet")
+    assert not list(tmp_path.glob("w.*"))
+
+
+def test_the_header_leaves_room(tmp_path):
+    writer = NpyWriter(tmp_path / "v.npy", 3)
+    for number in range(1100):
+        writer.write(np.full((10, 3), number))
+    writer.close()
+    vectors = np.load(tmp_path / "v.npy")
+    assert vectors.shape == (11_000, 3) and vectors[-1, 0] == 1099
+    assert os.path.getsize(tmp_path / "v.npy") == 128 + vectors.nbytes
+
+
+@pytest.mark.parametrize(("output", "texts", "message"), [
+    ("v.csv", "a", "written as .npy or .parquet"), ("v.npy", "", "no line of text")])
+def test_errors(output, texts, message, made, tmp_path):
+    (tmp_path / "t.txt").write_text(texts, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        encode_file(made, tmp_path / "t.txt", tmp_path / output)
+
+
+def test_tokens_do_not_fit(made, file, tmp_path):
+    with pytest.raises(ValueError, match="pooling NONE gives each text as many vectors"):
+        encode_file(SentenceEncoder(made.model, made.tokenizer, "NONE"), file, tmp_path / "v.npy")
+
+
+def test_workers_need_a_folder(made, file, tmp_path):
+    with pytest.raises(ValueError, match="need an encoder made by SentenceEncoder.from_pretrained"):
+        encode_file(made, file, tmp_path / "v.npy", workers=2)
+
+
+@pytest.mark.slow
+def test_several_processes(saved, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK", 4)
+    loaded = SentenceEncoder.from_pretrained(saved, pooling="max")
+    loaded.whitening = Whitening.fit(loaded.encode(LINES), 4)
+    before = dict(os.environ)
+    encode_file(loaded, file, tmp_path / "v.npy", workers=2)
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), loaded.encode(LINES), atol=1e-5)
+    assert dict(os.environ) == before
+
+
+def test_the_verb(saved, file, tmp_path, capsys):
+    output = tmp_path / "v.npy"
+    run(EncodeOptions(init=str(saved), text=[str(file)], output=str(output), layers=[-1, -2], quiet=True))
+    expected = SentenceEncoder.from_pretrained(saved, layers=(-1, -2)).encode(LINES)
+    np.testing.assert_allclose(np.load(output), expected, atol=2e-6)
+    assert capsys.readouterr().out == ""
+    run(EncodeOptions(init=str(saved), text=[str(file)], output=str(output)))
+    assert f"{len(LINES)} vectors of 12 numbers" in capsys.readouterr().out
