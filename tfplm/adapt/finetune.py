@@ -33,7 +33,10 @@ def finetune(options: FinetuneOptions) -> FinetuneResult:
     _check(options)
     kind = LABEL_KINDS.get(options.task, "class")
     rate = 1e-3 if options.preset or options.train in ("head", "features") else 5e-5
-    options = dataclasses.replace(options, label_kind=kind, learning_rate=options.learning_rate or rate)
+    length, parts = (384, 3) if options.task == "question-answering" else (128, 4)
+    length = length if options.max_length is None else options.max_length
+    options = dataclasses.replace(options, label_kind=kind, learning_rate=options.learning_rate or rate, max_length=length,
+                                  stride=length // parts if options.stride is None else options.stride)
     say = (lambda *_: None) if options.quiet else print
     data = load_examples(options, TASKS[options.task].kind, say)
     replay = Replay(options, TASKS[options.task].kind, len(data.train), say) if options.replay else None
@@ -75,7 +78,7 @@ def _texts(examples: list):
 
 def _check(options: FinetuneOptions) -> None:
     for name in ("epochs", "batch_size", "max_length"):
-        if getattr(options, name) < 1:
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise ValueError(f"{name} is {getattr(options, name)}: expected 1 or more")
     if options.folds == 1 or options.folds < 0:
         raise ValueError(f"folds is {options.folds}: expected 2 or more, or 0 for none")

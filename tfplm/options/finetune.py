@@ -46,8 +46,10 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
                                              "--preset 1e-3)")
     epochs: int = flag(3, "times that the training data are seen")
     batch_size: int = flag(32, "examples of a step, over all devices")
-    max_length: int = flag(128, "tokens of a row; longer texts are cut (tags, answers: into several rows)")
-    stride: int = flag(32, "tokens by which the rows of one text overlap")
+    max_length: int | None = flag(None, "tokens of a row; longer texts are cut, for tags and answers into several rows "
+                                        "(default: 128, for answers 384)")
+    stride: int | None = flag(None, "tokens by which the rows of one text overlap (default: a quarter, for answers a "
+                                    "third)")
     patience: int = flag(0, "stop after so many epochs without a better development score; 0: never")
     class_weights: Literal["none", "balanced"] = flag("none", "balanced: rare classes count as much as common ones")
     label_smoothing: float = flag(0.0, "share of the target that goes to all classes")

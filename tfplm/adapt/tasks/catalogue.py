@@ -2,15 +2,15 @@
 
 import dataclasses
 
-# from tfplm.adapt.tasks.answers import QuestionAnswering
+from tfplm.adapt.tasks.answers import QuestionAnswering
 from tfplm.adapt.tasks.choices import MultipleChoice
-# from tfplm.adapt.tasks.tags import Tagging
+from tfplm.adapt.tasks.tags import Tagging
 from tfplm.adapt.tasks.targets import Summarization, Translation
 from tfplm.adapt.tasks.task import Task, TaskSettings
 from tfplm.adapt.tasks.texts import Classification, MultiLabel, Regression
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in (
-    Classification, MultiLabel, Regression, MultipleChoice, Translation, Summarization)}
+    Classification, MultiLabel, Regression, Tagging, QuestionAnswering, MultipleChoice, Translation, Summarization)}
 LABEL_KINDS = {"multi-label": "multi", "regression": "number"}
 
 

@@ -15,8 +15,8 @@ class TaskSettings:
     """What a saved model must remember of its task; numbers are tokens unless said.
 
     max_length, stride: of a row, and the overlap of rows where a text is cut into several. label_kind: of texts, one
-    class, several, or a number. crf: of tags. metric: "squad" or "cmrc" (answers), "bleu" or "rouge" (targets).
-    language: whose words the metric counts ("en", "zh", ...). min_null_gap: how much the empty answer must be better.
+    class, several, or a number. crf: of tags. language: whose words the scores count ("en", "zh", ...). null_answers: whether
+    questions may have no answer; min_null_gap: how much better than the others the empty one must then be.
     """
 
     max_length: int = 128
@@ -27,10 +27,10 @@ class TaskSettings:
     class_weights: str = "none"
     max_answer_length: int = 30
     max_query_length: int = 64
+    null_answers: bool = False
     min_null_gap: float = 0.0
     max_target_length: int = 64
     num_beams: int = 1
-    metric: str = "auto"
     language: str = "en"
 
 

@@ -10,7 +10,7 @@ from tfplm.adapt.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.labels import LabelMap
-# from tfplm.summaries.scores import confusion_image, precision_recall_image
+from tfplm.summaries import confusion_image, precision_recall_image
 from tfplm.training.metrics import ClassificationMetrics, MultiLabelMetrics, PrecisionRecallCurves, RegressionMetrics
 
 _TEXTS_AT_ONCE = 2048

@@ -1,0 +1,109 @@
+"""A tag for each word: named entities, parts of speech, word segmentation (Devlin et al. 2019, section 5.3)."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfplm.adapt.losses import CRFLoss, CrossEntropy
+from tfplm.adapt.tasks.task import Task, require_labels
+from tfplm.adapt.tasks.texts import softmax
+from tfplm.data.batching import padded
+from tfplm.data.tasks.alignment import join_tags, join_words, tagging_features
+from tfplm.data.tasks.examples import TaggedExample
+from tfplm.data.tasks.labels import LabelMap
+from tfplm.data.tasks.spans import spans_of
+from tfplm.training.metrics import SpanMetrics
+
+_ROWS = 64  # sentences that the random field decodes together
+
+
+class Tagging(Task):
+    """Tags, on the first piece of each word, with a softmax for each or a CRF over all (`settings.crf`).
+
+    A prediction: `tags`, one per word, and `spans`, dicts of `type`, `text`, `begin`, `end` (words, `end` exclusive)
+    and `probability`, the mean over its words of that of their tags.
+    """
+
+    name, kind, head, monitor, targets = (
+        "tagging", "tagging", "token_classification", "f1", ("tag_ids", "tag_mask", "first_of_word"))
+    shown = ("f1", "precision", "recall", "accuracy")
+
+    def learn(self, examples: Sequence[TaggedExample]) -> None:
+        require_labels(examples, "tags")
+        tags = {tag for example in examples for tag in example.tags}
+        for tag in sorted(tags):
+            spans_of([tag])  # raises a ValueError for what is no tag of any scheme
+        self.labels = LabelMap.learn(tags, known=self.labels)
+
+    def config_changes(self) -> dict:
+        return {**super().config_changes(), "crf": self.settings.crf}
+
+    def features(self, examples: Sequence[TaggedExample], labelled: bool) -> list[dict]:
+        settings = self.settings
+        return tagging_features(examples, self.tokenizer, settings.max_length,
+                                min(settings.stride, settings.max_length // 4), self.labels if labelled else None)
+
+    def split(self, batch: dict) -> tuple:
+        batch.pop("first_of_word")
+        tags, mask = batch.pop("tag_ids"), batch.pop("tag_mask")
+        if self.settings.crf:  # a label plus 1, 0 for none
+            return batch, (tags + 1) * mask, np.ones(len(tags), np.float32)
+        # Keras divides by all places: the weights make it a mean over the words of the whole batch
+        return batch, tags, (mask * (mask.size / max(mask.sum(), 1))).astype(np.float32)
+
+    def loss(self, model: keras.Model):
+        return CRFLoss(model.head.crf) if self.settings.crf else CrossEntropy(self.settings.label_smoothing)
+
+    def outputs(self, model, features, inference, progress=None) -> list:
+        """For each feature the numbers of its tags and their probabilities, `[T]` each."""
+        logits = inference(features, self.targets, progress)
+        if not self.settings.crf:
+            return [(row.argmax(-1), softmax(row).max(-1)) for row in logits]
+        return self._decode_field(model.head.crf, logits, features)
+
+    def _decode_field(self, crf, logits: list, features: list[dict]) -> list:
+        call = tf.function(lambda x, mask: (crf.decode(x, mask)[0], crf.marginals(x, mask)), reduce_retracing=True)
+        order = sorted(range(len(logits)), key=lambda place: len(logits[place]))
+        results = [None] * len(logits)
+        for begin in range(0, len(order), _ROWS):
+            part = order[begin:begin + _ROWS]
+            width = -(-len(logits[part[-1]]) // 16) * 16
+            x = np.zeros((len(part), width, len(self.labels)), np.float32)
+            for row, place in enumerate(part):
+                x[row, :len(logits[place])] = logits[place]
+            mask = padded([(features[place]["first_of_word"] > 0).astype(np.int32) for place in part], width)
+            tags, shares = (value.numpy() for value in call(tf.constant(x), tf.constant(mask)))
+            for row, place in enumerate(part):
+                length = len(logits[place])
+                chosen = tags[row, :length]
+                results[place] = chosen, np.take_along_axis(shares[row, :length], chosen[:, None], 1)[:, 0]
+        return results
+
+    def decode(self, outputs, features, examples, model) -> list[dict]:
+        tags = join_tags([ids for ids, _ in outputs], features, examples, self.labels)
+        shares = join_words([share.astype(np.float32) for _, share in outputs], features,
+                            [len(example.words) for example in examples], 1.0)
+        predictions = []
+        for row, share, example in zip(tags, shares, examples):
+            spans = [{"type": kind, "text": join_text(example.words[begin:end]), "begin": begin, "end": end,
+                      "probability": float(share[begin:end].mean())} for kind, begin, end in spans_of(row)]
+            predictions.append({"tags": list(row), "spans": spans})
+        return predictions
+
+    def score(self, predictions, examples) -> dict[str, float]:
+        """Precision, recall and F1 of whole spans, and per type; accuracy of the tags. Equal to seqeval's."""
+        require_labels(examples, "tags")
+        metric = SpanMetrics()
+        metric.update([row["tags"] for row in predictions], [example.tags for example in examples])
+        return metric.result()
+
+
+def join_text(words: Sequence[str]) -> str:
+    """Words as a text: blanks between them, but none beside a Chinese character."""
+    text = ""
+    for word in words:
+        blank = text and word and text[-1] < "\u2e80" and word[0] < "\u2e80"
+        text += (" " if blank else "") + word
+    return text
