@@ -11,7 +11,8 @@ from tfplm.data.batching import Batching
 class TaskBatches:
     """Batches `(x, y, sample_weight)` of `batch_size` examples of about the same length, in another order each epoch.
 
-    noise: changes a batch, as in `BatchSource`. The order depends on seed and epoch alone, so that a resumed training sees what it would have seen.
+    noise: changes a batch, as in `BatchSource`. Order and noise depend on seed and epoch alone, so that a resumed
+    training sees what it would have seen.
     """
 
     def __init__(self, task: Task, features: list[dict], batch_size: int, seed: int = 0, noise: Noise | None = None,

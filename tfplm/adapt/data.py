@@ -28,7 +28,7 @@ def files_of(data: str | None, named: dict[str, str | None] | None = None) -> di
     """split -> file (or tfds:NAME); those named singly win over what the folder holds."""
     found = {}
     if data and data.startswith("tfds:"):
-        found = {split: data for split in SPLITS}
+        found = dict.fromkeys(SPLITS, data)
     elif data:
         found = find_splits(data)
     return found | {split: name for split, name in (named or {}).items() if name}

@@ -1,5 +1,6 @@
 """A model's outputs for many features, quickly: sorted by length, in batches of about as many tokens each."""
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -42,14 +43,15 @@ class Inference:
             result = self._call({key: tf.convert_to_tensor(value) for key, value in batch.items()})
             result = tf.nest.map_structure(lambda x: x.numpy(), result)
             for row, place in enumerate(part):
-                length, width = np.shape(features[place]["input_ids"])[-1], batch["input_ids"].shape[-1]
-                outputs[place] = tf.nest.map_structure(lambda x: _cut(x[row], length, width), result)
+                sizes = np.shape(features[place]["input_ids"])[-1], batch["input_ids"].shape[-1]
+                outputs[place] = tf.nest.map_structure(functools.partial(_cut, row, sizes), result)
             done += len(part)
             if progress is not None:
                 progress.advance(done, {}, lambda done=done: {"examples": done})
         return outputs
 
 
-def _cut(row: np.ndarray, length: int, width: int) -> np.ndarray:
-    """A row's output; its first axis, where it is the tokens', as long as the row."""
-    return row[:length] if row.ndim and row.shape[0] == width and length < width else row
+def _cut(row: int, sizes: tuple[int, int], x: np.ndarray) -> np.ndarray:
+    """A row's output; its first axis, where it is the tokens', is cut from the batch's width to the row's length."""
+    length, width = sizes
+    return x[row][:length] if x.ndim > 1 and x.shape[1] == width else x[row]

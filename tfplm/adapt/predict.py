@@ -24,7 +24,7 @@ def run(options: PredictOptions) -> list[dict]:
     if options.file:
         examples = read_split(options.file, task.kind, options, None)
     else:
-        texts = options.texts or [line for line in read_lines("-", options.encoding)]
+        texts = options.texts or list(read_lines("-", options.encoding))
         examples = predictor.examples(_rows(texts, task, bool(options.texts)))
     line = None
     if not options.quiet and len(examples) > 100:

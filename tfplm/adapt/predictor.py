@@ -43,7 +43,7 @@ class Predictor:
     def predict(self, source, progress: Line | None = None) -> list[dict]:
         """A prediction for each example, as the task makes them.
 
-        source: a list of texts, of tuples (text, pair), (words, None), (question, context), or of examples.
+        source: a list of texts, of tuples (text, pair, None), (words, None), (question, context), or of examples.
         """
         return self.predict_examples(self.examples(source), progress)
 

@@ -1,10 +1,8 @@
 """One fine-tuning, from examples to the saved model."""
 
-import dataclasses
 import time
 
 import keras
-import numpy as np
 
 from tfplm.adapt.augmentation import noise_of
 from tfplm.adapt.auxiliary_lm import WithLanguageModel
@@ -83,7 +81,7 @@ class Run:
     def _noise(self):
         if self.options.train == "features":
             return self.trained.add_states
-        return noise_of(self.options, self.task.tokenizer)
+        return noise_of(self.options, self.task.tokenizer, self.model)
 
     def _compile(self) -> None:
         options = self.options

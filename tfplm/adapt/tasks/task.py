@@ -15,8 +15,8 @@ class TaskSettings:
     """What a saved model must remember of its task; numbers are tokens unless said.
 
     max_length, stride: of a row, and the overlap of rows where a text is cut into several. label_kind: of texts, one
-    class, several, or a number. crf: of tags. language: whose words the scores count ("en", "zh", ...). null_answers: whether
-    questions may have no answer; min_null_gap: how much better than the others the empty one must then be.
+    class, several, or a number. crf: of tags. language: whose words the scores count ("en", "zh", ...).
+    null_answers: whether questions may have no answer; min_null_gap: how much better the empty one must then be.
     """
 
     max_length: int = 128
@@ -38,8 +38,9 @@ class Task:
     """Examples -> features -> (head, loss) -> outputs -> predictions -> scores.
 
     Attributes: `kind`, of the examples; `head`, of the model; `monitor`, the score that chooses the best weights, the
-    larger the better; `shown`, the scores that are worth a line; `labels`, a `LabelMap` or None. A feature is a dict of int32 arrays, `input_ids [T]` and what
-    else the model takes, and `example`, the place of its example; with labels also the keys `targets`.
+    larger the better; `shown`, the scores that are worth a line; `labels`, a `LabelMap` or None. A feature is a dict of
+    int32 arrays, `input_ids [T]` and what else the model takes, and `example`, the place of its example. `targets` are
+    the keys that the model does not take: labels, and what `decode` needs.
     """
 
     name = kind = head = monitor = ""
