@@ -60,6 +60,17 @@ def test_attached_to_an_encoder(tmp_path):
     np.testing.assert_allclose(loaded.encode(TEXTS), made.encode(TEXTS), atol=1e-3)
 
 
+def test_fitted_on_texts(tmp_path, monkeypatch):
+    import tfplm.embed.sentence_encoder as module
+
+    made = encoder(tmp_path)
+    expected = Whitening.fit(made.encode(TEXTS), 3)
+    monkeypatch.setattr(module, "POOL", 4)
+    fitted = made.fit_whitening(iter(TEXTS), 3)
+    np.testing.assert_allclose(np.abs(fitted.kernel), np.abs(expected.kernel), rtol=1e-3)
+    assert made.whitening is fitted
+
+
 def test_fewer_vectors_than_dimensions(caplog):
     made = Whitening.fit(vectors(5))
     assert made.dimension == 4 and "vary in 4 of 8 dimensions" in caplog.text

@@ -1,8 +1,9 @@
 """`SentenceEncoder`: texts in, vectors out."""
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tfplm.embed.recipe import Recipe
 from tfplm.embed.rows import Limits, TextIds, assemble, place
 from tfplm.embed.sentence_transformers import model_folder, read_recipe, write_recipe
 from tfplm.embed.text_ids import TextReader
+from tfplm.embed.whitening import Moments, Whitening
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained import from_pretrained, save_pretrained, source_config
 from tfplm.tokenizers import Tokenizer
@@ -175,6 +177,14 @@ class SentenceEncoder:
         if self.recipe.plan.of_tokens and vectors.shape[1] < ids.shape[1]:
             vectors = np.pad(vectors, ((0, 0), (0, ids.shape[1] - vectors.shape[1]), (0, 0)))
         return vectors
+
+    def fit_whitening(self, texts: Iterable[str], n_components: int | None = None, **keywords) -> Whitening:
+        """Fits a whitening on texts that need not fit into memory, sets it, and returns it. keywords: of `encode`."""
+        self.whitening, moments, texts = None, Moments(), iter(texts)
+        while chunk := list(itertools.islice(texts, POOL)):
+            moments.update(self.encode(chunk, normalize=False, **keywords))
+        self.whitening = Whitening.fit(moments, n_components)
+        return self.whitening
 
     def tokenize(self, texts: list, prompt: str | None = None) -> list[TextIds]:
         """What `encode` gives to `encode_ids`."""
