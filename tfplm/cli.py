@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "finetune": ("tfplm.options.finetune:FinetuneOptions", "train a model on labelled data: classes, tags, answers"),
     "evaluate": ("tfplm.options.finetune:EvaluateOptions", "score a fine-tuned model on labelled data"),
     "predict": ("tfplm.options.finetune:PredictOptions", "what a fine-tuned model says about texts"),
+    "run-classifier": ("tfplm.options.run_classifier:RunClassifierOptions", "run_classifier.py of google-research/bert"),
     "multitask": ("tfplm.options.multitask:MultitaskOptions", "train one encoder on several tasks at once"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
     "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "perplexity of a language model on a text"),
@@ -97,12 +98,22 @@ def _read_config(path: str, options_class: type) -> dict:
     return values
 
 
+def _spelled(argument: str, options_class: type) -> str:
+    """`--do_train=true`, as the flags of TensorFlow 1 were written, -> `--do-train`."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    name = name.replace("_", "-")
+    hint = typing.get_type_hints(options_class).get(name.replace("-", "_"))
+    if equals and value.lower() in ("true", "false") and hint is not None and _without_none(hint) is bool:
+        return f"--{name}" if value.lower() == "true" else f"--no-{name}"
+    return f"--{name}{equals}{value}"
+
+
 def parse(verb: str, arguments: list[str]):
     """(options, debug) of a command line; exits with status 2 where it does not fit."""
     parser, options_class = build_parser(verb)
-    spelled = ["--" + a[2:].partition("=")[0].replace("_", "-") + "".join(a[2:].partition("=")[1:])
-               if a.startswith("--") else a for a in arguments]
-    given = vars(parser.parse_args(spelled))
+    given = vars(parser.parse_args([_spelled(argument, options_class) for argument in arguments]))
     config, debug = given.pop("config"), given.pop("debug")
     try:
         values = {**(_read_config(config, options_class) if config else {}), **given}

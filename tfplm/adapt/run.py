@@ -123,7 +123,8 @@ class Run:
                                                                         weights=self.batches.steps), graph=False))
         history = self.trained.fit(self.batches.dataset(options.epochs), steps_per_epoch=self.batches.steps,
                                    epochs=options.epochs, verbose=0, shuffle=False, callbacks=callbacks)
-        best.restore()
+        if options.keep == "best":
+            best.restore()
         return {name: [float(value) for value in values] for name, values in history.history.items()}, seconds.epochs
 
     def result(self) -> FinetuneResult:

@@ -50,6 +50,7 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
                                         "(default: 128, for answers 384)")
     stride: int | None = flag(None, "tokens by which the rows of one text overlap (default: a quarter, for answers a "
                                     "third)")
+    keep: Literal["best", "last"] = flag("best", "weights of the epoch with the best development score, or of the last")
     patience: int = flag(0, "stop after so many epochs without a better development score; 0: never")
     class_weights: Literal["none", "balanced"] = flag("none", "balanced: rare classes count as much as common ones")
     label_smoothing: float = flag(0.0, "share of the target that goes to all classes")

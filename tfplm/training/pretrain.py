@@ -24,12 +24,12 @@ from tfplm.training.pretrain_baselines import baselines
 from tfplm.training.pretrain_batches import Batches, as_dataset
 from tfplm.training.pretrain_callbacks import End, ResumeBatches, Speed
 from tfplm.training.pretrain_corpus import Corpus, open_corpus
-from tfplm.training.run_folder import RESULTS, Folder, open_folder
 from tfplm.training.pretrain_report import report, split_rates, with_perplexity
 from tfplm.training.pretrain_result import PretrainResult
 from tfplm.training.pretrain_summaries import summaries
 from tfplm.training.pretraining_model import Pretraining
 from tfplm.training.progress import Progress
+from tfplm.training.run_folder import RESULTS, Folder, open_folder
 
 
 @verb(PretrainOptions)

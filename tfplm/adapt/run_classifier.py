@@ -1,0 +1,165 @@
+"""`tfplm run-classifier`: the workflow of google-research/bert's `run_classifier.py`, for scripts that know its flags."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import keras
+
+from tfplm.adapt.data import Examples
+from tfplm.adapt.predictor import Predictor
+from tfplm.adapt.run import Run
+from tfplm.adapt.saved_task import has_task
+from tfplm.adapt.tasks.catalogue import TASKS, settings_of
+from tfplm.core.sources import resolve
+from tfplm.data.tasks.labels import LabelMap
+from tfplm.data.tasks.processors import find_processor, processor_examples, processor_labels
+from tfplm.options.base import verb
+from tfplm.options.finetune import FinetuneOptions
+from tfplm.options.run_classifier import RunClassifierOptions
+from tfplm.tokenizers import Tokenizer
+from tfplm.training.run_folder import open_folder
+
+_CONFIG, _VOCAB, _STEP = "bert_config.json", "vocab.txt", "global_step"
+
+
+@verb(RunClassifierOptions)
+def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
+    """Trains, evaluates, predicts, as the flags say; gives back what stands in `eval_results.txt`.
+
+    Raises ValueError for flags that do not fit together, FileNotFoundError for files that are not there.
+    """
+    _check(options)
+    processor = load_processor(options.processor) if options.processor else find_processor(options.task_name)
+    output = Path(options.output_dir)
+    result, step = {}, 0
+    if options.do_train:
+        step = _train(options, processor, output)
+    predictor = Predictor.from_pretrained(output if options.do_train or not options.init_checkpoint
+                                          else _trained(options.init_checkpoint))
+    step = step or _step_of(output)
+    if options.do_eval:
+        result = _evaluate(predictor, processor_examples(processor, options.data_dir, "dev"), step, output)
+    if options.do_predict:
+        _predict(predictor, processor_examples(processor, options.data_dir, "test"), output)
+    return result
+
+
+def _check(options: RunClassifierOptions) -> None:
+    if not (options.do_train or options.do_eval or options.do_predict):
+        raise ValueError("at least one of --do_train, --do_eval, --do_predict must be given")
+    if options.use_tpu:
+        raise ValueError("--use_tpu: TPUs are not supported; leave it out")
+    if options.num_train_epochs != int(options.num_train_epochs) or options.num_train_epochs < 1:
+        raise ValueError(f"num_train_epochs is {options.num_train_epochs}: expected a whole number, 1 or more")
+    if options.do_train and not options.init_checkpoint:
+        raise ValueError("--do_train needs --init_checkpoint, the pre-trained model")
+
+
+def load_processor(place: str):
+    """An object of the class that `file.py:ClassName` names."""
+    file, colon, name = place.rpartition(":")
+    if not colon or not Path(file).is_file():
+        raise ValueError(f"processor is {place!r}: expected file.py:ClassName, the file being there")
+    spec = importlib.util.spec_from_file_location("processor_of_the_user", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise ValueError(f"{file} has no {name}; it has {', '.join(n for n in vars(module) if not n.startswith('_'))}")
+    return getattr(module, name)()
+
+
+def source_of(options: RunClassifierOptions, folder: Path) -> Path:
+    """Where the pre-trained model is read from: the checkpoint with config and vocabulary beside it.
+
+    Where these lie elsewhere, they are brought together in `folder`, links where the system has them.
+    """
+    checkpoint = resolve(options.init_checkpoint)
+    home = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    given = {_CONFIG: options.bert_config_file, _VOCAB: options.vocab_file}
+    if all(path is None or Path(path).resolve().parent == home.resolve() for path in given.values()):
+        return checkpoint
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in home.iterdir() if checkpoint.is_dir() else home.glob(f"{checkpoint.name}.*"):
+        if file.is_file() and not (folder / file.name).exists():
+            try:
+                (folder / file.name).hardlink_to(file)
+            except OSError:
+                shutil.copyfile(file, folder / file.name)
+    for name, path in given.items():
+        source = Path(path) if path else home / name
+        if not source.is_file():
+            flag = "--vocab_file" if name == _VOCAB else "--bert_config_file"
+            raise FileNotFoundError(f"{source} is not there: give {flag}")
+        shutil.copyfile(source, folder / name)
+    return folder
+
+
+def _train(options: RunClassifierOptions, processor, output: Path) -> int:
+    """Trains and saves; the number of updates."""
+    labels = processor_labels(processor)
+    source = source_of(options, output / "init")
+    tuning = FinetuneOptions(
+        task="classification" if labels else "regression", label_kind="class" if labels else "number", init=str(source),
+        output=str(output), log_dir=str(output / "logs"), optimizer="bert_adam", batch_size=options.train_batch_size,
+        learning_rate=options.learning_rate, epochs=int(options.num_train_epochs), max_length=options.max_seq_length,
+        stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
+        save_every=options.save_checkpoints_steps, keep="last",  # the script knows no best epoch
+        quiet=options.quiet)
+    kind = TASKS[tuning.task]
+    task = kind(_tokenizer(options, source), settings_of(tuning), LabelMap(labels) if labels else None)
+    train, dev = (processor_examples(processor, options.data_dir, split) for split in ("train", "dev"))
+    task.learn(train)
+    keras.utils.set_random_seed(options.seed)
+    run = Run(tuning, task, open_folder(tuning, "finetune"), Examples(train, dev))
+    run.result()
+    step = int(keras.ops.convert_to_numpy(run.trained.optimizer.iterations))
+    (output / _STEP).write_text(str(step))
+    return step
+
+
+def _tokenizer(options: RunClassifierOptions, source: Path) -> Tokenizer:
+    if options.do_lower_case is None or not (options.vocab_file or (source / _VOCAB).is_file()):
+        return Tokenizer.from_pretrained(source)
+    return Tokenizer.from_vocab(options.vocab_file or source / _VOCAB, lowercase=options.do_lower_case)
+
+
+def _trained(checkpoint: str) -> Path:
+    path = resolve(checkpoint)
+    if not has_task(path):
+        raise ValueError(f"{checkpoint} is not fine-tuned: give --do_train as well, or as --init_checkpoint the output "
+                         "folder of an earlier training")
+    return path
+
+
+def _step_of(output: Path) -> int:
+    file = output / _STEP
+    return int(file.read_text()) if file.is_file() else 0
+
+
+def _evaluate(predictor: Predictor, examples: list, step: int, output: Path) -> dict[str, float]:
+    scores = predictor.task.score(predictor.predict_examples(examples), examples)
+    if "accuracy" in scores:
+        result = {"eval_accuracy": scores["accuracy"], "eval_loss": scores["loss"]}
+    else:
+        result = {f"eval_{name}": value for name, value in scores.items()}
+    result |= {"global_step": step, "loss": result.get("eval_loss", scores.get("mse", 0.0))}
+    lines = ["***** Eval results *****", *(f"  {name} = {result[name]}" for name in sorted(result))]
+    print("\n".join(lines))
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "eval_results.txt").write_text("".join(f"{name} = {result[name]}\n" for name in sorted(result)),
+                                             encoding="utf-8")
+    return result
+
+
+def _predict(predictor: Predictor, examples: list, output: Path) -> None:
+    """`test_results.tsv`: the probabilities of the labels in their order, a line for each example."""
+    rows = predictor.predict_examples(examples)
+    if predictor.task.labels is None:
+        lines = [str(row["value"]) for row in rows]
+    else:
+        lines = ["\t".join(str(row["probabilities"][name]) for name in predictor.task.labels.names) for row in rows]
+    beside = output / "test_results.tsv.partial"
+    beside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    beside.replace(output / "test_results.tsv")
+
