@@ -32,7 +32,7 @@ class FrozenFeatures(keras.Model):
 
     def remember(self, features: list[dict], skip: tuple[str, ...] = (), progress=None) -> None:
         """Computes the hidden states of features, and numbers these. skip: keys that the model does not take."""
-        states = self._inference(features, skip, progress)
+        states = self._inference(features, skip, progress, per_token=True)
         for feature, state in zip(features, states):
             feature[STATE] = np.int32(len(self._states))
             self._states.append(np.array(state[:1] if self._first_only else state, np.float32))

@@ -1,6 +1,5 @@
 """A model's outputs for many features, quickly: sorted by length, in batches of about as many tokens each."""
 
-import functools
 from collections.abc import Callable
 
 import keras
@@ -14,7 +13,7 @@ _BATCHING = Batching(batch_tokens=8192, multiple=8)
 
 
 class Inference:
-    """`Inference(model)(features)` -> the outputs of each feature, in their order, in NumPy, without padding.
+    """`Inference(model)(features)` -> the outputs of each feature, in their order, in NumPy.
 
     The model is traced once; what comes later with other shapes needs no new trace.
 
@@ -29,8 +28,10 @@ class Inference:
         self.pad, self._collate = pad, collate
         self._call = tf.function(call or (lambda batch: model(batch, training=False)), reduce_retracing=True)
 
-    def __call__(self, features: list[dict], skip: tuple[str, ...] = (), progress: Line | None = None) -> list:
-        """skip: keys of the features that the model does not take, beside `example`."""
+    def __call__(self, features: list[dict], skip: tuple[str, ...] = (), progress: Line | None = None,
+                 per_token: bool = False) -> list:
+        """skip: keys of the features that the model does not take, beside `example`. per_token: the outputs are
+        `[B,T,...]`, and each is cut to its row's length."""
         order = sorted(range(len(features)), key=lambda place: -np.shape(features[place]["input_ids"])[-1])
         outputs, done = [None] * len(features), 0
         while done < len(order):
@@ -43,15 +44,10 @@ class Inference:
             result = self._call({key: tf.convert_to_tensor(value) for key, value in batch.items()})
             result = tf.nest.map_structure(lambda x: x.numpy(), result)
             for row, place in enumerate(part):
-                sizes = np.shape(features[place]["input_ids"])[-1], batch["input_ids"].shape[-1]
-                outputs[place] = tf.nest.map_structure(functools.partial(_cut, row, sizes), result)
+                length = np.shape(features[place]["input_ids"])[-1] if per_token else None
+                outputs[place] = tf.nest.map_structure(lambda x, at=(row, slice(length)): x[at[0]][at[1]] if per_token
+                                                       else x[at[0]], result)
             done += len(part)
             if progress is not None:
                 progress.advance(done, {}, lambda done=done: {"examples": done})
         return outputs
-
-
-def _cut(row: int, sizes: tuple[int, int], x: np.ndarray) -> np.ndarray:
-    """A row's output; its first axis, where it is the tokens', is cut from the batch's width to the row's length."""
-    length, width = sizes
-    return x[row][:length] if x.ndim > 1 and x.shape[1] == width else x[row]

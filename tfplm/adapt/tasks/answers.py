@@ -25,7 +25,7 @@ class QuestionAnswering(Task):
     """
 
     name, kind, head, monitor = "question-answering", "question", "question_answering", "f1"
-    targets, shown, n_best = ("start", "end", *_PLACES), ("exact_match", "f1"), 1
+    targets, shown, n_best, per_token = ("start", "end", *_PLACES), ("exact_match", "f1"), 1, True
 
     def learn(self, examples: Sequence[QuestionExample]) -> None:
         if not any(example.answers or example.impossible for example in examples):

@@ -28,7 +28,8 @@ class Tagging(Task):
 
     name, kind, head, monitor, targets = (
         "tagging", "tagging", "token_classification", "f1", ("tag_ids", "tag_mask", "first_of_word"))
-    shown = ("f1", "precision", "recall", "accuracy")
+    shown, per_token = ("f1", "precision", "recall", "accuracy"), True
+    _field = None, None  # a random field, and its decoding as a graph
 
     def learn(self, examples: Sequence[TaggedExample]) -> None:
         require_labels(examples, "tags")
@@ -58,13 +59,16 @@ class Tagging(Task):
 
     def outputs(self, model, features, inference, progress=None) -> list:
         """For each feature the numbers of its tags and their probabilities, `[T]` each."""
-        logits = inference(features, self.targets, progress)
+        logits = inference(features, self.targets, progress, self.per_token)
         if not self.settings.crf:
             return [(row.argmax(-1), softmax(row).max(-1)) for row in logits]
         return self._decode_field(model.head.crf, logits, features)
 
     def _decode_field(self, crf, logits: list, features: list[dict]) -> list:
-        call = tf.function(lambda x, mask: (crf.decode(x, mask)[0], crf.marginals(x, mask)), reduce_retracing=True)
+        if self._field[0] is not crf:  # traced once, not in each evaluation
+            self._field = crf, tf.function(lambda x, mask: (crf.decode(x, mask)[0], crf.marginals(x, mask)),
+                                           reduce_retracing=True)
+        call = self._field[1]
         order = sorted(range(len(logits)), key=lambda place: len(logits[place]))
         results = [None] * len(logits)
         for begin in range(0, len(order), _ROWS):

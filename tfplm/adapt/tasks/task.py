@@ -46,6 +46,7 @@ class Task:
     name = kind = head = monitor = ""
     targets: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    per_token = False  # whether the model has outputs for each token
 
     def __init__(self, tokenizer: Tokenizer, settings: TaskSettings | None = None, labels: LabelMap | None = None):
         self.tokenizer, self.settings, self.labels = tokenizer, settings or TaskSettings(), labels
@@ -81,7 +82,7 @@ class Task:
 
     def outputs(self, model: keras.Model, features: list[dict], inference: Callable, progress=None) -> list:
         """What the model gives for each feature. `inference`: an `Inference` of the model."""
-        return inference(features, self.targets, progress)
+        return inference(features, self.targets, progress, self.per_token)
 
     def decode(self, outputs: list, features: list[dict], examples: Sequence, model: keras.Model) -> list[dict]:
         """What the model gave for each feature (in NumPy, without padding) -> a prediction for each example, as a dict
