@@ -68,6 +68,7 @@ class BestWeights(keras.callbacks.Callback):
             self.best = float(score)
             if is_chief():
                 beside = self.path.with_suffix(".partial")
+                beside.parent.mkdir(parents=True, exist_ok=True)
                 with open(beside, "wb") as file:
                     np.savez(file, **{path: keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
                                       for path, variable in named_variables(self.pretrained).items()})

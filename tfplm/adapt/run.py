@@ -111,7 +111,7 @@ class Run:
     def fit(self) -> tuple[dict, list[float]]:
         """Trains; the best weights are in the model afterwards. The history, and the seconds of each epoch."""
         options, monitor = self.options, f"val_{self.task.monitor}"
-        best, seconds = BestWeights(self.folder.output / "best.npz", monitor, self.model), Seconds()
+        best, seconds = BestWeights(self.folder.checkpoints / "best.npz", monitor, self.model), Seconds()
         callbacks = [Resume(self.folder.checkpoints, options.save_every), seconds, self.evaluation(), best,
                      Progress(options.quiet)]
         if options.unfreeze_every:
@@ -156,7 +156,6 @@ class Run:
             from tfplm.adapt.writing import write_predictions
 
             write_predictions(output / "test_predictions.jsonl", predictions, self.data.test)
-        (output / "best.npz").unlink(missing_ok=True)
 
 
 def has_labels(examples: list) -> bool:
