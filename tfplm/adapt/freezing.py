@@ -70,13 +70,14 @@ class GradualUnfreezing(keras.callbacks.Callback):
         self.epochs, self.pretrained = epochs, model
 
     def on_train_begin(self, logs=None):
-        self._inner = self.pretrained or self.model
+        self._inner, self._blocks = self.pretrained or self.model, None
         self.model.optimizer.build(self.model.trainable_variables)
 
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch % self.epochs == 0:
-            set_trained(self._inner, f"last:{epoch // self.epochs}" if epoch >= self.epochs else "head")
+        if (blocks := epoch // self.epochs) != self._blocks:  # a resumed training may begin at any epoch
+            set_trained(self._inner, f"last:{blocks}" if blocks else "head")
             self.model.make_train_function(force=True)
+            self._blocks = blocks
 
     def on_train_end(self, logs=None):
         set_trained(self._inner, "all")
