@@ -16,12 +16,12 @@ class FrozenFeatures(keras.Model):
     Its batches have, beside the usual keys, `states` float32 `[B,T,H]`, which `add_states` puts there; where the head
     looks at the first token only, only that is kept, `[B,1,H]`. Memory: 4 bytes x H x tokens (or texts).
 
-    Raises ValueError for multiple choice and encoder-decoders.
+    Raises ValueError for multiple choice, encoder-decoders, and models without pre-training (TextCNN, BiLSTM).
     """
 
     def __init__(self, model: PretrainedModel, pad: int = 0):
         super().__init__(name="frozen_features", dtype=model.dtype_policy)
-        if model.config.architecture == "seq2seq" or model.head_name == "multiple_choice":
+        if model.config.architecture not in ("encoder", "decoder") or model.head_name == "multiple_choice":
             raise ValueError("features of the frozen model work for encoders and decoders, with texts, tags and "
                              "answers; choose --train head here")
         self.pretrained, self._states = model, []

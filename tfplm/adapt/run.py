@@ -18,7 +18,9 @@ from tfplm.adapt.result import FinetuneResult
 from tfplm.adapt.saved_task import save_task
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
-from tfplm.models.pretrained import save_pretrained
+from tfplm.models.model import PretrainedModel
+from tfplm.models.pretrained import from_config, save_pretrained
+from tfplm.models.weights import named_variables
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.summaries import Every, SummaryCallback
 from tfplm.training.distribute import is_chief, strategy_for
@@ -53,9 +55,12 @@ class Run:
         self.features = task.features([*data.train, *(replay.examples if replay else [])], labelled=True)
         self.dev_features = task.features(data.dev, labelled=False)
         self.pad = task.tokenizer.pad_token_id or 0
+        _require_scores(data.dev, "development")
+        _require_scores(replay.held_out if replay else [], "earlier task's held-out")
         keras.utils.set_random_seed(options.seed)
         with strategy_for(options.strategy).scope():
             self.model = make_model(options, task)
+            set_trained(self.model, "last:1" if options.unfreeze_every else options.train)  # or it says why not
             set_trained(self.model, options.train)
             self.trained = self._around()
             if options.train == "features":
@@ -148,7 +153,7 @@ class Run:
         try:
             save_pretrained(self.model, output, self.task.tokenizer)
         except ValueError:  # no other library has a name for all of it, such as BERT2BERT
-            self.model.save(output / "model.keras")
+            _without_optimizer(self.model).save(output / "model.keras")
             self.task.tokenizer.save_pretrained(output)
         save_task(self.task, output)
         write_json(output / RESULTS, result.numbers())
@@ -156,6 +161,21 @@ class Run:
             from tfplm.adapt.writing import write_predictions
 
             write_predictions(output / "test_predictions.jsonl", predictions, self.data.test)
+
+
+def _require_scores(examples: list, name: str) -> None:
+    if examples and not has_labels(examples):
+        origin = examples[0].origin.rpartition(":")[0] or examples[0].origin
+        raise ValueError(f"{origin}: the {name} examples have no labels to be scored by (not all of them): give a labelled "
+                         "file; without any development file a tenth of the training examples is held back")
+
+
+def _without_optimizer(model: PretrainedModel) -> PretrainedModel:
+    """A copy that was never compiled: its file is smaller, and is read without the losses of fine-tuning."""
+    copy, values = from_config(model.config, model.head_name, dtype=model.dtype_policy), named_variables(model)
+    for path, variable in named_variables(copy).items():
+        variable.assign(values[path])
+    return copy
 
 
 def has_labels(examples: list) -> bool:

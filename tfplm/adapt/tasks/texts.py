@@ -49,6 +49,9 @@ class Classification(TextTask):
     def learn(self, examples: Sequence[TextExample]) -> None:
         require_labels(examples)
         self.labels = LabelMap.learn((example.label for example in examples), known=self.labels)
+        if len(self.labels) < 2:
+            raise ValueError(f"all {len(examples)} training examples have the label {self.labels.names[0]!r}: expected two "
+                             "labels or more; is --label-column the right one?")
         counts = Counter(example.label for example in examples)
         self._weights = np.ones(len(self.labels.names), np.float32)
         if self.settings.class_weights == "balanced":
@@ -139,10 +142,14 @@ class MultiLabel(TextTask):
         return scores, np.array([[name in example.label for name in self.labels.names] for example in examples])
 
     def score(self, predictions, examples) -> dict[str, float]:
-        """Subset accuracy and P/R/F1 (micro, macro, per class)."""
+        """Subset accuracy and P/R/F1 (micro, macro, per class). A label that was never trained counts as one that is
+        always missed."""
         require_labels(examples)
-        metric = MultiLabelMetrics(self.labels.names)
-        metric.update(*self._table(predictions, examples))
+        unseen = sorted({name for example in examples for name in example.label} - set(self.labels.names))
+        metric = MultiLabelMetrics([*self.labels.names, *unseen])
+        scores, truth = self._table(predictions, examples)
+        missed = np.array([[name in example.label for name in unseen] for example in examples], bool)
+        metric.update(np.pad(scores, ((0, 0), (0, len(unseen)))), np.concatenate([truth, missed], 1))
         return metric.result()
 
     def pictures(self, predictions, examples) -> dict[str, np.ndarray]:
