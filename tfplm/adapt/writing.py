@@ -11,12 +11,14 @@ FORMATS = (".jsonl", ".json", ".tsv")
 
 
 def rows_of(predictions: list[dict], examples: list) -> Iterable[dict]:
-    """Each prediction together with what it is for."""
+    """Each prediction together with what it is for; a text that is predicted a text for is its `source`."""
     for prediction, example in zip(predictions, examples):
         given = {field.name: value for field in dataclasses.fields(example)
-                 if (value := getattr(example, field.name)) not in (None, "", ())
-                 and field.name in ("id", "text", "pair", "words", "question")}
-        yield {**given, **{name: value for name, value in prediction.items() if name not in given or name == "text"}}
+                 if (value := getattr(example, field.name)) is not None
+                 and field.name in ("id", "text", "pair", "words", "question") and (value or field.name != "id")}
+        if "text" in given and "text" in prediction:
+            given = {"source" if name == "text" else name: value for name, value in given.items()}
+        yield {**given, **prediction}
 
 
 def write_predictions(path: str | os.PathLike | None, predictions: list[dict], examples: list) -> None:
@@ -31,6 +33,7 @@ def write_predictions(path: str | os.PathLike | None, predictions: list[dict], e
     path = Path(path)
     check_format(path)
     beside = path.with_name(path.name + ".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside.write_text(_text(rows, path.suffix), encoding="utf-8", newline="\n")
     os.replace(beside, path)
 
