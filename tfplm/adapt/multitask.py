@@ -97,11 +97,11 @@ class _WithHead:
 
 
 def _per_example(loss, y: dict, outputs, weights: dict):
-    """float32 `[B]`: means over the places of each example; of several outputs the mean over these."""
+    """float32 `[B]`: means over the places of each example; of several outputs the sum over these."""
     if isinstance(outputs, dict):
         parts = [_per_example(loss[name], {"": y[name]}, outputs[name], {"": weights.get("", weights.get(name))})
                  for name in outputs]
-        return tf.add_n(parts) / len(parts)
+        return tf.add_n(parts)
     losses = tf.cast(loss.call(y[""], outputs), tf.float32) * tf.cast(weights[""], tf.float32)
     return losses if len(losses.shape) == 1 else tf.reduce_mean(losses, axis=-1)
 
