@@ -42,17 +42,22 @@ class Translation(Task):
         tokenizer = self.tokenizer
         if tokenizer.family in ("bart", "roberta"):
             return tokenizer.eos_token_id
-        first = tokenizer.cls_token_id if tokenizer.family == "bert" else tokenizer.pad_token_id
+        first = tokenizer.cls_token_id if self._framed else tokenizer.pad_token_id
         return tokenizer.pad_token_id if first is None else first
+
+    @property
+    def _framed(self) -> bool:
+        """Whether texts are [CLS] ... [SEP], as BERT's and DistilBERT's."""
+        return self.tokenizer.eos_token_id is None
 
     def without_start(self, ids: np.ndarray) -> np.ndarray:
         """Targets begin behind the token that the decoder is given first."""
-        return ids[1:] if self.tokenizer.family == "bert" and len(ids) > 1 and ids[0] == self.start else ids
+        return ids[1:] if self._framed and len(ids) > 1 and ids[0] == self.start else ids
 
     @property
     def end(self) -> int:
         """The token that ends a text."""
-        return self.tokenizer.sep_token_id if self.tokenizer.family == "bert" else self.tokenizer.eos_token_id
+        return self.tokenizer.sep_token_id if self._framed else self.tokenizer.eos_token_id
 
     def split(self, batch: dict) -> tuple:
         y, mask = batch.pop("target_ids"), batch["decoder_attention_mask"]
