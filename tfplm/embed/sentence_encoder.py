@@ -62,8 +62,8 @@ class SentenceEncoder:
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, pooling=None, layers: int | Sequence[int] | None = None,  # noqa: PLR0913 (a contract)
                         normalize: bool | None = None, max_length: int | None = None, dtype: str | None = None, *,
-                        average_layers: bool = False, mask_cls_sep: bool = False, num_labels: int | None = None
-                        ) -> "SentenceEncoder":
+                        average_layers: bool = False, mask_cls_sep: bool = False, num_labels: int | None = None,
+                        **config_overrides) -> "SentenceEncoder":
         """The encoder of a directory or hub name, of sentence-transformers or of any model that `tfplm` reads.
 
         Args:
@@ -75,8 +75,9 @@ class SentenceEncoder:
                 directory says, else as many as the model has positions.
             dtype: "bfloat16" computes in it, about twice as fast on CPUs that know it; the vectors stay float32.
             average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: of a fresh classification head.
+            config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
         """
-        origin = {name: value for name, value in locals().items() if name != "cls"}
+        origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
         path = resolve(source)
         recipe = read_recipe(path) if path.is_dir() else None
         folder = path if recipe is None else model_folder(path)
@@ -87,8 +88,8 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        encoder = cls(_load(folder, plan, dtype, num_labels), Tokenizer.from_pretrained(folder), recipe)
-        encoder.origin = origin
+        encoder = cls(_load(folder, plan, dtype, num_labels, config_overrides), Tokenizer.from_pretrained(folder), recipe)
+        encoder.origin = {**origin, **config_overrides}
         return encoder
 
     @property
@@ -238,10 +239,10 @@ class SentenceEncoder:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _load(folder: Path, plan: PoolingPlan, dtype: str | None, num_labels: int | None) -> PretrainedModel:
-    overrides = {}
+def _load(folder: Path, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
+          ) -> PretrainedModel:
     if layout_of(folder) != "keras" and source_config(folder).architecture == "seq2seq":
-        overrides["architecture"] = "encoder"
+        overrides = {"architecture": "encoder", **overrides}
     head = _HEADS.get(plan.strategies[0])
     if plan.strategies[0] is Pooling.REGRESSION and num_labels is None:
         num_labels = 1

@@ -1,0 +1,172 @@
+"""`tfplm contrastive`: training of sentence vectors."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from tfplm.core.config import read_json, write_json
+from tfplm.core.sources import resolve
+from tfplm.data.tasks.examples import TextExample
+from tfplm.embed.contrastive_data import GroupBatches, read_groups
+from tfplm.embed.contrastive_losses import LOSSES
+from tfplm.embed.contrastive_model import Contrastive
+from tfplm.embed.sentence_encoder import SentenceEncoder
+from tfplm.embed.sentence_transformers import read_recipe
+from tfplm.embed.sts_eval import evaluate, read_pairs
+from tfplm.embed.text_ids import TextReader
+from tfplm.options.base import verb
+from tfplm.options.contrastive import ContrastiveOptions
+from tfplm.summaries import SummaryCallback
+from tfplm.training.distribute import is_chief, strategy_for
+from tfplm.training.optimizers import make_optimizer
+from tfplm.training.pretrain_batches import Place, as_dataset
+from tfplm.training.pretrain_callbacks import ResumeBatches
+from tfplm.training.progress import Progress
+from tfplm.training.run_folder import RESULTS, Folder, open_folder
+
+BEST = "best.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ContrastiveResult:
+    """A finished training. output: folder of the encoder. spearman: x 100 on the dev pairs, of the saved weights;
+    before: of the model that it began with; None without dev pairs. steps: updates of the weights."""
+
+    output: Path
+    encoder: SentenceEncoder
+    spearman: float | None
+    before: float | None
+    steps: int
+
+
+@verb(ContrastiveOptions)
+def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
+    """Trains a model to give sentence vectors and saves it as a folder of sentence-transformers.
+
+    Started again with the same `output`, it goes on where it was stopped or killed.
+
+    Raises:
+        ValueError: data that the loss cannot use, or options that do not fit. FileNotFoundError: no such file.
+        KeyboardInterrupt: Ctrl-C, after saving.
+    """
+    if options.dropout is not None and not 0 <= options.dropout < 1:
+        raise ValueError(f"dropout is {options.dropout}: expected a rate from 0 to below 1")
+    for name in ("epochs", "batch_size", "max_length", "temperature"):
+        if getattr(options, name) <= 0:
+            raise ValueError(f"{name} is {getattr(options, name)}: expected more than 0")
+    groups = read_groups(options.data, options.loss, negatives=options.negatives, encoding=options.encoding)
+    pairs = read_pairs(options.dev, encoding=options.encoding) if options.dev else None
+    folder = open_folder(options, "contrastive")
+    keras.utils.set_random_seed(options.seed)
+    strategy = strategy_for(options.strategy)
+    with strategy.scope():
+        encoder = _open(options)
+    batches = GroupBatches(groups, TextReader(encoder.tokenizer, encoder.recipe.max_length, encoder.recipe.lowercase),
+                           _divisible(options.batch_size, len(groups), strategy.num_replicas_in_sync), options.seed,
+                           encoder.model.config.pad_token_id or 0)
+    with strategy.scope():
+        model = Contrastive(encoder.model, encoder.recipe.plan, options.loss, options.temperature)
+        updates = max(1, batches.steps * options.epochs // options.accumulation)
+        model.compile(make_optimizer(options, total_steps=updates),
+                      jit_compile={"on": True, "off": False, "auto": "auto"}[options.jit])
+        model.optimizer.build(model.trainable_variables)
+    if not options.quiet:
+        print(f"{options.loss}: {len(groups):,} examples, {batches.steps:,} steps of {batches.batch_size} an epoch; "
+              f"summaries: tensorboard --logdir {folder.log_dir}")
+    best = KeepBest(encoder, pairs, folder, options)
+    _fit(model, batches, best, options, folder)
+    return _finish(best, batches.steps * options.epochs, options)
+
+
+def _open(options: ContrastiveOptions) -> SentenceEncoder:
+    """The encoder to be trained, with its dropout and pooling."""
+    path = resolve(options.init)
+    known = read_recipe(path) if path.is_dir() else None
+    default = None if known else ["CLS_TOKEN" if LOSSES[options.loss].head else "REDUCE_MEAN"]
+    changes = {} if options.dropout is None else {"hidden_dropout_prob": options.dropout,
+                                                  "attention_probs_dropout_prob": options.dropout}
+    return SentenceEncoder.from_pretrained(path, options.pooling or default, max_length=options.max_length,
+                                           dtype=_dtype(options), **changes)
+
+
+def _dtype(options: ContrastiveOptions) -> str | None:
+    return None if options.dtype == "float32" else options.dtype
+
+
+def _divisible(batch_size: int, groups: int, replicas: int) -> int:
+    """The batch's size, a multiple of the replicas."""
+    size = min(batch_size, groups) // replicas * replicas
+    if size < 1:
+        raise ValueError(f"{groups} examples and a batch of {batch_size} do not suffice for {replicas} devices")
+    return size
+
+
+def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: ContrastiveOptions, folder: Folder) -> None:
+    place = Place()
+    template = batches.batch(range(batches.batch_size))
+
+    def generate():
+        for _ in range(place.start):  # a resumed fit reads and drops so many
+            yield template
+        yield from batches.batches(place.start)
+
+    callbacks = [ResumeBatches(folder.checkpoints, place, batches.steps, options.save_every), best, Progress(options.quiet)]
+    if options.summary_every:
+        callbacks.append(SummaryCallback(folder.log_dir, {"scalars": options.summary_every, "weights": 0}, graph=False))
+    model.fit(as_dataset(generate, template), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
+              shuffle=False, callbacks=callbacks)
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Evaluates now and then and saves the encoder when it is the best so far; without pairs only `finish` saves."""
+
+    def __init__(self, encoder: SentenceEncoder, pairs: list[TextExample] | None, folder: Folder,
+                 options: ContrastiveOptions):
+        super().__init__()
+        self.encoder, self.pairs, self.folder, self.quiet = encoder, pairs, folder, options.quiet
+        self.every = options.evaluate_every
+        self.scores = read_json(folder.output / BEST) if (folder.output / BEST).is_file() else {}
+
+    def on_train_begin(self, logs=None):
+        self.every = self.every or max(1, self.params["steps"] // 8)
+        if self.pairs and "before" not in self.scores:
+            self.scores = {"before": self._score(), "best": None, "step": 0}
+            self._say(f"Spearman before the training: {self.scores['before']:.2f}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.pairs and ((batch + 1) % self.every == 0 or batch + 1 == self.params["steps"]):
+            self._evaluate(logs)
+
+    def _evaluate(self, logs) -> None:
+        score = self._score()
+        if self.scores["best"] is None or score > self.scores["best"]:
+            step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+            self.scores |= {"best": score, "step": step}
+            if is_chief():
+                self.encoder.save_pretrained(self.folder.output)
+                write_json(self.folder.output / BEST, self.scores)
+        self._say(f"Spearman {score:.2f}, best {self.scores['best']:.2f}")
+
+    def _score(self) -> float:
+        return evaluate(self.encoder, self.pairs, show_progress=False)[0]
+
+    def _say(self, text: str) -> None:
+        if not self.quiet and is_chief():
+            print(text, flush=True)
+
+
+def _finish(best: KeepBest, steps: int, options: ContrastiveOptions) -> ContrastiveResult:
+    output, encoder = best.folder.output, best.encoder
+    if best.pairs is None:
+        if is_chief():
+            encoder.save_pretrained(output)
+    else:
+        encoder = SentenceEncoder.from_pretrained(output, dtype=_dtype(options))
+    result = ContrastiveResult(output, encoder, best.scores.get("best"), best.scores.get("before"), steps)
+    if is_chief():
+        write_json(output / RESULTS, {"spearman": result.spearman, "before": result.before, "steps": steps})
+    if not options.quiet:
+        told = "" if result.spearman is None else f"; Spearman {result.before:.2f} before, {result.spearman:.2f} now"
+        print(f"{output}: {steps:,} steps{told}")
+    return result

@@ -1,0 +1,100 @@
+"""Texts, pairs and triples for contrastive training, and their batches."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfplm.data.tasks.read import read_examples
+from tfplm.data.tasks.reading import Reading
+from tfplm.data.text_files import find_files, read_lines
+from tfplm.embed.contrastive_losses import LOSSES
+from tfplm.embed.rows import TextIds, round_width
+from tfplm.embed.text_ids import TextReader
+
+
+@dataclasses.dataclass
+class Group:
+    """Texts that belong together, the text itself first, and the score of a pair."""
+
+    texts: tuple[str, ...]
+    score: float | None = None
+
+
+def read_groups(sources: list[str], loss: str, split: str = "train", negatives: bool = False, encoding: str = "utf-8"
+                ) -> list[Group]:
+    """What a loss needs of files or folders.
+
+    `simcse`: each line (of a file that is no table) is a text. The others: two texts a row; with `negatives` a third
+    column, a text that is not alike. `cosent`, `cosine`: with a number; for `cosine` divided by the largest one.
+    `ranking`, `supervised_simcse`: where rows have a number, only those with the largest are alike, the rest is left
+    out. ValueError where rows have not what the loss needs.
+    """
+    kind = LOSSES[loss]
+    if kind.twice:
+        texts = [line for source in sources for file in find_files(source)
+                 for line in read_lines(file, encoding, longest=-1) if line.strip()]
+        return [Group((text, text)) for text in texts]
+    if negatives:
+        if kind.labelled:
+            raise ValueError(f"the loss {loss} compares pairs with scores: it cannot use hard negatives")
+        reading = Reading(text_column="0", pair_column="1", label_column="2", encoding=encoding)
+    else:
+        reading = Reading(label_kind="number", encoding=encoding)
+    examples = [example for source in sources for example in read_examples(source, "text", reading, split)]
+    for example in examples:
+        if example.pair is None or (kind.labelled and example.label is None):
+            raise ValueError(f"{example.origin}: the loss {loss} needs two texts"
+                             f"{' and a number' if kind.labelled else ''} in each row, found only "
+                             f"{'one text' if example.pair is None else 'the texts'}")
+    if negatives:
+        return [Group((example.text, example.pair, example.label)) for example in examples]
+    largest = max((example.label for example in examples if example.label is not None), default=None)
+    if kind.labelled:
+        scale = largest if loss == "cosine" and largest else 1.0
+        return [Group((example.text, example.pair), example.label / scale) for example in examples]
+    return [Group((example.text, example.pair)) for example in examples if example.label == largest]
+
+
+class GroupBatches:
+    """Batches without end, of `batch_size` groups each; which ones depends on (seed, number of the batch) alone.
+
+    Groups are not sorted by length: in-batch negatives shall be any texts. A batch is as wide as its longest text,
+    rounded up to one of few widths. The last, smaller batch of an epoch is left out, but where it is the only one.
+    """
+
+    def __init__(self, groups: list[Group], reader: TextReader, batch_size: int, seed: int = 0, pad: int = 0):
+        if not groups:
+            raise ValueError("there is nothing to train on: no text, or no pair that is alike")
+        self.groups, self.reader, self.seed, self.pad = groups, reader, seed, pad
+        self.batch_size = min(batch_size, len(groups))
+        self.steps = len(groups) // self.batch_size  # of an epoch
+
+    def batches(self, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
+        """From the batch number `start` of the training on."""
+        epoch = start // self.steps
+        while True:
+            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.groups))
+            for step in range(max(0, start - epoch * self.steps), self.steps):
+                yield self.batch(order[step * self.batch_size:(step + 1) * self.batch_size])
+            epoch += 1
+
+    def batch(self, numbers) -> dict[str, np.ndarray]:
+        """`input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, and `labels` float32 `[B]`."""
+        groups = [self.groups[number] for number in numbers]
+        rows = self.reader([text for group in groups for text in group.texts])
+        width = round_width(max(len(row) for row in rows))
+        if self.reader.max_length is not None:
+            width = min(width, max(self.reader.max_length, max(len(row) for row in rows)))
+        batch = _padded(rows, width, self.pad)
+        batch = {name: array.reshape(len(groups), -1, width) for name, array in batch.items()}
+        if groups[0].score is not None:
+            batch["labels"] = np.array([group.score for group in groups], np.float32)
+        return batch
+
+
+def _padded(rows: list[TextIds], width: int, pad: int) -> dict[str, np.ndarray]:
+    ids, types, mask = np.full((len(rows), width), pad, np.int32), *np.zeros((2, len(rows), width), np.int32)
+    for number, row in enumerate(rows):
+        ids[number, :len(row)], types[number, :len(row)], mask[number, :len(row)] = row.input_ids, row.token_type_ids, 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
