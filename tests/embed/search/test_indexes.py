@@ -97,7 +97,7 @@ def test_files(kind, tmp_path):
     for one, other in zip(index.search(QUERIES, 10), loaded.search(QUERIES, 10)):
         np.testing.assert_array_equal(one, other)
     loaded.add([3], VECTORS[:1])
-    assert 3 in loaded.ids() and loaded.search(VECTORS[:1], 1)[1][0, 0] == 3 or not loaded.exact_scores
+    assert (3 in loaded.ids() and loaded.search(VECTORS[:1], 1)[1][0, 0] == 3) or not loaded.exact_scores
     assert loaded.remove([3]) == 1 and sorted(loaded.ids()) == sorted(index.ids())
 
 
@@ -134,10 +134,10 @@ def test_code_bytes_need_not_divide_the_dimension():
     assert recall_report(index, exact, clouds(20, 13, seed=1)).recall > 0.4
 
 
-def test_of_equal_ones_the_smaller_id():
+def test_equal_ones_are_ordered_by_id():
     index = ExactIndex(2)
     index.add([9, 4, 6, 5], np.ones((4, 2)))
-    assert index.search(np.ones((1, 2)), 3)[1].tolist() == [[4, 5, 6]]
+    assert index.search(np.ones((1, 2)), 4)[1].tolist() == [[4, 5, 6, 9]]
 
 
 def test_zeros_have_a_score():

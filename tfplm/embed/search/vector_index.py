@@ -147,7 +147,7 @@ def scores_of(queries: np.ndarray, vectors: np.ndarray, metric: Metric) -> np.nd
 
 
 def best(scores: np.ndarray, ids: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k largest of scores `[Q,N]` with their ids `[Q,N]`, best first; of equal ones the smaller id first."""
+    """The k largest of scores `[Q,N]` with their ids `[Q,N]`, best first (ordered by id where equal)."""
     if k < scores.shape[1]:
         kept = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         scores, ids = np.take_along_axis(scores, kept, 1), np.take_along_axis(ids, kept, 1)
