@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfplm.models.heads import make_head
-from tfplm.models.model import PretrainedModel
+from tfplm.models.model import PretrainedModel, flattened
 from tfplm.models.precision import dtype_policy
 
 
@@ -30,10 +30,12 @@ class WithLanguageModel(keras.Model):
         self.built = True
 
     def call(self, batch, training=False):
+        batch, shape = flattened(batch)
         features = self.pretrained.features(batch, training=training)
         if training:
             logits = self.lm(features, batch)[:, :-1]
             ids, mask = batch["input_ids"][:, 1:], tf.cast(batch["attention_mask"][:, 1:], tf.float32)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(ids, logits) * mask
             self.add_loss(self.weight * tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(mask)))
-        return self.pretrained.head(features, batch, training=training)
+        result = self.pretrained.head(features, batch, training=training)
+        return result if shape is None else self.pretrained.regrouped(result, shape)

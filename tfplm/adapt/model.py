@@ -4,13 +4,16 @@ import dataclasses
 from pathlib import Path
 
 import tfplm.models.families  # noqa: F401  (registers them)
-from tfplm.adapt.saved_task import has_task
+from tfplm.adapt.gpt_inputs import has_gpt_tokens
+from tfplm.adapt.growing import grown
+from tfplm.adapt.saved_task import has_task, open_task
 from tfplm.adapt.tasks.task import Task
 from tfplm.adapt.warm_start import warm_start
 from tfplm.core import registry
 from tfplm.core.config import Config
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained import from_config, from_pretrained, source_config
+from tfplm.models.resizing import resize_token_embeddings
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.families import FAMILIES
@@ -43,21 +46,23 @@ def make_model(options: FinetuneOptions, task: Task) -> PretrainedModel:
     """The model with the task's head: weights of --init, or fresh ones of --preset."""
     changes = {**options.overrides(), **task.config_changes()}
     if options.preset:
-        config = fit_tokenizer(registry.preset(options.preset).replace(**options.overrides()), task.tokenizer, options)
+        config = registry.preset(options.preset).replace(**options.overrides())
+        config = fit_tokenizer(config, task.tokenizer, _longest(options, config) if options.max_position_embeddings
+                               else options)
         return from_config(config.replace(**task.config_changes()), task.head, num_labels=task.num_labels,
                            dtype=options.dtype)
     config = source_config(options.init)
     if task.head == "seq2seq_lm" and config.architecture != "seq2seq":
         return warm_start(options.init, task.tokenizer, dtype=options.dtype, **changes)
-    fitted = fit_tokenizer(config.replace(**options.overrides()), task.tokenizer,
-                           _longest(options, config))
+    added = len(task.tokenizer) if has_gpt_tokens(task.tokenizer) else 0
+    fitted = fit_tokenizer(config.replace(**options.overrides(), vocab_size=max(config.vocab_size, added)),
+                           task.tokenizer, _longest(options, config))
     changes |= {field.name: getattr(fitted, field.name) for field in dataclasses.fields(Config)
-                if getattr(fitted, field.name) != getattr(config, field.name)}
-    if has_task(options.init) and config.id2label and task.labels is not None:
-        from tfplm.adapt.growing import grown  # new classes keep the old ones' weights
-
+                if field.name != "vocab_size" and getattr(fitted, field.name) != getattr(config, field.name)}
+    if has_task(options.init) and config.id2label and open_task(options.init, task.tokenizer).name == task.name:
         return grown(options.init, task, dtype=options.dtype, **changes)
-    return from_pretrained(options.init, task.head, num_labels=task.num_labels, dtype=options.dtype, **changes)
+    model = from_pretrained(options.init, task.head, num_labels=task.num_labels, dtype=options.dtype, **changes)
+    return resize_token_embeddings(model, added) if added > config.vocab_size else model
 
 
 def _longest(options: FinetuneOptions, config: Config) -> FinetuneOptions:

@@ -18,6 +18,7 @@ class FinetuneResult:
         dev, test: scores of the best weights; `test` is empty where there is no test set, or one without labels.
         history: of Keras' `fit`, a list per name with a value per epoch.
         seconds: of each epoch's training, without evaluation.
+        feature_seconds: with --train features, of computing them.
         forgetting: with --replay: `before`, `after`, `forgotten` of the earlier task's score.
         folds: with --folds, the scores of each fold; `dev` is then their mean.
     """
@@ -30,12 +31,13 @@ class FinetuneResult:
     test: dict[str, float] = dataclasses.field(default_factory=dict)
     history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     seconds: list[float] = dataclasses.field(default_factory=list)
+    feature_seconds: float = 0.0
     forgetting: dict[str, float] = dataclasses.field(default_factory=dict)
     folds: list[dict[str, float]] = dataclasses.field(default_factory=list)
 
     def numbers(self) -> dict:
         """What `results.json` holds."""
-        names = ("dev", "test", "history", "seconds", "forgetting", "folds")
+        names = ("dev", "test", "history", "seconds", "feature_seconds", "forgetting", "folds")
         return {name: value for name in names if (value := getattr(self, name))}
 
 

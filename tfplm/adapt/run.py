@@ -52,6 +52,7 @@ class Run:
     def __init__(self, options: FinetuneOptions, task: Task, folder: Folder, data: Examples,
                  replay: Replay | None = None):
         self.options, self.task, self.folder, self.data, self.replay = options, task, folder, data, replay
+        self.feature_seconds = 0.0
         self.features = task.features([*data.train, *(replay.examples if replay else [])], labelled=True)
         self.dev_features = task.features(data.dev, labelled=False)
         self.pad = task.tokenizer.pad_token_id or 0
@@ -79,9 +80,10 @@ class Run:
         begin = time.monotonic()
         for features in (self.features, self.dev_features):
             self.trained.remember(features, self.task.targets)
+        self.feature_seconds = time.monotonic() - begin
         if not self.options.quiet:
             count = len(self.features) + len(self.dev_features)
-            print(f"features of {count:,} rows: {time.monotonic() - begin:.1f} s")
+            print(f"features of {count:,} rows: {self.feature_seconds:.1f} s")
 
     def _noise(self):
         if self.options.train == "features":
@@ -141,7 +143,7 @@ class Run:
         test, predictions = self.scores(self.data.test) if self.data.test else ({}, [])
         forgotten = forgetting(before, self.scores(old)[0], self.task.monitor) if old else {}
         result = FinetuneResult(self.folder.output, self.model, self.task, self.folder.log_dir, dev, test, history,
-                                seconds, forgotten)
+                                seconds, self.feature_seconds, forgotten)
         if is_chief():
             self.save(result, predictions)
         return result

@@ -57,7 +57,8 @@ class PretrainedModel(keras.Model):
         """
         Args:
             batch: dict of int32 tensors, `input_ids` `[B,T]` and what else the family takes (`attention_mask`,
-                `token_type_ids`, `position_ids`, ...), or `input_ids` alone.
+                `token_type_ids`, `position_ids`, ...), or `input_ids` alone. `[B,K,T]` for multiple choice, and for
+                the classification of texts in K versions, such as a pair in both orders.
 
         Returns:
             Without a head a dict: `sequence_output` `[B,T,H]`, `pooled_output` `[B,H]` where there is a pooler, and on
@@ -65,10 +66,7 @@ class PretrainedModel(keras.Model):
             attentions are asked for, the dict of the headless model with the head's under `head`.
         """
         batch = as_batch(batch)
-        shape = None
-        if self.head_name == "multiple_choice":  # [B,choices,T] -> [B * choices,T]
-            shape = ops.shape(batch["input_ids"])[:2]
-            batch = {name: ops.reshape(x, (-1, ops.shape(x)[-1])) for name, x in batch.items()}
+        batch, shape = flattened(batch)
         taps = tuple(name for name, wanted in (("hidden_states", output_hidden_states),
                                                ("attentions", output_attentions)) if wanted)
         features = self.features(batch, training=training, taps=taps)
@@ -76,8 +74,15 @@ class PretrainedModel(keras.Model):
             return features
         result = self.head(features, batch, training=training)
         if shape is not None:
-            result = ops.reshape(result, shape)
+            result = self.regrouped(result, shape)
         return {**features, "head": result} if taps else result
+
+    def regrouped(self, result, shape):
+        """A head's `[B * K, ...]` for the K rows of each example -> `[B,K]` of multiple choice, `[B,num_labels]` of
+        classification, where the logits of the versions of a text are added up (Radford et al. 2018, section 3.3)."""
+        if self.head_name == "multiple_choice":
+            return ops.reshape(result, shape)
+        return ops.sum(ops.reshape(result, (*shape, -1)), axis=1)
 
     def fit(self, x=None, *arguments, **keywords):
         """`keras.Model.fit`; NumPy batches are checked before, for a compiled program would not find wrong ids."""
@@ -140,3 +145,11 @@ def as_batch(batch) -> dict:
         raise ValueError(f"the batch has no 'input_ids', only {', '.join(map(repr, batch)) or 'nothing'}")
     return {name: x if name.endswith("mask") and len(x.shape) > 3 else ops.cast(x, "int32")
             for name, x in batch.items() if x is not None}
+
+
+def flattened(batch: dict) -> tuple[dict, tuple | None]:
+    """A batch `[B,K,T]` as `[B * K,T]`, and (B, K); a batch `[B,T]` as it is, and None."""
+    if len(batch["input_ids"].shape) != 3:
+        return batch, None
+    shape = ops.shape(batch["input_ids"])[:2]
+    return {name: ops.reshape(x, (-1, ops.shape(x)[-1])) for name, x in batch.items()}, shape

@@ -54,6 +54,8 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     patience: int = flag(0, "stop after so many epochs without a better development score; 0: never")
     class_weights: Literal["none", "balanced"] = flag("none", "balanced: rare classes count as much as common ones")
     label_smoothing: float = flag(0.0, "share of the target that goes to all classes")
+    gpt_inputs: bool = flag(False, "decoders: texts between tokens for start, delimiter and extraction (GPT, section 3.3)")
+    both_orders: bool = flag(False, "pairs in both orders, whose scores are added up, where the order means nothing")
     auxiliary_lm: float = flag(0.0, "weight of the language model's loss beside the task's (GPT, section 3.2: 0.5)")
     crf: bool = flag(False, "tagging: a conditional random field over the tags")
     crf_rate: float = flag(100.0, "tagging: learning rate of the random field's scores, times that of the model")

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from tfplm.adapt.gpt_inputs import encode
 from tfplm.adapt.losses import CrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.adapt.tasks.texts import softmax
+from tfplm.data.batching import padded
 from tfplm.data.tasks.examples import ChoiceExample
 from tfplm.training.metrics import ClassificationMetrics
 
@@ -25,12 +27,14 @@ class MultipleChoice(Task):
         most = max((len(example.choices) for example in examples), default=0)
         features = []
         for place, example in enumerate(examples):
-            batch = self.tokenizer([example.text] * len(example.choices), list(example.choices),
-                                   max_length=self.settings.max_length)
-            # a batch has as many choices in all its rows: those that are missing are empty, and never right
-            extra = most - len(example.choices)
-            feature = {key: np.pad(rows, ((0, extra), (0, 0))) for key, rows in batch.items()}
-            feature["attention_mask"][len(example.choices):, 0] = 1
+            batch = encode(self.tokenizer, [example.text] * len(example.choices), list(example.choices),
+                           self.settings.max_length)
+            batch["attention_mask"] = [np.ones(len(ids), np.int32) for ids in batch["input_ids"]]
+            # a batch has as many choices in all its rows: those that are missing have one token, and are never right
+            extra = [np.ones(1, np.int32)] * (most - len(example.choices))
+            width = max(map(len, batch["input_ids"]))
+            keys = ("input_ids", "token_type_ids", "attention_mask")
+            feature = {key: padded([*batch[key], *extra], width) for key in keys}
             feature |= {"example": np.int32(place), "choices": np.int32(len(example.choices))}
             features.append(feature | ({"label": np.int32(example.label)} if labelled else {}))
         return features

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from tfplm.adapt.gpt_inputs import encode
 from tfplm.adapt.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from tfplm.adapt.tasks.task import Task, require_labels
+from tfplm.data.batching import padded
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.summaries import confusion_image, precision_recall_image
@@ -29,12 +31,19 @@ class TextTask(Task):
             part = examples[begin:begin + _TEXTS_AT_ONCE]
             pairs = [example.pair for example in part]
             paired = any(pair is not None for pair in pairs)
-            batch = self.tokenizer([example.text for example in part], [pair or "" for pair in pairs] if paired else None,
-                                   max_length=self.settings.max_length, padding=False)
-            for place, (ids, types) in enumerate(zip(batch["input_ids"], batch["token_type_ids"])):
-                feature = {"input_ids": ids, "token_type_ids": types, "example": np.int32(begin + place)}
+            sides = [[example.text for example in part], [pair or "" for pair in pairs] if paired else None]
+            rows = self._rows(*sides)
+            if paired and self.settings.both_orders:
+                rows = [_stacked(row, other) for row, other in zip(rows, self._rows(*sides[::-1]))]
+            for place, row in enumerate(rows):
+                feature = {**row, "example": np.int32(begin + place)}
                 features.append(feature | ({"label": self.target(part[place])} if labelled else {}))
         return features
+
+    def _rows(self, texts: list[str], pairs: list[str] | None) -> list[dict]:
+        batch = encode(self.tokenizer, texts, pairs, self.settings.max_length)
+        return [{"input_ids": ids, "token_type_ids": types}
+                for ids, types in zip(batch["input_ids"], batch["token_type_ids"])]
 
     def target(self, example: TextExample) -> np.ndarray:
         """The label of an example as the loss takes it."""
@@ -184,6 +193,13 @@ class Regression(TextTask):
         metric = RegressionMetrics()
         metric.update([row["value"] for row in predictions], [float(example.label) for example in examples])
         return metric.result()
+
+
+def _stacked(row: dict, other: dict) -> dict:
+    """Two versions of a text, `[T]` each, as one feature `[2,T]`."""
+    width = max(len(row["input_ids"]), len(other["input_ids"]))
+    both = {key: padded([row[key], other[key]], width) for key in row}
+    return both | {"attention_mask": padded([np.ones(len(one["input_ids"]), np.int32) for one in (row, other)], width)}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
