@@ -1,11 +1,12 @@
 """Servers with engines that need no model, and the unmodified client of bert-as-service."""
 
 import contextlib
+import time
 import warnings
 
 import pytest
 
-from tests.serve.fake_engines import FakeEngine
+from tests.serve.fake_engines import FakeEngine, vectors_of
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.server import Server
 
@@ -28,6 +29,20 @@ def client(server, **keywords):
     from bert_serving.client import BertClient
 
     return BertClient(port=server.port, port_out=server.port_out, **{"timeout": 20_000, **keywords})
+
+
+def eventually(condition, seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def works(server) -> bool:
+    with client(server) as bert:
+        return bool((bert.encode(["还好"]) == vectors_of(["还好"])).all())
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pytest
 
 import tfplm
 from tfplm.options.serve import STRATEGIES, ServeOptions
+from tfplm.serve import sentence_engine
 from tfplm.serve.sentence_engine import make_engine
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef", "hello", "world", "Hello", "##s", *"我爱自然语言处理，。"]
@@ -18,6 +19,13 @@ def save_model(folder, head=None, num_labels=None, format="hf"):
     model = tfplm.from_config("bert-base-uncased", head, num_labels=num_labels, **TINY)
     tfplm.save_pretrained(model, folder, tfplm.Tokenizer.from_vocab(folder / "vocab.txt", lowercase=True), format)
     return model
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_warm_up():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentence_engine, "_WARM_UP", ["a"])
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ class Front:
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
         self._idle_since = 0.0
-        self._last_read = self._closed = False
+        self._last_read = self._closed = self._all_served = False
         self.context = zmq.Context()
         try:
             self._requests = self._bind(zmq.PULL, options.port, "port")
@@ -56,12 +56,14 @@ class Front:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self, seconds: float) -> None:
-        """Reads no more requests, sends what is answered within `seconds`, and closes the sockets."""
+    def stop(self, seconds: float) -> bool:
+        """Reads no more requests, sends what is answered within `seconds`, and closes the sockets; whether that was
+        all that had been asked."""
         self._idle_since = time.monotonic()
         self._stop_at = self._idle_since + seconds
         self.wake()
         self._thread.join()
+        return self._all_served
 
     def wake(self) -> None:
         """Makes the loop look at its state; from any thread."""
@@ -138,6 +140,7 @@ class Front:
             except Exception:
                 log.exception("an error in the server's loop, which goes on")
                 self.service.counters.add("internal_errors")
+        self._all_served = not self.service.scheduler.jobs
         self.service.scheduler.fail_all("the server is stopping")
         while self._replies:
             self.outbox.post(self._replies.popleft())

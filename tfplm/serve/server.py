@@ -23,6 +23,7 @@ class Server:
 
     def __init__(self, options: ServeOptions, engines: list[Engine]):
         self.options, self.engines, self.ended = options, engines, threading.Event()
+        self._stopping, self._served = threading.Lock(), None
         self.service = Service(options, engines)
         self.front = Front(self.service, self.ended.set)
         self.port, self.port_out, self.http_port = self.front.port, self.front.port_out, None
@@ -51,12 +52,16 @@ class Server:
             pass
 
     def stop(self) -> bool:
-        """Answers what was asked before, for at most `drain_seconds`; whether all was answered."""
-        seconds = self.options.drain_seconds
-        if self._http:
-            self._http.stop(seconds)
-        self.front.stop(seconds)
-        return self.service.stop(1.0 if seconds else 0.0)
+        """Answers what was asked before, for at most `drain_seconds`; whether all was answered. Once is enough."""
+        with self._stopping:
+            if self._served is None:
+                seconds = self.options.drain_seconds
+                if self._http:
+                    self._http.stop(seconds)
+                served = self.front.stop(seconds)
+                self._served = self.service.stop(1.0 if seconds else 0.0) and served
+                self.ended.set()
+            return self._served
 
     def __enter__(self) -> "Server":
         return self.start()

@@ -1,0 +1,98 @@
+"""Clients that send faster than they are served, do not read, or say nothing for long."""
+
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("bert_serving.client", reason="pip install bert-serving-client==1.10.0")
+from bert_serving.client import BertClient
+
+from tests.serve.conftest import client, eventually, serving, works
+from tests.serve.fake_engines import FakeEngine, vectors_of
+
+
+def test_back_pressure():
+    """More than the queue holds: clients wait, nothing is lost, memory stays."""
+    with serving(FakeEngine(seconds=0.01), max_queue=500, max_batch_size=100) as server, client(server) as bert:
+        most = 0
+        for i in range(300):
+            bert.encode([f"{i} {j}" for j in range(20)], blocking=False)
+            most = max(most, server.service.scheduler.pending)
+        found = bert.fetch_all(sort=True, concat=True)
+        np.testing.assert_array_equal(found, vectors_of([f"{i} {j}" for i in range(300) for j in range(20)]))
+        assert 100 < most < 520
+
+
+def test_a_client_that_does_not_read():
+    """More replies than sockets buffer: they are kept, and come when the client reads."""
+    with serving(FakeEngine()) as server, client(server) as slow:
+        slow.receiver.rcvhwm = 1  # holds for connections made later
+        slow.receiver.disconnect(f"tcp://localhost:{server.port_out}")
+        slow.receiver.connect(f"tcp://localhost:{server.port_out}")
+        for i in range(100):
+            slow.encode([f"{i} {j}" for j in range(5000)], blocking=False)
+        assert eventually(lambda: server.service.scheduler.pending == 0 and server.service.counters.numbers["requests"])
+        assert works(server)
+        assert eventually(lambda: server.front.outbox.held > 0)
+        found = slow.fetch_all(sort=True)
+        assert len(found) == 100 and all(vectors.shape == (5000, 4) for vectors in found)
+
+
+class Proxy(threading.Thread):
+    """A TCP relay that forgets connections that were silent for `patience` seconds, as firewalls do."""
+
+    def __init__(self, port: int, patience: float):
+        super().__init__(daemon=True)
+        self.target, self.patience, self.forgotten = port, patience, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.target))
+            state = {"last": time.monotonic()}
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self.relay, args=(source, sink, state), daemon=True).start()
+
+    def relay(self, source, sink, state):
+        source.settimeout(0.05)
+        while True:
+            try:
+                data = source.recv(1 << 16)
+            except TimeoutError:
+                if time.monotonic() - state["last"] > self.patience:
+                    self.forgotten += 1
+                    return  # silently: neither side is told
+                continue
+            except OSError:
+                return
+            if not data:
+                sink.close()
+                return
+            state["last"] = time.monotonic()
+            sink.sendall(data)
+
+
+@pytest.mark.parametrize("heartbeat", [0.2, 0.0])
+def test_an_idle_connection_behind_a_firewall(heartbeat):
+    """Signs of life keep the connection; without them it is forgotten, and the client waits in vain."""
+    with serving(heartbeat=heartbeat) as server:
+        proxies = Proxy(server.port, 1.0), Proxy(server.port_out, 1.0)
+        with BertClient(port=proxies[0].port, port_out=proxies[1].port, timeout=2000) as bert:
+            assert bert.encode(["a"]).shape == (1, 4)
+            time.sleep(2.5)
+            if heartbeat:
+                assert bert.encode(["a"]).shape == (1, 4) and not proxies[0].forgotten + proxies[1].forgotten
+            else:
+                with pytest.raises(TimeoutError):
+                    bert.encode(["a"])
+        for proxy in proxies:
+            proxy.listener.close()

@@ -1,0 +1,86 @@
+"""Bodies of HTTP requests and replies; the OpenAPI description is made from them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+# JSON has one kind of numbers: 3.0 is an integer, but true and "3" are not
+Integer = Annotated[StrictInt, BeforeValidator(lambda value: int(value) if isinstance(value, float)
+                                               and value.is_integer() else value)]
+Text = Annotated[StrictStr, Field(max_length=1_000_000)]
+Texts = Annotated[list[Text], Field(min_length=1)]
+Tokens = Annotated[list[StrictStr], Field(min_length=1)]
+TokenIds = Annotated[list[Annotated[Integer, Field(ge=0)]], Field(min_length=1)]
+
+
+class EncodeRequest(BaseModel):
+    """bert-as-service's: texts (two of them divided by ` ||| ` are a pair), or lists of tokens."""
+
+    id: Annotated[Integer | StrictStr | None, Field(description="given back with the vectors")] = None
+    texts: Texts | Annotated[list[Tokens], Field(min_length=1)]
+    is_tokenized: Annotated[StrictBool, Field(description="texts are lists of tokens")] = False
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": 123, "texts": ["你好", "first ||| second"]}]})
+
+
+class EncodeReply(BaseModel):
+    """`result` and `results` are the same; bert-as-service sent the one and described the other."""
+
+    id: int | str | None
+    result: list
+    results: list
+    status: Literal[200] = 200
+    tokens: list[list[str]] | None = None
+
+
+class EmbeddingsRequest(BaseModel):
+    """OpenAI's `/v1/embeddings`. Token ids are those of the served model's own tokenizer."""
+
+    input: Text | Texts | TokenIds | Annotated[list[TokenIds], Field(min_length=1)]
+    model: Annotated[StrictStr, Field(description="any: there is one model, and the name is given back")] = ""
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[Integer | None, Field(description="the model's own number, if given")] = None
+    user: StrictStr | None = None
+
+
+class Embedding(BaseModel):
+    """One vector: a list, or base64 of little-endian float32."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(BaseModel):
+    """Tokens, special ones included."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsReply(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Embedding]
+    model: str
+    usage: Usage
+
+
+class Health(BaseModel):
+    status: Literal["ok", "no worker"]
+
+
+class Problem(BaseModel):
+    """What was wrong, in words."""
+
+    detail: str
+
+
+class OpenAIError(BaseModel):
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class OpenAIProblem(BaseModel):
+    error: OpenAIError
