@@ -16,14 +16,9 @@ IDS = np.arange(3000) * 7 + 5_000_000_000  # do not fit into 32 bits
 LEAST = {"exact": 1, "flat": 1, "sq": 0.95, "hnsw": 0.98, "ivf": 0.9, "ivf_pq": 0.5, "lsh": 0.35}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads that wait for each other cost more than they bring for so few vectors."""
-    faiss = pytest.importorskip("faiss")
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
+@pytest.fixture(autouse=True)
+def faiss():
+    return pytest.importorskip("faiss")
 
 
 def filled(kind: str, metric: str = "cosine", **settings):

@@ -41,7 +41,7 @@ def test_given_kinds_are_kept():
     assert choose_kind("ivf", 5000, 8).kind == "ivf"
     choice = choose_kind("ivf_pq", 1999, 8, IndexSettings())
     assert choice.kind == "flat" and choice.reason.startswith("1,999 vectors are too few to train ivf_pq on")
-    with pytest.raises(ValueError, match="kind is 'tree', expected auto, exact, milvus or one of flat"):
+    with pytest.raises(ValueError, match="kind is 'tree', expected auto, exact or one of flat"):
         choose_kind("tree", 10, 8)
 
 

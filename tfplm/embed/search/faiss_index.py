@@ -75,6 +75,11 @@ class FaissIndex(VectorIndex):
     def trained(self) -> bool:
         return self._index is not None and self._index.is_trained
 
+    def sample_size(self, total: int) -> int:
+        if self.kind in ("ivf", "ivf_pq"):
+            return max(SAMPLE_PER_LIST * (self.settings.lists or lists_for(total)), 40 * _CODES)
+        return 20_000 if self.kind in ("sq", "lsh") else 0
+
     def train(self, sample: np.ndarray, total: int | None = None) -> None:
         """`sample`: for IVF best 64 vectors for each of its cells. ValueError for too few."""
         if self.trained:
@@ -94,8 +99,7 @@ class FaissIndex(VectorIndex):
         if not len(ids):
             return
         if not self.trained:
-            enough = SAMPLE_PER_LIST * (self.settings.lists or lists_for(len(vectors)))
-            chosen = np.random.default_rng(self.settings.seed).permutation(len(vectors))[:max(enough, 4 * _CODES)]
+            chosen = np.random.default_rng(self.settings.seed).permutation(len(vectors))[:self.sample_size(len(vectors))]
             self.train(vectors[np.sort(chosen)], len(vectors))
         if len(self._dead) and np.isin(ids, self._dead).any():
             self.compact()  # the graph still has nodes of these ids

@@ -41,8 +41,8 @@ def choose_kind(kind: str, count: int, dimension: int, settings: IndexSettings |
     the memory allows. A kind that is given is kept, but for so few vectors that it could not be trained on them.
     """
     settings, memory = settings or IndexSettings(), usable_memory() if memory is None else memory
-    if kind not in ("auto", "exact", "milvus", *KINDS):
-        raise ValueError(f"kind is {kind!r}, expected auto, exact, milvus or one of {', '.join(KINDS)}")
+    if kind not in ("auto", "exact", *KINDS):
+        raise ValueError(f"kind is {kind!r}, expected auto, exact or one of {', '.join(KINDS)}")
     if kind in ("ivf", "ivf_pq") and count < TRAINABLE:
         return Choice("flat", f"{count:,} vectors are too few to train {kind} on, which is taken from {TRAINABLE:,} on")
     if kind != "auto":
@@ -68,7 +68,7 @@ def choose_kind(kind: str, count: int, dimension: int, settings: IndexSettings |
 
 
 def make_index(kind: str, dimension: int, settings: IndexSettings | None = None) -> VectorIndex:
-    """An empty index of a kind, "milvus" aside, which needs an address: `MilvusIndex`."""
+    """An empty index of a kind. (One at a server is a `MilvusIndex`.)"""
     return ExactIndex(dimension, settings) if kind == "exact" else FaissIndex(kind, dimension, settings)
 
 

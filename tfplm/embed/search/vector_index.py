@@ -64,6 +64,10 @@ class VectorIndex(abc.ABC):
         """Whether `train` has been called, or is not needed."""
         return True
 
+    def sample_size(self, total: int) -> int:
+        """How many of `total` vectors `train` wants to see."""
+        return 0
+
     def train(self, sample: np.ndarray, total: int | None = None) -> None:  # noqa: B027 (most kinds learn nothing)
         """Learns cells and codes from vectors `[N,H]` like those to come, of which there will be `total`."""
 

@@ -1,0 +1,65 @@
+"""Kills a writer at a random moment and looks at what the next one finds."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.embed.search.fake_encoder import FakeEncoder
+from tfplm.embed.search.search_index import SearchIndex
+
+ROOT = Path(__file__).parents[3]
+
+
+def after(texts: dict[str, str], what: str, values) -> dict[str, str]:
+    if what == "add":
+        return {**texts, **values}
+    return {name: text for name, text in texts.items() if name not in values}
+
+
+def expected(notes: Path, before: dict[str, str]) -> list[dict[str, str]]:
+    """What may be in the index: all that had returned, and either with or without the change that had not."""
+    texts, begun = before, None
+    for line in notes.read_text(encoding="utf-8").splitlines():
+        note = json.loads(line)
+        if note[0] == "begin":
+            begun = note[1:]
+        else:
+            texts, begun = after(texts, *begun), None
+    return [texts] if begun is None else [texts, after(texts, *begun)]
+
+
+def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: tuple[str, ...] = ()) -> int:
+    """Returns in how many rounds some change had returned."""
+    rng, texts, worked = np.random.default_rng(0), {}, 0
+    for number in range(times):
+        notes.write_text("")
+        program = subprocess.Popen([sys.executable, "-m", "tests.embed.search.kill_program", str(folder), str(notes),
+                                    str(number), kind, *url], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            ready = program.stdout.readline()
+            assert ready == b"ready\n", program.stderr.read().decode()
+            time.sleep(rng.random() * 0.25)
+            assert program.poll() is None, program.stderr.read().decode()
+        finally:
+            program.kill()
+            program.communicate()
+        worked += len(notes.read_text().splitlines()) > 2
+        if (folder / "manifest.json").exists():
+            texts = found(folder, expected(notes, texts), writable=number % 2 == 0)
+    return worked
+
+
+def found(folder: Path, allowed: list[dict[str, str]], writable: bool) -> dict[str, str]:
+    """The texts in the index, which must be allowed, and found by their vectors."""
+    with SearchIndex.open(folder, FakeEncoder(8), writable=writable) as index:
+        texts = {record.id: record.text for record in index.records()}
+        assert texts in allowed, f"{len(texts)} records"
+        assert index.verify() == []
+        if texts:
+            hits = index.search(list(texts.values()), k=1)
+            assert [row[0].text for row in hits] == list(texts.values())
+    return texts

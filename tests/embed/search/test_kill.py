@@ -1,0 +1,82 @@
+"""`kill -9` at random moments: records and index agree, and nothing that had returned is lost."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.embed.search.fake_encoder import FAQ, FakeEncoder
+from tests.embed.search.killing import expected, kill_often
+from tfplm.embed.search import store
+from tfplm.embed.search.manifest import Manifest
+from tfplm.embed.search.search_index import SearchIndex
+
+
+def test_killed_a_few_times(tmp_path):
+    assert kill_often(tmp_path / "index", tmp_path / "notes", 6) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["exact", "flat", "hnsw"])
+def test_killed_many_times(kind, tmp_path):
+    assert kill_often(tmp_path / "index", tmp_path / "notes", 60, kind) >= 40
+
+
+def test_the_test_would_notice(tmp_path):
+    (tmp_path / "notes").write_text('["begin", "add", {"a": "1"}]\n["done"]\n["begin", "delete", ["a"]]\n')
+    assert expected(tmp_path / "notes", {"b": "2"}) == [{"a": "1", "b": "2"}, {"b": "2"}]
+
+
+def test_a_killed_writer_lets_the_next_one_in(tmp_path):
+    code = ("import os, sys; from tests.embed.search.fake_encoder import *; from tfplm.embed.search import SearchIndex\n"
+            "index = SearchIndex.create(sys.argv[1], FakeEncoder()); index.add(FAQ); os._exit(9)")
+    process = subprocess.run([sys.executable, "-c", code, str(tmp_path / "i")], cwd=store.__file__.split("/tfplm/")[0])
+    assert process.returncode == 9
+    with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
+        assert len(index) == 5 and index.verify() == [] and os.listdir(tmp_path / "i")
+
+
+@pytest.mark.parametrize("moment", ["_open_records", "save"])
+def test_a_kill_while_it_is_made(moment, tmp_path, monkeypatch):
+    owner = store if moment == "_open_records" else Manifest
+    with monkeypatch.context() as patch:
+        def stop(*arguments, **keywords):
+            raise KeyboardInterrupt
+
+        patch.setattr(owner, moment, stop)
+        with pytest.raises(KeyboardInterrupt):
+            SearchIndex.create(tmp_path / "i", FakeEncoder())
+    with SearchIndex.create(tmp_path / "i", FakeEncoder()) as index:
+        index.add(FAQ)
+        assert index.verify() == []
+
+
+def test_an_error_within_a_transaction(tmp_path, monkeypatch):
+    with SearchIndex.create(tmp_path / "i", FakeEncoder()) as index:
+        index.add(FAQ)
+        with monkeypatch.context() as patch:
+            patch.setattr(index._store.records, "_many", lambda *arguments: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                index.add([("food", "别的")], "replace")
+        assert index.get("food").text == FAQ[-1][1] and index.verify() == []
+        index.add([("food", "别的")], "replace")
+        assert len(index) == 5 and index.verify() == []
+
+
+def test_an_error_while_the_index_follows(tmp_path, monkeypatch):
+    with SearchIndex.create(tmp_path / "i", FakeEncoder()) as index:
+        index.add(FAQ)
+        kind = type(index._store.cache.catch_up())
+        index.add(["天气"])
+        add = kind.add
+
+        def interrupted(self, ids, vectors):
+            add(self, ids, vectors)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "add", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                index.search("天气")
+        assert index.verify() == [] and index.search("天气", k=1)[0].text == "天气"

@@ -1,0 +1,95 @@
+"""The three databases that keep records, by what differs between them: SQLite, PostgreSQL, MySQL (and MariaDB)."""
+
+import dataclasses
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """mark: of a parameter. key, text, blob: column types. lock, unlock: SQL with one parameter, a name, by which a
+    connection alone holds it, until it ends; None: the folder's lock is enough, for the database lies in the folder.
+    """
+
+    name: str
+    mark: str
+    key: str
+    text: str
+    blob: str
+    lock: str | None
+    connect: Callable[[str], Any]
+    behind: str = ""  # CREATE TABLE (...)
+
+
+def _sqlite(url: str):
+    """WAL: readers go on while one writes. FULL: what is committed is on the disk."""
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30, isolation_level=None,
+                                 check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _postgres(url: str):
+    try:
+        import psycopg
+    except ImportError as error:
+        raise ImportError("records in PostgreSQL need psycopg: pip install 'tfplm[postgres]'") from error
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=20)
+    except psycopg.Error as error:
+        raise ConnectionError(f"no connection to {without_password(url)}: {_line(error)}; a password is read from the "
+                              "URL, PGPASSWORD or ~/.pgpass") from error
+
+
+def _mysql(url: str):
+    try:
+        import pymysql
+    except ImportError as error:
+        raise ImportError("records in MySQL need PyMySQL: pip install 'tfplm[mysql]'") from error
+    parts = urlsplit(url)
+    try:
+        return pymysql.connect(
+            host=parts.hostname or "localhost", port=parts.port or 3306, user=unquote(parts.username or "") or None,
+            password=unquote(parts.password or os.environ.get("MYSQL_PWD", "")), database=parts.path.lstrip("/"),
+            charset="utf8mb4", autocommit=True, connect_timeout=20)
+    except pymysql.Error as error:
+        raise ConnectionError(f"no connection to {without_password(url)}: {_line(error)}; a password is read from the "
+                              "URL or MYSQL_PWD") from error
+
+
+SQLITE = Dialect("sqlite", "?", "TEXT", "TEXT", "BLOB", None, _sqlite)
+POSTGRES = Dialect("postgresql", "%s", "TEXT", "TEXT", "BYTEA", "SELECT pg_try_advisory_lock(hashtext(%s))", _postgres)
+MYSQL = Dialect("mysql", "%s", "VARBINARY(1020)", "LONGTEXT", "LONGBLOB", "SELECT GET_LOCK(%s, 0)", _mysql,
+                " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+_SCHEMES = {"sqlite": SQLITE, "postgresql": POSTGRES, "postgres": POSTGRES, "mysql": MYSQL, "mariadb": MYSQL}
+
+
+def dialect_of(url: str) -> Dialect:
+    """ValueError for the URL of something else."""
+    scheme = url.partition("://")[0].partition("+")[0]
+    if "://" not in url or scheme not in _SCHEMES:
+        raise ValueError(f"records are kept at sqlite, or at postgresql://USER@HOST/DATABASE or mysql://USER@HOST/"
+                         f"DATABASE, found {without_password(url)!r}")
+    return _SCHEMES[scheme]
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown and stored."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}"))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

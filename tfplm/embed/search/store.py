@@ -1,0 +1,119 @@
+"""A search index's folder, opened: manifest, records, lock, vector index and encoder."""
+
+import dataclasses
+import secrets
+from pathlib import Path
+
+import numpy as np
+
+from tfplm.embed.search.index_cache import IndexCache
+from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
+from tfplm.embed.search.records import Records
+from tfplm.embed.search.writer_lock import WriterLock
+
+
+class Store:
+    """Made by `create_store` and `open_store`. `lock` is None where it is open for reading only."""
+
+    def __init__(self, folder: Path, manifest: Manifest, records: Records, lock: WriterLock | None, encoder=None):
+        self.folder, self.manifest, self.records, self.lock, self._encoder = folder, manifest, records, lock, encoder
+        self.closed = False
+        self.cache = IndexCache(folder, manifest, records, writable=lock is not None)
+
+    @property
+    def encoder(self):
+        """Loaded at the first use, and checked against what the index was made with."""
+        if self._encoder is None:
+            encoder = self.manifest.load_encoder(self.folder)
+            self.manifest.check(encoder, self.folder)
+            self._encoder = encoder
+        return self._encoder
+
+    def vectors(self, texts: list[str], prompt: str | None) -> np.ndarray:
+        """float32 `[N,H]`. TypeError for what is no text, ValueError for vectors with numbers that are none."""
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"expected texts, found {text!r:.60}")
+        if not texts:
+            return np.zeros((0, self.manifest.dimension), np.float32)
+        vectors = encode(self.encoder, texts, prompt)
+        if vectors.shape != (len(texts), self.manifest.dimension):
+            raise ValueError(f"the encoder made an array of shape {vectors.shape} of {len(texts)} texts, expected "
+                             f"{(len(texts), self.manifest.dimension)}")
+        if not np.isfinite(vectors).all():
+            number = int(np.flatnonzero(~np.isfinite(vectors).all(-1))[0])
+            raise ValueError(f"the vector of {texts[number]!r:.60} has numbers that are not finite")
+        return vectors
+
+    def set_kind(self, kind: str) -> None:
+        settings = dataclasses.replace(self.manifest.settings, kind=kind)
+        self.manifest = self.cache.manifest = dataclasses.replace(self.manifest, settings=settings)
+        self.manifest.save(self.folder)
+
+    def need_writer(self) -> None:
+        if self.lock is None:
+            raise PermissionError(f"{self.folder} is open for reading: SearchIndex.open(..., writable=True)")
+
+    def close(self) -> None:
+        self.closed = True
+        try:
+            self.cache.close()
+        finally:
+            self.records.close()
+            if self.lock is not None:
+                self.lock.release()
+
+
+def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
+    """A new, empty one. What a kill leaves behind before the manifest is written, which is last, is taken over."""
+    if (folder / FILE).exists():
+        raise FileExistsError(f"{folder} is a search index already: open it with SearchIndex.open(..., writable=True), or "
+                              "remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    whitening = getattr(encoder, "whitening", None)
+    manifest = Manifest(secrets.token_hex(8), settings, probe(encoder, settings.prompt).tolist(), origin_of(encoder),
+                        whitening is not None)
+    lock = WriterLock(folder)
+    try:
+        records = _open_records(manifest.records_url(folder), settings.table, writable=True)
+        if not records.exists():
+            records.create(manifest.store)
+        elif records.state().last_slot:
+            raise FileExistsError(f"the {records} has the records of another index: give another table")
+        manifest = dataclasses.replace(manifest, store=records.state().store)
+        if whitening is not None:
+            whitening.save(folder / WHITENING)
+        manifest.save(folder)
+    except BaseException:
+        lock.release()
+        raise
+    return Store(folder, manifest, records, lock, encoder)
+
+
+def open_store(folder: Path, encoder=None, writable: bool = False, records_url: str | None = None) -> Store:
+    """One that is there."""
+    manifest = Manifest.load(folder)
+    if encoder is not None:
+        manifest.check(encoder, folder)
+    url = records_url or manifest.records_url(folder)
+    if manifest.settings.records is None and not (folder / "records.sqlite").is_file():
+        raise FileNotFoundError(f"{folder} has no records.sqlite: its records are gone; make the index again")
+    lock = WriterLock(folder) if writable else None
+    try:
+        records = _open_records(url, manifest.settings.table, writable)
+        if not records.exists() or records.state().store != manifest.store:
+            raise ValueError(f"the {records} does not have the records of {folder}: give the right database (records)")
+    except BaseException:
+        if lock:
+            lock.release()
+        raise
+    return Store(folder, manifest, records, lock, encoder)
+
+
+def _open_records(url: str, table: str, writable: bool) -> Records:
+    records = Records(url, table)
+    if writable and not records.lock():
+        records.close()
+        raise BlockingIOError(f"another process is writing to the {records}; wait until it has finished, or open the index "
+                              "for reading")
+    return records
