@@ -142,18 +142,21 @@ def singles(options: dict, texts: list[str], rounds: int) -> None:
 def grid(options: dict, texts: list[str], rounds: int) -> None:
     """Sequences per second of all clients together; the median of some runs."""
     print("\nsequences/s, one setting varied at a time; else: " + ", ".join(f"{k} {v}" for k, v in DEFAULT.items()))
-    for name, values in GRID.items():
-        cells = []
-        for value in values:
-            chosen = {**DEFAULT, name: value}
-            settings = {**options, "max_batch_size": chosen["max_batch_size"], "pooling_layer": [chosen["pooling_layer"]]}
-            requests = in_requests(texts, chosen["client_batch"])
-            requests *= -(-chosen["clients"] // len(requests))  # one for each client at least
-            with Child(_serve, settings) as server:
+    cells = [(name, value, {**DEFAULT, name: value}) for name, values in GRID.items() for value in values]
+    servers = {(chosen["max_batch_size"], chosen["pooling_layer"]): [] for _, _, chosen in cells}
+    for name, value, chosen in cells:
+        servers[chosen["max_batch_size"], chosen["pooling_layer"]].append((name, value, chosen))
+    found = {}
+    for (size, layer), cells in servers.items():
+        with Child(_serve, {**options, "max_batch_size": size, "pooling_layer": [layer]}) as server:
+            for name, value, chosen in cells:
+                requests = in_requests(texts, chosen["client_batch"])
+                requests *= -(-chosen["clients"] // len(requests))  # one for each client at least
                 load(server.ready, requests, chosen["clients"])
                 seconds = statistics.median(load(server.ready, requests, chosen["clients"])[0] for _ in range(rounds))
-            cells.append(f"{value:>6d}: {sum(map(len, requests)) / seconds:7.0f}")
-        print(f"  {name:16s}" + " |".join(cells), flush=True)
+                found[name, value] = sum(map(len, requests)) / seconds
+    for name, values in GRID.items():
+        print(f"  {name:16s}" + " |".join(f"{value:>6d}: {found[name, value]:7.0f}" for value in values), flush=True)
 
 
 PARTS = {"batches": batches, "singles": singles, "grid": grid}

@@ -5,7 +5,6 @@ import pytest
 
 import tfplm
 from tfplm.options.serve import STRATEGIES, ServeOptions
-from tfplm.serve import sentence_engine
 from tfplm.serve.sentence_engine import make_engine
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef", "hello", "world", "Hello", "##s", *"我爱自然语言处理，。"]
@@ -21,13 +20,6 @@ def save_model(folder, head=None, num_labels=None, format="hf"):
     return model
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _without_warm_up():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sentence_engine, "_WARM_UP", ["a"])
-        yield
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny"
@@ -41,7 +33,7 @@ def model(folder):
 
 
 def engine_of(source, **options):
-    return make_engine(ServeOptions(source=str(source), **{"show_tokens_to_client": True, **options}))
+    return make_engine(ServeOptions(source=str(source), **{"show_tokens_to_client": True, "warm_up": False, **options}))
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +185,14 @@ def test_a_model_of_sentence_transformers(tmp_path, model):
     assert engine.info.settings["max_seq_len"] == 12 and engine.info.settings["pooling_layer"] == [-1]
     raw = engine_of(tmp_path / "st", normalize=False, max_seq_len="NONE")
     assert raw.info.max_length == 40 and abs(np.linalg.norm(raw.encode(["hello"]).vectors) - 1) > 0.01
+
+
+@pytest.mark.parametrize("options", [
+    {"max_seq_len": 10}, pytest.param({"pooling_strategy": "NONE", "max_seq_len": "NONE"}, marks=pytest.mark.slow),
+    pytest.param({"mask_cls_sep": True}, marks=pytest.mark.slow)])
+def test_warm_up_changes_nothing(folder, options):
+    cold, warm = engine_of(folder, **options), engine_of(folder, warm_up=True, **options)
+    np.testing.assert_allclose(cold.encode(["hello 我"]).vectors, warm.encode(["hello 我"]).vectors, atol=1e-6)
 
 
 def test_a_source_that_is_not_there(tmp_path):

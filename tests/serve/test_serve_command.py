@@ -64,7 +64,7 @@ class Program:
 
 
 def program(folder, **options) -> Program:
-    options = {"source": str(folder), "port": 0, "port_out": 0, "pooling_layer": [-1], **options}
+    options = {"source": str(folder), "port": 0, "port_out": 0, "pooling_layer": [-1], "warm_up": False, **options}
     return Program("import tfplm.serve.command as c\n"
                    f"if __name__ == '__main__':\n    c.serve(**{options!r})")
 
@@ -111,7 +111,8 @@ def test_two_workers_with_a_real_model(folder, expected):
 
 
 def test_a_real_model_within_a_program(folder, expected):
-    options = ServeOptions(source=str(folder), port=0, port_out=0, pooling_layer=[-1], show_tokens_to_client=True)
+    options = ServeOptions(source=str(folder), port=0, port_out=0, pooling_layer=[-1], show_tokens_to_client=True,
+                           warm_up=False)
     with command.make_server(options) as server, client(server) as bert:
         vectors, tokens = bert.encode(["a ||| 我爱", "hello nonsense"], show_tokens=True)
         np.testing.assert_allclose(vectors, expected([("a", "我爱"), "hello nonsense"]), atol=1e-5)
@@ -127,7 +128,7 @@ def test_failures_are_told_at_once(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="no .*nowhere"):
         command.serve(source=str(tmp_path / "nowhere"), quiet=True)
     with serving() as server, pytest.raises(OSError, match=rf"cannot listen at 127\.0\.0\.1:{server.port}.*--port"):
-        command.serve(source=str(folder), port=server.port, port_out=0, quiet=True)
+        command.serve(source=str(folder), port=server.port, port_out=0, quiet=True, warm_up=False)
 
 
 def test_termination_is_for_those_who_may():

@@ -74,6 +74,7 @@ class ServeOptions(_Encoding):
     max_reply_mb: int = flag(1024, "memory of replies whose clients do not read them; refuse requests of larger ones")
     heartbeat: float = flag(15.0, "seconds between signs of life on idle connections; 0: none")
     worker_timeout: float | None = flag(None, "seconds after which a worker process at one batch is started anew")
+    warm_up: bool = flag(True, "compile for the usual lengths of texts before the first client is served")
     drain_seconds: float = flag(30.0, "when stopping, wait so long for what was asked before")
     allow_termination: bool | None = flag(None, "let clients stop the server (default: if it listens to this machine "
                                                 "alone)")

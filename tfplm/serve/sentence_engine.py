@@ -18,7 +18,7 @@ from tfplm.serve.protocol import Sequence
 
 log = logging.getLogger("tfplm.serve")
 _PAIR = re.compile(r"^(.*) \|\|\| (.*)$", re.DOTALL)  # greedy: the last one divides
-_WARM_UP = ["a", "天气" * 40, *(["a b c"] * 64)]
+_WIDTHS, _ROWS = range(8, 65, 8), (2, 4, 8, 16, 32)  # shapes of single texts, and of batches of short ones
 
 
 class SentenceEngine:
@@ -44,6 +44,15 @@ class SentenceEngine:
         if self.options.show_tokens_to_client:
             tokens = [self.tokenizer.convert_ids_to_tokens(row.input_ids) for row in rows]
         return Encoded(vectors, np.array([len(row) for row in rows], np.int32), tokens)
+
+    def warm_up(self) -> None:
+        """Encodes one text of each usual length, and batches of usual sizes: new shapes take a compilation."""
+        (token, *_), longest = self.encoder.tokenize(["a"])[0].input_ids, self.info.max_length
+        for width in _WIDTHS:
+            self.encoder.encode_ids([[token] * min(width, longest)])
+        length = min(16, longest)
+        for rows in _ROWS:
+            self.encoder.encode_ids([[token] * length] * (rows * 64 // length))
 
     def rows(self, sequences: list[Sequence]) -> list[TextIds]:
         """The ids of every sequence, special ones included, cut to the maximum length."""
@@ -107,12 +116,13 @@ class SentenceEngine:
 
 
 def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
-    """Loads the model of worker `number` onto its device, and encodes once so that the first client need not wait."""
+    """Loads the model of worker `number` onto its device, and compiles it, so that the first clients need not wait."""
     use_devices(options, number)
     with model_folder(options) as folder:
         encoder = _load(folder, options)
     engine = SentenceEngine(encoder, options)
-    engine.encode(_WARM_UP)
+    if options.warm_up:
+        engine.warm_up()
     return engine
 
 
