@@ -1,8 +1,10 @@
 """Event files read back: for notebooks, tests and plots."""
 
+import io
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
@@ -35,6 +37,11 @@ class EventFiles:
         """(steps int64 `[N]`, values float32 `[N]`)."""
         steps, values = self.points(tag)
         return steps, np.array(values, dtype=np.float32)
+
+    def images(self, tag: str) -> list[np.ndarray]:
+        """The pictures of a tag, uint8 `[H,W,C]`, in the order of their steps; of each step the first one."""
+        _, values = self.points(tag)
+        return [np.asarray(Image.open(io.BytesIO(value[2]))) for value in values]  # width, height, files
 
     def has_graph(self) -> bool:
         return bool(self.accumulator.Tags()["graph"])

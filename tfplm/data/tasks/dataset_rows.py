@@ -17,7 +17,7 @@ def read_dataset(source: str, split: str | None) -> Table:
     try:
         import tensorflow_datasets as tfds
     except ImportError:
-        raise ValueError(f"tfds:{source}: tensorflow-datasets is not installed; pip install 'tfplm[datasets]'") from None
+        raise ValueError(f"tfds:{source}: tensorflow-datasets is not installed; pip install tensorflow-datasets") from None
     name, _, given = source.partition(":")
     try:
         builder = tfds.builder(name)
