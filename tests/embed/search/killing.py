@@ -42,7 +42,10 @@ def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: t
         try:
             ready = program.stdout.readline()
             assert ready == b"ready\n", program.stderr.read().decode()
-            time.sleep(rng.random() * 0.25)
+            lines = 2 * rng.integers(0, 15)
+            while program.poll() is None and notes.read_bytes().count(b"\n") < lines:
+                time.sleep(0.002)
+            time.sleep(rng.random() * 0.03)
             assert program.poll() is None, program.stderr.read().decode()
         finally:
             program.kill()
