@@ -33,8 +33,8 @@ def set_trained(model: PretrainedModel, amount: str) -> None:
     paths = [variable.path for variable in model.variables]
     depth = 1 + max((int(found.group(1)) for path in paths if (found := re.search(BLOCK, path))), default=-1)
     for layer in _leaves(model):
-        if layer.variables and all(_is_backbone(variable.path) for variable in layer.variables):
-            layer.trainable = top is None or _height(layer.variables[0].path, depth) < top
+        if layer.weights and all(_is_backbone(weight.path) for weight in layer.weights):
+            layer.trainable = top is None or _height(layer.weights[0].path, depth) < top
 
 
 def _leaves(layer: keras.layers.Layer):

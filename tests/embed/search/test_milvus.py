@@ -1,0 +1,91 @@
+"""Milvus, by its embedded version."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from tests.embed.search.fake_encoder import FAQ, FakeEncoder
+from tests.embed.search.vector_cases import clouds
+from tfplm.embed.search.exact_index import ExactIndex
+from tfplm.embed.search.manifest import SearchSettings
+from tfplm.embed.search.milvus_index import MilvusIndex
+from tfplm.embed.search.recall import recall_report
+from tfplm.embed.search.search_index import SearchIndex
+from tfplm.embed.search.vector_index import IndexSettings
+
+
+@pytest.fixture(autouse=True)
+def milvus():
+    pytest.importorskip("milvus_lite")
+    pytest.importorskip("pymilvus")
+
+
+@pytest.mark.parametrize(("there", "metric"), [("auto", "cosine"), ("flat", "l2"), ("hnsw", "inner_product"),
+                                               ("ivf", "cosine"), ("ivf_pq", "cosine"), ("sq", "l2")])
+def test_kinds(there, metric, tmp_path):
+    settings = IndexSettings(metric, lists=16, probes=16)
+    index, exact = MilvusIndex(str(tmp_path / "m.db"), "c", 16, settings, there), ExactIndex(16, settings)
+    numbers, vectors = np.arange(1200) + 7_000_000_000, clouds(1200)
+    for one in (index, exact):
+        one.add(numbers, vectors)
+        assert one.remove([*numbers[:30], 3]) == 30
+    assert len(index) == 1170 and sorted(index.ids()) == numbers[30:].tolist()
+    assert recall_report(index, exact, clouds(10, seed=1), 10).recall > (0.5 if there == "ivf_pq" else 0.95)
+    scores, ids = index.search(vectors[40:42], 3)
+    expected, same = exact.search(vectors[40:42], 3)
+    if there != "ivf_pq":
+        assert ids[:, 0].tolist() == same[:, 0].tolist()
+        np.testing.assert_allclose(scores[:, 0], expected[:, 0], atol=0.1)
+    index.add(numbers[40:41], -vectors[40:41])  # in the place of the one that is there
+    assert len(index) == 1170
+    index.close()
+
+
+def test_a_search_index(tmp_path):
+    settings = SearchSettings(milvus="milvus.db", kind="hnsw")
+    with SearchIndex.create(tmp_path / "i", FakeEncoder(), settings) as index:
+        index.add(FAQ)
+        assert index.search("何时开馆", k=1)[0].payload["answer"].startswith("早上九点")
+        index.update([("food", "天气怎么样？", None)])
+        index.delete(["card"])
+        assert index.kind == "milvus" and "Milvus at milvus.db" in index.reason and index.verify() == []
+        assert index.recall(k=2).recall == 1
+    with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
+        assert index.verify() == [] and [hit.id for hit in index.search("天气", k=9)][0] == "food"
+        index.add(["停车"])
+        index.compact()
+        assert index.verify() == [] and len(index) == 5
+    with SearchIndex.open(tmp_path / "i", FakeEncoder()) as reader:
+        assert reader.search("停车", k=1)[0].text == "停车"
+
+
+def test_what_was_interrupted_is_repeated(tmp_path, monkeypatch):
+    """The vectors are at the server already, what the folder knows of it is older."""
+    with SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(milvus="milvus.db")) as index:
+        index.add(FAQ[:2])
+        index.search("书")
+        (folder,) = (tmp_path / "i").glob("vectors-*")
+        old = json.loads((folder / "state.json").read_text())
+        index.add(FAQ[2:])
+        index.delete(["hours"])
+        index.search("书")
+    (folder,) = (tmp_path / "i").glob("vectors-*")
+    (folder / "state.json").write_text(json.dumps(old))
+    with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
+        assert index.verify() == [] and len(index) == 4
+        index._store.cache.index.clear()  # somebody has emptied the collection
+        index.add(["新"])
+        assert index.verify() == [] and index.search("停车", k=1)[0].id == "park"
+
+
+def test_errors(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="Milvus has no index of kind 'lsh': choose one of auto, flat"):
+        MilvusIndex(str(tmp_path / "m.db"), "c", 16, there="lsh")
+    with pytest.raises(ConnectionError, match=r"no connection to Milvus at .*: .*give the URL of a running server"):
+        monkeypatch.setattr("tfplm.embed.search.milvus_index._SECONDS", 1)
+        MilvusIndex("http://127.0.0.1:9", "c", 16)
+    monkeypatch.setitem(sys.modules, "pymilvus", None)
+    with pytest.raises(ImportError, match=r"pip install 'tfplm\[milvus\]'"):
+        MilvusIndex(str(tmp_path / "n.db"), "c", 16)
