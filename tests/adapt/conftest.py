@@ -36,15 +36,15 @@ def classifier(tiny, tmp_path_factory) -> Trained:
 def tagger(tiny, tmp_path_factory) -> Trained:
     """With a random field; the sentences are longer than its rows."""
     folder = tmp_path_factory.mktemp("tagger")
-    data = write_tags(folder / "data")
+    data = write_tags(folder / "data", repeat=30)
     return Trained(train(tiny, folder / "model", task="tagging", crf=True, data=str(data), epochs=2, max_length=8,
-                         stride=2), folder / "model", data)
+                         stride=2, crf_rate=5.0, learning_rate=5e-3), folder / "model", data)
 
 
 @pytest.fixture(scope="session")
 def answerer(tiny, tmp_path_factory) -> Trained:
     """Questions as in SQuAD 2.0, some without an answer."""
     folder = tmp_path_factory.mktemp("answerer")
-    data = write_questions(folder / "data", impossible=True)
+    data = write_questions(folder / "data", impossible=True, repeat=50)
     return Trained(train(tiny, folder / "model", task="question-answering", data=str(data), epochs=2, max_length=64),
                    folder / "model", data)
