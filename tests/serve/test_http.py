@@ -82,6 +82,16 @@ def test_a_body_without_a_length_is_bounded(web):
     assert reply.status_code == 413
 
 
+def test_slow_senders_keep_nobody_from_work():
+    with serving(http_port=0, http_max_connect=2) as server, connected(server) as web:
+        slow = [socket.create_connection(("127.0.0.1", server.http_port)) for _ in range(10)]
+        for each in slow:
+            each.sendall(b"POST /encode HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        assert web.post("/encode", json={"texts": ["a"]}).status_code == 200
+        for each in slow:
+            each.close()
+
+
 def test_a_failure_of_the_model_is_told(web):
     reply = web.post("/encode", json={"texts": ["poison"]})
     assert reply.status_code == 500 and reply.json()["detail"] == "ValueError: a poisonous text"

@@ -153,10 +153,23 @@ def test_a_full_pipe_is_tried_again(post):
     post.post(b"me", b"1")
     post.post(b"me", b"2")
     post.after(1000)
-    assert post.outbox.held == 2
+    assert post.outbox.held == 2 and post.outbox.blocked == {b"me"}
+    post.outbox.retry()
+    assert post.sent == []
     post.blocked = False
-    post.after(0.1)
-    assert post.sent == [[b"me", b"1"], [b"me", b"2"]]
+    post.outbox.retry()
+    assert post.sent == [[b"me", b"1"], [b"me", b"2"]] and not post.outbox.blocked
+
+
+def test_a_client_that_goes_with_a_full_pipe(post):
+    post.join(b"me")
+    post.blocked = True
+    post.post(b"me", b"1")
+    post.leave(b"me")
+    post.outbox.retry()
+    assert not post.outbox.blocked and post.outbox.held == 1
+    post.after(10)
+    assert not post.outbox.held
 
 
 def test_memory_is_bounded():

@@ -214,6 +214,27 @@ def test_take_waits_and_wakes():
     assert len(queue.take(timeout=10)) == 1
 
 
+def test_an_answer_that_nobody_takes():
+    queue = Queue(INFO)
+
+    def refuse(job):
+        raise RuntimeError("Event loop is closed")
+
+    queue.submit(Job(["a"], refuse))
+    other = queue.put("b")
+    queue.serve()
+    assert queue.ended == [other] and queue.pending == 0
+
+
+def test_an_answer_does_not_keep_its_batch_in_memory():
+    for info in (INFO, EngineInfo(DIMENSION, per_token=True)):
+        queue = Queue(info)
+        job = queue.put("a")
+        queue.put(*texts(200))
+        queue.serve()
+        assert job.vectors.base is None
+
+
 def test_fail_all():
     queue = Queue(INFO)
     jobs = [queue.put("a"), queue.put(*texts(300))]

@@ -18,6 +18,7 @@ from tfplm.serve.service import Service
 log = logging.getLogger("tfplm.serve")
 AT_ONCE, LAST = 64, 10_000  # requests read before replies have their turn, and when the server stops
 REQUESTS_AHEAD, REPLIES_AHEAD = 4, 64  # that ZeroMQ keeps for each connection
+TICK = 0.25  # seconds between looks at what is held
 LARGEST_SUBSCRIPTION = 1024  # bytes
 
 
@@ -122,7 +123,7 @@ class Front:
         while not self._finished():
             reading = self._stop_at is None and not self.service.scheduler.full
             poller.register(self._requests, zmq.POLLIN if reading else 0)
-            ready = dict(poller.poll(50 if self.outbox.held else 500))
+            ready = dict(poller.poll(20 if self.outbox.blocked else 1000 * TICK))
             try:
                 if self._wakes in ready:
                     with self._wake_lock:
@@ -134,9 +135,10 @@ class Front:
                     self._read(self._requests, self._receive)
                 while self._replies:
                     self.outbox.post(self._replies.popleft())
-                if self.outbox.held or time.monotonic() >= next_tick:
+                self.outbox.retry()
+                if time.monotonic() >= next_tick:
                     self.outbox.tick()
-                    next_tick = time.monotonic() + 1
+                    next_tick = time.monotonic() + TICK
             except Exception:
                 log.exception("an error in the server's loop, which goes on")
                 self.service.counters.add("internal_errors")

@@ -47,9 +47,8 @@ class Job:
             self.tokens = [tokens for part in parts for tokens in part.tokens]
         length = info.fixed_length or int(self.lengths.max())
         if not info.per_token:
-            self.vectors = parts[0].vectors if len(parts) == 1 else np.concatenate([part.vectors for part in parts])
-        elif len(parts) == 1 and parts[0].vectors.shape[1] == length:
-            self.vectors = parts[0].vectors
+            # a copy: a part of a batch's array would keep the whole of it in memory
+            self.vectors = np.concatenate([part.vectors for part in parts])
         else:
             self.vectors = np.zeros((len(self), length, info.dimension), info.dtype)
             row = 0

@@ -50,6 +50,7 @@ class Outbox:
         self._lengths: Counter[int] = Counter()
         self._held: OrderedDict[bytes, deque[_Held]] = OrderedDict()
         self._left: OrderedDict[bytes, float] = OrderedDict()  # unsubscribed topic -> when
+        self.blocked: set[bytes] = set()  # clients that have subscribed and whose pipes are full
         self.held = self.bytes = 0  # replies that wait, and their size
 
     @property
@@ -91,8 +92,10 @@ class Outbox:
     def post(self, frames: list) -> None:
         """Sends a reply, whose first frame is the identity, or holds it."""
         identity = frames[0]
-        if identity not in self._held and self._ready(identity) and self._send(frames):
-            return
+        if identity not in self._held and self._ready(identity):
+            if self._send(frames):
+                return
+            self.blocked.add(identity)
         size = sum(len(frame) for frame in frames)
         self._held.setdefault(identity, deque()).append(_Held(frames, size, self._clock()))
         self.bytes += size
@@ -108,8 +111,13 @@ class Outbox:
         """Whether a reply waits whose client has subscribed."""
         return any(map(self._subscribed, self._held))
 
+    def retry(self) -> None:
+        """Tries again what could not be sent; often, while there are `blocked`."""
+        for identity in list(self.blocked):
+            self._flush(identity)
+
     def tick(self) -> None:
-        """Tries again what could not be sent, gives up what waited too long, and says who has gone; once a second."""
+        """Gives up what waited too long, and says who has gone; some times a second."""
         now = self._clock()
         for identity, waiting in list(self._held.items()):
             if self._subscribed(identity):
@@ -138,7 +146,11 @@ class Outbox:
         return self._surplus.get(identity, 0) >= 0 and self._subscribed(identity)
 
     def _flush(self, identity: bytes) -> None:
-        while identity in self._held and self._ready(identity) and self._send(self._held[identity][0].frames):
+        self.blocked.discard(identity)
+        while identity in self._held and self._ready(identity):
+            if not self._send(self._held[identity][0].frames):
+                self.blocked.add(identity)
+                return
             self._pop(identity)
 
     def _pop(self, identity: bytes) -> list:
@@ -147,6 +159,7 @@ class Outbox:
         self.held -= 1
         if not self._held[identity]:
             del self._held[identity]
+            self.blocked.discard(identity)
         return held.frames
 
     def _forget(self, topic: bytes) -> None:

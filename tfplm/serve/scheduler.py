@@ -5,6 +5,7 @@ come faster than they are served, and a lone request does not wait for company.
 """
 
 import dataclasses
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -13,6 +14,7 @@ from tfplm.serve.engine import Encoded, EngineInfo, WorkerDied
 from tfplm.serve.job import Job
 from tfplm.serve.protocol import Sequence
 
+log = logging.getLogger("tfplm.serve")
 PATIENCE = 4  # batches of small requests alone, while a large one waits
 
 
@@ -145,7 +147,10 @@ class Scheduler:
             if job.finished or job.cancelled:  # another of its parts was faster
                 return
             job.finished, job.error = True, error
-        job.done(job)
+        try:
+            job.done(job)
+        except Exception:  # who asked is no longer there
+            log.exception("an answer could not be passed on")
         with self._condition:  # not before, so that no job means that all are answered
             if job in self.jobs:
                 self._forget(job)
