@@ -7,10 +7,10 @@ import tfplm
 from tfplm.adapt.finetune import finetune
 from tfplm.tokenizers import Tokenizer
 
-GOOD = ["这部电影非常好看", "演员的表演很精彩", "故事感人,值得推荐", "音乐优美,画面漂亮", "我很喜欢这个结局", "导演的水平真高",
-        "全家人都看得开心", "今年最好的片子"]
-BAD = ["这部电影太难看了", "演员的表演很糟糕", "故事无聊,不值得看", "音乐刺耳,画面粗糙", "我讨厌这个结局", "导演的水平真差",
-       "看到一半就睡着了", "今年最烂的片子"]
+GOOD = ["这部电影非常好看", "演员的表演很精彩", "故事感人,值得推荐", "音乐优美,画面漂亮", "我很喜欢这个结局",
+        "导演的水平真高", "全家人都看得开心", "今年最好的片子"]
+BAD = ["这部电影太难看了", "演员的表演很糟糕", "故事无聊,不值得看", "音乐刺耳,画面粗糙", "我讨厌这个结局",
+       "导演的水平真差", "看到一半就睡着了", "今年最烂的片子"]
 SENTENCES = [("我在北京大学学习", "OOBIIIOO"), ("上海是一个大城市", "BIOOOOOO"), ("他去了广州", "OOOBI"),
              ("南京的天气很热", "BIOOOOO"), ("明天我们到成都", "OOOOOBI"), ("今天下雨", "OOOO")]
 PARAGRAPHS = [("鲁迅于1881年出生于浙江绍兴,他的本名是周树人,是中国著名的文学家。",
@@ -19,7 +19,8 @@ PARAGRAPHS = [("鲁迅于1881年出生于浙江绍兴,他的本名是周树人,�
                [("长江有多长?", "约6300公里"), ("长江发源于哪里?", "青藏高原")])]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TINY = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64,
-        "max_position_embeddings": 64, "initializer_range": 0.1, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        "max_position_embeddings": 64, "initializer_range": 0.1, "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0}
 
 
 def characters() -> list[str]:

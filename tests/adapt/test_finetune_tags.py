@@ -83,7 +83,8 @@ def test_text_of_a_span():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"preset": "bilstm", "hidden_size": 32, "embedding_size": 32},
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1},
+                                     {"preset": "bilstm", "hidden_size": 32, "embedding_size": 32},
                                      {"preset": "textcnn", "hidden_size": 36, "embedding_size": 32}],
                          ids=["softmax", "smoothed", "bilstm", "textcnn"])
 def test_without_a_field(tiny, tmp_path, options):

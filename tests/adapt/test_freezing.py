@@ -105,7 +105,7 @@ class Noted(keras.callbacks.Callback):
 @pytest.mark.parametrize("every, first", [(1, 0), (2, 1), (2, 3)])
 def test_gradual_unfreezing(every, first):
     model, noted = compiled(model_of()), Noted()
-    data = list(batches(1))[0]
+    data = next(iter(batches(1)))
     model.fit(*data, epochs=5, initial_epoch=first, verbose=0, callbacks=[GradualUnfreezing(every), noted])
     head = {"pooler", "classifier"}
     tops = [head, head | {"encoder/block_2"}, head | {"encoder/block_1", "encoder/block_2"}, ALL - {"embeddings"}, ALL]

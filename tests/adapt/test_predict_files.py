@@ -12,7 +12,9 @@ from tfplm.adapt.writing import rows_of, write_predictions
 from tfplm.cli import main
 from tfplm.data.tasks.examples import QuestionExample, TargetExample, TextExample
 
-ODD = ["", " ", "好" * 10_000, "a" * 10_000, "😀👨‍👩‍👧‍👦🇨🇳", "mixed 中文 и русский العربية ไทย 한국어", "\u200b\ufeff", "\x00\x07", "[CLS] [SEP]"]
+ODD = ["", " ", "好" * 10_000, "a" * 10_000,
+       "😀👨‍👩‍👧‍👦🇨🇳", "mixed 中文 и русский العربية ไทย 한국어", "\u200b\ufeff",
+       "\x00\x07", "[CLS] [SEP]"]
 
 
 def test_odd_texts(classifier, tagger, answerer):
