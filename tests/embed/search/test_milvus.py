@@ -53,12 +53,17 @@ def test_a_search_index(tmp_path):
         assert index.kind == "milvus" and "Milvus at milvus.db" in index.reason and index.verify() == []
         assert index.recall(k=2).recall == 1
     with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
-        assert index.verify() == [] and [hit.id for hit in index.search("天气", k=9)][0] == "food"
+        assert index.verify() == [] and index.search("天气", k=9)[0].id == "food"
         index.add(["停车"])
         index.compact()
         assert index.verify() == [] and len(index) == 5
     with SearchIndex.open(tmp_path / "i", FakeEncoder()) as reader:
         assert reader.search("停车", k=1)[0].text == "停车"
+        with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as writer:
+            writer.add(["何时"])
+            reader.search("停车")
+            reader.close()
+            assert writer.search("何时", k=1)[0].text == "何时" and writer.verify() == []
 
 
 def test_what_was_interrupted_is_repeated(tmp_path, monkeypatch):

@@ -94,6 +94,8 @@ class IndexCache:
         """Saves what is worth it."""
         if self._writable and self.index is not None and self._worth_saving():
             self.save()
+        if self.index is not None:
+            self.index.close()
 
     def _load(self) -> State:
         """The newest files that are of this store; none where there are none, or they cannot be read."""

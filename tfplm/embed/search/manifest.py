@@ -105,15 +105,18 @@ class Manifest:
             raise ValueError(f"{made}; this encoder gives other vectors ({distance:.0%} apart): use the same model, "
                              "pooling, layers and whitening, or make a new index")
 
-    def load_encoder(self, folder: Path):
-        """The encoder that the index was made with. ValueError where it has no source, or is not there any more."""
+    def load_encoder(self, folder: Path, source: str | os.PathLike | None = None):
+        """The encoder that the index was made with, from another `source` where it has moved. ValueError where it has no
+        source, or is not there any more."""
         if self.encoder is None:
             raise ValueError(f"{folder} was made with an encoder that did not come from a folder: give it as `encoder`")
         from tfplm.embed.sentence_encoder import SentenceEncoder
         from tfplm.embed.whitening import Whitening
         try:
-            encoder = SentenceEncoder.from_pretrained(**self.encoder)
+            encoder = SentenceEncoder.from_pretrained(**{**self.encoder, **({} if source is None else {"source": source})})
         except OSError as error:
+            if source is not None:
+                raise
             raise ValueError(f"{folder} was made with {describe(self.encoder)}, which cannot be read: {error}; if it has "
                              "moved, say where it is (--init, or encoder=)") from error
         if self.whitened:

@@ -13,6 +13,7 @@ _KINDS = {"auto": "AUTOINDEX", "flat": "FLAT", "exact": "FLAT", "ivf": "IVF_FLAT
 _METRICS = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
 _BYTES = 8 << 20  # of vectors in a message; servers take up to 64 MB
 _MOST = 16384  # hits of a query, by Milvus' own limit
+_SECONDS = 20  # until nothing has answered
 
 
 class MilvusIndex(VectorIndex):
@@ -146,7 +147,7 @@ def _connect(uri: str):
     except ImportError as error:
         raise ImportError("Milvus needs pymilvus: pip install 'tfplm[milvus]'") from error
     try:
-        return MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=20)
+        return MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=_SECONDS)
     except (MilvusException, OSError) as error:
         raise ConnectionError(f"no connection to Milvus at {uri}: {' '.join(str(error).split())[:200]}; give the URL of "
                               "a running server (http://HOST:19530), or a file name that ends in .db") from error

@@ -59,7 +59,7 @@ class SearchIndex:
         """An index that is there, for reading or for writing as well.
 
         Args:
-            encoder: default: the one it was made with, loaded when it is needed.
+            encoder: default: the one it was made with, loaded when it is needed; its folder, where that has moved.
             records: the URL of its database, where that has changed or needs a password.
 
         FileNotFoundError, NotADirectoryError or ValueError for another folder; ValueError for another encoder;

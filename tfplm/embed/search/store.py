@@ -1,6 +1,7 @@
 """A search index's folder, opened: manifest, records, lock, vector index and encoder."""
 
 import dataclasses
+import os
 import secrets
 from pathlib import Path
 
@@ -93,6 +94,8 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
 def open_store(folder: Path, encoder=None, writable: bool = False, records_url: str | None = None) -> Store:
     """One that is there."""
     manifest = Manifest.load(folder)
+    if isinstance(encoder, str | os.PathLike):
+        encoder = manifest.load_encoder(folder, encoder)
     if encoder is not None:
         manifest.check(encoder, folder)
     url = records_url or manifest.records_url(folder)

@@ -109,6 +109,9 @@ class VectorIndex(abc.ABC):
     def load(cls, folder: str | os.PathLike) -> "VectorIndex":
         """Reads what `save` wrote. ValueError where that is not to be read."""
 
+    def close(self) -> None:  # noqa: B027 (most kinds hold nothing open)
+        """Ends the connection to a server."""
+
     def _prepared(self, vectors: np.ndarray) -> np.ndarray:
         """Checked, float32, in one piece, normalised for the cosine."""
         vectors = np.ascontiguousarray(vectors, np.float32)

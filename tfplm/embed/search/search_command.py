@@ -1,0 +1,110 @@
+"""`tfplm search`: queries to a search index."""
+
+import dataclasses
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tfplm.data.text_files import read_lines
+from tfplm.embed.search.recall import RecallReport
+from tfplm.embed.search.search_index import Hit, SearchIndex
+from tfplm.options.base import verb
+from tfplm.options.search import SearchOptions
+
+_CHUNK = 256  # queries of a file that are asked together
+
+
+@verb(SearchOptions)
+def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
+    """The verb. Returns the hits of a query, a recall report, or how many queries were asked."""
+    if options.k < 1:
+        raise ValueError(f"k is {options.k}, expected 1 or more")
+    with SearchIndex.open(options.folder, options.init, records=options.records) as index:
+        if not len(index):
+            raise ValueError(f"{options.folder} has no records: add some with `tfplm index FILE --output {options.folder}`")
+        if options.recall:
+            return _recall(index, options)
+        if options.k > len(index) and not options.quiet:
+            print(f"{options.k} hits are asked for, there are {len(index)} records", file=sys.stderr)
+        name = _file_of(options)
+        if name is not None:
+            return _answer_file(index, _queries(name, options), options)
+        if options.query is None:
+            return _converse(index, options)
+        if not options.query.strip():
+            raise ValueError("the query is empty")
+        hits = index.search(options.query, options.k, options.min_score)
+        print(_as_json(options.query, hits) if options.json else _as_text(hits))
+        return hits
+
+
+def _file_of(options: SearchOptions) -> str | None:
+    """The file of queries; None for a query on the command line, or for a person at a terminal."""
+    if options.query is None:
+        return None if sys.stdin.isatty() else "-"
+    return options.query if options.query == "-" or _is_file(options.query) else None
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a text longer than any file name
+        return False
+
+
+def _queries(name: str, options: SearchOptions) -> Iterator[str]:
+    return (line for line in read_lines(name, options.encoding, longest=-1) if line.strip())
+
+
+def _answer_file(index: SearchIndex, queries: Iterator[str], options: SearchOptions) -> int:
+    count = 0
+    while chunk := list(itertools.islice(queries, _CHUNK)):
+        for query, hits in zip(chunk, index.search(chunk, options.k, options.min_score)):
+            print(_as_json(query, hits))
+        count += len(chunk)
+    if not count:
+        raise ValueError(f"{_file_of(options)}: no line of text")
+    return count
+
+
+def _converse(index: SearchIndex, options: SearchOptions) -> int:
+    """Until the end of the input, or an empty line."""
+    count = 0
+    while True:
+        try:
+            query = input("? ").strip()
+        except EOFError:
+            print()
+            return count
+        if not query:
+            return count
+        hits = index.search(query, options.k, options.min_score)
+        print(_as_json(query, hits) if options.json else _as_text(hits))
+        count += 1
+
+
+def _recall(index: SearchIndex, options: SearchOptions) -> RecallReport:
+    queries = None
+    if options.query is not None:
+        name = _file_of(options)
+        queries = list(_queries(name, options)) if name else [options.query]
+    found = index.recall(queries, options.k, options.sample)
+    print(json.dumps(dataclasses.asdict(found)) if options.json else found)
+    return found
+
+
+def _as_json(query: str, hits: list[Hit]) -> str:
+    return json.dumps({"query": query, "hits": [dataclasses.asdict(hit) for hit in hits]}, ensure_ascii=False)
+
+
+def _as_text(hits: list[Hit]) -> str:
+    """A line for the score and the text, and an indented one for the answer, or for whatever else there is."""
+    lines = [] if hits else ["nothing found"]
+    for hit in hits:
+        lines.append(f"{hit.score:.4f}  {hit.text}")
+        rest = {name: value for name, value in hit.payload.items() if name != "answer"}
+        lines += [f"        {hit.payload['answer']}"] if "answer" in hit.payload else []
+        lines += [f"        {json.dumps(rest, ensure_ascii=False)}"] if rest else []
+    return "\n".join(lines)
