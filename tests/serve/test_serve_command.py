@@ -18,6 +18,7 @@ import tfplm
 from tests.serve.conftest import client, serving
 from tests.serve.fake_engines import FakeEngine, vectors_of
 from tests.serve.test_sentence_engine import save_model
+from tfplm import cli
 from tfplm.embed.sentence_encoder import SentenceEncoder
 from tfplm.options.serve import ServeOptions
 from tfplm.serve import bert_serving, command
@@ -200,6 +201,19 @@ def test_wrong_options(arguments, reason, capsys):
     with pytest.raises(SystemExit) as stop:
         bert_serving.start_options(arguments)
     assert stop.value.code == 2 and reason in capsys.readouterr().err
+
+
+def test_options_of_the_verb(monkeypatch, capsys):
+    """`tfplm serve` has the same options, with two dashes."""
+    monkeypatch.setitem(cli.VERBS, "serve", ("tfplm.options.serve:ServeOptions", "serve sentence vectors"))
+    options, _ = cli.parse("serve", "model --num-worker=2 --max-seq-len none --pooling-layer -4 -3 --pooling_strategy "
+                                    "NONE --no-normalize --host 0.0.0.0 --device-map 1".split())
+    assert (options.source, options.num_worker, options.max_seq_len) == ("model", 2, "NONE")
+    assert options.pooling_layer == [-4, -3] and options.normalize is False and options.device_map == [1]
+    assert not options.allow_termination and cli.parse("serve", ["model"])[0].allow_termination
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "--help"])
+    assert "--priority-batch-size" in capsys.readouterr().out
 
 
 def test_version(capsys):
