@@ -69,10 +69,10 @@ class MultiTask(keras.Model):
         """
         batch = dict(batch)
         number = batch.pop(TASK)[0]
-        branches = [lambda place=place: self._losses(place, batch, training) for place in range(len(self.tasks))]
+        branches = [lambda place=place: self._batch_losses(place, batch, training) for place in range(len(self.tasks))]
         return {"losses": tf.switch_case(number, branches), "task": number}
 
-    def _losses(self, place: int, batch: dict, training: bool):
+    def _batch_losses(self, place: int, batch: dict, training: bool):
         own = {key.partition("/")[2]: value for key, value in batch.items() if key.startswith(f"{place}/")}
         x = {key: value for key, value in own.items() if not key.startswith(("y:", "w:"))}
         y = {key[2:]: value for key, value in own.items() if key.startswith("y:")}
