@@ -142,14 +142,10 @@ def scores_of(queries: np.ndarray, vectors: np.ndarray, metric: Metric) -> np.nd
     """`[Q,H]` and `[N,H]` -> `[Q,N]`, or `[...,H]` and `[...,n,H]` -> `[...,n]`; larger is nearer."""
     if metric == "cosine":
         queries, vectors = normalised(queries), normalised(vectors)
-    if vectors.ndim == 2:
-        products = queries @ vectors.T
-        squares = (vectors * vectors).sum(-1)
-    else:
-        products = np.einsum("...h,...nh->...n", queries, vectors)
-        squares = (vectors * vectors).sum(-1)
+    products = queries @ vectors.T if vectors.ndim == 2 else np.einsum("...h,...nh->...n", queries, vectors)
     if metric != "l2":
         return products
+    squares = (vectors * vectors).sum(-1)
     return np.minimum(2 * products - squares - (queries * queries).sum(-1, keepdims=True), 0)
 
 
