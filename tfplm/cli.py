@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "predict": ("tfplm.options.finetune:PredictOptions", "what a fine-tuned model says about texts"),
     "run-classifier": ("tfplm.options.run_classifier:RunClassifierOptions", "run_classifier.py of google-research/bert"),
     "multitask": ("tfplm.options.multitask:MultitaskOptions", "train one encoder on several tasks at once"),
+    "serve": ("tfplm.options.serve:ServeOptions", "serve sentence vectors to bert-serving-client, and over HTTP"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
     "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "perplexity of a language model on a text"),
     "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),
@@ -123,7 +124,10 @@ def parse(verb: str, arguments: list[str]):
                and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
     if missing:
         parser.error("missing: " + ", ".join("--" + name.replace("_", "-") for name in missing))
-    return options_class(**values), debug
+    try:
+        return options_class(**values), debug
+    except ValueError as error:  # options that do not fit together
+        parser.error(str(error))
 
 
 def usage() -> str:
