@@ -47,6 +47,9 @@ def make_model(options: FinetuneOptions, task: Task) -> PretrainedModel:
     changes = {**options.overrides(), **task.config_changes()}
     if options.preset:
         config = registry.preset(options.preset).replace(**options.overrides())
+        if task.head == "seq2seq_lm" and config.architecture != "seq2seq":
+            raise ValueError(f"--task {task.name} needs an encoder-decoder, but --preset {options.preset} is none: take one "
+                             "such as bart-base or t5-small, or give an encoder as --init, whose weights begin both stacks")
         config = fit_tokenizer(config, task.tokenizer, _longest(options, config) if options.max_position_embeddings
                                else options)
         return from_config(config.replace(**task.config_changes()), task.head, num_labels=task.num_labels,
