@@ -50,8 +50,8 @@ class Limits:
 
 
 def round_width(length: int) -> int:
-    """The next of 8, 16, ... 64, 96, 128, 192, 256, 384, 512, 768, ...: few widths, of which a third is padding at most."""
-    if length <= SHORTEST:
+    """The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, ...: few widths, each of which costs a compilation."""
+    if length <= 24:
         return max(8, -(-length // 8) * 8)
     power = 1 << (length - 1).bit_length()
     return power * 3 // 4 if length <= power * 3 // 4 else power

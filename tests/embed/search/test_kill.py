@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
-from tests.embed.search.killing import expected, kill_often
+from tests.embed.search.killing import ROOT, expected, kill_often
 from tfplm.embed.search import store
 from tfplm.embed.search.manifest import Manifest
 from tfplm.embed.search.search_index import SearchIndex
@@ -31,7 +31,7 @@ def test_the_test_would_notice(tmp_path):
 def test_a_killed_writer_lets_the_next_one_in(tmp_path):
     code = ("import os, sys; from tests.embed.search.fake_encoder import *; from tfplm.embed.search import SearchIndex\n"
             "index = SearchIndex.create(sys.argv[1], FakeEncoder()); index.add(FAQ); os._exit(9)")
-    process = subprocess.run([sys.executable, "-c", code, str(tmp_path / "i")], cwd=store.__file__.split("/tfplm/")[0])
+    process = subprocess.run([sys.executable, "-c", code, str(tmp_path / "i")], cwd=ROOT)
     assert process.returncode == 9
     with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
         assert len(index) == 5 and index.verify() == [] and os.listdir(tmp_path / "i")

@@ -91,6 +91,8 @@ def test_errors(tmp_path, monkeypatch):
     with pytest.raises(ConnectionError, match=r"no connection to Milvus at .*: .*give the URL of a running server"):
         monkeypatch.setattr("tfplm.embed.search.milvus_index._SECONDS", 1)
         MilvusIndex("http://127.0.0.1:9", "c", 16)
+    with pytest.raises(ConnectionError, match="no connection to Milvus"):
+        SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(milvus="http://127.0.0.1:9"))
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(ImportError, match=r"pip install 'tfplm\[milvus\]'"):
         MilvusIndex(str(tmp_path / "n.db"), "c", 16)

@@ -1,7 +1,9 @@
 """`SearchIndex`: what goes in is found, changed and gone; folders, encoders and other errors."""
 
+import concurrent.futures
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -157,6 +159,30 @@ def test_kinds_grow_with_the_index(tmp_path, encoder, monkeypatch):
         assert index.rebuild("exact") == "exact"
     with SearchIndex.open(tmp_path / "i", encoder, writable=True) as index:
         assert index.kind == "exact" and index.settings.kind == "exact"
+
+
+def test_several_threads(faq):
+    def ask(number):
+        if number == 0:
+            return faq.add(map(str, range(40)), batch_size=4)
+        return [faq.search("停车费用", k=1)[0].id for _ in range(10)]
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(ask, range(4)))
+    assert results[1:] == [["park"] * 10] * 3 and len(faq) == 45 and faq.verify() == []
+
+
+def test_without_faiss(faq, tmp_path, encoder, monkeypatch, caplog):
+    pytest.importorskip("faiss")
+    faq.search("停车")
+    faq.close()
+    monkeypatch.setattr("tfplm.embed.search.kinds.has_faiss", lambda: False)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with SearchIndex.open(tmp_path / "faq", encoder) as index:
+        assert index.search("停车费用", k=1)[0].id == "park" and index.kind == "exact"
+        assert "is left aside (this kind of index needs Faiss" in caplog.text
+    with pytest.raises(ImportError, match=r"pip install 'tfplm\[search\]'"):
+        SearchIndex.create(tmp_path / "f", encoder, SearchSettings(kind="flat"))
 
 
 def test_recall(faq):

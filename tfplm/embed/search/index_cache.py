@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from tfplm.embed.search.kinds import Choice, choose_kind, load_index, make_index
 from tfplm.embed.search.manifest import Manifest, write_json
@@ -18,6 +19,7 @@ from tfplm.embed.search.vector_index import VectorIndex
 log = logging.getLogger(__name__)
 _FOLDER = re.compile(r"vectors-(\d+)")
 _SAVED_ROWS, _SAVED_SHARE = 1000, 0.05  # changes from which on saving the index is worth it
+_MANY = 50_000  # vectors, from which on building shows a bar
 _OTHER_KIND, _TRAINED = 1.5, 4  # growth from which on an index is made anew
 
 
@@ -29,14 +31,15 @@ class IndexCache:
     Files lie in folders `vectors-NUMBER`, written beside and renamed when whole: the one with the highest number counts.
 
     Attributes:
-        manifest: may be set. index: None before the first `catch_up`. reason: why it is of its kind, in a sentence.
+        manifest: may be set. show_progress: a bar while an index is built, at a terminal.
+        index: None before the first `catch_up`. reason: why it is of its kind, in a sentence.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, records: Records, writable: bool):
         self.manifest = manifest
         self._folder, self._records, self._writable = folder, records, writable
         self.index: VectorIndex | None = None
-        self.reason = ""
+        self.reason, self.show_progress = "", False
         self._slot = self._removal = self._built_for = self._unsaved = self._number = 0
 
     def catch_up(self) -> VectorIndex:
@@ -63,8 +66,11 @@ class IndexCache:
             return index
         if not index.trained and state.count:
             index.train(self._sample(index.sample_size(state.count)), state.count)
-        for slots, vectors in self._records.pages(0, state.last_slot):
-            index.add(slots, vectors)
+        with tqdm(desc=f"index {index.kind}", total=state.count, unit="vector", unit_scale=True, dynamic_ncols=True,
+                  leave=False, disable=None if self.show_progress and state.count >= _MANY else True) as bar:
+            for slots, vectors in self._records.pages(0, state.last_slot):
+                index.add(slots, vectors)
+                bar.update(len(slots))
         self.index, self._built_for = index, state.count
         self._slot, self._removal = state.last_slot, state.last_removal
         self.save()
@@ -110,7 +116,9 @@ class IndexCache:
                 index = load_index(path)
                 if len(index) != known["count"] and not index.shared:
                     raise ValueError(f"{len(index)} vectors, expected {known['count']}")
-            except (ValueError, KeyError, FileNotFoundError) as error:
+            except (ValueError, KeyError, FileNotFoundError, ImportError) as error:
+                if isinstance(error, ImportError) and self.manifest.settings.kind != "auto":
+                    raise
                 log.warning("%s is left aside (%s): the index is made anew from the records", path, error)
                 continue
             self.index, self.reason, self._built_for = index, known["reason"], known["built_for"]

@@ -40,6 +40,7 @@ def run(options: IndexOptions) -> int:
     if options.batch < 1:
         raise ValueError(f"batch is {options.batch}, expected 1 or more")
     with _opened(options) as index:
+        index.show_progress = not options.quiet
         if files:
             read = sum(index_file(index, Source(file, options.format, options.text_field, options.encoding),
                                   options.existing, options.batch, False if options.quiet else None) for file in files)

@@ -10,7 +10,7 @@ from tfplm.embed.search.faiss_index import KINDS, FaissIndex, bytes_per_vector
 from tfplm.embed.search.vector_index import IndexSettings, VectorIndex
 
 FEW = 50_000  # vectors, up to which comparing all of them takes milliseconds
-GRAPH = 2_000_000  # vectors, up to which building a graph is a matter of minutes to an hour
+GRAPH = 1_000_000  # vectors, up to which building a graph is a matter of minutes
 TRAINABLE = 2_000  # vectors, from which on cells and codes can be learned
 
 

@@ -39,6 +39,9 @@ class SearchIndex:
     A record and its vector are committed together, and the files of the vector index are made from the records: however
     a process ends, the next one finds every change that had returned, whole, and an index that fits. One process
     writes, any number read, and see what is new at their next search. An object may be used by several threads.
+
+    Attributes:
+        show_progress: a bar at a terminal while a large vector index is built; default: no.
     """
 
     def __init__(self, store: Store):
@@ -74,6 +77,14 @@ class SearchIndex:
     @property
     def settings(self) -> SearchSettings:
         return self._store.manifest.settings
+
+    @property
+    def show_progress(self) -> bool:
+        return self._store.cache.show_progress
+
+    @show_progress.setter
+    def show_progress(self, shown: bool) -> None:
+        self._store.cache.show_progress = shown
 
     @property
     def dimension(self) -> int:
@@ -202,9 +213,10 @@ class SearchIndex:
         """
         self._store.need_writer()
         with self._thread:
+            built = self._store.cache.build(kind).kind
             if kind is not None:
                 self._store.set_kind(kind)
-            return self._store.cache.build().kind
+            return built
 
     def compact(self) -> None:
         """Gives back the room of what was deleted: in the vector index, in the log of removals, in the database."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.embed.search.faiss_index import KINDS, faiss_module
 from tfplm.embed.search.index_cache import IndexCache
 from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
 from tfplm.embed.search.records import Records
@@ -70,6 +71,8 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
     if (folder / FILE).exists():
         raise FileExistsError(f"{folder} is a search index already: open it with SearchIndex.open(..., writable=True), or "
                               "remove it")
+    if settings.kind in KINDS and settings.milvus is None:
+        faiss_module()  # before any work is done
     folder.mkdir(parents=True, exist_ok=True)
     whitening = getattr(encoder, "whitening", None)
     manifest = Manifest(secrets.token_hex(8), settings, probe(encoder, settings.prompt).tolist(), origin_of(encoder),
@@ -84,11 +87,13 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
         manifest = dataclasses.replace(manifest, store=records.state().store)
         if whitening is not None:
             whitening.save(folder / WHITENING)
+        store = Store(folder, manifest, records, lock, encoder)
+        store.cache.catch_up()  # a server that does not answer is found out now
         manifest.save(folder)
     except BaseException:
         lock.release()
         raise
-    return Store(folder, manifest, records, lock, encoder)
+    return store
 
 
 def open_store(folder: Path, encoder=None, writable: bool = False, records_url: str | None = None) -> Store:
