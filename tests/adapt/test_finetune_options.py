@@ -125,7 +125,8 @@ def test_help_is_instant_and_complete(verb):
 def test_command_line(tiny, tmp_path, capsys):
     data = write_tags(tmp_path / "data", repeat=1)
     arguments = ["finetune", "--task", "tagging", "--data", str(data), "--init", str(tiny), "--output",
-                 str(tmp_path / "model"), "--log-dir", str(tmp_path / "log"), "--epochs", "1", "--train", "head", "--quiet", "--max-length", "16"]
+                 str(tmp_path / "model"), "--log-dir", str(tmp_path / "log"), "--epochs", "1", "--train", "head",
+                 "--quiet", "--max-length", "16"]
     assert main(arguments) == 0
     assert (tmp_path / "log").is_dir()
     assert json.loads((tmp_path / "model" / "task.json").read_text(encoding="utf-8"))["labels"] == ["O", "B-LOC", "I-LOC"]
