@@ -8,10 +8,11 @@ EXTRAS = {
     "test": ["pytest>=8", "pytest-xdist>=3.5", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
              "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "sacrebleu>=2.4",
              "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "httpx>=0.27",
-             "bert-serving-client==1.10.0", "schemathesis>=4"],
+             "bert-serving-client==1.10.0", "schemathesis>=4", "pyarrow>=14"],
     "serve": ["pyzmq>=25"],  # bert-as-service over ZeroMQ
     "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30"],  # and over HTTP
     "metrics": ["sacrebleu>=2.4", "rouge-score>=0.1.2"],  # BLEU, ROUGE
+    "parquet": ["pyarrow>=14"],
     "zh": ["jieba>=0.42"],  # whole Chinese words
     "digits": ["scikit-learn>=1.3"],  # small handwritten digits where MNIST is not to be had
     "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3"],

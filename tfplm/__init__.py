@@ -6,6 +6,7 @@ The public names are imported on first use: `import tfplm` itself does not impor
 import importlib
 
 _PUBLIC = {
+    "SentenceEncoder": "tfplm.embed",
     "Tokenizer": "tfplm.tokenizers",
     "count_parameters": "tfplm.models",
     "from_config": "tfplm.models",
