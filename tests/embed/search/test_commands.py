@@ -10,6 +10,7 @@ import pytest
 import tfplm.embed.encode_file
 from tests.embed.encoder_cases import encoder as tiny
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
+from tfplm import cli
 from tfplm.embed.search import index_command, search_command, store
 from tfplm.embed.search.manifest import Manifest
 from tfplm.embed.search.search_index import SearchIndex
@@ -191,3 +192,19 @@ def test_wrong_calls(tmp_path, faq, texts, fake):
         search_command.run(folder=str(tmp_path / "nowhere"), query="a")
     with pytest.raises(ValueError, match="batch is 0"):
         index_command.run(file=[str(texts)], output=str(faq), batch=0)
+
+
+def test_the_command_line(faq, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(cli.VERBS, "index", ("tfplm.options.search:IndexOptions", "make texts searchable by meaning"))
+    monkeypatch.setitem(cli.VERBS, "search", ("tfplm.options.search:SearchOptions", "find the texts nearest to a query"))
+    (tmp_path / "more.jsonl").write_text('{"id": "wifi", "question": "怎样上网？", "answer": "扫码。"}\n', encoding="utf-8")
+    assert cli.main(["index", str(tmp_path / "more.jsonl"), "-o", str(faq)]) == 0
+    assert "1 texts read" in capsys.readouterr().out
+    assert cli.main(["search", str(faq), "上网", "-k", "1"]) == 0
+    assert capsys.readouterr().out.endswith("  怎样上网？\n        扫码。\n")
+    assert cli.main(["search", str(tmp_path), "上网"]) == 1
+    assert "tfplm search: FileNotFoundError: " in capsys.readouterr().err
+    for name in ("index", "search"):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main([name, "--help"])
+    assert "--search-effort" in capsys.readouterr().out

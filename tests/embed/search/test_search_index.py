@@ -152,7 +152,9 @@ def test_kinds_grow_with_the_index(tmp_path, encoder, monkeypatch):
     with SearchIndex.create(tmp_path / "i", encoder) as index:
         index.add(str(n) for n in range(40))
         assert index.kind == "flat"
-        index.add(str(n) for n in range(40, 55))
+        index.add(str(n) for n in range(40, 45))
+        assert "all of 45 vectors" in index.reason
+        index.add(str(n) for n in range(45, 55))
         assert index.kind == "flat"  # not yet worth it
         index.add(str(n) for n in range(55, 80))
         assert index.kind == "hnsw" and "a graph over 80 vectors" in index.reason

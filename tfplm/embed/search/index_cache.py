@@ -50,6 +50,7 @@ class IndexCache:
                 state = self._load()
             if self.index is not None and not self._outgrown(state):
                 self._follow(state)
+                self._explain(state)
             else:
                 self.build()
         except BaseException:  # an index that knows half of a page would come to know it twice
@@ -156,6 +157,12 @@ class IndexCache:
         learned = self.index.sample_size(state.count) > 0
         return state.count > (self._built_for or 1) * (_OTHER_KIND if kind != self.index.kind else _TRAINED) and (
             kind != self.index.kind or learned)
+
+    def _explain(self, state: State) -> None:
+        """The reason by today's numbers, where it would be chosen again today."""
+        choice = self._choose(self.manifest.settings.kind, state.count)
+        if choice.kind == self.index.kind:
+            self.reason = choice.reason
 
     def _empty(self, kind: str, count: int) -> VectorIndex:
         settings = self.manifest.settings

@@ -88,7 +88,8 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
         if whitening is not None:
             whitening.save(folder / WHITENING)
         store = Store(folder, manifest, records, lock, encoder)
-        store.cache.catch_up()  # a server that does not answer is found out now
+        if settings.milvus is not None:
+            store.cache.catch_up()  # a server that does not answer is found out now
         manifest.save(folder)
     except BaseException:
         lock.release()
