@@ -1,5 +1,9 @@
 """Text to text: translation, summaries, and an encoder-decoder that begins as two encoders."""
 
+import gzip
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -16,8 +20,8 @@ from tfplm.models.weights import named_variables
 from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.train import train_vocabulary
 
-PAIRS = [("电影", "a movie"), ("音乐", "some music"), ("我喜欢", "i like it"), ("北京大学", "a university"),
-         ("天气很热", "it is hot"), ("今天下雨", "rain today")]
+PAIRS = [("电影", "this is a movie"), ("音乐", "here is some music"), ("我喜欢", "i like it so much"),
+         ("北京大学", "a university of the north"), ("天气很热", "it is hot in here"), ("今天下雨", "we have rain today")]
 SIZES = {"num_hidden_layers": 1, "hidden_size": 48, "num_attention_heads": 2, "intermediate_size": 96,
          "initializer_range": 0.1, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
@@ -104,11 +108,12 @@ def test_what_cannot_be_warm_started(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset, changes", [("bart-base", {}), ("t5-small", {"head_dim": 24})], ids=["bart", "t5"])
+@pytest.mark.parametrize("preset, changes", [("bart-base", {}), ("t5-small", {
+    "head_dim": 24, "num_hidden_layers": 2, "initializer_range": 1.0})], ids=["bart", "t5"])
 def test_fresh_models_learn_by_heart(tmp_path, preset, changes):
     data = write_pairs(tmp_path / "data")
-    result = train(None, tmp_path / "model", task="translation", preset=preset, **data, **SIZES, **changes, vocab_size=400,
-                   epochs=4, max_target_length=12, learning_rate=4e-3)
+    result = train(None, tmp_path / "model", task="translation", preset=preset, **data, **{**SIZES, **changes},
+                   vocab_size=400, epochs=4, max_target_length=12)
     assert result.dev["bleu"] > 60 and result.history["loss"][-1] < 0.3 * result.history["loss"][0]
     rows = Predictor.from_pretrained(tmp_path / "model").predict([source for source, _ in PAIRS])
     assert sum(row["text"] == target for row, (_, target) in zip(rows, PAIRS)) >= 5
@@ -120,18 +125,19 @@ def test_fresh_models_learn_by_heart(tmp_path, preset, changes):
 @pytest.mark.slow
 def test_two_encoders_become_an_encoder_decoder(tmp_path):
     source, data = save_bert(tmp_path / "bert", hidden_size=48), write_pairs(tmp_path / "data")
-    result = train(source, tmp_path / "model", task="summarization", **data, epochs=4, max_target_length=20, num_beams=2,
-                   learning_rate=4e-3)
+    result = train(source, tmp_path / "model", task="summarization", **data, epochs=3, max_target_length=28, num_beams=2)
     assert result.dev["rouge_l"] > 80
     assert (tmp_path / "model" / "model.keras").is_file()
     sources = [text for text, _ in PAIRS]
     before = Predictor(result.model, result.task).predict(sources)
     assert Predictor.from_pretrained(tmp_path / "model").predict(sources) == before
     assert sum(row["text"] == target for row, (_, target) in zip(before, PAIRS)) >= 5
+    program = f"import tfplm; tfplm.from_pretrained({str(tmp_path / 'model')!r}, 'seq2seq_lm')"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)  # where no loss of fine-tuning is imported
     model = tfplm.from_pretrained(tmp_path / "model", "seq2seq_lm")
     batch = result.task.tokenizer(sources[:1])
     assert np.asarray(model.generate(batch, max_new_tokens=8)).shape[0] == 1
-    assert model.optimizer is None
+    assert not model.compiled
 
 
 @pytest.mark.slow
@@ -146,11 +152,9 @@ def test_odd_texts(tmp_path):
 def test_rows_of_multi30k(data, tmp_path):
     for split in ("train", "val"):
         for side in ("en", "de"):
-            import gzip
-
             with gzip.open(next(data("multi30k_en_de").glob(f"{split}*.{side}.gz")), "rt", encoding="utf-8") as file:
-                lines = file.read().splitlines()[:64]
+                lines = file.read().splitlines()[:16]
             (tmp_path / f"{split}.{side}").write_text("\n".join(lines) + "\n", encoding="utf-8")
     result = train(None, tmp_path / "model", task="translation", data=str(tmp_path), text_column="en", target_column="de",
-                   preset="bart-base", **SIZES, vocab_size=500, epochs=1)
+                   preset="bart-base", **SIZES, vocab_size=500, epochs=1, max_target_length=16)
     assert 0 <= result.dev["bleu"] <= 100 and "length_ratio" in result.dev
