@@ -32,13 +32,14 @@ def expected(notes: Path, before: dict[str, str]) -> list[dict[str, str]]:
     return [texts] if begun is None else [texts, after(texts, *begun)]
 
 
-def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: tuple[str, ...] = ()) -> int:
+def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: tuple[str, ...] = (),
+               seed: int = 0) -> int:
     """Returns in how many rounds some change had returned."""
-    rng, texts, worked = np.random.default_rng(0), {}, 0
+    rng, texts, worked = np.random.default_rng(seed), {}, 0
     for number in range(times):
         notes.write_text("")
         program = subprocess.Popen([sys.executable, "-m", "tests.embed.search.kill_program", str(folder), str(notes),
-                                    str(number), kind, *url], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                    str(1000 * seed + number), kind, *url], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             ready = program.stdout.readline()
             assert ready == b"ready\n", program.stderr.read().decode()
@@ -63,6 +64,10 @@ def found(folder: Path, allowed: list[dict[str, str]], writable: bool) -> dict[s
         assert texts in allowed, f"{len(texts)} records"
         assert index.verify() == []
         if texts:
-            hits = index.search(list(texts.values()), k=1)
-            assert [row[0].text for row in hits] == list(texts.values())
+            vectors = FakeEncoder(8).encode(list(texts.values()))
+            for (name, text), vector, (hit,) in zip(texts.items(), vectors, index.search_vectors(vectors, k=1)):
+                np.testing.assert_array_equal(index.get(name).vector, vector)  # what is stored is of this text
+                same = np.array_equal(index.get(hit.id).vector, vector)  # texts of the same characters have one vector
+                assert hit.text == text or same, (name, text, hit)
+                assert hit.score > 1 - 1e-5, (name, text, hit)
     return texts

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
-from tests.embed.search.killing import ROOT, expected, kill_often
+from tests.embed.search.killing import ROOT, expected, found, kill_often
 from tfplm.embed.search import store
-from tfplm.embed.search.manifest import Manifest
+from tfplm.embed.search.manifest import Manifest, SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
 
@@ -18,14 +18,31 @@ def test_killed_a_few_times(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["exact", "flat", "hnsw"])
-def test_killed_many_times(kind, tmp_path):
-    assert kill_often(tmp_path / "index", tmp_path / "notes", 60, kind) >= 40
+@pytest.mark.parametrize(("kind", "seed"), [("exact", 1), ("flat", 2), ("hnsw", 3)])
+def test_killed_many_times(kind, seed, tmp_path):
+    assert kill_often(tmp_path / "index", tmp_path / "notes", 60, kind, seed=seed) >= 40
 
 
 def test_the_test_would_notice(tmp_path):
     (tmp_path / "notes").write_text('["begin", "add", {"a": "1"}]\n["done"]\n["begin", "delete", ["a"]]\n')
     assert expected(tmp_path / "notes", {"b": "2"}) == [{"a": "1", "b": "2"}, {"b": "2"}]
+
+
+def test_a_wrong_vector_would_be_noticed(tmp_path):
+    texts = {str(number): f"{number} 图书馆 {number * 7919}" for number in range(20)}
+    encoder = FakeEncoder(8)
+    with SearchIndex.create(tmp_path / "i", encoder, SearchSettings("exact")) as index:
+        index.add(list(texts.items()))
+    assert found(tmp_path / "i", [texts], writable=False) == texts
+    with SearchIndex.open(tmp_path / "i", encoder, writable=True) as index:
+        cache = index._store.cache
+        vectors = cache.catch_up()
+        vectors.remove([3])
+        vectors.add([3], encoder.encode(["天气"]))
+        cache.save()
+        assert index.verify() == []  # which looks at ids alone
+    with pytest.raises(AssertionError):
+        found(tmp_path / "i", [texts], writable=False)
 
 
 def test_a_killed_writer_lets_the_next_one_in(tmp_path):
