@@ -38,8 +38,9 @@ def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: t
     rng, texts, worked = np.random.default_rng(seed), {}, 0
     for number in range(times):
         notes.write_text("")
-        program = subprocess.Popen([sys.executable, "-m", "tests.embed.search.kill_program", str(folder), str(notes),
-                                    str(1000 * seed + number), kind, *url], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        program = subprocess.Popen(
+            [sys.executable, "-m", "tests.embed.search.kill_program", str(folder), str(notes), str(1000 * seed + number),
+             kind, *url], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             ready = program.stdout.readline()
             assert ready == b"ready\n", program.stderr.read().decode()
