@@ -28,6 +28,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "encode": ("tfplm.options.encode:EncodeOptions", "texts of a file to vectors"),
     "similar": ("tfplm.options.similar:SimilarOptions", "how alike texts are; the nearest texts of a file"),
     "sts-eval": ("tfplm.options.sts_eval:StsEvalOptions", "Spearman of sentence vectors on pairs with scores"),
+    "index": ("tfplm.options.search:IndexOptions", "make texts, or questions and answers, searchable by meaning"),
+    "search": ("tfplm.options.search:SearchOptions", "find the texts nearest to a query"),
     "contrastive": ("tfplm.options.contrastive:ContrastiveOptions", "train sentence vectors: SimCSE, ranking, CoSENT"),
     "serve": ("tfplm.options.serve:ServeOptions", "serve sentence vectors to bert-serving-client, and over HTTP"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),

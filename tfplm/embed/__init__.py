@@ -4,6 +4,7 @@ import importlib
 
 _PUBLIC = {
     "Pooling": "pooling",
+    "SearchIndex": "search.search_index",
     "SentenceEncoder": "sentence_encoder",
     "Whitening": "whitening",
     "encode_file": "encode_file",
