@@ -96,7 +96,7 @@ def test_several_labels(tiny, tmp_path):
     rows = [(text, "正面" if place % 2 else "正面|电影") for place, text in enumerate(GOOD)]
     rows += [(text, "" if place % 2 else "电影") for place, text in enumerate(BAD)]
     data = write_texts(tmp_path / "data", ("train", "dev"), rows)
-    result = train(tiny, tmp_path / "model", task="multi-label", data=str(data), epochs=3)
+    result = train(tiny, tmp_path / "model", task="multi-label", data=str(data), epochs=12)
     assert result.dev["f1_micro"] == 1.0 and result.dev["subset_accuracy"] == 1.0
     config = json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
     assert config["problem_type"] == "multi_label_classification"
@@ -112,7 +112,7 @@ def test_numbers(tiny, tmp_path):
     rows = [(text, str(4 + place / 10)) for place, text in enumerate(GOOD)]
     rows += [(text, str(1 + place / 10)) for place, text in enumerate(BAD)]
     data = write_texts(tmp_path / "data", ("train", "dev"), rows)
-    result = train(tiny, tmp_path / "model", task="regression", data=str(data), epochs=3)
+    result = train(tiny, tmp_path / "model", task="regression", data=str(data), epochs=8)
     assert result.dev["pearson"] > 0.95 and result.dev["mse"] < 0.3
     config = json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
     assert config["problem_type"] == "regression"
@@ -141,7 +141,8 @@ def test_a_fresh_model_learns_its_vocabulary(classifier, tmp_path):
 @pytest.mark.slow
 def test_a_decoder_without_pad_token(tmp_path, classifier):
     options = {"preset": "gpt2", "num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "vocab_size": 400,
-               "initializer_range": 0.1, "intermediate_size": 64}
+               "initializer_range": 0.1, "intermediate_size": 64, "embedding_dropout_prob": 0.0,
+               "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     result = train(None, tmp_path / "model", data=str(classifier.data), epochs=3, **options)
     assert result.dev["accuracy"] >= 0.9
     one, many = (Predictor.from_pretrained(tmp_path / "model").predict(texts) for texts in (GOOD[:1], [*GOOD, *BAD]))
