@@ -6,8 +6,11 @@ import pytest
 
 from tests.adapt.adapt_cases import BAD, GOOD, SENTENCES
 from tfplm.adapt.evaluate import evaluate
+from tfplm.adapt.predict import _rows
 from tfplm.adapt.predict import run as predict
 from tfplm.adapt.predictor import Predictor, words_of
+from tfplm.adapt.tasks.task import TaskSettings
+from tfplm.adapt.tasks.texts import Classification
 from tfplm.adapt.writing import rows_of, write_predictions
 from tfplm.cli import main
 from tfplm.data.tasks.examples import QuestionExample, TargetExample, TextExample
@@ -117,6 +120,15 @@ def test_questions_as_arguments(answerer, tmp_path):
     assert len(row["n_best"]) == 3 and row["n_best"][0]["probability"] >= row["n_best"][1]["probability"]
     with pytest.raises(ValueError, match="1 texts: expected questions and contexts in turns"):
         predict(texts=["长江有多长?"], **arguments)
+
+
+def test_pairs_as_arguments():
+    pairs, texts = (Classification(None, TaskSettings(pairs=pairs)) for pairs in (True, False))
+    assert _rows(["a", "b", "c", "d"], pairs, True) == [("a", "b", None), ("c", "d", None)]
+    assert _rows(["a", "b"], texts, True) == [("a", None), ("b", None)]
+    assert _rows(["a\tb"], pairs, False) == _rows(["a\tb"], texts, True) == [("a", "b", None)]
+    with pytest.raises(ValueError, match="3 texts: expected texts and their second texts in turns"):
+        _rows(["a", "b", "c"], pairs, True)
 
 
 def test_words_of_a_text():

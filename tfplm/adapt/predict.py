@@ -40,10 +40,13 @@ def run(options: PredictOptions) -> list[dict]:
 
 def _rows(texts: list[str], task, arguments: bool) -> list:
     """Texts as the task takes them; questions, and lines with a tab, are pairs."""
-    if task.kind == "question" and arguments:
+    pairs = task.kind == "question" or (task.kind == "text" and task.settings.pairs)
+    if pairs and arguments:
         if len(texts) % 2:
-            raise ValueError(f"{len(texts)} texts: expected questions and contexts in turns")
-        return [(question, context, ()) for question, context in zip(texts[::2], texts[1::2])]
+            what = "questions and contexts" if task.kind == "question" else "texts and their second texts"
+            raise ValueError(f"{len(texts)} texts: expected {what} in turns")
+        end = () if task.kind == "question" else None
+        return [(first, second, end) for first, second in zip(texts[::2], texts[1::2])]
     if task.kind == "choice":
         raise ValueError("choices come from a file: give --file FILE with JSON lines of text and choices")
     rows = [tuple(text.split("\t")) if "\t" in text else (text,) for text in texts]

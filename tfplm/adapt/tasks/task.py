@@ -15,13 +15,15 @@ class TaskSettings:
     """What a saved model must remember of its task; numbers are tokens unless said.
 
     max_length, stride: of a row, and the overlap of rows where a text is cut into several. label_kind: of texts, one
-    class, several, or a number. both_orders: of pairs. crf: of tags. language: whose words the scores count ("en", ...).
-    null_answers: whether questions may have no answer; min_null_gap: how much better the empty one must then be.
+    class, several, or a number. pairs: whether texts come in pairs; both_orders: of them. crf: of tags.
+    language: whose words the scores count ("en", ...). null_answers: whether questions may have no answer;
+    min_null_gap: how much better the empty one must then be.
     """
 
     max_length: int = 128
     stride: int = 64
     label_kind: str = "class"
+    pairs: bool = False
     both_orders: bool = False
     crf: bool = False
     label_smoothing: float = 0.0

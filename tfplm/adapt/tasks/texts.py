@@ -1,5 +1,6 @@
 """Texts and pairs of texts: one class, several, or a number (Devlin et al. 2019, section 4.1)."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -45,6 +46,10 @@ class TextTask(Task):
         return [{"input_ids": ids, "token_type_ids": types}
                 for ids, types in zip(batch["input_ids"], batch["token_type_ids"])]
 
+    def learn(self, examples: Sequence[TextExample]) -> None:
+        require_labels(examples)
+        self.settings = dataclasses.replace(self.settings, pairs=any(example.pair is not None for example in examples))
+
     def target(self, example: TextExample) -> np.ndarray:
         """The label of an example as the loss takes it."""
         raise NotImplementedError
@@ -56,7 +61,7 @@ class Classification(TextTask):
     name, monitor, shown = "classification", "accuracy", ("accuracy", "f1_macro", "mcc", "loss")
 
     def learn(self, examples: Sequence[TextExample]) -> None:
-        require_labels(examples)
+        super().learn(examples)
         self.labels = LabelMap.learn((example.label for example in examples), known=self.labels)
         if len(self.labels) < 2:
             raise ValueError(f"all {len(examples)} training examples have the label {self.labels.names[0]!r}: expected two "
@@ -124,7 +129,7 @@ class MultiLabel(TextTask):
     name, monitor, shown = "multi-label", "f1_micro", ("f1_micro", "f1_macro", "subset_accuracy")
 
     def learn(self, examples: Sequence[TextExample]) -> None:
-        require_labels(examples)
+        super().learn(examples)
         self.labels = LabelMap.learn((name for example in examples for name in example.label), known=self.labels)
 
     def config_changes(self) -> dict:
@@ -171,9 +176,6 @@ class Regression(TextTask):
     """A number for a text or a pair. A prediction: `value`."""
 
     name, monitor, shown, num_labels = "regression", "spearman", ("pearson", "spearman", "mse"), 1
-
-    def learn(self, examples: Sequence[TextExample]) -> None:
-        require_labels(examples)
 
     def config_changes(self) -> dict:
         return {"problem_type": "regression", "id2label": None}
