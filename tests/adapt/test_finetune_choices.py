@@ -36,7 +36,7 @@ def test_different_numbers_of_choices(tiny):
     assert batch["input_ids"].shape == batch["token_type_ids"].shape == batch["attention_mask"].shape == (2, 3, 16)
     assert batch["attention_mask"].sum(-1)[0].tolist()[2] == 1 and batch["attention_mask"].sum(-1)[1].tolist()[2] == 16
     _, labels, _ = task.split(batch)
-    assert labels.tolist() == [1, 0]
+    assert labels.tolist() == [[1, 2], [0, 3]]
     (row, _) = task.decode([np.array([0.0, 1.0, 9.0]), np.array([0.0, 1.0, 9.0])], None, examples, None)
     assert row["choice"] == 1 and row["text"] == "坏" and len(row["probabilities"]) == 2
 

@@ -7,7 +7,7 @@ import pytest
 import tfplm
 from tests.adapt.adapt_cases import TINY
 from tfplm.adapt.auxiliary_lm import WithLanguageModel
-from tfplm.adapt.losses import BinaryCrossEntropy, CRFLoss, CrossEntropy, SquaredError
+from tfplm.adapt.losses import BinaryCrossEntropy, ChoiceCrossEntropy, CRFLoss, CrossEntropy, SquaredError
 from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.adapt.tasks.texts import Classification, softmax
 from tfplm.data.tasks.examples import TextExample
@@ -27,6 +27,14 @@ def test_cross_entropy_with_smoothing():
     assert float(CrossEntropy(0.1)(LABELS, LOGITS)) == pytest.approx(-(target * logs).sum() / 2, rel=1e-5)
     copy = keras.losses.deserialize(keras.losses.serialize(CrossEntropy(0.1)))
     assert float(copy(LABELS, LOGITS)) == pytest.approx(-(target * logs).sum() / 2, rel=1e-5)
+
+
+def test_choices_that_are_not_there_do_not_count():
+    y = np.array([[0, 2], [1, 3]], np.int32)
+    first, second = (np.log(softmax(row)) for row in (LOGITS[0, :2], LOGITS[1]))
+    assert float(ChoiceCrossEntropy()(y, LOGITS)) == pytest.approx(-(first[0] + second[1]) / 2, rel=1e-5)
+    smooth = [0.9 * row[place] + 0.1 * row.mean() for row, place in ((first, 0), (second, 1))]
+    assert float(ChoiceCrossEntropy(0.1)(y, LOGITS)) == pytest.approx(-sum(smooth) / 2, rel=1e-5)
 
 
 def test_cross_entropy_of_tokens_is_per_token():

@@ -30,6 +30,19 @@ class CrossEntropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("tfplm")
+class ChoiceCrossEntropy(CrossEntropy):
+    """Cross-entropy over the choices of each question: labels int32 `[B,2]`, the right choice and how many there are;
+    logits `[B,C]`, of which those behind the last choice do not count."""
+
+    def call(self, y_true, y_pred):
+        there = ops.arange(ops.shape(y_pred)[1], dtype="int32")[None] < ops.cast(y_true[:, 1:], "int32")
+        logs = ops.log_softmax(ops.where(there, ops.cast(y_pred, "float32"), -1e9), axis=-1)
+        right = -ops.take_along_axis(logs, ops.cast(y_true[:, :1], "int32"), axis=1)[:, 0]
+        uniform = -ops.sum(ops.where(there, logs, 0.0), axis=1) / ops.cast(y_true[:, 1], "float32")
+        return (1 - self.label_smoothing) * right + self.label_smoothing * uniform
+
+
+@keras.saving.register_keras_serializable("tfplm")
 class SquaredError(keras.losses.Loss):
     """Squared error of numbers `[B]` and the single logit `[B,1]` of a regression."""
 

@@ -100,7 +100,7 @@ class Config:
     classifier_pooling: Literal["pooler", "first", "last", "eos"] = "pooler"
     classifier_act: Activation | None = None  # a hidden layer of the classification head
     classifier_bias: bool = True
-    choice_pooling: Literal["pooler", "first"] = "pooler"
+    choice_pooling: Literal["pooler", "first", "last"] = "pooler"
     choice_act: Activation | None = None
     crf: bool = False  # a conditional random field over the tags of token classification
     problem_type: str | None = None

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tfplm.adapt.gpt_inputs import encode
-from tfplm.adapt.losses import CrossEntropy
+from tfplm.adapt.losses import ChoiceCrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.adapt.tasks.texts import softmax
 from tfplm.data.batching import padded
@@ -40,17 +40,14 @@ class MultipleChoice(Task):
         return features
 
     def split(self, batch: dict) -> tuple:
-        batch.pop("choices")
-        return super().split(batch)
+        y = np.stack([batch.pop("label"), batch.pop("choices")], 1)
+        return batch, y, np.ones(len(y), np.float32)
 
     def outputs(self, model, features, inference, progress=None) -> list:
         return inference(features, ("choices", *self.targets), progress)
 
     def loss(self, model: keras.Model):
-        return CrossEntropy(self.settings.label_smoothing)
-
-    def metrics(self) -> list:
-        return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+        return ChoiceCrossEntropy(self.settings.label_smoothing)
 
     def decode(self, outputs, features, examples, model) -> list[dict]:
         predictions = []

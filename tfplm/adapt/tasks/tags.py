@@ -1,4 +1,4 @@
-"""A tag for each word: named entities, parts of speech, word segmentation (Devlin et al. 2019, section 5.3)."""
+"""A tag for each word, that make spans: named entities, chunks, word segmentation (Devlin et al. 2019, section 5.3)."""
 
 from collections.abc import Sequence
 

@@ -12,7 +12,7 @@ CONFIG = {
     "architecture": "decoder", "vocab_size": 50257, "max_position_embeddings": 1024, "type_vocab_size": 0,
     "hidden_act": "gelu_new", "attention_type": "causal", "norm_placement": "pre", "embedding_norm": False,
     "final_norm": True, "layer_norm_eps": 1e-5, "initializer_scheme": "depth", "pooler": False, "lm_transform": False,
-    "lm_bias": False, "classifier_pooling": "last", "classifier_bias": False, "pad_token_id": None,
+    "lm_bias": False, "classifier_pooling": "last", "choice_pooling": "last", "classifier_bias": False, "pad_token_id": None,
     "bos_token_id": 50256, "eos_token_id": 50256,
 }
 
@@ -49,6 +49,7 @@ EMBEDDINGS = (
 )
 HEADS = (
     ("classifier/kernel", "score.weight", None, "transpose"),
+    ("choice", "multiple_choice_head.summary", None, "transpose"),
     ("lm_decoder", "lm_head", None, "transpose"),
     ("token_classifier", "classifier", None, "transpose"),
     ("qa", "qa_outputs", None, "transpose"),
