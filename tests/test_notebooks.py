@@ -14,7 +14,8 @@ from jupyter_client.manager import AsyncKernelManager
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 QUICK = {"01_bert_by_hand"}  # below 20 seconds
-NEEDS = {"00_mnist_tensorboard": "mnist", "02_pretrain": "zh_novels"}  # notebook -> data set
+NEEDS = {"00_mnist_tensorboard": "mnist", "02_pretrain": "zh_novels", "03_finetune": "thucnews", "04_search": "afqmc",
+         "05_bert_as_service": "zh_novels"}  # notebook -> data set
 LARGEST = 300_000  # bytes
 
 

@@ -26,7 +26,7 @@ class Inference:
 
     def __init__(self, model: keras.Model, pad: int = 0, call: Callable | None = None, collate: Callable = collate):
         self.pad, self._collate = pad, collate
-        self._call = tf.function(call or (lambda batch: model(batch, training=False)), reduce_retracing=True)
+        self._model, self._traced = call or (lambda batch: model(batch, training=False)), {}
 
     def __call__(self, features: list[dict], skip: tuple[str, ...] = (), progress: Line | None = None,
                  per_token: bool = False) -> list:
@@ -41,7 +41,7 @@ class Inference:
             examples = [{key: value for key, value in features[place].items() if key not in (*skip, "example")}
                         for place in part]
             batch = self._collate(examples, _BATCHING.width(longest[-1]), self.pad)
-            result = self._call({key: tf.convert_to_tensor(value) for key, value in batch.items()})
+            result = self._call(batch)
             result = tf.nest.map_structure(lambda x: x.numpy(), result)
             for row, place in enumerate(part):
                 length = np.shape(features[place]["input_ids"])[-1] if per_token else None
@@ -51,3 +51,11 @@ class Inference:
             if progress is not None:
                 progress.advance(done, {}, lambda done=done: {"examples": done})
         return outputs
+
+    def _call(self, batch: dict[str, np.ndarray]):
+        """The model's outputs, by a graph for batches of these keys and of any sizes."""
+        kind = tuple((key, value.ndim, value.dtype.name) for key, value in batch.items())
+        if kind not in self._traced:
+            sizes = {key: tf.TensorSpec([None] * value.ndim, value.dtype) for key, value in batch.items()}
+            self._traced[kind] = tf.function(self._model, input_signature=[sizes])
+        return self._traced[kind]({key: tf.convert_to_tensor(value) for key, value in batch.items()})
