@@ -113,7 +113,7 @@ def test_what_cannot_be_warm_started(tmp_path):
 def test_fresh_models_learn_by_heart(tmp_path, preset, changes):
     data = write_pairs(tmp_path / "data")
     result = train(None, tmp_path / "model", task="translation", preset=preset, **data, **{**SIZES, **changes},
-                   vocab_size=400, epochs=4, max_target_length=12)
+                   vocab_size=400, epochs=6, max_target_length=28)
     assert result.dev["bleu"] > 60 and result.history["loss"][-1] < 0.3 * result.history["loss"][0]
     rows = Predictor.from_pretrained(tmp_path / "model").predict([source for source, _ in PAIRS])
     assert sum(row["text"] == target for row, (_, target) in zip(rows, PAIRS)) >= 5
