@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from finetune import LENGTH, ROWS, minilm
-from turns import limit_threads
+from turns import THREADS, limit_threads
 
 # task, monitor, folder, files of training and of the score
 TASKS = {
@@ -61,6 +61,7 @@ def theirs(name: str, seed: int, epochs: int) -> float:
     kind = {"label_kind": "number" if task == "regression" else "class"}
     parts = [_examples(path, kind) for path in paths(name)]
     names = sorted({example.label for example in parts[0]}) if task == "classification" else None
+    torch.set_num_threads(THREADS)
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(minilm())
     model = AutoModelForSequenceClassification.from_pretrained(minilm(), num_labels=len(names) if names else 1)
