@@ -3,27 +3,15 @@
 The public names are imported on first use: `import tfplm` itself does not import TensorFlow.
 """
 
-import importlib
-
-_PUBLIC = {
-    "SentenceEncoder": "tfplm.embed",
-    "Tokenizer": "tfplm.tokenizers",
-    "count_parameters": "tfplm.models",
-    "from_config": "tfplm.models",
-    "from_pretrained": "tfplm.models",
-    "presets": "tfplm.models",
-    "save_pretrained": "tfplm.models",
-}
+from tfplm.core.lazy import lazy_exports
 
 __version__ = "0.1.0"
-__all__ = ["__version__", *sorted(_PUBLIC)]
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'tfplm' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    "SentenceEncoder": ".embed",
+    "Tokenizer": ".tokenizers",
+    "count_parameters": ".models",
+    "from_config": ".models",
+    "from_pretrained": ".models",
+    "presets": ".models",
+    "save_pretrained": ".models",
+}, also=("__version__",))

@@ -1,13 +1,15 @@
 """Models from configurations: encoders, decoders, heads, generation, families."""
 
-import importlib
+from tfplm.core.lazy import lazy_exports
 
-_PUBLIC = {
-    "count_parameters": "tfplm.models.counting", "from_config": "tfplm.models.pretrained",
-    "from_pretrained": "tfplm.models.pretrained", "save_pretrained": "tfplm.models.pretrained",
-    "check_vocabulary": "tfplm.models.resizing", "resize_token_embeddings": "tfplm.models.resizing",
-}
-__all__ = [*_PUBLIC, "presets"]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    "check_vocabulary": ".resizing",
+    "count_parameters": ".counting",
+    "from_config": ".pretrained",
+    "from_pretrained": ".pretrained",
+    "resize_token_embeddings": ".resizing",
+    "save_pretrained": ".pretrained",
+}, also=("presets",))
 
 
 def presets() -> list[str]:
@@ -15,9 +17,3 @@ def presets() -> list[str]:
     import tfplm.models.families  # noqa: F401  (registers them)
     from tfplm.core import registry
     return registry.presets()
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'tfplm.models' has no attribute '{name}'")

@@ -5,30 +5,18 @@ lie in 0 ... 1 (-1 ... 1); the measures of texts (questions, BLEU, ROUGE) in 0 .
 For `compile(metrics=[...])` there is `tfplm.training.metrics.keras_metrics`.
 """
 
-import importlib
+from tfplm.core.lazy import lazy_exports
 
-_PUBLIC = {
-    "BleuMetrics": "bleu",
-    "ClassificationMetrics": "classification",
-    "Metrics": "streaming",
-    "MultiLabelMetrics": "multi_label",
-    "PrecisionRecallCurves": "curves",
-    "QuestionMetrics": "questions",
-    "RegressionMetrics": "regression",
-    "RougeMetrics": "rouge",
-    "SpanMetrics": "tagging",
-    "MacroF1": "keras_metrics",
-    "MatthewsCorrelation": "keras_metrics",
-}
-
-__all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    "BleuMetrics": ".bleu",
+    "ClassificationMetrics": ".classification",
+    "Metrics": ".streaming",
+    "MultiLabelMetrics": ".multi_label",
+    "PrecisionRecallCurves": ".curves",
+    "QuestionMetrics": ".questions",
+    "RegressionMetrics": ".regression",
+    "RougeMetrics": ".rouge",
+    "SpanMetrics": ".tagging",
+    "MacroF1": ".keras_metrics",
+    "MatthewsCorrelation": ".keras_metrics",
+})
