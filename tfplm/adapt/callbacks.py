@@ -1,7 +1,6 @@
 """Callbacks of a fine-tuning: scores of the development set, and the best weights."""
 
 import os
-import time
 from pathlib import Path
 
 import keras
@@ -26,16 +25,13 @@ class Evaluation(keras.callbacks.Callback):
                  model: keras.Model | None = None):
         super().__init__()
         self.task, self.examples, self.features, self.inference = task, examples, features, inference
-        self.log_dir, self.pretrained, self.seconds = log_dir, model, 0.0
+        self.log_dir, self.pretrained = log_dir, model
 
     def predictions(self) -> list[dict]:
         """The predictions for the development set with the present weights."""
-        model = self.pretrained or self.model
-        outputs = self.task.outputs(model, self.features, self.inference)
-        return self.task.decode(outputs, self.features, self.examples, model)
+        return self.task.predict(self.pretrained or self.model, self.examples, self.inference, self.features)
 
     def on_epoch_end(self, epoch, logs=None):
-        begin = time.monotonic()
         predictions = self.predictions()
         scores = self.task.score(predictions, self.examples)
         logs.update({f"val_{name}": float(scores[name]) for name in self.task.shown})
@@ -47,7 +43,6 @@ class Evaluation(keras.callbacks.Callback):
                 for tag, picture in self.task.pictures(predictions, self.examples).items():
                     tf.summary.image(tag, picture[None])
             writer.close()
-        self.seconds += time.monotonic() - begin
 
 
 class BestWeights(keras.callbacks.Callback):

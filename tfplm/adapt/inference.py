@@ -1,6 +1,7 @@
 """A model's outputs for many features, quickly: sorted by length, in batches of about as many tokens each."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -9,7 +10,8 @@ import tensorflow as tf
 from tfplm.data.batching import Batching, collate
 from tfplm.training.progress import Line
 
-_BATCHING = Batching(batch_tokens=8192, multiple=8)
+_BATCHING = Batching(multiple=8)
+_BATCH_TOKENS = 8192
 
 
 class Inference:
@@ -32,24 +34,15 @@ class Inference:
                  per_token: bool = False) -> list:
         """skip: keys of the features that the model does not take, beside `example`. per_token: the outputs are
         `[B,T,...]`, and each is cut to its row's length."""
-        order = sorted(range(len(features)), key=lambda place: -np.shape(features[place]["input_ids"])[-1])
-        outputs, done = [None] * len(features), 0
-        while done < len(order):
-            longest = np.shape(features[order[done]]["input_ids"])
-            rows = max(_BATCHING.batch_tokens // (_BATCHING.width(longest[-1]) * max(1, np.prod(longest[:-1]))), 1)
-            part = order[done:done + int(rows)]
+        outputs = [None] * len(features)
+        for part, width in by_length(features, _BATCH_TOKENS, progress):
             examples = [{key: value for key, value in features[place].items() if key not in (*skip, "example")}
                         for place in part]
-            batch = self._collate(examples, _BATCHING.width(longest[-1]), self.pad)
-            result = self._call(batch)
-            result = tf.nest.map_structure(lambda x: x.numpy(), result)
+            result = tf.nest.map_structure(lambda x: x.numpy(), self._call(self._collate(examples, width, self.pad)))
             for row, place in enumerate(part):
                 length = np.shape(features[place]["input_ids"])[-1] if per_token else None
                 outputs[place] = tf.nest.map_structure(lambda x, at=(row, slice(length)): x[at[0]][at[1]] if per_token
                                                        else x[at[0]], result)
-            done += len(part)
-            if progress is not None:
-                progress.advance(done, {}, lambda done=done: {"examples": done})
         return outputs
 
     def _call(self, batch: dict[str, np.ndarray]):
@@ -59,3 +52,17 @@ class Inference:
             sizes = {key: tf.TensorSpec([None] * value.ndim, value.dtype) for key, value in batch.items()}
             self._traced[kind] = tf.function(self._model, input_signature=[sizes])
         return self._traced[kind]({key: tf.convert_to_tensor(value) for key, value in batch.items()})
+
+
+def by_length(features: list[dict], batch_tokens: int, progress: Line | None = None) -> Iterator[tuple[list[int], int]]:
+    """(places of the features of a batch, its width): the longest first, of about `batch_tokens` tokens each."""
+    order = sorted(range(len(features)), key=lambda place: -np.shape(features[place]["input_ids"])[-1])
+    done = 0
+    while done < len(order):
+        *rows, longest = np.shape(features[order[done]]["input_ids"])  # several rows in multiple choice
+        width = _BATCHING.width(longest)
+        part = order[done:done + max(batch_tokens // (width * max(1, math.prod(rows))), 1)]
+        yield part, width
+        done += len(part)
+        if progress is not None:
+            progress.advance(done, {}, lambda done=done: {"examples": done})

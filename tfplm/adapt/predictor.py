@@ -49,9 +49,7 @@ class Predictor:
 
     def predict_examples(self, examples: Sequence, progress: Line | None = None) -> list[dict]:
         """The same for examples as `tfplm.data.tasks.examples` has them."""
-        features = self.task.features(examples, labelled=False)
-        outputs = self.task.outputs(self.model, features, self._inference, progress)
-        return self.task.decode(outputs, features, examples, self.model)
+        return self.task.predict(self.model, examples, self._inference, progress=progress)
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from tfplm.adapt.replay import Replay, forgetting
 from tfplm.adapt.result import FinetuneResult
 from tfplm.adapt.saved_task import save_task
 from tfplm.adapt.tasks.task import Task
+from tfplm.adapt.writing import write_predictions
 from tfplm.core.config import write_json
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained import from_config, save_pretrained
@@ -110,9 +111,7 @@ class Run:
 
     def scores(self, examples: list) -> tuple[dict[str, float], list[dict]]:
         """Scores and predictions of the model with its present weights; scores are empty without labels."""
-        features = self.task.features(examples, labelled=False)
-        outputs = self.task.outputs(self.model, features, self.inference)
-        predictions = self.task.decode(outputs, features, examples, self.model)
+        predictions = self.task.predict(self.model, examples, self.inference)
         return (self.task.score(predictions, examples) if has_labels(examples) else {}), predictions
 
     def fit(self) -> tuple[dict, list[float]]:
@@ -160,8 +159,6 @@ class Run:
         save_task(self.task, output)
         write_json(output / RESULTS, result.numbers())
         if predictions:
-            from tfplm.adapt.writing import write_predictions
-
             write_predictions(output / "test_predictions.jsonl", predictions, self.data.test)
 
 

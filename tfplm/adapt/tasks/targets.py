@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from tfplm.adapt.inference import by_length
 from tfplm.adapt.losses import CrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
-from tfplm.data.batching import Batching, collate
+from tfplm.data.batching import collate
 from tfplm.data.tasks.examples import TargetExample
 from tfplm.training.metrics import BleuMetrics, RougeMetrics
 
 _WORDS = {"zh": "zh", "ja": "char", "ko": "char", "th": "char"}  # how sacrebleu cuts words; 13a: Western languages
-_BATCHING = Batching(batch_tokens=4096, multiple=8)
+_BATCH_TOKENS = 4096
 
 
 class Translation(Task):
@@ -73,20 +74,14 @@ class Translation(Task):
 
     def outputs(self, model, features, inference, progress=None) -> list:
         """Generated ids for each feature; texts of about the same length go together."""
-        order = sorted(range(len(features)), key=lambda place: -len(features[place]["input_ids"]))
-        result, done = [None] * len(features), 0
-        while done < len(order):
-            width = _BATCHING.width(len(features[order[done]]["input_ids"]))
-            part = order[done:done + max(_BATCHING.batch_tokens // (width * self.settings.num_beams), 1)]
+        result = [None] * len(features)
+        for part, width in by_length(features, _BATCH_TOKENS // self.settings.num_beams, progress):
             batch = collate([{"input_ids": features[place]["input_ids"]} for place in part], width,
                             self.tokenizer.pad_token_id or 0)
             ids = np.asarray(model.generate(batch, max_new_tokens=self.settings.max_target_length,
                                             num_beams=self.settings.num_beams))
             for row, place in zip(ids, part):
                 result[place] = row
-            done += len(part)
-            if progress is not None:
-                progress.advance(done, {}, lambda done=done: {"examples": done})
         return result
 
     def decode(self, outputs, features, examples, model) -> list[dict]:

@@ -1,5 +1,6 @@
 """What a task is, whatever its data are."""
 
+import abc
 import dataclasses
 from collections.abc import Callable, Sequence
 
@@ -37,7 +38,7 @@ class TaskSettings:
     language: str = "en"
 
 
-class Task:
+class Task(abc.ABC):
     """Examples -> features -> (head, loss) -> outputs -> predictions -> scores.
 
     Attributes: `kind`, of the examples; `head`, of the model; `monitor`, the score that chooses the best weights, the
@@ -58,16 +59,16 @@ class Task:
     def num_labels(self) -> int | None:
         return None if self.labels is None else len(self.labels.names)
 
-    def learn(self, examples: Sequence) -> None:
+    def learn(self, examples: Sequence) -> None:  # noqa: B027 (choices and target texts have nothing to learn)
         """Learns the labels of the training examples; those already known keep their places."""
 
     def config_changes(self) -> dict:
         """Fields of the model's `Config` that the task sets."""
         return {} if self.labels is None else {"id2label": dict(enumerate(self.labels.names))}
 
+    @abc.abstractmethod
     def features(self, examples: Sequence, labelled: bool) -> list[dict]:
         """Features of examples; with `labelled` each has its targets, and examples without any are an error."""
-        raise NotImplementedError
 
     def split(self, batch: dict) -> tuple:
         """A batch of features -> `(x, y, sample_weight)` for Keras' `fit`."""
@@ -75,9 +76,9 @@ class Task:
         y = batch.pop(target)
         return batch, y, np.ones(len(y), np.float32)
 
+    @abc.abstractmethod
     def loss(self, model: keras.Model):
         """The loss for `compile`."""
-        raise NotImplementedError
 
     def metrics(self) -> list:
         """Keras metrics of the running training; the scores of an evaluation are `score`'s."""
@@ -87,14 +88,22 @@ class Task:
         """What the model gives for each feature. `inference`: an `Inference` of the model."""
         return inference(features, self.targets, progress, self.per_token)
 
+    @abc.abstractmethod
     def decode(self, outputs: list, features: list[dict], examples: Sequence, model: keras.Model) -> list[dict]:
         """What the model gave for each feature (in NumPy, without padding) -> a prediction for each example, as a dict
         of JSON values."""
-        raise NotImplementedError
 
+    def predict(self, model: keras.Model, examples: Sequence, inference: Callable, features: list[dict] | None = None,
+                progress=None) -> list[dict]:
+        """A prediction for each example, as `decode` makes them. features: of the examples, where they are there."""
+        if features is None:
+            features = self.features(examples, labelled=False)
+        outputs = self.outputs(model, features, inference, progress)
+        return self.decode(outputs, features, examples, model)
+
+    @abc.abstractmethod
     def score(self, predictions: list[dict], examples: Sequence) -> dict[str, float]:
         """Scores of predictions against labelled examples; from 0 to 1, or the metric's usual range."""
-        raise NotImplementedError
 
     def pictures(self, predictions: list[dict], examples: Sequence) -> dict[str, np.ndarray]:
         """Images (uint8 [H,W,3]) that show the scores, by their tags in TensorBoard."""

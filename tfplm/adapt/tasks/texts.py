@@ -1,5 +1,6 @@
 """Texts and pairs of texts: one class, several, or a number (Devlin et al. 2019, section 4.1)."""
 
+import abc
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
@@ -50,9 +51,9 @@ class TextTask(Task):
         require_labels(examples)
         self.settings = dataclasses.replace(self.settings, pairs=any(example.pair is not None for example in examples))
 
+    @abc.abstractmethod
     def target(self, example: TextExample) -> np.ndarray:
         """The label of an example as the loss takes it."""
-        raise NotImplementedError
 
 
 class Classification(TextTask):
