@@ -1,10 +1,9 @@
 """Features of a task as the batches of Keras' `fit`."""
 
-import numpy as np
 import tensorflow as tf
 
 from tfplm.adapt.tasks.task import Task
-from tfplm.data.batch_source import BatchSource, Noise
+from tfplm.data.batch_source import BatchSource, Noise, dataset_like
 from tfplm.data.batching import Batching
 
 
@@ -32,12 +31,4 @@ class TaskBatches:
     def dataset(self, epochs: int) -> tf.data.Dataset:
         """Epoch after epoch; give `steps_per_epoch=batches.steps` to `fit`."""
         first = self.split(next(self.source.epoch(0)))
-
-        def signature(value: np.ndarray) -> tf.TensorSpec:
-            return tf.TensorSpec([None] * value.ndim, value.dtype)
-
-        def generate():
-            return map(self.split, self.source.batches(0, epochs))
-
-        data = tf.data.Dataset.from_generator(generate, output_signature=tf.nest.map_structure(signature, first))
-        return data.prefetch(8)
+        return dataset_like(lambda: map(self.split, self.source.batches(0, epochs)), first)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfplm.data.batch_source import open_specs
 from tfplm.data.batching import Batching, collate
 from tfplm.training.progress import Line
 
@@ -49,8 +50,7 @@ class Inference:
         """The model's outputs, by a graph for batches of these keys and of any sizes."""
         kind = tuple((key, value.ndim, value.dtype.name) for key, value in batch.items())
         if kind not in self._traced:
-            sizes = {key: tf.TensorSpec([None] * value.ndim, value.dtype) for key, value in batch.items()}
-            self._traced[kind] = tf.function(self._model, input_signature=[sizes])
+            self._traced[kind] = tf.function(self._model, input_signature=[open_specs(batch)])
         return self._traced[kind]({key: tf.convert_to_tensor(value) for key, value in batch.items()})
 
 

@@ -16,7 +16,7 @@ from tfplm.adapt.saved_task import save_task
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
-from tfplm.data.batch_source import BatchSource, mixed_batches
+from tfplm.data.batch_source import BatchSource, dataset_like, mixed_batches, with_other_keys
 from tfplm.data.batching import Batching
 from tfplm.models.heads import make_head
 from tfplm.models.model import PretrainedModel
@@ -110,7 +110,7 @@ class MixedBatches:
     """Batches of several tasks, each of one of them, drawn by (number of examples) ** alpha; without end."""
 
     def __init__(self, tasks: dict[str, Task], features: dict[str, list[dict]], options: MultitaskOptions):
-        self.tasks, self.seed, self.start = tasks, options.seed, 0
+        self.tasks, self.seed = tasks, options.seed
         batching = Batching(batch_rows=options.batch_size, multiple=8, pool=50, drop_remainder=False)
         pad = next(iter(tasks.values())).tokenizer.pad_token_id or 0
         self.sources = {name: BatchSource(lambda epoch, rng, name=name: features[name], batching, seed=options.seed,
@@ -128,22 +128,17 @@ class MixedBatches:
         return {f"{place}/{key}": np.asarray(value) for key, value in parts.items()}
 
     def _complete(self, place: int, flat: dict) -> dict:
-        rows = len(next(iter(flat.values())))
-        others = {key: np.zeros((rows, *[1] * (value.ndim - 1)), value.dtype)
-                  for template in self._templates for key, value in template.items()}
-        mask = flat.get(f"{place}/attention_mask")
-        shown = {"attention_mask": mask} if mask is not None else {}
-        return {**others, **flat, **shown, TASK: np.full(rows, place, np.int32)}
+        mask = flat[f"{place}/attention_mask"]  # once more by its usual name, for the progress bar to count tokens
+        return {**with_other_keys(flat, self._templates), "attention_mask": mask,
+                TASK: np.full(len(mask), place, np.int32)}
 
     def __iter__(self):
         numbers = {name: place for place, name in enumerate(self.tasks)}
-        for name, batch in mixed_batches(self.sources, self.shares, self.seed, self.start):
+        for name, batch in mixed_batches(self.sources, self.shares, self.seed):
             yield self._complete(numbers[name], self._flat(numbers[name], name, batch))
 
     def dataset(self) -> tf.data.Dataset:
-        template = self._complete(0, self._templates[0])
-        signature = {key: tf.TensorSpec([None] * value.ndim, value.dtype) for key, value in template.items()}
-        return tf.data.Dataset.from_generator(lambda: iter(self), output_signature=signature).prefetch(8)
+        return dataset_like(lambda: iter(self), self._complete(0, self._templates[0]))
 
 
 def _named(prefix: str, values) -> dict:

@@ -70,19 +70,38 @@ class BatchSource:
 
 def as_dataset(make: Callable[[], Iterator[dict]], prefetch: int = 8) -> "tf.data.Dataset":
     """A `tf.data.Dataset` of the dicts that an iterator gives; sizes are left open, types are those of the first."""
-    import tensorflow as tf
-
     started = make()
     first = next(started, None)
     if first is None:
         raise ValueError("there is no batch to train on: the corpus is empty, or smaller than one batch")
-    signature = {key: tf.TensorSpec([None] * value.ndim, value.dtype) for key, value in first.items()}
     waiting = [itertools.chain([first], started)]  # what was looked at serves the first pass
 
     def generate():
         return waiting.pop() if waiting else make()
 
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(prefetch)
+    return dataset_like(generate, first, prefetch)
+
+
+def open_specs(template):
+    """`tf.TensorSpec`s of NumPy arrays (in dicts and tuples, as they are): of their types, and of any sizes."""
+    import tensorflow as tf
+
+    return tf.nest.map_structure(lambda value: tf.TensorSpec([None] * value.ndim, value.dtype), template)
+
+
+def dataset_like(generate: Callable[[], Iterable], template, prefetch: int = 8) -> "tf.data.Dataset":
+    """A dataset of what `generate()` yields: NumPy arrays, or dicts and tuples of them, like `template` in all but
+    sizes."""
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_generator(generate, output_signature=open_specs(template)).prefetch(prefetch)
+
+
+def with_other_keys(batch: dict, templates: Iterable[dict]) -> dict:
+    """The batch of one task with the keys of all: those it has not are nearly empty. Its own come last, and win."""
+    rows = len(next(iter(batch.values())))
+    return {**{key: np.zeros((rows, *[1] * (value.ndim - 1)), value.dtype)
+               for template in templates for key, value in template.items()}, **batch}
 
 
 def token_batches(records, sequences: Sequences | None = None, noise: Noise | None = None,

@@ -7,6 +7,7 @@ import keras
 
 from tfplm.core.config import read_json, write_json
 from tfplm.core.sources import resolve
+from tfplm.data.batch_source import dataset_like
 from tfplm.data.tasks.examples import TextExample
 from tfplm.embed.contrastive_data import GroupBatches, read_groups
 from tfplm.embed.contrastive_losses import LOSSES
@@ -20,7 +21,7 @@ from tfplm.options.contrastive import ContrastiveOptions
 from tfplm.summaries import SummaryCallback
 from tfplm.training.distribute import is_chief, strategy_for
 from tfplm.training.optimizers import make_optimizer
-from tfplm.training.pretrain_batches import Place, as_dataset
+from tfplm.training.pretrain_batches import Place
 from tfplm.training.pretrain_callbacks import ResumeBatches
 from tfplm.training.progress import Progress
 from tfplm.training.run_folder import RESULTS, Folder, open_folder
@@ -114,7 +115,7 @@ def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: C
     callbacks = [ResumeBatches(folder.checkpoints, place, batches.steps, options.save_every), best, Progress(options.quiet)]
     if options.summary_every:
         callbacks.append(SummaryCallback(folder.log_dir, {"scalars": options.summary_every, "weights": 0}, graph=False))
-    model.fit(as_dataset(generate, template), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
+    model.fit(dataset_like(generate, template), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
               shuffle=False, callbacks=callbacks)
 
 

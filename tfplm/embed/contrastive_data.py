@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tfplm.data.batching import padded
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.reading import Reading
 from tfplm.data.text_files import find_files, read_lines
@@ -94,7 +95,6 @@ class GroupBatches:
 
 
 def _padded(rows: list[TextIds], width: int, pad: int) -> dict[str, np.ndarray]:
-    ids, types, mask = np.full((len(rows), width), pad, np.int32), *np.zeros((2, len(rows), width), np.int32)
-    for number, row in enumerate(rows):
-        ids[number, :len(row)], types[number, :len(row)], mask[number, :len(row)] = row.input_ids, row.token_type_ids, 1
-    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    return {"input_ids": padded([row.input_ids for row in rows], width, pad),
+            "attention_mask": padded([np.ones(len(row), np.int32) for row in rows], width),
+            "token_type_ids": padded([row.token_type_ids for row in rows], width)}

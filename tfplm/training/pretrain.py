@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfplm.core import registry
 from tfplm.core.config import write_json
+from tfplm.data.batch_source import dataset_like
 from tfplm.data.noise import Masking, PhraseTable
 from tfplm.data.noise.denoising import KINDS
 from tfplm.models.pretrained import save_pretrained
@@ -21,7 +22,7 @@ from tfplm.training.objectives.task import make_tasks
 from tfplm.training.optimizers import make_optimizer
 from tfplm.training.pretrain_architecture import base_config, fit_tokenizer, make_model, with_labels
 from tfplm.training.pretrain_baselines import baselines
-from tfplm.training.pretrain_batches import Batches, as_dataset
+from tfplm.training.pretrain_batches import Batches
 from tfplm.training.pretrain_callbacks import End, ResumeBatches, Speed
 from tfplm.training.pretrain_corpus import Corpus, open_corpus
 from tfplm.training.pretrain_report import report, split_rates, with_perplexity
@@ -128,7 +129,7 @@ def _fit(model: Pretraining, batches: Batches, held_out: list[dict], options: Pr
 def _held_out_dataset(held_out: list[dict]):
     if not held_out:
         return None
-    return as_dataset(lambda: iter(held_out), held_out[0]).apply(tf.data.experimental.assert_cardinality(len(held_out)))
+    return dataset_like(lambda: iter(held_out), held_out[0]).apply(tf.data.experimental.assert_cardinality(len(held_out)))
 
 
 def _finish(model: Pretraining, batches: Batches, held_out: list[dict], folder: Folder, speed: Speed,

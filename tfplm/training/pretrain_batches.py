@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfplm.data.batch_source import BatchSource, mixed_batches, token_batches
+from tfplm.data.batch_source import BatchSource, dataset_like, mixed_batches, token_batches, with_other_keys
 from tfplm.data.batching import Batching
 from tfplm.data.labelled import text_examples
 from tfplm.data.sequences import Sequences, length_stages
@@ -98,10 +98,7 @@ class Batches:
         """The batch with the keys of all tasks, and the number of its own."""
         if len(self.tasks) == 1:
             return batch
-        rows = len(batch["input_ids"])
-        others = {key: np.zeros((rows, *[1] * (value.ndim - 1)), value.dtype)
-                  for template in self._templates for key, value in template.items()}
-        return {**others, **batch, TASK: np.full(rows, task, np.int32)}
+        return {**with_other_keys(batch, self._templates), TASK: np.full(len(batch["input_ids"]), task, np.int32)}
 
     def held_out(self) -> list[dict]:
         """At most `evaluation_batches` batches of each task, always the same; empty without a held-out text."""
@@ -121,13 +118,7 @@ class Batches:
             yield from itertools.repeat(template, self.place.start)
             yield from self.batches(self.place.start)
 
-        return as_dataset(generate, template)
-
-
-def as_dataset(generate, template: dict) -> tf.data.Dataset:
-    """A dataset of what `generate()` yields, dicts like `template` in all but sizes."""
-    signature = {key: tf.TensorSpec([None] * value.ndim, value.dtype) for key, value in template.items()}
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(8)
+        return dataset_like(generate, template)
 
 
 def _with_emoji(example: dict) -> dict:
