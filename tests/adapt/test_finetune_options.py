@@ -9,7 +9,6 @@ import pytest
 
 from tests.adapt.adapt_cases import GOOD, train, write_tags, write_texts
 from tfplm.adapt.finetune import finetune
-from tfplm.adapt.model import position_limit
 from tfplm.adapt.saved_task import open_task
 from tfplm.cli import main
 from tfplm.core import registry
@@ -98,8 +97,8 @@ def test_rows_longer_than_the_positions_are_cut(tiny, tmp_path):
 
 
 def test_position_limits():
-    assert position_limit(registry.preset("bert-tiny")) == 512 and position_limit(registry.preset("roberta-base")) == 512
-    assert position_limit(registry.preset("t5-small")) > 1e5
+    assert registry.preset("bert-tiny").position_limit == 512 and registry.preset("roberta-base").position_limit == 512
+    assert registry.preset("t5-small").position_limit is None
 
 
 def test_damaged_task_files(classifier, tmp_path):

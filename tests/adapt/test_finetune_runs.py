@@ -53,7 +53,7 @@ def test_best_weights(tmp_path, scores, kept):
     bias.assign([99, 99])
     best.restore()
     assert bias.numpy().tolist() == ([99, 99] if kept is None else [kept, kept])
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*.part"))
     with pytest.raises(ValueError, match="the logs have no val_accuracy, only loss"):
         best.on_epoch_end(0, {"loss": 1.0})
 
@@ -127,13 +127,16 @@ def test_seeds(tiny, small, tmp_path):
 
 def test_cross_validation_predicts_each_example_once(tiny, tmp_path):
     rows = [*SMALL, ("只有一次的类", "怪")]  # of a label that only one fold's training lacks
-    data = write_texts(tmp_path / "data", ("train",), rows, repeat=1)
+    data = write_texts(tmp_path / "data", ("train", "test"), rows, repeat=1)
     result = train(tiny, tmp_path / "model", data=str(data), folds=2, epochs=1, train="head")
     lines = (tmp_path / "model" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert sorted(json.loads(line)["text"] for line in lines) == sorted(text for text, _ in rows)
     assert result.model is None and len(result.folds) == 2 and {"accuracy", "accuracy_deviation"} <= set(result.dev)
     assert result.dev["accuracy"] == pytest.approx(np.mean([fold["accuracy"] for fold in result.folds]))
     assert result.dev["accuracy_deviation"] == pytest.approx(np.std([fold["accuracy"] for fold in result.folds]))
+    tests = [json.loads((tmp_path / "model" / f"fold-{number}" / "results.json").read_text())["test"] for number in (1, 2)]
+    assert result.test["accuracy"] == pytest.approx(np.mean([scores["accuracy"] for scores in tests]))
+    assert (tmp_path / "model" / "fold-2" / "test_predictions.jsonl").read_text(encoding="utf-8").count("\n") == len(rows)
     predictor = Predictor.from_pretrained(tmp_path / "model" / "fold-1")
     assert set(predictor.task.labels.names) == {"好评", "差评", "怪"}
     with pytest.raises(ValueError, match="9 examples are too few for 10 folds"):

@@ -27,7 +27,7 @@ def test_the_folder_holds_everything(classifier):
     names = {path.name for path in classifier.folder.iterdir()}
     assert {"config.json", "model.safetensors", "task.json", "finetune.json", "results.json", "vocab.txt",
             "tokenizer.json", "tokenizer_config.json", "test_predictions.jsonl"} <= names
-    assert not [name for name in names if "partial" in name]
+    assert not [name for name in names if ".part" in name]
     config = json.loads((classifier.folder / "config.json").read_text(encoding="utf-8"))
     assert config["architectures"] == ["BertForSequenceClassification"] and config["model_type"] == "bert"
     assert config["id2label"] == {"0": "好评", "1": "差评"} and config["label2id"] == {"好评": 0, "差评": 1}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfplm.embed.encode_file as module
-from tests.embed.encoder_cases import TEXTS, encoder
+from tests.embed.encoder_cases import TEXTS
 from tfplm.embed.encode_file import encode_file, run
 from tfplm.embed.sentence_encoder import SentenceEncoder
 from tfplm.embed.vector_files import NpyWriter
@@ -15,18 +15,6 @@ from tfplm.embed.whitening import Whitening
 from tfplm.options.encode import EncodeOptions
 
 LINES = [text.replace("\n", " ") for text in TEXTS] * 3 + ["我们 " * 12]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(scope="module")
-def saved(made, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("saved")
-    made.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

@@ -4,18 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfplm
 from tests.embed.encoder_cases import TEXTS, encoder, model, tokenizer
-from tfplm.embed import SentenceEncoder
+from tfplm.embed import SentenceEncoder, program
 from tfplm.embed.pooling import PoolingPlan
 from tfplm.embed.recipe import DenseModule, Recipe
 from tfplm.embed.rows import TextIds
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return encoder(tmp_path_factory.mktemp("encoder"))
 
 
 def test_batch_and_order_do_not_matter(made):
@@ -28,6 +24,25 @@ def test_batch_and_order_do_not_matter(made):
     np.testing.assert_allclose(made.encode(texts, batch_tokens=64), vectors, atol=2e-6)
     np.testing.assert_allclose(np.stack([made.encode(text) for text in texts[:12]]), vectors[:12], atol=2e-6)
     assert made._program.traces == 1
+
+
+def test_single_texts_are_compiled_after_a_while(made, monkeypatch):
+    expected = made.encode(TEXTS)
+    monkeypatch.setattr(program, "_CALLS", 2)
+    for _ in range(4):
+        np.testing.assert_allclose(np.stack([made.encode(text) for text in TEXTS]), expected, atol=2e-6)
+    assert made._program.traces == 1 and made._program._compiled.experimental_get_tracing_count() == 1
+
+
+def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch):
+    def fail(batch):
+        raise tf.errors.InvalidArgumentError(None, None, "no such operation")
+
+    monkeypatch.setattr(program, "_CALLS", 0)
+    monkeypatch.setattr(made._program, "_compiled", fail)
+    expected = made.encode(TEXTS)
+    np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=2e-6)
+    assert made._program._compiled is None
 
 
 @pytest.mark.parametrize("fields", [

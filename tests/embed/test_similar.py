@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.embed.encoder_cases import TEXTS, encoder
+from tests.embed.encoder_cases import TEXTS
 from tfplm.cli import add_flags
 from tfplm.embed.sentence_encoder import SentenceEncoder
 from tfplm.embed.similar import nearest, run, similarity
@@ -15,18 +15,6 @@ from tfplm.options.sts_eval import StsEvalOptions
 PAIRS = [("a dog", "a dog", 5), ("a dog", "the cat sleeps", 2), ("我们去公园。", "我们下午去公园散步。", 4),
          ("天气好", "a dog", 0), ("rates rose", "rates rose again", 4.5), ("running dogs", "天气", 1),
          ("3.14", "the warm stone", 0.5)]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(scope="module")
-def saved(made, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("saved")
-    made.save_pretrained(folder)
-    return str(folder)
 
 
 def cosine(made, a, b):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfplm.adapt.inference import Inference
 from tfplm.adapt.tasks.task import Task
+from tfplm.core.files import replacing
 from tfplm.models.weights import named_variables
 from tfplm.summaries import create_writer
 from tfplm.training.distribute import is_chief
@@ -62,12 +63,9 @@ class BestWeights(keras.callbacks.Callback):
         if np.isfinite(score) and (self.best is None or score > self.best):
             self.best = float(score)
             if is_chief():
-                beside = self.path.with_suffix(".partial")
-                beside.parent.mkdir(parents=True, exist_ok=True)
-                with open(beside, "wb") as file:
+                with replacing(self.path) as beside, open(beside, "wb") as file:
                     np.savez(file, **{path: keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
                                       for path, variable in named_variables(self.pretrained).items()})
-                os.replace(beside, self.path)
 
     def restore(self) -> None:
         """Sets the weights of the best epoch, where there is one."""

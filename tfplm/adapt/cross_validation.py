@@ -16,12 +16,13 @@ from tfplm.training.run_folder import RESULTS, Folder
 
 def cross_validate(options: FinetuneOptions, task: Task, data: Examples, folder: Folder) -> FinetuneResult:
     """Trains `folds` models on training and development examples together, each without one part, which it is scored
-    on. `OUTPUT/fold-N` holds the models, `OUTPUT/predictions.jsonl` the predictions for all examples."""
+    on. `OUTPUT/fold-N` holds the models, `OUTPUT/predictions.jsonl` the predictions for all examples. Each model predicts
+    the test set too, in its own folder; its scores are the means over the folds."""
     examples = [*data.train, *data.dev]
     if len(examples) < options.folds:
         raise ValueError(f"{len(examples)} examples are too few for {options.folds} folds")
     part = np.random.default_rng(options.seed).permutation(len(examples)) % options.folds
-    folds, predictions = [], [None] * len(examples)
+    folds, tests, predictions = [], [], [None] * len(examples)
     for number in range(options.folds):
         inside, outside = np.flatnonzero(part != number), np.flatnonzero(part == number)
         output = folder.output / f"fold-{number + 1}"
@@ -29,17 +30,25 @@ def cross_validate(options: FinetuneOptions, task: Task, data: Examples, folder:
         output.mkdir(parents=True, exist_ok=True)
         if not options.quiet:
             print(f"fold {number + 1} of {options.folds}")
-        run = Run(options, task, place, Examples([examples[i] for i in inside], [examples[i] for i in outside]))
+        run = Run(options, task, place, Examples([examples[i] for i in inside], [examples[i] for i in outside], data.test))
         run.fit()
         scores, found = run.scores(run.data.dev)
         for index, prediction in zip(outside, found):
             predictions[index] = prediction
-        run.save(FinetuneResult(output, run.model, task, place.log_dir, scores), [])
+        test, test_predictions = run.scores(data.test) if data.test else ({}, [])
+        run.save(FinetuneResult(output, run.model, task, place.log_dir, scores, test), test_predictions)
         folds.append(scores)
-    names = [name for name in folds[0] if all(name in scores for scores in folds)]
-    mean = {name: float(np.mean([scores[name] for scores in folds])) for name in names}
-    mean |= {f"{task.monitor}_deviation": float(np.std([scores[task.monitor] for scores in folds]))}
-    result = FinetuneResult(folder.output, None, task, folder.log_dir, mean, folds=folds)
+        tests.append(test)
+    result = FinetuneResult(folder.output, None, task, folder.log_dir, _means(folds, task.monitor),
+                            _means(tests, task.monitor), folds=folds)
     write_predictions(folder.output / "predictions.jsonl", predictions, examples)
     write_json(folder.output / RESULTS, result.numbers())
     return result
+
+
+def _means(folds: list[dict[str, float]], monitor: str) -> dict[str, float]:
+    """Means of the scores that every fold has, and the deviation of the main one."""
+    names = [name for name in folds[0] if all(name in scores for scores in folds)]
+    means = {name: float(np.mean([scores[name] for scores in folds])) for name in names}
+    return means | {f"{monitor}_deviation": float(np.std([scores[monitor] for scores in folds]))
+                    for name in names if name == monitor}

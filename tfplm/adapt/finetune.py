@@ -8,7 +8,7 @@ from tfplm.adapt.cross_validation import cross_validate
 from tfplm.adapt.data import Examples, load_examples
 from tfplm.adapt.freezing import parse_amount
 from tfplm.adapt.gpt_inputs import add_gpt_tokens
-from tfplm.adapt.model import open_tokenizer, position_limit
+from tfplm.adapt.model import open_tokenizer
 from tfplm.adapt.replay import Replay
 from tfplm.adapt.result import FinetuneResult, report
 from tfplm.adapt.run import Run
@@ -67,7 +67,8 @@ def make_task(options: FinetuneOptions, data: Examples, folder: Folder) -> Task:
     config = source_config(options.init) if options.init else registry.preset(options.preset)
     changes = {}
     if options.init or options.max_position_embeddings:
-        changes["max_length"] = min(options.max_length, position_limit(config.replace(**options.overrides())))
+        config = config.replace(**options.overrides())
+        changes = {name: config.row_limit(getattr(options, name)) for name in ("max_length", "max_target_length")}
     return TASKS[options.task](tokenizer, settings_of(options, **changes), labels)
 
 

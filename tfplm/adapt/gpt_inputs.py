@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfplm.tokenizers import Tokenizer
+from tfplm.tokenizers.frame import Frame
 
 START, DELIMITER, EXTRACT = TOKENS = ("<start>", "<delimiter>", "<extract>")
 
@@ -32,24 +33,8 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | No
     has them, else as the family does it. The longer text of a pair is cut first."""
     if not has_gpt_tokens(tokenizer):
         return tokenizer(texts, pairs, max_length=max_length, padding=False)
-    start, delimiter, extract = (tokenizer.convert_tokens_to_ids(token) for token in TOKENS)
+    frame = Frame.of_ids(*(tokenizer.convert_tokens_to_ids(token) for token in TOKENS))
     parts = [tokenizer(side, add_special_tokens=False, padding=False, truncation=False)["input_ids"]
              for side in ((texts,) if pairs is None else (texts, pairs))]
-    rows = []
-    for pieces in zip(*parts):
-        if len(pieces) == 1:
-            rows.append([start, *pieces[0][:max_length - 2], extract])
-            continue
-        first, second = _cut(*pieces, max_length - 3)
-        rows.append([start, *first, delimiter, *second, extract])
-    ids = [np.array(row, np.int32) for row in rows]
-    return {"input_ids": ids, "token_type_ids": [np.zeros_like(row) for row in ids]}
-
-
-def _cut(first: np.ndarray, second: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of both cut off until they fit, of the longer one first."""
-    half = room // 2
-    short = min(len(first), len(second), half)
-    if len(first) >= len(second):
-        return first[:room - min(len(second), max(short, room - len(first)))], second[:max(short, room - len(first))]
-    return first[:max(short, room - len(second))], second[:room - min(len(first), max(short, room - len(second)))]
+    rows = [frame.around(*pieces, most=max_length) for pieces in zip(*parts)]
+    return {"input_ids": [ids for ids, _ in rows], "token_type_ids": [types for _, types in rows]}

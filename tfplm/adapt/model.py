@@ -17,7 +17,7 @@ from tfplm.models.resizing import resize_token_embeddings
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.families import FAMILIES
-from tfplm.tokenizers.train import train_vocabulary
+from tfplm.tokenizers.train import learn_once
 from tfplm.training.pretrain_architecture import fit_tokenizer
 
 
@@ -31,15 +31,10 @@ def open_tokenizer(options: FinetuneOptions, texts, folder: Path) -> Tokenizer:
                          + ("; both were given" if options.init else ""))
     if options.tokenizer or options.init:
         return Tokenizer.from_pretrained(options.tokenizer or options.init)
-    if (folder / "vocabulary").is_dir():
-        return Tokenizer.from_pretrained(folder / "vocabulary")
     name = registry.preset(options.preset).model_type
     family = name if name in FAMILIES else "bert"
-    kind = FAMILIES[family].kind if options.vocabulary == "auto" else options.vocabulary
-    tokenizer = train_vocabulary(texts, kind, options.vocab_size or 8000,
-                                 model_type=family if FAMILIES[family].kind == kind else None)
-    tokenizer.save_pretrained(folder / "vocabulary")
-    return tokenizer
+    return Tokenizer.from_pretrained(learn_once(folder / "vocabulary", texts, family, options.vocabulary,
+                                                options.vocab_size or 8000))
 
 
 def make_model(options: FinetuneOptions, task: Task) -> PretrainedModel:
@@ -70,11 +65,5 @@ def make_model(options: FinetuneOptions, task: Task) -> PretrainedModel:
 
 def _longest(options: FinetuneOptions, config: Config) -> FinetuneOptions:
     """Options whose max_length the model has positions for; the task's features were cut by the same rule."""
-    return dataclasses.replace(options, max_length=min(options.max_length, position_limit(config)))
+    return dataclasses.replace(options, max_length=config.row_limit(options.max_length))
 
-
-def position_limit(config: Config) -> int:
-    """The most tokens of a row; a large number where positions have no limit."""
-    if config.position_type not in ("learned", "sinusoidal"):
-        return 1 << 20
-    return config.max_position_embeddings - (config.position_offset if config.positions_from_ids else 0)

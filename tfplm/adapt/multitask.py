@@ -10,7 +10,6 @@ import tensorflow as tf
 from tfplm.adapt.callbacks import Evaluation
 from tfplm.adapt.data import Examples, load_examples
 from tfplm.adapt.inference import Inference
-from tfplm.adapt.model import position_limit
 from tfplm.adapt.result import scores_line
 from tfplm.adapt.saved_task import save_task
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
@@ -29,7 +28,7 @@ from tfplm.options.multitask import MultitaskOptions
 from tfplm.summaries import Every, SummaryCallback
 from tfplm.tokenizers import Tokenizer
 from tfplm.training.distribute import is_chief, strategy_for
-from tfplm.training.optimizers import make_optimizer
+from tfplm.training.optimizers import compile_arguments
 from tfplm.training.progress import Progress
 from tfplm.training.resume import Resume
 from tfplm.training.run_folder import RESULTS, open_folder
@@ -175,13 +174,13 @@ def parse_tasks(texts: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _open(options: MultitaskOptions, tokenizer: Tokenizer) -> dict[str, tuple[Task, Examples]]:
-    limit, opened = position_limit(source_config(options.init)), {}
+    longest, opened = source_config(options.init).row_limit(options.max_length), {}
     for name, (kind, data) in parse_tasks(options.tasks).items():
         shared = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)
                   if field.name in {f.name for f in dataclasses.fields(FinetuneOptions)} and field.name != "epochs"}
         own = FinetuneOptions(**{**shared, "task": kind, "data": data, "label_kind": LABEL_KINDS.get(kind, "class")})
         examples = load_examples(own, TASKS[kind].kind, (lambda *_: None) if options.quiet else print)
-        task = TASKS[kind](tokenizer, settings_of(own, max_length=min(options.max_length, limit)))
+        task = TASKS[kind](tokenizer, settings_of(own, max_length=longest))
         task.learn(examples.train)
         opened[name] = task, examples
     return opened
@@ -201,8 +200,7 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
     keras.utils.set_random_seed(options.seed)
     with strategy_for(options.strategy).scope():
         model = MultiTask(from_pretrained(options.init, None, dtype=options.dtype), tasks)
-        model.compile(make_optimizer(options, total_steps=batches.steps),
-                      jit_compile={"on": True, "off": False, "auto": "auto"}[options.jit])
+        model.compile(**compile_arguments(options, batches.steps))
         model.optimizer.build(model.trainable_variables)
     evaluations = {}
     for place, (name, (task, examples)) in enumerate(opened.items()):

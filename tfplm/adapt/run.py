@@ -25,7 +25,7 @@ from tfplm.models.weights import named_variables
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.summaries import Every, SummaryCallback
 from tfplm.training.distribute import is_chief, strategy_for
-from tfplm.training.optimizers import make_optimizer
+from tfplm.training.optimizers import compile_arguments
 from tfplm.training.progress import Progress
 from tfplm.training.resume import Resume
 from tfplm.training.run_folder import RESULTS, Folder
@@ -92,14 +92,9 @@ class Run:
         return noise_of(self.options, self.task.tokenizer, self.model)
 
     def _compile(self) -> None:
-        options = self.options
-        steps = max(1, options.epochs * self.batches.steps // options.accumulation)
-        optimizer = make_optimizer(options, total_steps=max(steps, (options.warmup_steps or 0) + 1),
-                                   rates={r"(^|/)crf/": options.crf_rate})
-        if options.dtype == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        jit = {"on": True, "off": False, "auto": "auto"}[options.jit]
-        self.trained.compile(optimizer, self.task.loss(self.model), metrics=self.task.metrics(), jit_compile=jit)
+        settings = compile_arguments(self.options, self.options.epochs * self.batches.steps,
+                                     rates={r"(^|/)crf/": self.options.crf_rate})
+        self.trained.compile(loss=self.task.loss(self.model), metrics=self.task.metrics(), **settings)
         self.trained.optimizer.build(self.trained.trainable_variables)
 
     def evaluation(self) -> Evaluation:

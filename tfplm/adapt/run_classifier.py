@@ -11,6 +11,7 @@ from tfplm.adapt.predictor import Predictor
 from tfplm.adapt.run import Run
 from tfplm.adapt.saved_task import has_task
 from tfplm.adapt.tasks.catalogue import TASKS, settings_of
+from tfplm.core.files import write_text
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.data.tasks.processors import find_processor, processor_examples, processor_labels
@@ -147,8 +148,7 @@ def _evaluate(predictor: Predictor, examples: list, step: int, output: Path) -> 
     lines = ["***** Eval results *****", *(f"  {name} = {result[name]}" for name in sorted(result))]
     print("\n".join(lines))
     output.mkdir(parents=True, exist_ok=True)
-    (output / "eval_results.txt").write_text("".join(f"{name} = {result[name]}\n" for name in sorted(result)),
-                                             encoding="utf-8")
+    write_text(output / "eval_results.txt", "".join(f"{name} = {result[name]}\n" for name in sorted(result)))
     return result
 
 
@@ -159,7 +159,5 @@ def _predict(predictor: Predictor, examples: list, output: Path) -> None:
         lines = [str(row["value"]) for row in rows]
     else:
         lines = ["\t".join(str(row["probabilities"][name]) for name in predictor.task.labels.names) for row in rows]
-    beside = output / "test_results.tsv.partial"
-    beside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    beside.replace(output / "test_results.tsv")
+    write_text(output / "test_results.tsv", "".join(line + "\n" for line in lines))
 

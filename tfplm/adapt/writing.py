@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from tfplm.core.files import write_text
+
 FORMATS = (".jsonl", ".json", ".tsv")
 
 
@@ -32,10 +34,7 @@ def write_predictions(path: str | os.PathLike | None, predictions: list[dict], e
         return
     path = Path(path)
     check_format(path)
-    beside = path.with_name(path.name + ".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside.write_text(_text(rows, path.suffix), encoding="utf-8", newline="\n")
-    os.replace(beside, path)
+    write_text(path, _text(rows, path.suffix))
 
 
 def check_format(path: Path) -> None:

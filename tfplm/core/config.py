@@ -12,6 +12,8 @@ import typing
 from pathlib import Path
 from typing import Any, Literal
 
+from tfplm.core.files import write_text
+
 Activation = Literal["gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu"]
 
 
@@ -134,6 +136,17 @@ class Config:
         return self.intermediate_size or 4 * self.hidden_size
 
     @property
+    def position_limit(self) -> int | None:
+        """The most tokens of a row; None where positions are relative or turned, and any length goes."""
+        if self.position_type not in ("learned", "sinusoidal"):
+            return None
+        return self.max_position_embeddings - (self.position_offset if self.positions_from_ids else 0)
+
+    def row_limit(self, other: int | None) -> int | None:
+        """The lower one of `position_limit` and another limit; None where there is neither."""
+        return min((limit for limit in (self.position_limit, other) if limit is not None), default=None)
+
+    @property
     def word_embedding_size(self) -> int:
         return self.embedding_size or self.hidden_size
 
@@ -213,6 +226,4 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
 
 def write_json(path: str | os.PathLike, values: dict[str, Any]) -> None:
     """Writes beside and renames: a reader sees the old file or the new one, never half of one."""
-    beside = Path(f"{path}.partial")
-    beside.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")

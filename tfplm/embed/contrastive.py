@@ -20,7 +20,7 @@ from tfplm.options.base import verb
 from tfplm.options.contrastive import ContrastiveOptions
 from tfplm.summaries import SummaryCallback
 from tfplm.training.distribute import is_chief, strategy_for
-from tfplm.training.optimizers import make_optimizer
+from tfplm.training.optimizers import compile_arguments
 from tfplm.training.pretrain_batches import Place
 from tfplm.training.pretrain_callbacks import ResumeBatches
 from tfplm.training.progress import Progress
@@ -68,9 +68,7 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
                            encoder.model.config.pad_token_id or 0)
     with strategy.scope():
         model = Contrastive(encoder.model, encoder.recipe.plan, options.loss, options.temperature)
-        updates = max(1, batches.steps * options.epochs // options.accumulation)
-        model.compile(make_optimizer(options, total_steps=updates),
-                      jit_compile={"on": True, "off": False, "auto": "auto"}[options.jit])
+        model.compile(**compile_arguments(options, batches.steps * options.epochs))
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
         print(f"{options.loss}: {len(groups):,} examples, {batches.steps:,} steps of {batches.batch_size} an epoch; "

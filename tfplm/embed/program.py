@@ -1,5 +1,8 @@
 """Batches of token ids to pooled vectors: one TensorFlow program for all shapes, layers above the wanted one left out."""
 
+import collections
+import logging
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +13,8 @@ from tfplm.models.model import PretrainedModel
 _ROWS = tf.TensorSpec([None, None], tf.int32)
 _SIGNATURE = {"input_ids": _ROWS, "token_type_ids": _ROWS, "position_ids": _ROWS, "pieces": _ROWS, "places": _ROWS,
               "lengths": tf.TensorSpec([None], tf.int32)}
+_CALLS = 100  # with one text of one width, before a program is compiled for it
+_SHORT = 64  # tokens; a longer text spends its time inside the operations
 
 
 def can_pack(model: PretrainedModel, plan: PoolingPlan) -> bool:
@@ -69,7 +74,8 @@ class Program:
     """`program(batch)`: the arrays of `rows.assemble` to float32 vectors, one for each text, in a single graph.
 
     Any shape runs without being traced again; the graph's fused parts are compiled once per shape, which is why
-    `rows.place` makes few of them.
+    `rows.place` makes few of them. Short texts that come one by one are worth more: after `_CALLS` of a width, XLA compiles
+    the whole program for it, which takes a second or two once and then halves the time that is lost between operations.
     """
 
     def __init__(self, model: PretrainedModel, plan: PoolingPlan):
@@ -77,9 +83,30 @@ class Program:
         self.model, self.plan, self.packs = model, plan, can_pack(model, plan)
         self._function = tf.function(self._packed if self.packs else self._padded, autograph=False,
                                      input_signature=[_SIGNATURE])
+        self._compiled = tf.function(self._packed, autograph=False, input_signature=[_SIGNATURE], jit_compile=True)
+        self._calls = collections.Counter()  # of each width, with one text
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
-        return self._function({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
+        if self._worth_compiling(batch):
+            places = batch["places"]
+            whole = np.pad(places, [(0, 0), (0, batch["input_ids"].shape[1] - places.shape[1])])  # one shape per width
+            try:
+                return self._run(self._compiled, {**batch, "places": whole})
+            except tf.errors.OpError as error:  # an operation that XLA has not
+                logging.getLogger(__name__).info("not compiled for single texts: %s", error)
+                self._compiled = None
+        return self._run(self._function, batch)
+
+    @staticmethod
+    def _run(function, batch: dict[str, np.ndarray]) -> np.ndarray:
+        return function({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
+
+    def _worth_compiling(self, batch: dict[str, np.ndarray]) -> bool:
+        rows, width = batch["input_ids"].shape
+        if not self.packs or self._compiled is None or len(batch["lengths"]) > 1 or rows > 1 or width > _SHORT:
+            return False
+        self._calls[width] += 1
+        return self._calls[width] > _CALLS
 
     @property
     def traces(self) -> int:

@@ -50,7 +50,7 @@ class SentenceEncoder:
         if not isinstance(recipe, Recipe):
             plan = recipe if isinstance(recipe, PoolingPlan) else PoolingPlan.of("REDUCE_MEAN" if recipe is None else recipe)
             recipe = Recipe(plan)
-        limit = _position_limit(model, tokenizer)
+        limit = model.config.row_limit(tokenizer.model_max_length)
         length = min(recipe.max_length or limit or _UNLIMITED, limit or 10**9)
         self.model, self.tokenizer, self.recipe = model, tokenizer, dataclasses.replace(recipe, max_length=length)
         self.whitening, self.batch_tokens, self.origin = None, 2048, None
@@ -247,15 +247,6 @@ def _load(folder: Path, plan: PoolingPlan, dtype: str | None, num_labels: int | 
     if plan.strategies[0] is Pooling.REGRESSION and num_labels is None:
         num_labels = 1
     return from_pretrained(folder, head, num_labels=num_labels, dtype=dtype, **overrides)
-
-
-def _position_limit(model: PretrainedModel, tokenizer: Tokenizer) -> int | None:
-    """The most tokens of a row; None where positions are relative and the tokenizer knows no limit either."""
-    config, limit = model.config, tokenizer.model_max_length
-    if config.position_type in ("learned", "sinusoidal"):
-        places = config.max_position_embeddings - (config.position_offset if config.positions_from_ids else 0)
-        limit = min(places, limit or places)
-    return limit
 
 
 def _text_ids(row) -> TextIds:

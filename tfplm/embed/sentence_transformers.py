@@ -16,6 +16,7 @@ import numpy as np
 
 from tfplm.core.checkpoints import open_checkpoint, write_safetensors
 from tfplm.core.config import read_json, write_json
+from tfplm.core.files import write_text
 from tfplm.embed.pooling import Pooling, PoolingPlan
 from tfplm.embed.recipe import ACTIVATIONS, DenseModule, Recipe
 
@@ -145,11 +146,9 @@ def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int)
                {"max_seq_length": recipe.max_length, "do_lower_case": recipe.lowercase})
     write_json(directory / "config_sentence_transformers.json",
                {"prompts": recipe.prompts, "default_prompt_name": recipe.default_prompt})
-    beside = directory / "modules.json.partial"
-    beside.write_text(json.dumps([{"idx": number, "name": str(number), "path": path,
-                                   "type": f"sentence_transformers.models.{kind}"}
-                                  for number, (path, kind) in enumerate(modules)], indent=2), encoding="utf-8")
-    os.replace(beside, directory / "modules.json")
+    write_text(directory / "modules.json", json.dumps(
+        [{"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+         for number, (path, kind) in enumerate(modules)], indent=2))
 
 
 def _write_dense(folder: Path, dense: DenseModule) -> None:

@@ -4,10 +4,10 @@ import dataclasses
 import logging
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
+from tfplm.core.files import replacing
 from tfplm.embed.recipe import DenseModule
 
 log = logging.getLogger(__name__)
@@ -101,11 +101,8 @@ class Whitening:
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes an `.npz` file with `mean` and `kernel`."""
-        path = Path(path)
-        beside = path.with_name(path.name + ".partial")
-        with open(beside, "wb") as file:
+        with replacing(path) as beside, open(beside, "wb") as file:
             np.savez(file, mean=self.mean, kernel=self.kernel)
-        os.replace(beside, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Whitening":

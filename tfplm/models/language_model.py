@@ -11,6 +11,7 @@ from tfplm.core.sources import layout_of, resolve
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained import from_pretrained, source_config
 from tfplm.tokenizers import Tokenizer
+from tfplm.tokenizers.frame import Frame
 
 MASKED, CAUSAL, SEQ2SEQ = "masked", "causal", "seq2seq"
 _HEADS = {MASKED: "masked_lm", CAUSAL: "causal_lm", SEQ2SEQ: "seq2seq_lm"}
@@ -26,11 +27,8 @@ class LanguageModel:
     kind: str
 
     def __post_init__(self):
-        frame = self.tokenizer("a", return_special_tokens_mask=True)
-        ids, special = frame["input_ids"][0], frame["special_tokens_mask"][0]
-        text = np.flatnonzero(special == 0)
-        first, last = (text[0], text[-1] + 1) if len(text) else (0, 0)
-        self.prefix, self.suffix = ids[:first].tolist(), ids[last:].tolist()
+        frame = Frame.of(self.tokenizer)
+        self.prefix, self.suffix = frame.prefix[0].tolist(), frame.suffix[0].tolist()
         self._call = tf.function(self._logits, reduce_retracing=True)
         self._score = tf.function(self._log_probabilities, reduce_retracing=True)
 
@@ -53,11 +51,7 @@ class LanguageModel:
     @property
     def limit(self) -> int | None:
         """The most tokens of a row, special ones included; None for any number."""
-        config = self.model.config
-        if config.position_type not in ("learned", "sinusoidal"):
-            return self.tokenizer.model_max_length
-        limit = config.max_position_embeddings - (config.position_offset if config.positions_from_ids else 0)
-        return min(limit, self.tokenizer.model_max_length or limit)
+        return self.model.config.row_limit(self.tokenizer.model_max_length)
 
     def rows(self, bodies: list[np.ndarray], framed: bool = True) -> dict[str, np.ndarray]:
         """Token ids without special tokens -> int32 `input_ids` and `attention_mask` `[B,T]`, padded on the right."""

@@ -109,12 +109,10 @@ class PretrainedModel(keras.Model):
 
     def check_ids(self, ids, name: str = "input_ids"):
         """Refuses ids outside the vocabulary and too many tokens, where the values or the shape are at hand."""
-        limit, length = self.config.max_position_embeddings, ids.shape[-1]
-        if self.config.position_type in ("learned", "sinusoidal"):
-            limit -= self.config.position_offset if self.config.positions_from_ids else 0
-            if length is not None and length > limit:
-                raise ValueError(f"{name} has {length} tokens, but the model has positions for {limit}: truncate it, "
-                                 f"e.g. tokenizer(text, max_length={limit})")
+        limit, length = self.config.position_limit, ids.shape[-1]
+        if limit is not None and length is not None and length > limit:
+            raise ValueError(f"{name} has {length} tokens, but the model has positions for {limit}: truncate it, "
+                             f"e.g. tokenizer(text, max_length={limit})")
         values = ids if isinstance(ids, np.ndarray) else np.asarray(ids) if hasattr(ids, "numpy") else None
         if values is not None and values.size and (values.min() < 0 or values.max() >= self.config.vocab_size):
             wrong = values[(values < 0) | (values >= self.config.vocab_size)][0]

@@ -15,6 +15,7 @@ from tfplm.options.serve import DEFAULTS, ServeOptions
 from tfplm.serve.engine import Encoded, EngineInfo
 from tfplm.serve.model_folder import model_folder
 from tfplm.serve.protocol import Sequence
+from tfplm.tokenizers.frame import DIVIDER, cut_pair, divide
 
 log = logging.getLogger("tfplm.serve")
 _PAIR = re.compile(r"^(.*) \|\|\| (.*)$", re.DOTALL)  # greedy: the last one divides
@@ -76,7 +77,7 @@ class SentenceEngine:
         if isinstance(sequence, str):
             if pair := _PAIR.match(sequence):
                 first, second = pair.groups()
-                return [*self.tokenizer.tokenize(first), "|||", *self.tokenizer.tokenize(second)]
+                return [*self.tokenizer.tokenize(first), DIVIDER, *self.tokenizer.tokenize(second)]
             return sequence
         return self.tokenizer.convert_ids_to_tokens(sequence) if isinstance(sequence[0], int) else sequence
 
@@ -90,9 +91,8 @@ class SentenceEngine:
             halves = [self._halves(tokens) for tokens in sequences]
         rows = []
         for first, second in halves:
-            while len(first) + len(second) > limit:
-                longer = first if len(first) > len(second) else second
-                del longer[-max(1, min(abs(len(first) - len(second)), len(first) + len(second) - limit)):]
+            left, right = cut_pair(len(first), len(second), limit)
+            first, second = first[:left], second[:right]
             if not first and not second:
                 first = [self.tokenizer.unk_token_id or 0]
             types = np.zeros(len(first) + len(second), np.int32)
@@ -101,9 +101,7 @@ class SentenceEngine:
         return rows
 
     def _halves(self, tokens: list[str]) -> tuple[list[int], list[int]]:
-        place = len(tokens) - 1 - tokens[::-1].index("|||") if "|||" in tokens else len(tokens)
-        first, second = tokens[:place], tokens[place + 1:]
-        return tuple(self.tokenizer.convert_tokens_to_ids(half) if half else [] for half in (first, second))
+        return tuple(self.tokenizer.convert_tokens_to_ids(half) if half else [] for half in divide(tokens))
 
     def check(self) -> None:
         """This engine lives as long as the process."""

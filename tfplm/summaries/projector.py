@@ -1,7 +1,6 @@
 """Files that TensorBoard's embedding projector opens."""
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorboard.plugins.projector import ProjectorConfig
+
+from tfplm.core.files import write_text
 
 CONFIG = "projector_config.pbtxt"  # the name that TensorBoard looks for in a run's folder
 
@@ -35,13 +36,6 @@ def _metadata(labels) -> str:
     if len(columns) > 1:  # with one column, the projector takes the first line for a label
         lines.insert(0, "\t".join(map(_cell, columns)))
     return "\n".join(lines) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(beside, path)
 
 
 def _checked(name: str, embedding: Embedding) -> np.ndarray:
@@ -85,13 +79,13 @@ def write_projector(folder, embeddings: Mapping[str, Embedding]) -> Path:
         vectors = _checked(name, embedding)
         place = Path("projector", "".join(c if c.isalnum() or c in "-_." else "_" for c in name))
         lines = ("\t".join(f"{number:.6g}" for number in vector) for vector in vectors.tolist())
-        _write(folder / place / "vectors.tsv", "\n".join(lines) + "\n")
+        write_text(folder / place / "vectors.tsv", "\n".join(lines) + "\n")
         info = config.embeddings.add(tensor_name=name, tensor_path=(place / "vectors.tsv").as_posix(),
                                      tensor_shape=vectors.shape)
         if embedding.labels is not None:
-            _write(folder / place / "metadata.tsv", _metadata(embedding.labels))
+            write_text(folder / place / "metadata.tsv", _metadata(embedding.labels))
             info.metadata_path = (place / "metadata.tsv").as_posix()
-    _write(folder / CONFIG, text_format.MessageToString(config))
+    write_text(folder / CONFIG, text_format.MessageToString(config))
     _make_run(folder, sorted(embeddings))
     return folder / CONFIG
 

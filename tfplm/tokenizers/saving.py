@@ -1,8 +1,9 @@
 """Writes a tokenizer as the files that Hugging Face, google-research/bert and this library read."""
 
 import json
-import os
 from pathlib import Path
+
+from tfplm.core.files import replacing
 
 _NO_LIMIT = int(1e30)  # Hugging Face's way to say that no length is too long
 
@@ -53,6 +54,5 @@ def save(tokenizer, path: Path) -> None:
              "special_tokens_map.json": _json(_special_map(tokenizer)),
              **_vocabulary(tokenizer, json.loads(text)["model"])}
     for name, content in files.items():
-        partial = path / f"{name}.partial"
-        partial.write_bytes(content)
-        os.replace(partial, path / name)
+        with replacing(path / name) as beside:
+            beside.write_bytes(content)

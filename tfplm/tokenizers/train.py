@@ -17,6 +17,7 @@ import sentencepiece
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
+from tfplm.core.files import replacing
 from tfplm.tokenizers.families import FAMILIES, Family, Kind, find
 from tfplm.tokenizers.tokenizer import Tokenizer
 
@@ -109,6 +110,21 @@ def train_vocabulary(lines: Iterable[str], kind: Literal["wordpiece", "bpe", "by
         logging.getLogger(__name__).warning(
             "the corpus supports a vocabulary of %d tokens, fewer than the %d asked for", len(tokenizer), vocab_size)
     return tokenizer
+
+
+def learn_once(place: Path, lines: Iterable[str], model_type: str, kind: Kind | Literal["auto"], vocab_size: int,
+               **settings) -> Path:
+    """The folder `place` with a tokenizer of a model: what is there, or what is learned now from `lines`.
+
+    `kind` and `settings` are those of `train_vocabulary`; "auto" is what the `model_type` was published with.
+    """
+    if not place.exists():
+        usual = FAMILIES[find(model_type)].kind
+        kind = usual if kind == "auto" else kind
+        tokenizer = train_vocabulary(lines, kind, vocab_size, model_type=model_type if kind == usual else None, **settings)
+        with replacing(place) as beside:
+            tokenizer.save_pretrained(beside)
+    return place
 
 
 class _Spool:

@@ -4,8 +4,6 @@ import collections
 import contextlib
 import dataclasses
 import itertools
-import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tfplm.core.config import read_json, write_json
+from tfplm.core.files import replacing
 from tfplm.data.corpus import read_documents
 from tfplm.data.records import index as records_index
 from tfplm.data.records.build import records
@@ -131,12 +130,9 @@ def _check_same(output: Path, settings: dict) -> None:
 def _learn_vocabulary(source: dict, place: Path, size: int, options: DemoOptions) -> None:
     if place.is_dir():
         return
-    beside = place.with_suffix(".part")
-    shutil.rmtree(beside, ignore_errors=True)
-    with contextlib.redirect_stdout(None):  # its report would name the folder beside
+    with replacing(place) as beside, contextlib.redirect_stdout(None):  # its report would name the folder beside
         tokenizer = vocab(**source, output=str(beside), vocab_size=size, character_coverage=0.9995,
                           quiet=options.quiet)
-    os.replace(beside, place)
     if not options.quiet:
         print(f"{place}: {len(tokenizer):,} tokens")
 

@@ -42,6 +42,20 @@ def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps
     return Lookahead(optimizer, steps=options.lookahead) if options.lookahead else optimizer
 
 
+def compile_arguments(options, steps: float, rates: dict[str, float] | None = None) -> dict:
+    """`optimizer` and `jit_compile` of `keras.Model.compile`, for a training of so many batches.
+
+    Args:
+        options: `OptimizerOptions` that are `TrainingOptions` too and have `jit`. In mixed_float16 the loss is scaled.
+        rates: as of `make_optimizer`.
+    """
+    updates = max(1, int(steps // options.accumulation), (options.warmup_steps or 0) + 1)
+    optimizer = make_optimizer(options, total_steps=updates, rates=rates)
+    if options.dtype == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    return {"optimizer": optimizer, "jit_compile": {"on": True, "off": False, "auto": "auto"}[options.jit]}
+
+
 def make_schedule(options: OptimizerOptions, total_steps: int | None = None
                   ) -> keras.optimizers.schedules.LearningRateSchedule:
     """The learning rate of each update."""

@@ -19,7 +19,7 @@ from tfplm.training.distribute import is_chief, strategy_for
 from tfplm.training.objectives.catalogue import TaskPlan, parse_objective
 from tfplm.training.objectives.objective import Setting
 from tfplm.training.objectives.task import make_tasks
-from tfplm.training.optimizers import make_optimizer
+from tfplm.training.optimizers import compile_arguments
 from tfplm.training.pretrain_architecture import base_config, fit_tokenizer, make_model, with_labels
 from tfplm.training.pretrain_baselines import baselines
 from tfplm.training.pretrain_batches import Batches
@@ -61,7 +61,7 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     with strategy.scope():
         model = Pretraining(make_model(config, plans, options), tasks)
         _check_layout(model.backbone)
-        model.compile(_optimizer(options), jit_compile=_jit(options))
+        model.compile(**compile_arguments(options, options.steps))
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
         print(f"{options.objective}: {model.backbone.name} of {model.backbone.count_params():,} parameters, vocabulary "
@@ -103,15 +103,6 @@ def _setting(options: PretrainOptions, config, corpus: Corpus) -> Setting:
 def _check_layout(model: keras.Model) -> None:
     """Whether the model can be saved at the end, said at the begin."""
     export(model, registry.family(model.config.model_type).names, "hf")
-
-
-def _jit(options: PretrainOptions):
-    return {"on": True, "off": False, "auto": "auto"}[options.jit]
-
-
-def _optimizer(options: PretrainOptions) -> keras.Optimizer:
-    optimizer = make_optimizer(options, total_steps=max(1, options.steps // options.accumulation))
-    return keras.optimizers.LossScaleOptimizer(optimizer) if options.dtype == "mixed_float16" else optimizer
 
 
 def _fit(model: Pretraining, batches: Batches, held_out: list[dict], options: PretrainOptions, folder: Folder) -> Speed:

@@ -3,7 +3,6 @@
 import dataclasses
 import glob
 import itertools
-import os
 import shutil
 import sys
 import zlib
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tfplm.core.config import Config
+from tfplm.core.files import replacing
 from tfplm.data.corpus import read_documents
 from tfplm.data.documents import noise_vocabulary
 from tfplm.data.emoji import emoji_classes, emoji_examples
@@ -22,8 +22,7 @@ from tfplm.data.records.features import read_features
 from tfplm.data.records.index import INDEX, JOURNAL, load_index
 from tfplm.data.records.reader import TokenRecords, split_files
 from tfplm.options.pretrain import PretrainOptions
-from tfplm.tokenizers.families import FAMILIES, find
-from tfplm.tokenizers.train import train_vocabulary
+from tfplm.tokenizers.train import learn_once
 
 _ENTIRE = 10_000
 
@@ -123,11 +122,8 @@ def _keep_standard_input(options: PretrainOptions, folder: Path) -> PretrainOpti
         return options
     kept = folder / "standard-input.txt"
     if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_suffix(".part")
-        with open(beside, "wb") as file:
+        with replacing(kept) as beside, open(beside, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
-        os.replace(beside, kept)
     return dataclasses.replace(options, text=[str(kept) if name == "-" else name for name in options.text])
 
 
@@ -135,19 +131,8 @@ def _tokenizer_source(options: PretrainOptions, config: Config, folder: Path) ->
     """Where the tokenizer is; a learned one is learned once."""
     if options.tokenizer or options.init:
         return options.tokenizer or options.init
-    place = folder / "vocabulary"
-    if not place.exists():
-        family = find(config.model_type)
-        kind = FAMILIES[family].kind if options.vocabulary == "auto" else options.vocabulary
-        tokenizer = train_vocabulary(
-            Sentences(options), kind, options.vocab_size or config.vocab_size,
-            character_coverage=options.character_coverage,
-            model_type=config.model_type if FAMILIES[family].kind == kind else None)
-        beside = folder / "vocabulary.part"
-        shutil.rmtree(beside, ignore_errors=True)
-        tokenizer.save_pretrained(beside)
-        os.replace(beside, place)
-    return str(place)
+    return str(learn_once(folder / "vocabulary", Sentences(options), config.model_type, options.vocabulary,
+                          options.vocab_size or config.vocab_size, character_coverage=options.character_coverage))
 
 
 def _emoji_texts(options: PretrainOptions):

@@ -9,7 +9,6 @@ from tfplm.data.tasks.answers import span_text
 from tfplm.data.tasks.examples import Answer, QuestionExample
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.windows import (
-    Frame,
     WindowSettings,
     answer_tokens,
     encode_contexts,
@@ -17,6 +16,7 @@ from tfplm.data.tasks.windows import (
     spans_of_windows,
 )
 from tfplm.tokenizers import Tokenizer
+from tfplm.tokenizers.frame import Frame
 
 CONTEXT = "the model reads text and learns 自然语言处理是人工智能 every day."
 # the mod ##el reads text and lear ##ns 自 然 语 言 处 理 是 人 工 智 能 every day . -> 22 tokens

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from tfplm.core.files import write_text
+
 FORMAT = "tfplm-records-1"
 INDEX, JOURNAL = "index.json", "shards.jsonl"
 
@@ -60,7 +62,7 @@ class Journal:
         for part in self.folder.glob("*.part"):  # of a process that was killed
             part.unlink()
         lines = [{"settings": self.settings}, *self.shards.values()]
-        _write_whole(self.folder / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
+        write_text(self.folder / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
         (self.folder / INDEX).unlink(missing_ok=True)
 
     def has(self, number: int, digest: str) -> bool:
@@ -87,24 +89,13 @@ class Journal:
                 split[key] = split.get(key, 0) + file[key]
         index = {"format": FORMAT, "settings": self.settings, **facts, "totals": totals, "shards": shards}
         text = json.dumps(index, indent=1)
-        _write_whole(self.folder / INDEX, text + "\n")
+        write_text(self.folder / INDEX, text + "\n")
         (self.folder / JOURNAL).unlink()
         return json.loads(text)
 
     def _remove(self, shards: list[dict]) -> None:
         for file in (file for shard in shards for file in shard["files"]):
             (self.folder / file["name"]).unlink(missing_ok=True)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """The whole file or, when the disk is full, the file as it was."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _difference(folder: Path, found: dict, wanted: dict) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfplm.data.tasks.examples import QuestionExample
 from tfplm.tokenizers import Tokenizer
+from tfplm.tokenizers.frame import Frame
 
 _AT_ONCE = 512  # contexts that are tokenized together
 
@@ -23,36 +24,6 @@ class WindowSettings:
     max_length: int = 384
     stride: int = 128
     max_query_length: int = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Frame:
-    """How a tokenizer joins two texts: ids and segments of the special tokens around, segments of the texts.
-
-    before, between, behind: int32 [2, tokens], ids and segments. first, second: the texts' segments.
-    """
-
-    before: np.ndarray
-    between: np.ndarray
-    behind: np.ndarray
-    first: int
-    second: int
-
-    @property
-    def size(self) -> int:
-        return self.before.shape[1] + self.between.shape[1] + self.behind.shape[1]
-
-    @classmethod
-    def of(cls, tokenizer: Tokenizer) -> "Frame":
-        """Found out by joining two short texts."""
-        single = tokenizer("a", add_special_tokens=False, padding=False)["input_ids"][0]
-        pair = tokenizer("a", "a", return_special_tokens_mask=True, padding=False, truncation=False)
-        ids, types, special = (pair[key][0] for key in ("input_ids", "token_type_ids", "special_tokens_mask"))
-        inner = np.flatnonzero(special == 0)
-        one, two = inner[:len(single)], inner[len(single):]
-        both = np.stack([ids, types])
-        return cls(both[:, :one[0]], both[:, one[-1] + 1:two[0]], both[:, two[-1] + 1:], int(types[one[0]]),
-                   int(types[two[0]]))
 
 
 def question_windows(examples: Sequence[QuestionExample], tokenizer: Tokenizer, settings: WindowSettings | None = None,

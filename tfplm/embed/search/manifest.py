@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfplm.core.files import replacing
 from tfplm.embed.search.dialect import dialect_of, sqlite_url, without_password
 from tfplm.embed.search.kinds import choose_kind
 from tfplm.embed.search.vector_index import IndexSettings
@@ -155,12 +156,8 @@ def origin_of(encoder) -> dict | None:
 
 def write_json(path: Path, values: dict) -> None:
     """Beside, to the disk, then renamed."""
-    beside = path.with_name(path.name + ".partial")
-    with open(beside, "w", encoding="utf-8") as file:
-        json.dump(values, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    with replacing(path, sync=True) as beside:
+        beside.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
 
 
 def _plain(value):

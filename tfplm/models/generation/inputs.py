@@ -32,7 +32,7 @@ def seq2seq_inputs(model, batch, options: GenerationOptions) -> tuple[dict, Prom
     batch = _as_dict(batch)
     source = align(batch)
     check_ids(source.given, config, "input_ids")
-    limit = _positions(config)
+    limit = config.position_limit
     if limit is not None and source.longest > limit:
         raise ValueError(f"input of {source.longest} tokens, but the model has positions for {limit}: truncate it, "
                          f"e.g. tokenizer(text, max_length={limit})")
@@ -72,13 +72,6 @@ def _start(config: Config, options: GenerationOptions) -> int:
     return config.bos_token_id
 
 
-def _positions(config: Config) -> int | None:
-    """How many positions there are, None where any length goes."""
-    if config.position_type not in ("learned", "sinusoidal"):
-        return None
-    return config.max_position_embeddings - (config.position_offset if config.positions_from_ids else 0)
-
-
 def check_ids(ids: np.ndarray, config: Config, name: str) -> None:
     """Refuses ids outside the vocabulary."""
     wrong = ids[(ids < 0) | (ids >= config.vocab_size)]
@@ -89,7 +82,7 @@ def check_ids(ids: np.ndarray, config: Config, name: str) -> None:
 
 def check_length(prompts: Prompts, config: Config, options: GenerationOptions) -> None:
     """Refuses prompts without room for the new tokens."""
-    limit, longest = _positions(config), prompts.longest
+    limit, longest = config.position_limit, prompts.longest
     if limit is None or longest + options.max_new_tokens - 1 <= limit:  # the last token is not read any more
         return
     room = limit - longest + 1
