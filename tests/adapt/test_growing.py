@@ -40,6 +40,16 @@ def test_old_labels_keep_their_weights(classifier):
     assert np.abs(new["classifier/kernel"].numpy()[:, 2:]).max() > 0  # fresh, not zero
 
 
+def test_labels_in_another_order(classifier):
+    task = open_task(classifier.folder)
+    task.labels = type(task.labels)(["中评", "差评", "好评"])
+    model, old = grown(classifier.folder, task), tfplm.from_pretrained(classifier.folder, task.head)
+    (new_kernel, kernel), (new_bias, bias) = ([each.numpy() for each in pair] for pair in zip(
+        *([named_variables(m)[f"classifier/{name}"] for name in ("kernel", "bias")] for m in (model, old))))
+    np.testing.assert_array_equal(new_kernel[:, [2, 1]], kernel)  # 好评 was 0, 差评 1
+    np.testing.assert_array_equal(new_bias[[2, 1]], bias)
+
+
 def test_old_tags_keep_their_scores(tagger):
     task = task_of(tagger.folder, ["B-PER", "O"], tags=True)
     model = grown(tagger.folder, task, crf=True)

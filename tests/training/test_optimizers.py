@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfplm.options.finetune import FinetuneOptions
 from tfplm.training import adam
 from tfplm.training.adam import LAMB, SGD, Adafactor, AdamW
 from tfplm.training.layer_rates import layer_rates
 from tfplm.training.lookahead import Lookahead
-from tfplm.training.optimizers import make_optimizer
+from tfplm.training.optimizers import compile_arguments, make_optimizer
 
 START = {"kernel": np.array([[1.0, -2.0, 3.0], [0.5, 0.1, -0.3]]), "bias": np.array([0.3, -0.2, 0.1])}
 
@@ -216,3 +217,16 @@ def test_errors():
         AdamW(amsgrad=True)
     with pytest.raises(ValueError, match="steps is 0"):
         Lookahead(SGD(1.0), steps=0)
+
+
+def test_what_compile_is_given():
+    options = FinetuneOptions(output="x", dtype="mixed_float16", jit="off", accumulation=4, warmup_ratio=0.25,
+                              learning_rate=1.0, clip_norm=0.0, weight_decay=0.0)
+    arguments = compile_arguments(options, steps=80.0, rates={"bias": 0.5})
+    assert isinstance(arguments["optimizer"], keras.optimizers.LossScaleOptimizer) and arguments["jit_compile"] is False
+    schedule = arguments["optimizer"].inner_optimizer._learning_rate
+    assert (schedule.warmup_steps, schedule.total_steps) == (5, 20)  # updates, not batches
+    options = FinetuneOptions(output="x", jit="auto", warmup_steps=30)
+    arguments = compile_arguments(options, steps=10)
+    assert isinstance(arguments["optimizer"], AdamW) and arguments["jit_compile"] == "auto"
+    assert arguments["optimizer"]._learning_rate.total_steps == 31  # all of it is warm-up
