@@ -77,6 +77,20 @@ def test_tags_of_no_scheme_and_missing_tags(tiny):
         task.learn([TaggedExample(("他",), origin="f.txt:3")])
 
 
+def test_parts_of_speech(tiny, tmp_path):
+    file = tmp_path / "train.conll"
+    file.write_text("我 r\n爱 v\n他 r\n\n他 r\n去 v\n\n他 r\n在 p\n北 ns\n京 ns\n\n" * 20, encoding="utf-8")
+    result = train(tiny, tmp_path / "model", task="tagging", train_file=str(file), dev_file=str(file), epochs=4,
+                   learning_rate=5e-3)
+    assert result.dev["accuracy"] > 0.9 and "f1/ns" in result.dev and "val_accuracy" in result.history
+    assert result.task.of_spans is False and result.task.monitor == "accuracy"
+    (row,) = Predictor.from_pretrained(tmp_path / "model").predict([(tuple("他在北京"), None)])
+    assert row["tags"] == ["r", "p", "ns", "ns"] and len(row["probabilities"]) == 4 and "spans" not in row
+    scored = result.task.score([{"tags": ["r", "p"]}, {"tags": ["v"]}],
+                               [TaggedExample(("a", "b"), ("r", "p")), TaggedExample(("c",), ("新",))])
+    assert scored["accuracy"] == pytest.approx(2 / 3)  # a tag that was never seen is missed
+
+
 def test_text_of_a_span():
     assert join_text(["New", "York"]) == "New York" and join_text(list("北京")) == "北京"
     assert join_text(["在", "Wolfs", "burg", "的"]) == "在Wolfs burg的"

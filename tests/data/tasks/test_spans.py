@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tfplm.data.tasks.spans import spans_of, tags_of
+from tfplm.data.tasks.spans import make_spans, spans_of, tags_of
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "spans" / "seqeval.json").read_text(encoding="utf-8"))
 
@@ -53,3 +53,11 @@ def test_unknown_tags(tag):
 def test_impossible_spans(spans, message):
     with pytest.raises(ValueError, match=message):
         tags_of(spans, 4)
+
+
+def test_tags_that_make_no_spans():
+    assert make_spans(["O", "B-PER", "I-PER"]) and make_spans(["B", "M", "E", "S"]) and make_spans(["O"])
+    assert not make_spans(["NN", "VB", "PRP"]) and not make_spans(["n", "v", "I"]) and make_spans([])
+    for tags in (["B-PER", "I_PER", "O"], ["O", "LOC"], ["B-PER", "X"]):
+        with pytest.raises(ValueError, match="the tag is '(I_PER|LOC|X)'"):
+            make_spans(tags)

@@ -1,4 +1,4 @@
-"""A tag for each word, that make spans: named entities, chunks, word segmentation (Devlin et al. 2019, section 5.3)."""
+"""A tag for each word: spans such as names, chunks, words (Devlin et al. 2019, section 5.3), or parts of speech."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ from tfplm.data.batching import padded
 from tfplm.data.tasks.alignment import join_tags, join_words, tagging_features
 from tfplm.data.tasks.examples import TaggedExample
 from tfplm.data.tasks.labels import LabelMap
-from tfplm.data.tasks.spans import spans_of
-from tfplm.training.metrics import SpanMetrics
+from tfplm.data.tasks.spans import make_spans, spans_of
+from tfplm.training.metrics import ClassificationMetrics, SpanMetrics
 
 _ROWS = 64  # sentences that the random field decodes together
 
@@ -23,20 +23,30 @@ class Tagging(Task):
     """Tags, on the first piece of each word, with a softmax for each or a CRF over all (`settings.crf`).
 
     A prediction: `tags`, one per word, and `spans`, dicts of `type`, `text`, `begin`, `end` (words, `end` exclusive)
-    and `probability`, the mean over its words of that of their tags.
+    and `probability`, the mean over its words of that of their tags. Tags of no scheme of spans (`NN`, `VB`) are scored
+    word by word, and have `probabilities` in the place of `spans`.
     """
 
-    name, kind, head, monitor, targets = (
-        "tagging", "tagging", "token_classification", "f1", ("tag_ids", "tag_mask", "first_of_word"))
-    shown, per_token = ("f1", "precision", "recall", "accuracy"), True
+    name, kind, head, targets = "tagging", "tagging", "token_classification", ("tag_ids", "tag_mask", "first_of_word")
+    per_token = True
     _field = None, None  # a random field, and its decoding as a graph
 
     def learn(self, examples: Sequence[TaggedExample]) -> None:
         require_labels(examples, "tags")
-        tags = {tag for example in examples for tag in example.tags}
-        for tag in sorted(tags):
-            spans_of([tag])  # raises a ValueError for what is no tag of any scheme
-        self.labels = LabelMap.learn(tags, known=self.labels)
+        self.labels = LabelMap.learn({tag for example in examples for tag in example.tags}, known=self.labels)
+        make_spans(self.labels.names)  # or a ValueError
+
+    @property
+    def of_spans(self) -> bool:
+        return make_spans(self.labels.names)
+
+    @property
+    def monitor(self) -> str:
+        return "f1" if self.of_spans else "accuracy"
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        return ("f1", "precision", "recall", "accuracy") if self.of_spans else ("accuracy", "f1_macro")
 
     def config_changes(self) -> dict:
         return {**super().config_changes(), "crf": self.settings.crf}
@@ -91,14 +101,26 @@ class Tagging(Task):
                             [len(example.words) for example in examples], 1.0)
         predictions = []
         for row, share, example in zip(tags, shares, examples):
+            if not self.of_spans:
+                predictions.append({"tags": list(row), "probabilities": [float(value) for value in share]})
+                continue
             spans = [{"type": kind, "text": join_text(example.words[begin:end]), "begin": begin, "end": end,
                       "probability": float(share[begin:end].mean())} for kind, begin, end in spans_of(row)]
             predictions.append({"tags": list(row), "spans": spans})
         return predictions
 
     def score(self, predictions, examples) -> dict[str, float]:
-        """Precision, recall and F1 of whole spans, and per type; accuracy of the tags. Equal to seqeval's."""
+        """Precision, recall and F1 of whole spans, and per type; accuracy of the tags. Equal to seqeval's.
+
+        Of other tags what `ClassificationMetrics` measures.
+        """
         require_labels(examples, "tags")
+        if not self.of_spans:
+            pairs = [pair for row, example in zip(predictions, examples) for pair in zip(row["tags"], example.tags)]
+            labels = LabelMap.learn((label for _, label in pairs), known=self.labels)  # one that was never seen is missed
+            metric = ClassificationMetrics(labels.names)
+            metric.update(*np.array([[labels.ids[tag] for tag in pair] for pair in pairs], np.int32).reshape(-1, 2).T)
+            return metric.result()
         metric = SpanMetrics()
         metric.update([row["tags"] for row in predictions], [example.tags for example in examples])
         return metric.result()

@@ -20,6 +20,27 @@ def split_tag(tag: str) -> tuple[str, str]:
     return part, tag[2:] or "_"
 
 
+def make_spans(tags: Iterable[str]) -> bool:
+    """Whether tags are of a scheme of spans; False where they stand for the words alone, as parts of speech do.
+
+    Raises the ValueError of `split_tag` where some are `O`, `B-TYPE` and the like, and others are not.
+    """
+    tags = sorted(set(tags))
+    fitting = []
+    for tag in tags:
+        try:
+            split_tag(tag)
+        except ValueError as error:
+            wrong = error
+        else:
+            fitting.append(tag)
+    if len(fitting) == len(tags):
+        return True
+    if any(tag == "O" or "-" in tag for tag in fitting):
+        raise wrong
+    return False
+
+
 def spans_of(tags: Sequence[str]) -> list[Span]:
     """The spans of a sentence's tags as `(type, begin, end)`, `end` exclusive, in order.
 
