@@ -2,6 +2,7 @@
 
 import collections
 import logging
+import threading
 
 import numpy as np
 import tensorflow as tf
@@ -75,7 +76,7 @@ class Program:
 
     Any shape runs without being traced again; the graph's fused parts are compiled once per shape, which is why
     `rows.place` makes few of them. Short texts that come one by one are worth more: after `_CALLS` of a width, XLA compiles
-    the whole program for it, which takes a second or two once and then halves the time that is lost between operations.
+    the whole program for it in the background, and from then on little time is lost between operations.
     """
 
     def __init__(self, model: PretrainedModel, plan: PoolingPlan):
@@ -85,28 +86,31 @@ class Program:
                                      input_signature=[_SIGNATURE])
         self._compiled = tf.function(self._packed, autograph=False, input_signature=[_SIGNATURE], jit_compile=True)
         self._calls = collections.Counter()  # of each width, with one text
+        self._ready = set()  # widths that are compiled
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
-        if self._worth_compiling(batch):
-            places = batch["places"]
-            whole = np.pad(places, [(0, 0), (0, batch["input_ids"].shape[1] - places.shape[1])])  # one shape per width
-            try:
-                return self._run(self._compiled, {**batch, "places": whole})
-            except tf.errors.OpError as error:  # an operation that XLA has not
-                logging.getLogger(__name__).info("not compiled for single texts: %s", error)
-                self._compiled = None
+        rows, width = batch["input_ids"].shape
+        if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= _SHORT:
+            missing = width - batch["places"].shape[1]
+            single = {**batch, "places": np.pad(batch["places"], [(0, 0), (0, missing)])}  # one shape for each width
+            if width in self._ready:
+                return self._run(self._compiled, single)
+            self._calls[width] += 1
+            if self._calls[width] == _CALLS:
+                threading.Thread(target=self._compile, args=(single, width)).start()
         return self._run(self._function, batch)
+
+    def _compile(self, batch: dict[str, np.ndarray], width: int) -> None:
+        try:
+            self._run(self._compiled, batch)
+        except tf.errors.OpError as error:  # an operation that XLA has not
+            logging.getLogger(__name__).info("single texts of %d tokens are not compiled: %s", width, error)
+        else:
+            self._ready.add(width)
 
     @staticmethod
     def _run(function, batch: dict[str, np.ndarray]) -> np.ndarray:
         return function({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
-
-    def _worth_compiling(self, batch: dict[str, np.ndarray]) -> bool:
-        rows, width = batch["input_ids"].shape
-        if not self.packs or self._compiled is None or len(batch["lengths"]) > 1 or rows > 1 or width > _SHORT:
-            return False
-        self._calls[width] += 1
-        return self._calls[width] > _CALLS
 
     @property
     def traces(self) -> int:
