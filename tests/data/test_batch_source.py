@@ -7,7 +7,7 @@ import pytest
 from tests.data.document_cases import VOCABULARY, make_documents
 from tests.data.noise.noise_cases import same
 from tests.data.text_cases import make_text, write_vocabulary
-from tfplm.data.batch_source import as_dataset, feature_batches, mixed_batches, token_batches
+from tfplm.data.batch_source import BatchSource, as_dataset, feature_batches, mixed_batches, shuffled, token_batches
 from tfplm.data.batching import Batching
 from tfplm.data.noise import Masking, mask_tokens, predict_next
 from tfplm.data.records.build import records
@@ -31,6 +31,18 @@ def test_same_seed_same_batches_and_new_masks_in_each_epoch():
     assert len(first) > 5 and equal(first, again) and not equal(first, other)
     assert not equal(first, list(source(seed=1).epoch(1)))
     assert all(value.dtype == np.int32 for batch in first for value in batch.values())
+
+
+def test_a_sorted_file_is_shuffled_as_a_whole():
+    examples = [{"input_ids": np.zeros(3 + number % 5, np.int32), "labels": np.int32(number >= 1000)}
+                for number in range(2000)]
+    made = BatchSource(shuffled(examples), Batching(batch_rows=10, pool=4), seed=1)
+    first, again, other = (np.concatenate([batch["labels"] for batch in made.epoch(number)]) for number in (0, 0, 1))
+    assert len(first) == 2000 and first.sum() == 1000 and np.array_equal(first, again) and not np.array_equal(first, other)
+    for labels in np.split(first, 10):  # each tenth of the epoch has both
+        assert 0.3 < labels.mean() < 0.7
+    plain = BatchSource(shuffled(examples), Batching(batch_rows=10, pool=4), shuffle=False)
+    assert np.concatenate([batch["labels"] for batch in plain.epoch(0)])[:40].sum() == 0
 
 
 @pytest.mark.parametrize("packing", ["next", "framed", "full_sentences"])

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfplm.adapt.tasks.task import Task
-from tfplm.data.batch_source import BatchSource, Noise, dataset_like
+from tfplm.data.batch_source import BatchSource, Noise, dataset_like, shuffled
 from tfplm.data.batching import Batching
 
 
@@ -20,7 +20,7 @@ class TaskBatches:
             raise ValueError("there is no example to train on")
         self.task, self.features = task, features
         batching = Batching(batch_rows=batch_size, multiple=8, pool=pool)
-        self.source = BatchSource(lambda epoch, rng: features, batching, noise, seed,
+        self.source = BatchSource(shuffled(features), batching, noise, seed,
                                   pad=task.tokenizer.pad_token_id or 0)
         self.steps = -(-len(features) // batch_size)
 

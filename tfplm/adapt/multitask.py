@@ -15,7 +15,7 @@ from tfplm.adapt.saved_task import save_task
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
-from tfplm.data.batch_source import BatchSource, dataset_like, mixed_batches, with_other_keys
+from tfplm.data.batch_source import BatchSource, dataset_like, mixed_batches, shuffled, with_other_keys
 from tfplm.data.batching import Batching
 from tfplm.models.heads import make_head
 from tfplm.models.model import PretrainedModel
@@ -112,8 +112,7 @@ class MixedBatches:
         self.tasks, self.seed = tasks, options.seed
         batching = Batching(batch_rows=options.batch_size, multiple=8, pool=50, drop_remainder=False)
         pad = next(iter(tasks.values())).tokenizer.pad_token_id or 0
-        self.sources = {name: BatchSource(lambda epoch, rng, name=name: features[name], batching, seed=options.seed,
-                                          pad=pad) for name in tasks}
+        self.sources = {name: BatchSource(shuffled(features[name]), batching, seed=options.seed, pad=pad) for name in tasks}
         self.shares = {name: len(rows) ** options.alpha for name, rows in features.items()}
         self.steps = max(1, math.ceil(options.epochs * sum(len(rows) for rows in features.values())
                                       / options.batch_size))

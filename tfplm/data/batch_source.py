@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +66,19 @@ class BatchSource:
     def dataset(self, start: int = 0, epochs: int | None = None, prefetch: int = 8) -> "tf.data.Dataset":
         """`batches` as a `tf.data.Dataset`, computed ahead in a thread of its own."""
         return as_dataset(lambda: self.batches(start, epochs), prefetch)
+
+
+def shuffled(examples: Sequence[dict]) -> Callable[[int, np.random.Generator | None], Iterator[dict]]:
+    """`examples` of a `BatchSource` that has all in memory: another order in each epoch, over all of them.
+
+    Its pools alone would leave a file that is sorted by label or by genre nearly as it is.
+    """
+
+    def of_epoch(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
+        order = range(len(examples)) if rng is None else rng.permutation(len(examples))
+        return (examples[place] for place in order)
+
+    return of_epoch
 
 
 def as_dataset(make: Callable[[], Iterator[dict]], prefetch: int = 8) -> "tf.data.Dataset":

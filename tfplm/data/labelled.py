@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tfplm.data.batch_source import BatchSource
+from tfplm.data.batch_source import BatchSource, shuffled
 from tfplm.data.documents import noise_vocabulary
 
 _TEXTS_AT_ONCE = 1024
@@ -26,4 +26,4 @@ def text_batches(labelled: Iterable[tuple[str, int]], tokenizer, max_length: int
     source: `batching`, `seed`, `shuffle` of `BatchSource`.
     """
     examples = list(text_examples(labelled, tokenizer, max_length))
-    return BatchSource(lambda epoch, rng: examples, pad=noise_vocabulary(tokenizer).pad, **source)
+    return BatchSource(shuffled(examples), pad=noise_vocabulary(tokenizer).pad, **source)

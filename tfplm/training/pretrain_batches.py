@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfplm.data.batch_source import BatchSource, dataset_like, mixed_batches, token_batches, with_other_keys
+from tfplm.data.batch_source import BatchSource, dataset_like, mixed_batches, shuffled, token_batches, with_other_keys
 from tfplm.data.batching import Batching
 from tfplm.data.labelled import text_examples
 from tfplm.data.sequences import Sequences, length_stages
@@ -56,7 +56,7 @@ class Batches:
         if task.plan.packing == "labelled":
             texts = self.corpus.labelled(held_out)
             examples = [_with_emoji(example) for example in text_examples(texts, self.corpus.tokenizer, length)]
-            return BatchSource(lambda epoch, rng: examples, noise=task.noise, pad=pad, **common) if texts else None
+            return BatchSource(shuffled(examples), noise=task.noise, pad=pad, **common) if texts else None
         reader = self.corpus.reader(held_out)
         if reader is None:
             return None
