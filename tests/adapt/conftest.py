@@ -46,5 +46,5 @@ def answerer(tiny, tmp_path_factory) -> Trained:
     """Questions as in SQuAD 2.0, some without an answer."""
     folder = tmp_path_factory.mktemp("answerer")
     data = write_questions(folder / "data", impossible=True, repeat=50)
-    return Trained(train(tiny, folder / "model", task="question-answering", data=str(data), epochs=2, max_length=64),
+    return Trained(train(tiny, folder / "model", task="question-answering", data=str(data), epochs=3, max_length=64),
                    folder / "model", data)
