@@ -50,5 +50,6 @@ def _means(folds: list[dict[str, float]], monitor: str) -> dict[str, float]:
     """Means of the scores that every fold has, and the deviation of the main one."""
     names = [name for name in folds[0] if all(name in scores for scores in folds)]
     means = {name: float(np.mean([scores[name] for scores in folds])) for name in names}
-    return means | {f"{monitor}_deviation": float(np.std([scores[monitor] for scores in folds]))
-                    for name in names if name == monitor}
+    if monitor in names:  # a test set without labels has no scores
+        means[f"{monitor}_deviation"] = float(np.std([scores[monitor] for scores in folds]))
+    return means

@@ -91,13 +91,11 @@ class Program:
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         rows, width = batch["input_ids"].shape
         if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= _SHORT:
-            missing = width - batch["places"].shape[1]
-            single = {**batch, "places": np.pad(batch["places"], [(0, 0), (0, missing)])}  # one shape for each width
             if width in self._ready:
-                return self._run(self._compiled, single)
+                return self._run(self._compiled, _of_one_shape(batch, width))
             self._calls[width] += 1
             if self._calls[width] == _CALLS:
-                threading.Thread(target=self._compile, args=(single, width)).start()
+                threading.Thread(target=self._compile, args=(_of_one_shape(batch, width), width)).start()
         return self._run(self._function, batch)
 
     def _compile(self, batch: dict[str, np.ndarray], width: int) -> None:
@@ -145,3 +143,8 @@ class Program:
             texts = tf.shape(batch["lengths"])[0]
             return pool(hidden[:texts, :width], mask[:texts, :width], self.plan.strategies)
         return self._pooled(hidden, batch)
+
+
+def _of_one_shape(batch: dict[str, np.ndarray], width: int) -> dict[str, np.ndarray]:
+    """A single text's arrays, all as wide as the row, so that XLA compiles once for each width."""
+    return {**batch, "places": np.pad(batch["places"], [(0, 0), (0, width - batch["places"].shape[1])])}

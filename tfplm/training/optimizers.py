@@ -49,7 +49,7 @@ def compile_arguments(options, steps: float, rates: dict[str, float] | None = No
         options: `OptimizerOptions` that are `TrainingOptions` too and have `jit`. In mixed_float16 the loss is scaled.
         rates: as of `make_optimizer`.
     """
-    updates = max(1, int(steps // options.accumulation), (options.warmup_steps or 0) + 1)
+    updates = max(int(steps // options.accumulation), (options.warmup_steps or 0) + 1)
     optimizer = make_optimizer(options, total_steps=updates, rates=rates)
     if options.dtype == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -54,14 +54,13 @@ def fit_tokenizer(config: Config, tokenizer, options: PretrainOptions) -> Config
         raise ValueError(f"the tokenizer has {size:,} tokens, but {whose} {wanted:,}: take the tokenizer that belongs to "
                          "the model" if options.init else f"the tokenizer has {size:,} tokens, but {whose} {wanted:,}: "
                          "leave --vocab-size out, or give at least as many")
-    reserved = config.position_offset if config.positions_from_ids else 0
-    longest = options.max_length + reserved
-    if config.position_type in ("learned", "sinusoidal") and longest > config.max_position_embeddings:
+    limit = config.position_limit
+    if limit is not None and options.max_length > limit:
         if options.init or options.max_position_embeddings:
             raise ValueError(f"max_length is {options.max_length}, but the model has positions for "
-                             f"{config.max_position_embeddings - reserved}: make --max-length smaller"
+                             f"{limit}: make --max-length smaller"
                              + ("" if options.init else " or --max-position-embeddings larger"))
-        config = config.replace(max_position_embeddings=longest)
+        config = config.replace(max_position_embeddings=config.max_position_embeddings + options.max_length - limit)
     if options.init:
         return config
     return config.replace(vocab_size=max(size, options.vocab_size or 0) if options.tokenizer else size,

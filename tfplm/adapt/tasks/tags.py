@@ -99,11 +99,10 @@ class Tagging(Task):
         tags = join_tags([ids for ids, _ in outputs], features, examples, self.labels)
         shares = join_words([share.astype(np.float32) for _, share in outputs], features,
                             [len(example.words) for example in examples], 1.0)
+        if not self.of_spans:
+            return [{"tags": list(row), "probabilities": share.tolist()} for row, share in zip(tags, shares)]
         predictions = []
         for row, share, example in zip(tags, shares, examples):
-            if not self.of_spans:
-                predictions.append({"tags": list(row), "probabilities": [float(value) for value in share]})
-                continue
             spans = [{"type": kind, "text": join_text(example.words[begin:end]), "begin": begin, "end": end,
                       "probability": float(share[begin:end].mean())} for kind, begin, end in spans_of(row)]
             predictions.append({"tags": list(row), "spans": spans})

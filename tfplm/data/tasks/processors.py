@@ -37,7 +37,10 @@ class PaddingInputExample:
 
 
 class DataProcessor:
-    """Base of the classes that read a data set."""
+    """Base of the classes that read a data set.
+
+    Not abstract: as with BERT's own, a subclass defines what its script asks for; the rest raises NotImplementedError.
+    """
 
     def get_train_examples(self, data_dir: str) -> list[InputExample]:
         raise NotImplementedError(f"{type(self).__name__} does not define get_train_examples")

@@ -1,5 +1,6 @@
 """What an objective is: the interface that the files beside this one fill in."""
 
+import abc
 import dataclasses
 
 import keras
@@ -38,7 +39,7 @@ class Setting:
     emoji: tuple[str, ...] = ()
 
 
-class Objective:
+class Objective(abc.ABC):
     """Base of the objectives, which write `parts` and `predict`; one instance belongs to one task of one model.
 
     Class attributes:
@@ -65,12 +66,12 @@ class Objective:
             raise ValueError(f"objective {cls.name} trains {_one_of(cls.architectures)}, but {config.model_type} is "
                              f"{_one_of((config.architecture,))}: take another --preset or --init")
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 (most objectives suit every vocabulary)
         """Raises ValueError where the vocabulary does not suit the objective."""
 
+    @abc.abstractmethod
     def parts(self) -> list[Part]:
         """Its losses, in order."""
-        raise NotImplementedError
 
     def raw_length(self, length: int) -> int:
         """Tokens of an example whose spoilt form has `length` tokens."""
@@ -80,12 +81,12 @@ class Objective:
         """The batch with what has to be predicted; weights are 0 and 1."""
         return batch
 
-    def build(self, model: keras.Model) -> None:
+    def build(self, model: keras.Model) -> None:  # noqa: B027 (most objectives need no layer of their own)
         """Makes the `layers` that the model itself does not have."""
 
+    @abc.abstractmethod
     def predict(self, forward: "Forward") -> dict[str, tuple]:
         """Part's name -> (logits, labels, weights)."""
-        raise NotImplementedError
 
     def masking_of(self, batch: dict) -> Masking:
         """The masking with as many predictions as rows of this width can need, so that hardly any place is empty."""
