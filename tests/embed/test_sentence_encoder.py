@@ -46,7 +46,8 @@ def test_single_texts_are_compiled_after_a_while(made, monkeypatch):
     assert made._program._compiled.experimental_get_tracing_count() == 1
 
 
-def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch):
+def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="tfplm.embed.program")
     def fail(batch):
         raise tf.errors.InvalidArgumentError(None, None, "no such operation")
 
@@ -58,6 +59,7 @@ def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch):
         np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=2e-6)
         finish_compiling()
     assert made._program._calls and not made._program._ready
+    assert "are not compiled: no such operation" in caplog.text
 
 
 @pytest.mark.parametrize("fields", [
