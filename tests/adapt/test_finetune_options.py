@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -111,12 +110,11 @@ def test_damaged_task_files(classifier, tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["finetune", "evaluate", "predict", "multitask"])
-def test_help_is_instant_and_complete(verb):
+def test_help_needs_no_tensorflow_and_is_complete(verb):
     program = ("import sys, tfplm.cli\ntry:\n    tfplm.cli.main([sys.argv[1], '--help'])\nexcept SystemExit:\n    pass\n"
                "print('tensorflow' in sys.modules or 'keras' in sys.modules, file=sys.stderr)")
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program, verb], capture_output=True, text=True, timeout=60)
-    assert done.stderr.strip().endswith("False") and time.monotonic() - began < 20
+    assert done.stderr.strip().endswith("False")
     expected = {"finetune": "--unfreeze-every", "evaluate": "--pictures", "predict": "--n-best", "multitask": "--alpha"}
     assert expected[verb] in done.stdout and "--skip-bad-rows" in done.stdout
 

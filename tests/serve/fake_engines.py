@@ -1,6 +1,7 @@
 """Engines that need no model: a vector is made from the sequence itself, so that a test sees whose it is."""
 
 import os
+import threading
 import time
 import zlib
 
@@ -49,6 +50,22 @@ class FakeEngine:
         pass
 
     restart = close = check
+
+
+class HeldEngine(FakeEngine):
+    """Serves nothing until `go` is set, by `close` at the latest; `asked` is set when there is something to serve."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.go = threading.Event(), threading.Event()
+
+    def encode(self, sequences):
+        self.asked.set()
+        self.go.wait()
+        return super().encode(sequences)
+
+    def close(self):
+        self.go.set()
 
 
 def make_engine(seconds: float = 0.0, tokens: bool = False) -> FakeEngine:

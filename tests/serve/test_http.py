@@ -19,8 +19,8 @@ pytest.importorskip("fastapi", reason="pip install 'tfplm[http]'")
 pytest.importorskip("httpx")
 import httpx
 
-from tests.serve.conftest import serving
-from tests.serve.fake_engines import FakeEngine, vectors_of
+from tests.serve.conftest import eventually, serving
+from tests.serve.fake_engines import FakeEngine, HeldEngine, vectors_of
 from tfplm.serve.engine import EngineInfo
 
 
@@ -218,13 +218,22 @@ def test_zeromq_and_http_share_batches():
     from tests.serve.conftest import client
 
     pytest.importorskip("bert_serving.client")
-    with serving(FakeEngine(seconds=0.2), http_port=0) as server, connected(server) as web, client(server) as bert:
-        bert.encode(["first"], blocking=False)  # keeps the worker busy
-        time.sleep(0.1)
-        bert.encode(["second"], blocking=False)
-        assert web.post("/encode", json={"texts": ["third"]}).status_code == 200
+    engine = HeldEngine()
+    with serving(engine, http_port=0) as server, connected(server) as web, client(server) as bert:
+        queue, found = server.service.scheduler, []
+        thread = threading.Thread(target=lambda: found.append(web.post("/encode", json={"texts": ["third"]})))
+        try:
+            bert.encode(["first"], blocking=False)  # keeps the worker busy
+            assert engine.asked.wait(20)
+            bert.encode(["second"], blocking=False)
+            assert eventually(lambda: queue.pending == 2)
+            thread.start()
+            assert eventually(lambda: queue.pending == 3)
+        finally:
+            engine.go.set()
+        thread.join()
         bert.fetch_all()
-        assert sum(server.service.counters.batch.counts) == 2
+        assert found[0].status_code == 200 and engine.batches == [["first"], ["second", "third"]]
 
 
 def test_a_client_that_hangs_up():

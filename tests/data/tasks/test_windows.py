@@ -1,5 +1,4 @@
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -112,10 +111,8 @@ def test_frames_of_other_families(data):
 def test_cmrc(data, max_length):
     tokenizer = Tokenizer.from_vocab(data("vocabs", "bert_base_chinese_vocab.txt"))
     examples = read_examples(data("cmrc2018"), "question", split="test")
-    started = time.perf_counter()
     settings = WindowSettings(max_length, max_length // 4, max_query_length=max_length // 3)
     features = question_windows(examples, tokenizer, settings, labelled=True)
-    assert time.perf_counter() - started < 20
     offsets = encode_contexts([e.context for e in examples], tokenizer)
     found, whole = set(), 0
     for feature in features:
