@@ -6,22 +6,29 @@ from tfplm.adapt.tasks.task import Task
 from tfplm.data.batch_source import BatchSource, Noise, dataset_like, shuffled
 from tfplm.data.batching import Batching
 
+# Batches' worth of examples that are sorted by length together. Length tells of topic and label: with 50, as is usual
+# elsewhere, one epoch of STS-B is learned two points worse than with 8, which pads little more.
+_POOL = 8
+
+
+def batch_source(task: Task, features: list[dict], batch_size: int, seed: int, noise: Noise | None = None) -> BatchSource:
+    """`batch_size` examples of similar length in each batch, in another order each epoch."""
+    batching = Batching(batch_rows=batch_size, multiple=8, pool=_POOL)
+    return BatchSource(shuffled(features), batching, noise, seed, pad=task.tokenizer.pad_token_id or 0)
+
 
 class TaskBatches:
-    """Batches `(x, y, sample_weight)` of `batch_size` examples of about the same length, in another order each epoch.
+    """Batches `(x, y, sample_weight)` of `batch_source`.
 
     noise: changes a batch, as in `BatchSource`. Order and noise depend on seed and epoch alone, so that a resumed
     training sees what it would have seen.
     """
 
-    def __init__(self, task: Task, features: list[dict], batch_size: int, seed: int = 0, noise: Noise | None = None,
-                 pool: int = 50):
+    def __init__(self, task: Task, features: list[dict], batch_size: int, seed: int = 0, noise: Noise | None = None):
         if not features:
             raise ValueError("there is no example to train on")
         self.task, self.features = task, features
-        batching = Batching(batch_rows=batch_size, multiple=8, pool=pool)
-        self.source = BatchSource(shuffled(features), batching, noise, seed,
-                                  pad=task.tokenizer.pad_token_id or 0)
+        self.source = batch_source(task, features, batch_size, seed, noise)
         self.steps = -(-len(features) // batch_size)
 
     def split(self, batch: dict) -> tuple:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfplm.adapt.batches import batch_source
 from tfplm.adapt.callbacks import Evaluation
 from tfplm.adapt.data import Examples, load_examples
 from tfplm.adapt.inference import Inference
@@ -15,8 +16,7 @@ from tfplm.adapt.saved_task import save_task
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
-from tfplm.data.batch_source import BatchSource, dataset_like, mixed_batches, shuffled, with_other_keys
-from tfplm.data.batching import Batching
+from tfplm.data.batch_source import dataset_like, mixed_batches, with_other_keys
 from tfplm.models.heads import make_head
 from tfplm.models.model import PretrainedModel
 from tfplm.models.precision import dtype_policy
@@ -110,9 +110,8 @@ class MixedBatches:
 
     def __init__(self, tasks: dict[str, Task], features: dict[str, list[dict]], options: MultitaskOptions):
         self.tasks, self.seed = tasks, options.seed
-        batching = Batching(batch_rows=options.batch_size, multiple=8, pool=50, drop_remainder=False)
-        pad = next(iter(tasks.values())).tokenizer.pad_token_id or 0
-        self.sources = {name: BatchSource(shuffled(features[name]), batching, seed=options.seed, pad=pad) for name in tasks}
+        self.sources = {name: batch_source(task, features[name], options.batch_size, options.seed)
+                        for name, task in tasks.items()}
         self.shares = {name: len(rows) ** options.alpha for name, rows in features.items()}
         self.steps = max(1, math.ceil(options.epochs * sum(len(rows) for rows in features.values())
                                       / options.batch_size))
