@@ -198,6 +198,8 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
     keras.utils.set_random_seed(options.seed)
     with strategy_for(options.strategy).scope():
         model = MultiTask(from_pretrained(options.init, None, dtype=options.dtype), tasks)
+        for head, (name, task) in zip(model.task_heads, tasks.items(), strict=True):
+            task.begin(head, features[name])
         model.compile(**compile_arguments(options, batches.steps))
         model.optimizer.build(model.trainable_variables)
     evaluations = {}

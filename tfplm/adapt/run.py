@@ -62,6 +62,7 @@ class Run:
         keras.utils.set_random_seed(options.seed)
         with strategy_for(options.strategy).scope():
             self.model = make_model(options, task)
+            task.begin(self.model.head, self.features)
             set_trained(self.model, "last:1" if options.unfreeze_every else options.train)  # or it says why not
             set_trained(self.model, options.train)
             self.trained = self._around()

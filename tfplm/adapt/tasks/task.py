@@ -76,6 +76,9 @@ class Task(abc.ABC):
         y = batch.pop(target)
         return batch, y, np.ones(len(y), np.float32)
 
+    def begin(self, head: keras.layers.Layer, features: Sequence[dict]) -> None:  # noqa: B027 (most begin at random)
+        """Sets what a fresh head should know before it is trained on these features."""
+
     @abc.abstractmethod
     def loss(self, model: keras.Model):
         """The loss for `compile`."""
