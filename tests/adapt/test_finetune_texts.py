@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -11,8 +12,11 @@ from tests.adapt.adapt_cases import BAD, GOOD, TINY, train, write_texts
 from tfplm.adapt.data import read_split
 from tfplm.adapt.evaluate import evaluate
 from tfplm.adapt.predictor import Predictor
+from tfplm.adapt.tasks.texts import Regression
 from tfplm.data.tasks.examples import TextExample
+from tfplm.models.pretrained import from_pretrained
 from tfplm.options.reading import Reading
+from tfplm.tokenizers import Tokenizer
 
 
 def test_classification_learns_a_handful_by_heart(classifier):
@@ -109,8 +113,8 @@ def test_several_labels(tiny, tmp_path):
 
 @pytest.mark.slow
 def test_numbers(tiny, tmp_path):
-    rows = [(text, str(4 + place / 10)) for place, text in enumerate(GOOD)]
-    rows += [(text, str(1 + place / 10)) for place, text in enumerate(BAD)]
+    rows = [(text, str(84 + place / 10)) for place, text in enumerate(GOOD)]  # far from 0
+    rows += [(text, str(81 + place / 10)) for place, text in enumerate(BAD)]
     data = write_texts(tmp_path / "data", ("train", "dev"), rows)
     result = train(tiny, tmp_path / "model", task="regression", data=str(data), epochs=8)
     assert result.dev["pearson"] > 0.95 and result.dev["mse"] < 0.3
@@ -118,6 +122,15 @@ def test_numbers(tiny, tmp_path):
     assert config["problem_type"] == "regression"
     values = [row["value"] for row in Predictor.from_pretrained(tmp_path / "model").predict([GOOD[0], BAD[0]])]
     assert values[0] > values[1]
+
+
+def test_a_regression_begins_at_the_mean(tiny):
+    model = from_pretrained(tiny, "sequence_classification", num_labels=1)
+    task = Regression(Tokenizer.from_pretrained(tiny))
+    for labels, mean in (((50.0, 70.0), 60.0), ((1.0, 2.0), 60.0)):  # a head that has learned is left alone
+        features = task.features([TextExample(text, label=label) for text, label in zip(GOOD, labels, strict=False)], True)
+        task.begin(model.head, features)
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.head.classifier.bias), [mean])
 
 
 @pytest.mark.parametrize("options", [{"preset": "textcnn", "hidden_size": 24, "embedding_size": 16},
