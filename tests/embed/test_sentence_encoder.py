@@ -46,6 +46,27 @@ def test_single_texts_are_compiled_after_a_while(made, monkeypatch):
     assert made._program._compiled.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-6), ("bfloat16", 0.03)])
+def test_frozen_weights_give_the_same(tmp_path, dtype, atol):
+    made = encoder(tmp_path, dtype=dtype)
+    expected = made.encode(TEXTS)
+    assert made.freeze() is made
+    np.testing.assert_allclose(np.stack([made.encode(text) for text in TEXTS]), expected, atol=atol)
+    for weight in made.model.weights:
+        if weight.path.endswith("/kernel"):
+            weight.assign(weight * 2)
+    np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=atol)  # as promised: they do not change
+    assert np.abs(made.encode(TEXTS)[0] - expected[0]).max() > 4 * atol
+    made.freeze()
+    np.testing.assert_allclose(made.encode(TEXTS[0]), made.encode(TEXTS)[0], atol=10 * atol)
+
+
+def test_freezing_what_has_no_program_for_single_texts(tmp_path):
+    made = encoder(tmp_path, "CLASSIFICATION", head="sequence_classification")
+    expected = made.encode(TEXTS)
+    np.testing.assert_allclose(made.freeze().encode(TEXTS[0]), expected[0], atol=2e-6)
+
+
 def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch, caplog):
     caplog.set_level("INFO", logger="tfplm.embed.program")
     def fail(batch):

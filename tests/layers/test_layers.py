@@ -5,9 +5,11 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfplm.core.config import Config
 from tfplm.layers import Attention, Block, Dense, Dropout, FeedForward, LayerNorm, RMSNorm, Stack, masks
+from tfplm.layers.attention import one_cluster
 
 TINY = Config(vocab_size=11, hidden_size=12, num_attention_heads=3, intermediate_size=19, num_hidden_layers=4,
               max_position_embeddings=20, initializer_range=0.3)
@@ -83,6 +85,10 @@ def test_attention(head_dim):
         np.testing.assert_allclose(output, expected[0], atol=1e-5)
         np.testing.assert_allclose(weights, expected[1], atol=1e-5)
         np.testing.assert_allclose(layer(X, **given), expected[0], atol=1e-5)
+        with one_cluster():
+            inside = tf.function(lambda given: layer(X, **given), autograph=False)(given)
+            np.testing.assert_allclose(layer(X, **given, return_map=True)[1], expected[1], atol=1e-5)
+        np.testing.assert_allclose(inside, expected[0], atol=1e-5)
     cache = layer.keys_and_values(memory)
     np.testing.assert_allclose(layer(X, cache=cache), layer(X, key=memory), atol=1e-6)
 
@@ -102,6 +108,10 @@ def test_attention_asks_the_position_object():
     _, weights = layer(X, positions=Doubling(), return_map=True)
     layer.scale *= 2
     np.testing.assert_allclose(weights, layer(X, return_map=True)[1], atol=1e-6)
+    expected = layer(X)
+    layer.scale /= 2
+    with one_cluster():
+        np.testing.assert_allclose(layer(X, positions=Doubling()), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("gated", [False, True])

@@ -4,10 +4,12 @@ import collections
 import logging
 import threading
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfplm.embed.pooling import Pooling, PoolingPlan, combine_layers, pool
+from tfplm.layers.attention import one_cluster
 from tfplm.models.encoder import Encoder
 from tfplm.models.model import PretrainedModel
 
@@ -75,8 +77,9 @@ class Program:
     """`program(batch)`: the arrays of `rows.assemble` to float32 vectors, one for each text, in a single graph.
 
     Any shape runs without being traced again; the graph's fused parts are compiled once per shape, which is why
-    `rows.place` makes few of them. Short texts that come one by one are worth more: after `_CALLS` of a width, XLA compiles
-    the whole program for it in the background, and from then on little time is lost between operations.
+    `rows.place` makes few of them. Short texts that come one by one are worth more: after `_CALLS` of a width, a program is
+    compiled for it in the background that loses less time between operations: in float32 all of it by XLA; in bfloat16,
+    which XLA multiplies slowly, the attention. After `freeze` there is one program for all widths.
     """
 
     def __init__(self, model: PretrainedModel, plan: PoolingPlan):
@@ -84,19 +87,37 @@ class Program:
         self.model, self.plan, self.packs = model, plan, can_pack(model, plan)
         self._function = tf.function(self._packed if self.packs else self._padded, autograph=False,
                                      input_signature=[_SIGNATURE])
-        self._compiled = tf.function(self._packed, autograph=False, input_signature=[_SIGNATURE], jit_compile=True)
+        whole = model.compute_dtype == "float32"
+        self._compiled = tf.function(self._single, autograph=False, input_signature=[_SIGNATURE], jit_compile=whole)
+        self._frozen = None
         self._calls = collections.Counter()  # of each width, with one text
         self._ready = set()  # widths that are compiled
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         rows, width = batch["input_ids"].shape
         if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= _SHORT:
+            if self._frozen is not None:
+                return self._run(self._frozen, batch)
             if width in self._ready:
                 return self._run(self._compiled, _of_one_shape(batch, width))
             self._calls[width] += 1
             if self._calls[width] == _CALLS:
                 threading.Thread(target=self._compile, args=(_of_one_shape(batch, width), width)).start()
         return self._run(self._function, batch)
+
+    def freeze(self) -> None:
+        """The program of single texts gets today's kernels as constants, which are laid out for the processor once."""
+        if not self.packs:
+            return
+        values = [(variable, keras.ops.convert_to_numpy(variable)) for variable in self.model.weights
+                  if variable.path.endswith("/kernel")]
+
+        def single(batch):
+            with keras.StatelessScope([(variable, tf.constant(value)) for variable, value in values]):
+                return self._single(batch)
+
+        signature = {name: tf.TensorSpec([1, *spec.shape[1:]], tf.int32) for name, spec in _SIGNATURE.items()}
+        self._frozen = tf.function(single, autograph=False, input_signature=[signature]).get_concrete_function()
 
     def _compile(self, batch: dict[str, np.ndarray], width: int) -> None:
         try:
@@ -114,6 +135,10 @@ class Program:
     def traces(self) -> int:
         """How many times the program was traced: once, whatever the shapes."""
         return self._function.experimental_get_tracing_count()
+
+    def _single(self, batch: dict):
+        with one_cluster():
+            return self._packed(batch)
 
     def _packed(self, batch: dict):
         pieces = batch["pieces"]

@@ -163,6 +163,16 @@ class SentenceEncoder:
                 progress(len(numbers))
         return self._finish(self._joined([]) if result is None else result, normalize)
 
+    def freeze(self) -> "SentenceEncoder":
+        """A promise that the model's weights stay as they are: a short text that comes alone is then encoded faster.
+
+        Where in doubt, do not: later changes of the weights would be seen by batches, but not by single texts, until it is
+        called again. The program for it takes about three times the memory of the model's kernels. Models and poolings
+        that cannot share rows (see `program.can_pack`) gain nothing. Returns self.
+        """
+        self._program.freeze()
+        return self
+
     def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
         """Vectors of a tokenized batch: `input_ids` `[B,T]`, `attention_mask` `[B,T]` (1 = real; default: all),
         `token_type_ids`; rows padded on the right. `[B,H]`, or `[B,T,H]` for pooling `NONE`."""

@@ -1,5 +1,8 @@
 """Multi-head attention: self, cross and cached in one layer."""
 
+import contextlib
+import contextvars
+
 import keras
 from keras import ops
 
@@ -7,6 +10,21 @@ from tfplm.core.config import Config
 from tfplm.layers import kernels
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.initializers import kernel_initializer
+
+_ONE_CLUSTER = contextvars.ContextVar("one_cluster", default=False)
+
+
+@contextlib.contextmanager
+def one_cluster():
+    """Inside, graphs are traced in which all that lies between the projections of an attention is one XLA cluster.
+
+    For few tokens, where an operation takes longer to begin than to do. For inference without a cache.
+    """
+    token = _ONE_CLUSTER.set(True)
+    try:
+        yield
+    finally:
+        _ONE_CLUSTER.reset(token)
 
 
 class Attention(keras.layers.Layer):
@@ -56,16 +74,36 @@ class Attention(keras.layers.Layer):
         Returns:
             `[B,T,H]`, or `([B,T,H], [B,N,T,S])`.
         """
+        if _ONE_CLUSTER.get() and cache is None and not (training or return_map):
+            key = query if key is None else key
+            projected = self.query(query), self.key(key), self.value(key if value is None else value)
+            return self.out(kernels.cluster(lambda *given: self._in_float32(*given, positions))(*projected, allow, bias))
         q = self.split(self.query(query))  # [B,N,T,D]
         k, v = cache if cache is not None else self.keys_and_values(query if key is None else key, value)
-        if hasattr(positions, "rotate"):
-            q, k = positions.rotate(q, k)
-        if hasattr(positions, "score"):
-            bias = positions.score(q, k) + (0 if bias is None else bias)
+        q, k, bias = _placed(q, k, bias, positions)
         rate, seed = self.dropout.draw(training)
         weights = kernels.attention_weights(q, k, self.scale, allow, bias, rate, seed)
-        context = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))  # [B,T,N,D]
-        output = self.out(ops.reshape(context, (ops.shape(context)[0], -1, self.heads * self.head_dim)))
+        output = self.out(self._merged(weights, v))
         if not return_map:
             return output
         return output, weights if rate == 0 else kernels.attention_weights(q, k, self.scale, allow, bias)
+
+    def _merged(self, weights, v):
+        """`[B,N,T,S]`, `[B,N,S,D]` -> `[B,T,N*D]`."""
+        context = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))  # [B,T,N,D]
+        return ops.reshape(context, (ops.shape(context)[0], -1, self.heads * self.head_dim))
+
+    def _in_float32(self, query, key, value, allow, bias, positions):
+        """Projected `[B,T,N*D]`, `[B,S,N*D]` -> `[B,T,N*D]`. XLA would round each step to bfloat16."""
+        q, k, v = (self.split(ops.cast(x, "float32")) for x in (query, key, value))
+        q, k, bias = _placed(q, k, bias, positions)
+        return ops.cast(self._merged(kernels.attention_weights(q, k, self.scale, allow, bias), v), query.dtype)
+
+
+def _placed(q, k, bias, positions):
+    """Queries, keys and bias, with what a position object does to them."""
+    if hasattr(positions, "rotate"):
+        q, k = positions.rotate(q, k)
+    if hasattr(positions, "score"):
+        bias = positions.score(q, k) + (0 if bias is None else bias)
+    return q, k, bias

@@ -24,7 +24,7 @@ def _in_graphs(function, **options):
     return call
 
 
-def _cluster(function):
+def cluster(function):
     """`function` as one XLA cluster where a graph is being built."""
     return _in_graphs(function, jit_compile=True)
 
@@ -73,9 +73,9 @@ def _gelu_gradient(x, upstream, activation: str):
 def _trained_dense(activation: str | None, xla: bool):
     """Dense with its own gradient, for training: TensorFlow's GELU is ten operations in each direction, and its bias
     gradient a slow reduction, where a product with ones is one pass at memory speed."""
-    wrap = _cluster if xla else lambda function: function
-    forward = _cluster(lambda x: _wide_gelu(x, activation))
-    backward = _cluster(lambda x, upstream: _gelu_gradient(x, upstream, activation))
+    wrap = cluster if xla else lambda function: function
+    forward = cluster(lambda x: _wide_gelu(x, activation))
+    backward = cluster(lambda x, upstream: _gelu_gradient(x, upstream, activation))
     product = wrap(lambda x, kernel, bias: tf.nn.bias_add(tf.matmul(x, kernel), bias))
 
     @wrap
@@ -102,7 +102,7 @@ def _dense(activation: str | None, xla: bool):
     def dense(x, kernel, bias):
         return activate(tf.nn.bias_add(tf.matmul(x, kernel), bias), activation)
 
-    return _cluster(dense) if xla else dense
+    return cluster(dense) if xla else dense
 
 
 def dense(x, kernel, bias=None, activation: str | None = None, training: bool = False):
@@ -141,7 +141,7 @@ def _drop(x, rate: float, seed):
 
 @functools.cache
 def _dropout(rate: float):
-    drop = _cluster(lambda x, seed: _drop(x, rate, seed))
+    drop = cluster(lambda x, seed: _drop(x, rate, seed))
 
     @_differentiable
     def dropout(x, seed):
@@ -169,13 +169,13 @@ def _normalize(x, epsilon: float):
 def _add_layer_norm(epsilon: float, rate: float):
     """The kernel for one epsilon and rate. Saves the sum x + dropout(y), and makes the rest again."""
 
-    @_cluster
+    @cluster
     def forward(x, y, gamma, beta, seed):
         total = x + (_drop(y, rate, seed) if rate else y)
         normal, _ = _normalize(total, epsilon)
         return tf.cast(normal * tf.cast(gamma, tf.float32) + tf.cast(beta, tf.float32), x.dtype), total
 
-    @_cluster
+    @cluster
     def backward(total, gamma, upstream, seed):
         normal, scale = _normalize(total, epsilon)
         upstream = tf.cast(upstream, tf.float32)
@@ -211,9 +211,9 @@ def layer_norm(x, gamma, beta, epsilon: float):
 @functools.cache
 def _softmax(rate: float):
     """Softmax and dropout. The exponentials are oneDNN's, which XLA's are slower than; the gradient is one cluster."""
-    drop = _cluster(lambda x, seed: _drop(x, rate, seed))
+    drop = cluster(lambda x, seed: _drop(x, rate, seed))
 
-    @_cluster
+    @cluster
     def backward(weights, upstream, seed):
         upstream = tf.cast(_drop(upstream, rate, seed) if rate else upstream, tf.float32)
         wide = tf.cast(weights, tf.float32)
