@@ -79,7 +79,7 @@ class Program:
     Any shape runs without being traced again; the graph's fused parts are compiled once per shape, which is why
     `rows.place` makes few of them. Short texts that come one by one are worth more: after `_CALLS` of a width, a program is
     compiled for it in the background that loses less time between operations: in float32 all of it by XLA; in bfloat16,
-    which XLA multiplies slowly, the attention. After `freeze` there is one program for all widths.
+    which XLA multiplies slowly, the attention. After `freeze`, which says that it is worth it, the first call suffices.
     """
 
     def __init__(self, model: PretrainedModel, plan: PoolingPlan):
@@ -89,19 +89,17 @@ class Program:
                                      input_signature=[_SIGNATURE])
         whole = model.compute_dtype == "float32"
         self._compiled = tf.function(self._single, autograph=False, input_signature=[_SIGNATURE], jit_compile=whole)
-        self._frozen = None
+        self._frozen = False
         self._calls = collections.Counter()  # of each width, with one text
         self._ready = set()  # widths that are compiled
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         rows, width = batch["input_ids"].shape
         if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= _SHORT:
-            if self._frozen is not None:
-                return self._run(self._frozen, batch)
             if width in self._ready:
                 return self._run(self._compiled, _of_one_shape(batch, width))
             self._calls[width] += 1
-            if self._calls[width] == _CALLS:
+            if self._calls[width] == (1 if self._frozen else _CALLS):
                 threading.Thread(target=self._compile, args=(_of_one_shape(batch, width), width)).start()
         return self._run(self._function, batch)
 
@@ -117,7 +115,9 @@ class Program:
                 return self._single(batch)
 
         signature = {name: tf.TensorSpec([1, *spec.shape[1:]], tf.int32) for name, spec in _SIGNATURE.items()}
-        self._frozen = tf.function(single, autograph=False, input_signature=[signature]).get_concrete_function()
+        self._compiled = tf.function(single, autograph=False, input_signature=[signature]).get_concrete_function()
+        self._frozen, self._ready = True, set()
+        self._calls.clear()
 
     def _compile(self, batch: dict[str, np.ndarray], width: int) -> None:
         try:

@@ -166,9 +166,9 @@ class SentenceEncoder:
     def freeze(self) -> "SentenceEncoder":
         """A promise that the model's weights stay as they are: a short text that comes alone is then encoded faster.
 
-        Where in doubt, do not: later changes of the weights would be seen by batches, but not by single texts, until it is
-        called again. The program for it takes about three times the memory of the model's kernels. Models and poolings
-        that cannot share rows (see `program.can_pack`) gain nothing. Returns self.
+        The first text of each width begins a compilation in the background. Later changes of the weights would be seen by
+        batches, but not by single texts, until it is called again. The program takes about three times the memory of the
+        model's kernels. Models and poolings that cannot share rows (see `program.can_pack`) gain nothing. Returns self.
         """
         self._program.freeze()
         return self
