@@ -1,6 +1,5 @@
 """`SentenceEncoder`: the same vector whatever stands beside a text, all kinds of input, and the errors."""
 
-import collections
 import dataclasses
 import threading
 
@@ -10,7 +9,7 @@ import tensorflow as tf
 
 import tfplm
 from tests.embed.encoder_cases import TEXTS, encoder, model, tokenizer
-from tfplm.embed import SentenceEncoder, program
+from tfplm.embed import SentenceEncoder, single_texts
 from tfplm.embed.pooling import PoolingPlan
 from tfplm.embed.recipe import DenseModule, Recipe
 from tfplm.embed.rows import TextIds
@@ -34,40 +33,73 @@ def finish_compiling():
             thread.join()
 
 
-def freeze_widths(made):
-    """The first text of each width begins the compilation."""
-    for text in TEXTS:
-        made.encode(text)
-    finish_compiling()
-    assert made._program._ready
+def one_by_one(made, texts=TEXTS):
+    return np.stack([made.encode(text) for text in texts])
 
 
-def test_single_texts_are_compiled_after_a_while(made, monkeypatch):
-    expected = made.encode(TEXTS)
-    monkeypatch.setattr(program, "_CALLS", 2)
-    monkeypatch.setattr(made._program, "_calls", collections.Counter())
-    for _ in range(2):
-        np.testing.assert_allclose(np.stack([made.encode(text) for text in TEXTS]), expected, atol=2e-6)
+def compiled(made):
+    """The widths that are compiled after every text came once."""
+    one_by_one(made)
     finish_compiling()
-    assert made._program._ready and made._program.traces == 1
-    np.testing.assert_allclose(np.stack([made.encode(text) for text in TEXTS]), expected, atol=2e-6)
-    assert made._program._compiled.experimental_get_tracing_count() == 1
+    current = made._program.single_texts._current
+    return current and current.ready
+
+
+@pytest.fixture
+def loaded(tmp_path, monkeypatch, request):
+    """An encoder of `from_pretrained`, whose single texts are compiled at the second one of a width."""
+    monkeypatch.setattr(single_texts, "_CALLS", 2)
+    source = encoder(tmp_path)
+    tfplm.save_pretrained(source.model, tmp_path / "saved", source.tokenizer)
+    return SentenceEncoder.from_pretrained(tmp_path / "saved", dtype=getattr(request, "param", None))
+
+
+@pytest.mark.parametrize(("loaded", "atol"), [(None, 2e-6), ("bfloat16", 0.03)], indirect=["loaded"])
+def test_single_texts_are_compiled_after_a_while(loaded, atol):
+    expected = loaded.encode(TEXTS)
+    assert compiled(loaded)
+    np.testing.assert_allclose(one_by_one(loaded), expected, atol=atol)
+    assert loaded._program.traces == 1
+
+
+def test_weights_that_may_change_are_not_made_constants(loaded):
+    assert compiled(loaded)
+    expected = loaded.encode(TEXTS)
+    for weight in loaded.model.weights:  # asks for the model
+        if weight.path.endswith("/kernel"):
+            weight.assign(weight * 2)
+    np.testing.assert_allclose(one_by_one(loaded), loaded.encode(TEXTS), atol=2e-6)
+    assert np.abs(loaded.encode(TEXTS) - expected).max() > 0.01 and not compiled(loaded)
+
+
+def test_encoders_of_one_model_learn_together_that_it_may_change(loaded):
+    other = loaded.with_recipe(Recipe(PoolingPlan.of("max")))
+    assert compiled(other) and compiled(loaded)
+    assert loaded.model is other.model
+    assert not compiled(other) and not compiled(loaded)
+
+
+def test_large_models_are_not_copied_unasked(loaded, monkeypatch):
+    monkeypatch.setattr(single_texts, "_MOST", 100)
+    assert not compiled(loaded.with_recipe(loaded.recipe))
+    monkeypatch.setattr(single_texts, "_LIMIT", 100)
+    with pytest.raises(ValueError, match=r"the weights of .* have 0 MB, of which a program can hold 0: it cannot be frozen"):
+        loaded.freeze()
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-6), ("bfloat16", 0.03)])
-def test_frozen_weights_give_the_same(tmp_path, dtype, atol):
+def test_freezing_is_a_promise(tmp_path, dtype, atol):
     made = encoder(tmp_path, dtype=dtype)
+    assert not compiled(made)
     expected = made.encode(TEXTS)
-    assert made.freeze() is made
-    freeze_widths(made)
-    np.testing.assert_allclose(np.stack([made.encode(text) for text in TEXTS]), expected, atol=atol)
+    assert made.freeze() is made and compiled(made)
+    np.testing.assert_allclose(one_by_one(made), expected, atol=atol)
     for weight in made.model.weights:
         if weight.path.endswith("/kernel"):
             weight.assign(weight * 2)
     np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=atol)  # as promised: they do not change
     assert np.abs(made.encode(TEXTS)[0] - expected[0]).max() > 4 * atol
-    made.freeze()
-    freeze_widths(made)
+    assert compiled(made.freeze())
     np.testing.assert_allclose(made.encode(TEXTS[0]), made.encode(TEXTS)[0], atol=10 * atol)
 
 
@@ -78,18 +110,17 @@ def test_freezing_what_has_no_program_for_single_texts(tmp_path):
 
 
 def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch, caplog):
-    caplog.set_level("INFO", logger="tfplm.embed.program")
-    def fail(batch):
+    caplog.set_level("INFO", logger="tfplm.embed.single_texts")
+
+    def fail(table):
         raise tf.errors.InvalidArgumentError(None, None, "no such operation")
 
-    monkeypatch.setattr(program, "_CALLS", 1)
-    for name, value in (("_compiled", fail), ("_calls", collections.Counter()), ("_ready", set())):
-        monkeypatch.setattr(made._program, name, value)
+    monkeypatch.setattr(single_texts._Compiled, "_trace", lambda compiled: fail)
     expected = made.encode(TEXTS)
-    for _ in range(3):
-        np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=2e-6)
-        finish_compiling()
-    assert made._program._calls and not made._program._ready
+    texts = made.with_recipe(made.recipe).freeze()
+    for _ in range(2):
+        assert not compiled(texts)
+        np.testing.assert_allclose(one_by_one(texts), expected, atol=2e-6)
     assert "are not compiled: no such operation" in caplog.text
 
 
@@ -100,6 +131,8 @@ def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch, caplog):
 def test_families(fields, tmp_path):
     made = encoder(tmp_path, **fields)
     vectors = made.encode(TEXTS)
+    assert compiled(made.freeze())
+    np.testing.assert_allclose(one_by_one(made), vectors, atol=2e-6)
     for text, vector in zip(TEXTS, vectors):
         row = made.tokenize([text])[0]
         hidden = np.asarray(made.model({"input_ids": row.input_ids[None]})["sequence_output"])[0]

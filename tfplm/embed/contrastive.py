@@ -65,7 +65,7 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
         encoder = _open(options)
     batches = GroupBatches(groups, TextReader(encoder.tokenizer, encoder.recipe.max_length, encoder.recipe.lowercase),
                            _divisible(options.batch_size, len(groups), strategy.num_replicas_in_sync), options.seed,
-                           encoder.model.config.pad_token_id or 0)
+                           encoder.config.pad_token_id or 0)
     with strategy.scope():
         model = Contrastive(encoder.model, encoder.recipe.plan, options.loss, options.temperature)
         model.compile(**compile_arguments(options, batches.steps * options.epochs))

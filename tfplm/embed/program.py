@@ -1,23 +1,16 @@
 """Batches of token ids to pooled vectors: one TensorFlow program for all shapes, layers above the wanted one left out."""
 
-import collections
-import logging
-import threading
-
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfplm.embed.pooling import Pooling, PoolingPlan, combine_layers, pool
-from tfplm.layers.attention import one_cluster
+from tfplm.embed.single_texts import LONGEST, SingleTexts
 from tfplm.models.encoder import Encoder
 from tfplm.models.model import PretrainedModel
 
 _ROWS = tf.TensorSpec([None, None], tf.int32)
 _SIGNATURE = {"input_ids": _ROWS, "token_type_ids": _ROWS, "position_ids": _ROWS, "pieces": _ROWS, "places": _ROWS,
               "lengths": tf.TensorSpec([None], tf.int32)}
-_CALLS = 100  # with one text of one width, before a program is compiled for it
-_SHORT = 64  # tokens; a longer text spends its time inside the operations
 
 
 def can_pack(model: PretrainedModel, plan: PoolingPlan) -> bool:
@@ -77,9 +70,7 @@ class Program:
     """`program(batch)`: the arrays of `rows.assemble` to float32 vectors, one for each text, in a single graph.
 
     Any shape runs without being traced again; the graph's fused parts are compiled once per shape, which is why
-    `rows.place` makes few of them. Short texts that come one by one are worth more: after `_CALLS` of a width, a program is
-    compiled for it in the background that loses less time between operations: in float32 all of it by XLA; in bfloat16,
-    which XLA multiplies slowly, the attention. After `freeze`, which says that it is worth it, the first call suffices.
+    `rows.place` makes few of them. Short texts that come one by one have a program of their own, see `SingleTexts`.
     """
 
     def __init__(self, model: PretrainedModel, plan: PoolingPlan):
@@ -87,58 +78,20 @@ class Program:
         self.model, self.plan, self.packs = model, plan, can_pack(model, plan)
         self._function = tf.function(self._packed if self.packs else self._padded, autograph=False,
                                      input_signature=[_SIGNATURE])
-        whole = model.compute_dtype == "float32"
-        self._compiled = tf.function(self._single, autograph=False, input_signature=[_SIGNATURE], jit_compile=whole)
-        self._frozen = False
-        self._calls = collections.Counter()  # of each width, with one text
-        self._ready = set()  # widths that are compiled
+        self.single_texts = SingleTexts(model, self._packed) if self.packs else None
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         rows, width = batch["input_ids"].shape
-        if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= _SHORT:
-            if width in self._ready:
-                return self._run(self._compiled, _of_one_shape(batch, width))
-            self._calls[width] += 1
-            if self._calls[width] == (1 if self._frozen else _CALLS):
-                threading.Thread(target=self._compile, args=(_of_one_shape(batch, width), width)).start()
-        return self._run(self._function, batch)
-
-    def freeze(self) -> None:
-        """The program of single texts gets today's kernels as constants, which are laid out for the processor once."""
-        if not self.packs:
-            return
-        values = [(variable, keras.ops.convert_to_numpy(variable)) for variable in self.model.weights
-                  if variable.path.endswith("/kernel")]
-
-        def single(batch):
-            with keras.StatelessScope([(variable, tf.constant(value)) for variable, value in values]):
-                return self._single(batch)
-
-        signature = {name: tf.TensorSpec([1, *spec.shape[1:]], tf.int32) for name, spec in _SIGNATURE.items()}
-        self._compiled = tf.function(single, autograph=False, input_signature=[signature]).get_concrete_function()
-        self._frozen, self._ready = True, set()
-        self._calls.clear()
-
-    def _compile(self, batch: dict[str, np.ndarray], width: int) -> None:
-        try:
-            self._run(self._compiled, batch)
-        except tf.errors.OpError as error:  # an operation that XLA has not
-            logging.getLogger(__name__).info("single texts of %d tokens are not compiled: %s", width, error)
-        else:
-            self._ready.add(width)
-
-    @staticmethod
-    def _run(function, batch: dict[str, np.ndarray]) -> np.ndarray:
-        return function({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
+        if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= LONGEST:
+            vectors = self.single_texts(batch)
+            if vectors is not None:
+                return vectors
+        return self._function({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
 
     @property
     def traces(self) -> int:
         """How many times the program was traced: once, whatever the shapes."""
         return self._function.experimental_get_tracing_count()
-
-    def _single(self, batch: dict):
-        with one_cluster():
-            return self._packed(batch)
 
     def _packed(self, batch: dict):
         pieces = batch["pieces"]
@@ -169,7 +122,3 @@ class Program:
             return pool(hidden[:texts, :width], mask[:texts, :width], self.plan.strategies)
         return self._pooled(hidden, batch)
 
-
-def _of_one_shape(batch: dict[str, np.ndarray], width: int) -> dict[str, np.ndarray]:
-    """A single text's arrays, all as wide as the row, so that XLA compiles once for each width."""
-    return {**batch, "places": np.pad(batch["places"], [(0, 0), (0, width - batch["places"].shape[1])])}

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from tfplm.core.config import Config
 from tfplm.core.sources import layout_of, resolve
+from tfplm.embed import single_texts
 from tfplm.embed.pooling import Pooling, PoolingPlan
 from tfplm.embed.program import Program
 from tfplm.embed.recipe import Recipe
@@ -52,12 +54,24 @@ class SentenceEncoder:
             recipe = Recipe(plan)
         limit = model.config.row_limit(tokenizer.model_max_length)
         length = min(recipe.max_length or limit or _UNLIMITED, limit or 10**9)
-        self.model, self.tokenizer, self.recipe = model, tokenizer, dataclasses.replace(recipe, max_length=length)
+        self._model, self.tokenizer, self.recipe = model, tokenizer, dataclasses.replace(recipe, max_length=length)
         self.whitening, self.batch_tokens, self.origin = None, 2048, None
         self._widest = limit
         self._program = Program(model, recipe.plan)
         self._reader = TextReader(tokenizer, length, recipe.lowercase)
         self._pad = model.config.pad_token_id or 0
+
+    @property
+    def model(self) -> PretrainedModel:
+        """The model itself, whose weights may then be changed: single texts are encoded more slowly from now on, but
+        after `freeze`. For a look at it there is `config`."""
+        single_texts.lend(self._model)
+        return self._model
+
+    @property
+    def config(self) -> Config:
+        """The model's configuration."""
+        return self._model.config
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, pooling=None, layers: int | Sequence[int] | None = None,  # noqa: PLR0913 (a contract)
@@ -88,7 +102,9 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        encoder = cls(_load(folder, plan, dtype, num_labels, config_overrides), Tokenizer.from_pretrained(folder), recipe)
+        model = _load(folder, plan, dtype, num_labels, config_overrides)
+        single_texts.keep(model)
+        encoder = cls(model, Tokenizer.from_pretrained(folder), recipe)
         encoder.origin = {**origin, **config_overrides}
         return encoder
 
@@ -99,9 +115,9 @@ class SentenceEncoder:
             return self.whitening.dimension
         if self.recipe.dense:
             return self.recipe.dense[-1].kernel.shape[1]
-        plan, config = self.recipe.plan, self.model.config
+        plan, config = self.recipe.plan, self._model.config
         if plan.strategies[0] in _HEADS:
-            return self.model.num_labels
+            return self._model.num_labels
         copies = sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in plan.strategies)
         layers = 1 if plan.average_layers or plan.of_model else len(plan.layers)
         return config.hidden_size * copies * layers
@@ -164,14 +180,21 @@ class SentenceEncoder:
         return self._finish(self._joined([]) if result is None else result, normalize)
 
     def freeze(self) -> "SentenceEncoder":
-        """A promise that the model's weights stay as they are: a short text that comes alone is then encoded faster.
+        """A promise that the model's weights stay as they are: short texts that come one by one are then encoded faster.
 
-        The first text of each width begins a compilation in the background. Later changes of the weights would be seen by
-        batches, but not by single texts, until it is called again. The program takes about three times the memory of the
-        model's kernels. Models and poolings that cannot share rows (see `program.can_pack`) gain nothing. Returns self.
+        An encoder made by `from_pretrained` knows it, as long as nobody has asked for its `model` and the kernels have
+        no more than 256 MB, and needs no promise. The programs, one for each of three widths, are compiled in the background;
+        they take about twice the memory of the model's kernels. Later changes of the weights would be seen by batches,
+        but not by single texts, until it is called again. Models and poolings that cannot share rows (see
+        `program.can_pack`) gain nothing. Returns self.
         """
-        self._program.freeze()
+        if self._program.single_texts is not None:
+            self._program.single_texts.freeze()
         return self
+
+    def with_recipe(self, recipe: Recipe, tokenizer: Tokenizer | None = None) -> "SentenceEncoder":
+        """Another encoder of the same model, without whitening."""
+        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe)
 
     def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
         """Vectors of a tokenized batch: `input_ids` `[B,T]`, `attention_mask` `[B,T]` (1 = real; default: all),
@@ -216,11 +239,11 @@ class SentenceEncoder:
         recipe = self.recipe
         if self.whitening is not None:
             recipe = dataclasses.replace(recipe, dense=(*recipe.dense, self.whitening.as_dense()))
-        write_recipe(directory, recipe, self.model.config.hidden_size)
-        save_pretrained(self.model, directory, self.tokenizer)
+        write_recipe(directory, recipe, self._model.config.hidden_size)
+        save_pretrained(self._model, directory, self.tokenizer)
 
     def _check(self, rows: list[TextIds]) -> None:
-        size, most = self.model.config.vocab_size, self._widest
+        size, most = self._model.config.vocab_size, self._widest
         for number, row in enumerate(rows):
             if not len(row):
                 raise ValueError(f"text {number} has no token")

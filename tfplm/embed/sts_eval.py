@@ -137,10 +137,10 @@ def _candidates(encoder: SentenceEncoder) -> Iterator[tuple[SentenceEncoder, str
         if strategy is Pooling.CLS_POOLED and encoder.model.pooler is None:
             continue
         for name, (layers, averaged) in _LAYERS.items():
-            if (strategy is Pooling.CLS_POOLED and name != "last") or encoder.model.config.num_hidden_layers < len(layers):
+            if (strategy is Pooling.CLS_POOLED and name != "last") or encoder.config.num_hidden_layers < len(layers):
                 continue
             recipe = dataclasses.replace(encoder.recipe, plan=PoolingPlan((strategy,), layers, averaged), dense=())
-            yield SentenceEncoder(encoder.model, encoder.tokenizer, recipe), name
+            yield encoder.with_recipe(recipe), name
 
 
 def _layers(encoder: SentenceEncoder) -> str:

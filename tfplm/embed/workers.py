@@ -73,8 +73,7 @@ def _start(origin: dict, recipe, whitening) -> None:
     global _encoder
     from tfplm.embed.sentence_encoder import SentenceEncoder
 
-    loaded = SentenceEncoder.from_pretrained(**origin)
-    _encoder = SentenceEncoder(loaded.model, loaded.tokenizer, recipe)
+    _encoder = SentenceEncoder.from_pretrained(**origin).with_recipe(recipe)
     _encoder.whitening = whitening
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import functools
 
 import keras
 from keras import ops
@@ -16,9 +17,10 @@ _ONE_CLUSTER = contextvars.ContextVar("one_cluster", default=False)
 
 @contextlib.contextmanager
 def one_cluster():
-    """Inside, graphs are traced in which all that lies between the projections of an attention is one XLA cluster.
+    """Inside, self-attention is three operations: one product for queries, keys and values, one XLA cluster, one product.
 
-    For few tokens, where an operation takes longer to begin than to do. For inference without a cache.
+    For few tokens, where an operation takes longer to begin than to do; for inference without a cache, in a graph whose
+    kernels are constants, so that they are joined once.
     """
     token = _ONE_CLUSTER.set(True)
     try:
@@ -53,8 +55,7 @@ class Attention(keras.layers.Layer):
 
     def split(self, x):
         """`[B,T,N*D]` -> `[B,N,T,D]`."""
-        x = ops.reshape(x, (ops.shape(x)[0], -1, self.heads, self.head_dim))
-        return ops.transpose(x, (0, 2, 1, 3))
+        return _split(x, self.heads, self.head_dim)
 
     def keys_and_values(self, key, value=None):
         """What a cache holds: `key`, `value` `[B,S,H]` -> two tensors `[B,N,S,D]`."""
@@ -74,36 +75,52 @@ class Attention(keras.layers.Layer):
         Returns:
             `[B,T,H]`, or `([B,T,H], [B,N,T,S])`.
         """
-        if _ONE_CLUSTER.get() and cache is None and not (training or return_map):
-            key = query if key is None else key
-            projected = self.query(query), self.key(key), self.value(key if value is None else value)
-            return self.out(kernels.cluster(lambda *given: self._in_float32(*given, positions))(*projected, allow, bias))
+        if _ONE_CLUSTER.get() and self._is_plain(key, positions, cache, training or return_map):
+            between = _between_projections(self.heads, self.head_dim, self.scale)
+            return self.out(between(self._projected(query), allow, bias))
         q = self.split(self.query(query))  # [B,N,T,D]
         k, v = cache if cache is not None else self.keys_and_values(query if key is None else key, value)
-        q, k, bias = _placed(q, k, bias, positions)
+        if hasattr(positions, "rotate"):
+            q, k = positions.rotate(q, k)
+        if hasattr(positions, "score"):
+            bias = positions.score(q, k) + (0 if bias is None else bias)
         rate, seed = self.dropout.draw(training)
         weights = kernels.attention_weights(q, k, self.scale, allow, bias, rate, seed)
-        output = self.out(self._merged(weights, v))
+        output = self.out(_merge(ops.matmul(weights, v)))
         if not return_map:
             return output
         return output, weights if rate == 0 else kernels.attention_weights(q, k, self.scale, allow, bias)
 
-    def _merged(self, weights, v):
-        """`[B,N,T,S]`, `[B,N,S,D]` -> `[B,T,N*D]`."""
-        context = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))  # [B,T,N,D]
-        return ops.reshape(context, (ops.shape(context)[0], -1, self.heads * self.head_dim))
+    def _is_plain(self, key, positions, cache, more) -> bool:
+        """Whether this is self-attention that needs nothing but its three projections."""
+        plain = not (hasattr(positions, "rotate") or hasattr(positions, "score") or self.query.quantization_mode)
+        return key is None and cache is None and plain and not more
 
-    def _in_float32(self, query, key, value, allow, bias, positions):
-        """Projected `[B,T,N*D]`, `[B,S,N*D]` -> `[B,T,N*D]`. XLA would round each step to bfloat16."""
-        q, k, v = (self.split(ops.cast(x, "float32")) for x in (query, key, value))
-        q, k, bias = _placed(q, k, bias, positions)
-        return ops.cast(self._merged(kernels.attention_weights(q, k, self.scale, allow, bias), v), query.dtype)
+    def _projected(self, x):
+        """Queries, keys and values side by side: `[B,T,H]` -> `[B,T,3ND]`."""
+        layers = (self.query, self.key, self.value)
+        bias = ops.concatenate([layer.bias for layer in layers]) if self.query.use_bias else None
+        return kernels.dense(x, ops.concatenate([layer.kernel for layer in layers], axis=1), bias)
 
 
-def _placed(q, k, bias, positions):
-    """Queries, keys and bias, with what a position object does to them."""
-    if hasattr(positions, "rotate"):
-        q, k = positions.rotate(q, k)
-    if hasattr(positions, "score"):
-        bias = positions.score(q, k) + (0 if bias is None else bias)
-    return q, k, bias
+def _split(x, heads: int, head_dim: int):
+    """`[B,T,N*D]` -> `[B,N,T,D]`."""
+    x = ops.reshape(x, (ops.shape(x)[0], -1, heads, head_dim))
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+def _merge(x):
+    """`[B,N,T,D]` -> `[B,T,N*D]`."""
+    x = ops.transpose(x, (0, 2, 1, 3))
+    return ops.reshape(x, (ops.shape(x)[0], -1, x.shape[2] * x.shape[3]))
+
+
+@functools.cache
+def _between_projections(heads: int, head_dim: int, scale: float):
+    """One kernel for all layers: `[B,T,3ND]` -> `[B,T,ND]`. In float32: XLA would round each step to bfloat16."""
+    def attend(projected, allow, bias):
+        q, k, v = (_split(x, heads, head_dim) for x in ops.split(ops.cast(projected, "float32"), 3, axis=-1))
+        weights = kernels.attention_weights(q, k, scale, allow, bias)
+        return ops.cast(_merge(ops.matmul(weights, v)), projected.dtype)
+
+    return kernels.cluster(attend)

@@ -36,7 +36,7 @@ class SentenceEngine:
         self.dtype = "float16" if options.fp16 else "float32"
         fixed = longest if isinstance(options.max_seq_len, int) or options.fixed_embed_length else None
         self.info = EngineInfo(encoder.dimension, self.dtype, plan.of_tokens, fixed if plan.of_tokens else None, longest,
-                               encoder.model.config.vocab_size, _settings(encoder, options))
+                               encoder.config.vocab_size, _settings(encoder, options))
 
     def encode(self, sequences: list[Sequence]) -> Encoded:
         rows = self.rows(sequences)
@@ -96,7 +96,7 @@ class SentenceEngine:
             if not first and not second:
                 first = [self.tokenizer.unk_token_id or 0]
             types = np.zeros(len(first) + len(second), np.int32)
-            types[len(first):] = self.encoder.model.config.type_vocab_size > 1
+            types[len(first):] = self.encoder.config.type_vocab_size > 1
             rows.append(TextIds(np.array(first + second, np.int32), types))
         return rows
 
@@ -169,7 +169,7 @@ def _load(folder, options: ServeOptions) -> SentenceEncoder:
 
 def _with(encoder: SentenceEncoder, tokenizer=None, **changes) -> SentenceEncoder:
     recipe = dataclasses.replace(encoder.recipe, **changes)
-    return SentenceEncoder(encoder.model, tokenizer or encoder.tokenizer, recipe)
+    return encoder.with_recipe(recipe, tokenizer)
 
 
 def _cased(tokenizer, folder):

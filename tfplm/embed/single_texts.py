@@ -1,0 +1,117 @@
+"""The program of short texts that come one by one: its weights are constants, laid out for the processor once.
+
+A product of few rows spends most of its time on the layout of its kernel, which a variable goes through at each call; and
+operations take longer to begin than to do, so there are few of them (see `one_cluster`).
+"""
+
+import collections
+import logging
+import threading
+import weakref
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfplm.layers.attention import one_cluster
+from tfplm.models.model import PretrainedModel
+
+LONGEST = 64  # tokens; a longer text spends its time inside the operations
+_CALLS = 16  # with texts of one width, before the program is compiled for it
+_MOST = 256 << 20  # bytes of weights that are made constants unasked: they are in memory three times then
+_LIMIT = 1900 << 20  # bytes that a graph can hold
+_ROWS = ("input_ids", "token_type_ids", "position_ids", "pieces", "places")
+_PRIVATE = weakref.WeakSet()  # models that only their encoders know, so that nobody can change the weights
+
+
+def keep(model: PretrainedModel) -> None:
+    """Says that nobody else has this model, until `lend` says that somebody may."""
+    _PRIVATE.add(model)
+
+
+def lend(model: PretrainedModel) -> None:
+    """From now on the weights of this model may change."""
+    _PRIVATE.discard(model)
+
+
+class SingleTexts:
+    """`single_texts(batch)`: the vector of a batch of one text, or None where no compiled program serves.
+
+    The program is compiled in the background, for each of few widths after some texts of it. It is used as long as the
+    weights cannot change: the model is the encoder's own (`keep`), or `freeze` promised it.
+
+    Args:
+        model: whose weights, but tables of embeddings, become constants.
+        function: a batch as `rows.assemble` makes it, as tensors -> float32 `[1,H]`.
+    """
+
+    def __init__(self, model: PretrainedModel, function: Callable):
+        self.model, self.function, self.promised = model, function, False
+        self.weights = [variable for variable in model.weights if not variable.path.endswith("/embeddings")]
+        self._bytes = sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size for v in self.weights)
+        self._current = None
+
+    def freeze(self) -> None:
+        """A promise: the weights stay as they are today. ValueError for more of them than a graph can hold."""
+        if self._bytes > _LIMIT:
+            raise ValueError(f"the weights of {self.model.name} have {self._bytes >> 20} MB, of which a program can hold "
+                             f"{_LIMIT >> 20}: it cannot be frozen")
+        self.promised, self._current = True, None
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray | None:
+        if not (self.promised or (self.model in _PRIVATE and self._bytes <= _MOST)):
+            self._current = None
+            return None
+        if self._current is None:
+            self._current = _Compiled(self)
+        return self._current(batch)
+
+
+class _Compiled:
+    """The program with the weights of one moment."""
+
+    def __init__(self, texts: SingleTexts):
+        self.texts, self.ready = texts, set()  # widths that are compiled
+        self._program, self._lock, self._calls = None, threading.Lock(), collections.Counter()
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray | None:
+        width = max(16, 1 << (batch["input_ids"].shape[1] - 1).bit_length())
+        if width in self.ready:
+            return self._program(tf.constant(_table(batch, width))).numpy()
+        self._calls[width] += 1
+        if self._calls[width] == (1 if self.texts.promised else _CALLS):
+            threading.Thread(target=self._compile, args=(batch, width)).start()
+        return None
+
+    def _compile(self, batch: dict[str, np.ndarray], width: int) -> None:
+        try:
+            with self._lock:
+                if self._program is None:
+                    self._program = self._trace()
+                self._program(tf.constant(_table(batch, width)))
+        except tf.errors.OpError as error:  # an operation that XLA has not
+            logging.getLogger(__name__).info("single texts of %d tokens are not compiled: %s", width, error)
+        else:
+            self.ready.add(width)
+
+    def _trace(self):
+        """Weights as constants, kernels joined where one product can do the work of several."""
+        values = [(variable, keras.ops.convert_to_numpy(variable)) for variable in self.texts.weights]
+
+        def single(table):
+            batch = {name: table[row:row + 1] for row, name in enumerate(_ROWS)}
+            with keras.StatelessScope([(variable, tf.constant(value)) for variable, value in values]), one_cluster():
+                return self.texts.function({**batch, "lengths": table[-1, :1]})
+
+        signature = tf.TensorSpec([len(_ROWS) + 1, None], tf.int32)
+        return tf.function(single, autograph=False).get_concrete_function(signature)
+
+
+def _table(batch: dict[str, np.ndarray], width: int) -> np.ndarray:
+    """A text's arrays as one, padded to one of few widths, each of which is compiled; in the last row the length."""
+    table = np.zeros((len(_ROWS) + 1, width), np.int32)
+    for row, name in enumerate(_ROWS):
+        table[row, :batch[name].shape[1]] = batch[name][0]
+    table[-1, 0] = batch["lengths"][0]
+    return table
