@@ -1,7 +1,10 @@
-"""Milvus, by its embedded version."""
+"""Milvus: its embedded version by a file name, and as a server in another process by a URL."""
 
 import json
+import socket
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -43,14 +46,38 @@ def test_kinds(there, metric, tmp_path):
     index.close()
 
 
-def test_a_search_index(tmp_path):
-    settings = SearchSettings(milvus="milvus.db", kind="hnsw")
+@pytest.fixture(params=["milvus.db", "http"])
+def place(request, tmp_path):
+    """A file name, or the URL of a server."""
+    if request.param != "http":
+        yield request.param
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "milvus_lite", "server", "--data-dir", tmp_path / "server",
+                               "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert server.poll() is None, "the server has ended"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def test_a_search_index(place, tmp_path):
+    settings = SearchSettings(milvus=place, kind="hnsw")
     with SearchIndex.create(tmp_path / "i", FakeEncoder(), settings) as index:
         index.add(FAQ)
         assert index.search("何时开馆", k=1)[0].payload["answer"].startswith("早上九点")
         index.update([("food", "天气怎么样？", None)])
         index.delete(["card"])
-        assert index.kind == "milvus" and "Milvus at milvus.db" in index.reason and index.verify() == []
+        assert index.kind == "milvus" and f"Milvus at {place}" in index.reason and index.verify() == []
         assert index.recall(k=2).recall == 1
     with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
         assert index.verify() == [] and index.search("天气", k=9)[0].id == "food"
