@@ -73,6 +73,11 @@ class SentenceEncoder:
         """The model's configuration."""
         return self._model.config
 
+    @property
+    def num_labels(self) -> int | None:
+        """Outputs of the model's head, if it has one."""
+        return self._model.num_labels
+
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, pooling=None, layers: int | Sequence[int] | None = None,  # noqa: PLR0913 (a contract)
                         normalize: bool | None = None, max_length: int | None = None, dtype: str | None = None, *,
