@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from tests.serve.conftest import eventually
 from tests.serve.fake_engines import DIMENSION, FakeEngine, vectors_of
 from tfplm.serve.engine import Encoded, EngineInfo, WorkerDied
 from tfplm.serve.job import Job
@@ -212,6 +213,18 @@ def test_take_waits_and_wakes():
     assert queue.take(timeout=0.01) == []
     threading.Timer(0.05, queue.put, ["a"]).start()
     assert len(queue.take(timeout=10)) == 1
+
+
+def test_all_idle_workers_share_a_large_request():
+    queue, batches = Queue(INFO, max_batch_size=4, priority_batch_size=1), []
+    idle = [threading.Thread(target=lambda: batches.append(queue.take()), daemon=True) for _ in range(3)]
+    for thread in idle:
+        thread.start()
+    assert eventually(lambda: len(queue._condition._waiters) == 3)
+    queue.put(*texts(12))
+    for thread in idle:
+        thread.join(20)
+    assert sorted(batch[0].start for batch in batches) == [0, 4, 8]
 
 
 def test_an_answer_that_nobody_takes():

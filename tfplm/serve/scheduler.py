@@ -94,6 +94,8 @@ class Scheduler:
             if not (batch := self._compose()) and not self._closed:
                 self._condition.wait(timeout)
                 batch = self._compose()
+            if self._retries or self._small or self._large:
+                self._condition.notify()  # the rest of a large request was announced only once
             return None if self._closed and not batch else batch
 
     def finish(self, batch: list[Slice], encoded: Encoded) -> None:
