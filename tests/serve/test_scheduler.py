@@ -152,6 +152,22 @@ def test_one_at_fault_takes_nobody_with_it():
     assert queue.pending == 0
 
 
+def test_vectors_for_which_there_is_no_memory():
+    """The request is answered, and the others of its batch as if nothing had happened."""
+    class Large(Job):
+        def assemble(self, info):
+            raise MemoryError("no room for 3 vectors")
+
+    queue = Queue(INFO)
+    first, large = queue.put("a"), Large(["b", "c"], lambda job: queue.ended.append(job))
+    queue.submit(large)
+    last = queue.put("d")
+    queue.serve(engine := FakeEngine())
+    assert queue.ended == [first, large, last] and large.error == "MemoryError: no room for 3 vectors"
+    np.testing.assert_array_equal(last.vectors, vectors_of(["d"]))
+    assert len(engine.batches) == 1 and not queue.jobs and queue.pending == 0
+
+
 def test_a_request_fails_once_and_as_a_whole():
     queue = Queue(INFO, max_batch_size=2, priority_batch_size=1)
     job = queue.put("a", "b", "poison", "c", "poison", "d")

@@ -112,8 +112,12 @@ class Scheduler:
                 if part.job in self.jobs and part.job.add(part.start, piece):
                     ended.append(part.job)
         for job in ended:
-            job.assemble(self.info)
-            self._end(job)
+            error = None
+            try:
+                job.assemble(self.info)
+            except Exception as reason:  # such as MemoryError; the other requests of the batch have their vectors
+                error = f"{type(reason).__name__}: {reason}"
+            self._end(job, error)
 
     def fail(self, batch: list[Slice], error: BaseException) -> None:
         """A batch that was taken came to nothing. Its requests are tried again one by one, so that one that is at
