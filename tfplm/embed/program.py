@@ -84,8 +84,8 @@ class Program:
         rows, width = batch["input_ids"].shape
         if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= LONGEST:
             vectors = self.single_texts(batch)
-            if vectors is not None:
-                return vectors
+            if vectors is not None:  # with pooling NONE as wide as the program
+                return vectors[:, :batch["places"].shape[1]] if self.plan.of_tokens else vectors
         return self._function({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
 
     @property

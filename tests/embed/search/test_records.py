@@ -68,6 +68,23 @@ def test_rows(url, table):
     again.close()
 
 
+def test_a_missing_table_is_known_in_every_language(url, table):
+    """Not by what the server says, which is in the language of its administrator."""
+    records = Records(url, table)
+    if url.startswith("mysql"):
+        records._run("SET lc_messages = 'de_DE'")
+        with pytest.raises(Exception, match="existiert nicht"):
+            records.state()
+    elif url.startswith("postgresql"):  # whose languages are those of the system
+        from psycopg.errors import UndefinedTable
+        assert records._dialect.no_table(UndefinedTable(f"Relation »{table}_state« existiert nicht"))
+    assert not records.exists()
+    records._run(f"CREATE TABLE {table}_state (other INTEGER)")
+    with pytest.raises(Exception, match="store"):  # a table of somebody else: not a missing one
+        records.exists()
+    records.close()
+
+
 def test_all_or_nothing(url, table):
     records = Records(url, table)
     records.create("name")

@@ -61,7 +61,7 @@ class Records:
         try:
             return bool(self._rows(f"SELECT store FROM {self.table}_state"))
         except Exception as error:
-            if any(word in str(error).lower() for word in ("no such table", "does not exist", "doesn't exist")):
+            if self._dialect.no_table(error):
                 return False
             raise
 
