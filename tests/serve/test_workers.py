@@ -139,6 +139,15 @@ def test_a_process_that_dies_at_work(processes):
     assert len(engine.encode(["a"]).vectors) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_signals_to_the_whole_group_leave_workers_at_work(processes, name):
+    """The server drains, and ends its workers itself."""
+    engine = processes[1]
+    os.kill(engine.pid, getattr(signal, name))
+    np.testing.assert_array_equal(engine.encode(["a"]).vectors, vectors_of(["a"]))
+
+
 def test_a_killed_process_behind_the_scheduler(processes):
     line = Line(list(processes), pauses=(0.01, 0.1))
     try:

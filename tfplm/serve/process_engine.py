@@ -1,5 +1,6 @@
 """An engine in a process of its own, which may die without taking the server with it."""
 
+import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable
@@ -119,12 +120,14 @@ def start_engines(make: Callable[..., Engine], arguments: list[tuple], start_tim
 
 def _work(pipe: Connection, make: Callable[..., Engine], arguments: tuple) -> None:
     """The child: an engine, and batches until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
+    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the server decides, and kills
+        signal.signal(number, signal.SIG_IGN)
     try:
         engine = make(*arguments)
         pipe.send(("ready", engine.info))
     except BaseException as error:
-        pipe.send(("failed", f"{type(error).__name__}: {error}"))
+        with contextlib.suppress(OSError):  # the server may have ended before the model was there
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
         return
     while True:
         try:
