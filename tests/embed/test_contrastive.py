@@ -1,6 +1,7 @@
 """Contrastive training: data, model, and the verb, which learns, keeps the best, and goes on after a kill."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,14 @@ from tfplm.embed.contrastive import KeepBest, contrastive
 from tfplm.embed.contrastive_data import Group, GroupBatches, read_groups
 from tfplm.embed.contrastive_model import Contrastive
 from tfplm.embed.pooling import PoolingPlan
+from tfplm.embed.recipe import DenseModule, Recipe
 from tfplm.embed.text_ids import TextReader
 from tfplm.options.contrastive import ContrastiveOptions
+
+
+class Kill(Exception):
+    pass
+
 
 WORDS = ["cat", "dog", "stone", "rates", "我", "们", "天", "气", "公", "园"]
 
@@ -55,6 +62,10 @@ def start(tmp_path):
 def test_groups(files):
     assert read_groups([str(files / "texts.txt")], "simcse") == [Group((text, text)) for text in TEXTS[:2]]
     train = list(rows(300))
+    words = {text for a, b, _ in train for text in (a, b)}  # of a folder the train file, of a table the texts
+    for source in (files, files / "train.tsv"):
+        assert {group.texts[0] for group in read_groups([str(source)], "simcse")} == words
+    assert len(read_groups([str(files)], "simcse")) == len(words)
     cosent = read_groups([str(files)], "cosent")
     assert [(*group.texts, group.score) for group in cosent] == [(a, b, float(n)) for a, b, n in train]
     assert max(group.score for group in read_groups([str(files)], "cosine")) == 1.0
@@ -152,6 +163,27 @@ def test_every_loss_trains(loss, source, changes, start, files, tmp_path):
     before = SentenceEncoder.from_pretrained(start, [strategy.name for strategy in result.encoder.recipe.plan.strategies])
     assert np.abs(result.encoder.encode(TEXTS) - before.encode(TEXTS)).max() > 1e-3
     assert result.spearman is None and (tmp_path / "out" / "modules.json").is_file()
+    assert result.encoder.origin["source"] == tmp_path / "out"  # which other processes read
+
+
+@pytest.mark.slow
+def test_what_was_killed_before_its_first_checkpoint_begins_anew(start, files, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(KeepBest, "_evaluate", lambda self, logs: (_ for _ in ()).throw(Kill))
+        with pytest.raises(Kill):
+            contrastive(options(start, files, tmp_path / "out", dev=str(files)))
+    shutil.rmtree(tmp_path / "out" / "checkpoints", ignore_errors=True)
+    (tmp_path / "out" / "best.json").write_text('{"before": 0.0, "best": 99.0, "step": 1}')
+    result = contrastive(options(start, files, tmp_path / "out", dev=str(files), learning_rate=1e-3))
+    assert result.before != 0.0 and result.spearman < 99
+
+
+def test_what_cannot_be_trained_is_refused(start, files, tmp_path):
+    dense = DenseModule(np.eye(12, 5, dtype=np.float32))
+    made = SentenceEncoder.from_pretrained(start)
+    made.with_recipe(Recipe(dense=(dense,))).save_pretrained(tmp_path / "dense")
+    with pytest.raises(ValueError, match="has Dense modules behind its pooling, which cannot be trained"):
+        contrastive(options(str(tmp_path / "dense"), files, tmp_path / "out"))
 
 
 def test_unused_layers_are_not_trained(tmp_path):
@@ -161,10 +193,6 @@ def test_unused_layers_are_not_trained(tmp_path):
     assert not any("block_2/" in path or "pooler" in path for path in paths)
     whole = Contrastive(made.model, PoolingPlan.of("CLS_POOLED"), "ranking").trainable_variables
     assert len(whole) == len(made.model.trainable_variables)
-
-
-class Kill(Exception):
-    pass
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 import tfplm.embed.encode_file as module
 from tests.embed.encoder_cases import TEXTS
 from tfplm.embed.encode_file import encode_file, run
+from tfplm.embed.recipe import Recipe
 from tfplm.embed.sentence_encoder import SentenceEncoder
 from tfplm.embed.vector_files import NpyWriter
 from tfplm.embed.whitening import Whitening
@@ -81,7 +82,7 @@ def test_a_killed_run_goes_on(made, file, tmp_path, monkeypatch):
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), made.encode(LINES), atol=2e-6)
 
 
-@pytest.mark.parametrize("change", ["file", "keywords", "encoder", "state"])
+@pytest.mark.parametrize("change", ["file", "keywords", "encoder", "max_length", "state"])
 def test_another_run_begins_anew(change, made, file, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_CHUNK", 8)
     with monkeypatch.context() as patch:
@@ -96,6 +97,8 @@ def test_another_run_begins_anew(change, made, file, tmp_path, monkeypatch):
         keywords = {"normalize": True}
     elif change == "encoder":
         other = SentenceEncoder(made.model, made.tokenizer, "REDUCE_MAX")
+    elif change == "max_length":  # longer than what tells the encoders apart
+        other = made.with_recipe(Recipe(max_length=9))
     else:
         (tmp_path / "v.npy.partial.json").write_text("{", encoding="utf-8")
     encode_file(other, file, tmp_path / "v.npy", **keywords)
@@ -152,6 +155,10 @@ def test_several_processes(saved, file, tmp_path, monkeypatch):
     encode_file(loaded, file, tmp_path / "v.npy", workers=2)
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), loaded.encode(LINES), atol=1e-5)
     assert dict(os.environ) == before
+    for weight in loaded.model.weights:
+        weight.assign(weight * 1.5)
+    with pytest.raises(ValueError, match="weights are no longer those that it was loaded with"):
+        encode_file(loaded, file, tmp_path / "w.npy", workers=2)
 
 
 def test_the_verb(saved, file, tmp_path, capsys):

@@ -62,6 +62,14 @@ def test_single_texts_are_compiled_after_a_while(loaded, atol):
     assert loaded._program.traces == 1
 
 
+def test_single_texts_keep_the_width_of_their_tokens(loaded):
+    tokens = loaded.with_recipe(Recipe(PoolingPlan.of("NONE")))
+    expected = [tokens.encode(text) for text in TEXTS]
+    assert compiled(tokens)
+    for text, vectors in zip(TEXTS, expected):
+        np.testing.assert_allclose(tokens.encode(text), vectors, atol=2e-6)
+
+
 def test_weights_that_may_change_are_not_made_constants(loaded):
     assert compiled(loaded)
     expected = loaded.encode(TEXTS)

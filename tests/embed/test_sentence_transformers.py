@@ -58,7 +58,8 @@ def test_settings_and_prompts(tmp_path):
           {"prompts": {"query": "为这个句子生成表示：", "document": ""}, "default_prompt_name": "query"})
     recipe = read_recipe(folder(tmp_path, {"include_prompt": False}, ("Transformer", "Pooling"),
                                 package="sentence_transformers.base.modules.x.{}"))
-    assert recipe == Recipe(PoolingPlan(), False, 17, True, (), {"query": "为这个句子生成表示："}, "query", False)
+    assert recipe == Recipe(PoolingPlan(), False, 17, True, (), {"query": "为这个句子生成表示：", "document": ""}, "query",
+                            False)
 
 
 def test_any_other_folder_has_no_recipe(tmp_path):
@@ -97,17 +98,25 @@ def test_an_unusual_dense_module_is_refused(tmp_path):
         read_recipe(tmp_path)
 
 
-def test_saved_and_read_again(tmp_path):
+@pytest.mark.parametrize("poolings", [["cls", "mean"], ["mean", "max"]])
+def test_saved_and_read_again(poolings, tmp_path):
     made = encoder(tmp_path)
     rng = np.random.default_rng(0)
     dense = DenseModule(rng.normal(size=(24, 7)).astype(np.float32), rng.normal(size=7).astype(np.float32), "Tanh")
-    recipe = Recipe(PoolingPlan.of(["cls", "mean"]), True, 20, True, (dense,), {"q": "query: "}, "q")
+    recipe = Recipe(PoolingPlan.of(poolings), True, 20, True, (dense,), {"q": "query: "}, "q")
     made = SentenceEncoder(made.model, made.tokenizer, recipe)
     made.save_pretrained(tmp_path / "saved")
     loaded = SentenceEncoder.from_pretrained(tmp_path / "saved")
     assert loaded.recipe.prompts == {"q": "query: "} and loaded.recipe.max_length == 20
     np.testing.assert_allclose(loaded.encode(TEXTS), made.encode(TEXTS), atol=2e-6)
     np.testing.assert_allclose(loaded.encode(TEXTS, normalize=False, prompt="")[0] * 0 + 1, 1)
+
+
+def test_an_empty_prompt_is_no_text(tmp_path):
+    made = encoder(tmp_path, Recipe(prompts={"query": "query: ", "document": ""}, default_prompt="query"))
+    np.testing.assert_allclose(made.encode("a dog", prompt="document"), made.encode("a dog", prompt=""), atol=2e-6)
+    with pytest.raises(ValueError, match="mask_cls_sep cannot leave the prompt out of the pooling"):
+        Recipe(PoolingPlan.of("mean", mask_cls_sep=True), pool_prompt=False)
 
 
 def test_what_sentence_transformers_cannot_express_is_said(tmp_path):

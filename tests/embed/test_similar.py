@@ -48,6 +48,23 @@ def test_two_files(made, saved, tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == len(PAIRS)
 
 
+def test_two_files_in_chunks(made, saved, tmp_path, monkeypatch):
+    import tfplm.embed.similar as module
+
+    for name, lines in (("a.txt", TEXTS[:5]), ("b.txt", TEXTS[:4])):
+        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    a, b = str(tmp_path / "a.txt"), str(tmp_path / "b.txt")
+    whole = run(SimilarOptions(init=saved, a=a, b=a))
+    monkeypatch.setattr(module, "_CHUNK", 2)
+    np.testing.assert_allclose(run(SimilarOptions(init=saved, a=a, b=a)), whole, atol=1e-5)
+    with pytest.raises(ValueError, match=r"a.txt and .*b.txt have different numbers of lines, 5 and 4: expected as many"):
+        run(SimilarOptions(init=saved, a=a, b=b))
+
+
+def test_a_text_longer_than_a_file_name(saved):
+    assert len(run(SimilarOptions(init=saved, a="天气好" * 500, b="天气"))) == 1
+
+
 def test_as_many_texts(made):
     with pytest.raises(ValueError, match="2 and 1 texts: expected as many"):
         similarity(made, ["a", "b"], ["c"])

@@ -98,6 +98,14 @@ def size_of(sources: list[str]) -> int | None:
     return None if any(file.endswith(".gz") for file in files) else sum(Path(file).stat().st_size for file in files)
 
 
+def is_file(name: str) -> bool:
+    """Whether what a user typed names a file; a text longer than any file name does not."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_lines(name: str, encoding: str = "utf-8", longest: int = LONGEST_LINE) -> Iterator[str]:
     """Lines of one file without their ends (LF, CRLF, CR); a byte-order mark is dropped.
 

@@ -65,7 +65,7 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
         encoder = _open(options)
     batches = GroupBatches(groups, TextReader(encoder.tokenizer, encoder.recipe.max_length, encoder.recipe.lowercase),
                            _divisible(options.batch_size, len(groups), strategy.num_replicas_in_sync), options.seed,
-                           encoder.config.pad_token_id or 0)
+                           encoder.config.pad_token_id or 0, encoder.prompt(None))
     with strategy.scope():
         model = Contrastive(encoder.model, encoder.recipe.plan, options.loss, options.temperature)
         model.compile(**compile_arguments(options, batches.steps * options.epochs))
@@ -85,6 +85,9 @@ def _open(options: ContrastiveOptions) -> SentenceEncoder:
     default = None if known else ["CLS_TOKEN" if LOSSES[options.loss].head else "REDUCE_MEAN"]
     changes = {} if options.dropout is None else {"hidden_dropout_prob": options.dropout,
                                                   "attention_probs_dropout_prob": options.dropout}
+    if known and (known.dense or not known.pool_prompt):
+        raise ValueError(f"{path} has {'Dense modules' if known.dense else 'prompts that are not pooled'} behind its "
+                         "pooling, which cannot be trained: begin with the model itself, or with a folder without them")
     return SentenceEncoder.from_pretrained(path, options.pooling or default, max_length=options.max_length,
                                            dtype=_dtype(options), **changes)
 
@@ -125,12 +128,14 @@ class KeepBest(keras.callbacks.Callback):
         super().__init__()
         self.encoder, self.pairs, self.folder, self.quiet = encoder, pairs, folder, options.quiet
         self.every = options.evaluate_every
-        self.scores = read_json(folder.output / BEST) if (folder.output / BEST).is_file() else {}
+        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else it was killed before there was anything to go on with
+        self.scores = read_json(folder.output / BEST) if resumed and (folder.output / BEST).is_file() else {}
 
     def on_train_begin(self, logs=None):
         self.every = self.every or max(1, self.params["steps"] // 8)
         if self.pairs and "before" not in self.scores:
             self.scores = {"before": self._score(), "best": None, "step": 0}
+            self._write()
             self._say(f"Spearman before the training: {self.scores['before']:.2f}")
 
     def on_train_batch_end(self, batch, logs=None):
@@ -144,8 +149,12 @@ class KeepBest(keras.callbacks.Callback):
             self.scores |= {"best": score, "step": step}
             if is_chief():
                 self.encoder.save_pretrained(self.folder.output)
-                write_json(self.folder.output / BEST, self.scores)
+            self._write()
         self._say(f"Spearman {score:.2f}, best {self.scores['best']:.2f}")
+
+    def _write(self) -> None:
+        if is_chief():
+            write_json(self.folder.output / BEST, self.scores)
 
     def _score(self) -> float:
         return evaluate(self.encoder, self.pairs, show_progress=False)[0]
@@ -157,10 +166,9 @@ class KeepBest(keras.callbacks.Callback):
 
 def _finish(best: KeepBest, steps: int, options: ContrastiveOptions) -> ContrastiveResult:
     output, encoder = best.folder.output, best.encoder
-    if best.pairs is None:
-        if is_chief():
+    if is_chief():
+        if best.pairs is None:
             encoder.save_pretrained(output)
-    else:
         encoder = SentenceEncoder.from_pretrained(output, dtype=_dtype(options))
     result = ContrastiveResult(output, encoder, best.scores.get("best"), best.scores.get("before"), steps)
     if is_chief():

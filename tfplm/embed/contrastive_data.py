@@ -1,13 +1,16 @@
 """Texts, pairs and triples for contrastive training, and their batches."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from tfplm.data.batching import padded
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.reading import Reading
+from tfplm.data.tasks.splits import find_splits
 from tfplm.data.text_files import find_files, read_lines
 from tfplm.embed.contrastive_losses import LOSSES
 from tfplm.embed.rows import TextIds, round_width
@@ -26,16 +29,15 @@ def read_groups(sources: list[str], loss: str, split: str = "train", negatives: 
                 ) -> list[Group]:
     """What a loss needs of files or folders.
 
-    `simcse`: each line (of a file that is no table) is a text. The others: two texts a row; with `negatives` a third
+    `simcse`: each line is a text; of a table, such as the train file of a folder with pairs, the texts of each row, each
+    once. The others: two texts a row; with `negatives` a third
     column, a text that is not alike. `cosent`, `cosine`: with a number; for `cosine` divided by the largest one.
     `ranking`, `supervised_simcse`: where rows have a number, only those with the largest are alike, the rest is left
     out. ValueError where rows have not what the loss needs.
     """
     kind = LOSSES[loss]
     if kind.twice:
-        texts = [line for source in sources for file in find_files(source)
-                 for line in read_lines(file, encoding, longest=-1) if line.strip()]
-        return [Group((text, text)) for text in texts]
+        return [Group((text, text)) for source in sources for text in _texts(source, split, encoding)]
     if negatives:
         if kind.labelled:
             raise ValueError(f"the loss {loss} compares pairs with scores: it cannot use hard negatives")
@@ -57,6 +59,21 @@ def read_groups(sources: list[str], loss: str, split: str = "train", negatives: 
     return [Group((example.text, example.pair)) for example in examples if example.label == largest]
 
 
+def _texts(source: str, split: str, encoding: str) -> list[str]:
+    """The lines of a source's files, or the texts of their rows. Of a folder with a file of the split that one counts."""
+    if Path(source).is_dir():
+        with contextlib.suppress(ValueError):  # a folder of texts
+            source = find_splits(source).get(split, source)
+    texts = []
+    for file in find_files(source):
+        if "\t" in next(iter(read_lines(file, encoding, longest=-1)), "") or file.endswith((".csv", ".jsonl", ".json")):
+            examples = read_examples(file, "text", Reading(encoding=encoding), None)
+            texts += dict.fromkeys(text for example in examples for text in (example.text, example.pair) if text)
+        else:
+            texts += [line for line in read_lines(file, encoding, longest=-1) if line.strip()]
+    return texts
+
+
 class GroupBatches:
     """Batches without end, of `batch_size` groups each; which ones depends on (seed, number of the batch) alone.
 
@@ -64,10 +81,11 @@ class GroupBatches:
     rounded up to one of few widths. The last, smaller batch of an epoch is left out, but where it is the only one.
     """
 
-    def __init__(self, groups: list[Group], reader: TextReader, batch_size: int, seed: int = 0, pad: int = 0):
+    def __init__(self, groups: list[Group], reader: TextReader, batch_size: int, seed: int = 0, pad: int = 0,
+                 prompt: str = ""):
         if not groups:
             raise ValueError("there is nothing to train on: no text, or no pair that is alike")
-        self.groups, self.reader, self.seed, self.pad = groups, reader, seed, pad
+        self.groups, self.reader, self.seed, self.pad, self.prompt = groups, reader, seed, pad, prompt
         self.batch_size = min(batch_size, len(groups))
         self.steps = len(groups) // self.batch_size  # of an epoch
 
@@ -83,7 +101,7 @@ class GroupBatches:
     def batch(self, numbers) -> dict[str, np.ndarray]:
         """`input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, and `labels` float32 `[B]`."""
         groups = [self.groups[number] for number in numbers]
-        rows = self.reader([text for group in groups for text in group.texts])
+        rows = self.reader([text for group in groups for text in group.texts], self.prompt)
         width = round_width(max(len(row) for row in rows))
         if self.reader.max_length is not None:
             width = min(width, max(self.reader.max_length, max(len(row) for row in rows)))

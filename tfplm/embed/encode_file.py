@@ -42,7 +42,7 @@ def encode_file(encoder: SentenceEncoder, path: str | os.PathLike | list, output
                          "array: choose another pooling")
     files = [file for source in ([path] if isinstance(path, str | os.PathLike) else path)
              for file in (["-"] if str(source) == "-" else find_files(str(source)))]
-    origin = None if "-" in files else _origin(encoder, files, keywords)
+    origin = None if "-" in files else _origin(encoder, files, {**keywords, "pairs": pairs, "encoding": encoding})
     writer = writer_of(output)(output, encoder.dimension, origin)
     lines = itertools.islice(_lines(files, pairs, encoding), writer.rows, None)
     chunks = iter(lambda: list(itertools.islice(lines, _CHUNK)), [])
@@ -86,12 +86,14 @@ def _pair(line: str, origin: str) -> tuple[str, str]:
     return first, second
 
 
-def _origin(encoder: SentenceEncoder, files: list[str], keywords: dict) -> dict:
-    """What vectors depend on: the files, and the encoder, told by what it makes of a text."""
+def _origin(encoder: SentenceEncoder, files: list[str], reading: dict) -> dict:
+    """What vectors depend on: the files, how they are read, and the encoder, told by what it makes of a text."""
+    keywords = {name: value for name, value in reading.items() if name not in ("pairs", "encoding")}
     probe = encoder.encode("0 a 的", **keywords).astype(float)
+    reading = {**reading, "max_length": encoder.recipe.max_length, "lowercase": encoder.recipe.lowercase}
     stats = [(file, os.stat(file).st_size, os.stat(file).st_mtime_ns) for file in files]
     return {"files": [list(stat) for stat in stats], "probe": np.round(probe, 3).tolist(),
-            "keywords": {name: str(value) for name, value in keywords.items()}}
+            "reading": {name: str(value) for name, value in reading.items()}}
 
 
 def _count(files: list[str]) -> int | None:

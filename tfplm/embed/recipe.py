@@ -48,5 +48,7 @@ class Recipe:
                              f"{', '.join(self.prompts) or 'none'}")
         if not self.pool_prompt and Pooling.WEIGHTED_MEAN in self.plan.strategies:
             raise ValueError("WEIGHTED_MEAN cannot leave the prompt out of the pooling (include_prompt: false)")
+        if not self.pool_prompt and self.plan.mask_cls_sep:
+            raise ValueError("mask_cls_sep cannot leave the prompt out of the pooling (include_prompt: false)")
         if self.dense and self.plan.of_tokens:
             raise ValueError("pooling NONE gives token vectors, behind which there can be no dense module")

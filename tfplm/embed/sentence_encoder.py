@@ -187,10 +187,10 @@ class SentenceEncoder:
     def freeze(self) -> "SentenceEncoder":
         """A promise that the model's weights stay as they are: short texts that come one by one are then encoded faster.
 
-        An encoder made by `from_pretrained` knows it, as long as nobody has asked for its `model` and the kernels have
-        no more than 256 MB, and needs no promise. The programs, one for each of three widths, are compiled in the background;
-        they take about twice the memory of the model's kernels. Later changes of the weights would be seen by batches,
-        but not by single texts, until it is called again. Models and poolings that cannot share rows (see
+        An encoder made by `from_pretrained` knows it, as long as nobody has asked for its `model` and the weights have
+        no more than 256 MB, and needs no promise. The programs, one for each of three widths, are compiled in the
+        background; they take about twice the memory of the model's weights. Later changes of the weights would be seen
+        by batches, but not by single texts, until it is called again. Models and poolings that cannot share rows (see
         `program.can_pack`) gain nothing. Returns self.
         """
         if self._program.single_texts is not None:

@@ -83,7 +83,7 @@ def _kind(module: dict) -> str:
 
 
 def _prompts(config: dict) -> dict:
-    prompts = {name: text for name, text in (config.get("prompts") or {}).items() if text}
+    prompts = {name: text or "" for name, text in (config.get("prompts") or {}).items()}
     default = config.get("default_prompt_name")
     return {"prompts": prompts, "default_prompt": default if default in prompts else None}
 
@@ -131,10 +131,9 @@ def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int)
                          f"{', '.join(s.name for s in flags)} over the last layer")
     directory = Path(directory)
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
-    chosen = [flags[strategy] for strategy in recipe.plan.strategies]
     (directory / "1_Pooling").mkdir(parents=True, exist_ok=True)
     write_json(directory / "1_Pooling" / "config.json",
-               {"word_embedding_dimension": hidden_size, **{flag: flag in chosen for flag in flags.values()},
+               {"word_embedding_dimension": hidden_size, **_pooling_modes(recipe.plan.strategies),
                 "include_prompt": recipe.pool_prompt})
     for number, dense in enumerate(recipe.dense, 2):
         modules.append((f"{number}_Dense", "Dense"))
@@ -149,6 +148,15 @@ def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int)
     write_text(directory / "modules.json", json.dumps(
         [{"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
          for number, (path, kind) in enumerate(modules)], indent=2))
+
+
+def _pooling_modes(strategies: tuple[Pooling, ...]) -> dict:
+    """Flags, which every version knows; they have no order, so for another one than theirs a list, which newer ones know."""
+    modes = {flag: strategy in strategies for flag, strategy in _MODES.values()}
+    if list(strategies) != [strategy for _, strategy in _MODES.values() if strategy in strategies]:
+        names = {strategy: mode for mode, (_, strategy) in _MODES.items()}
+        modes["pooling_mode"] = [names[strategy] for strategy in strategies]
+    return modes
 
 
 def _write_dense(folder: Path, dense: DenseModule) -> None:

@@ -3,11 +3,10 @@
 import heapq
 import itertools
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
-from tfplm.data.text_files import read_lines
+from tfplm.data.text_files import is_file, read_lines
 from tfplm.embed.encode_file import open_encoder
 from tfplm.embed.sentence_encoder import SentenceEncoder
 from tfplm.options.base import verb
@@ -43,16 +42,23 @@ def run(options: SimilarOptions) -> np.ndarray | list[tuple[float, int, str]]:
         raise ValueError(f"top is {options.top}, expected 1 or more")
     encoder = open_encoder(options)
     keywords = {"prompt": options.prompt, "show_progress": None if not options.quiet else False}
-    files = [Path(name).is_file() for name in (options.a, options.b)]
+    files = [is_file(name) for name in (options.a, options.b)]
     if sum(files) == 1:
         file, text = (options.a, options.b) if files[0] else (options.b, options.a)
         found = nearest(encoder, text, read_lines(file, options.encoding, longest=-1), options.top, **keywords)
         for score, _, candidate in found:
             print(f"{score:.4f}  {candidate}")
         return found
-    sides = [list(read_lines(name, options.encoding, longest=-1)) if file else [name]
+    sides = [read_lines(name, options.encoding, longest=-1) if file else iter([name])
              for name, file in zip((options.a, options.b), files)]
-    cosines = similarity(encoder, *sides, **keywords)
-    for cosine in cosines:
-        print(f"{cosine:.4f}")
-    return cosines
+    cosines = [np.zeros(0, np.float32)]
+    while any(chunks := [list(itertools.islice(side, _CHUNK)) for side in sides]):
+        if len(chunks[0]) != len(chunks[1]):
+            lines = [sum(map(len, cosines)) + len(chunk) for chunk in chunks]
+            more = "" if _CHUNK in map(len, chunks) else f", {lines[0]} and {lines[1]}"
+            raise ValueError(f"{options.a} and {options.b} have different numbers of lines{more}: expected as many, for "
+                             "they are compared one by one")
+        cosines.append(similarity(encoder, *chunks, **keywords))
+        for cosine in cosines[-1]:
+            print(f"{cosine:.4f}")
+    return np.concatenate(cosines)

@@ -12,7 +12,7 @@ class ContrastiveOptions(TrainingOptions, OptimizerOptions):
     """Train sentence vectors.
 
     Losses, and what a line or row of the data has:
-      simcse             a text; its two dropout masks make the pair (SimCSE, unsupervised)
+      simcse             a text; its two dropout masks make the pair (SimCSE, unsupervised); of tables both texts of a row
       supervised_simcse  two texts that are alike, with --negatives a third that is not
       ranking            the same, without SimCSE's extra layer: questions and answers, titles and texts
       cosent             two texts and a number: the order of the numbers is learned (CoSENT)
