@@ -110,6 +110,14 @@ def test_max_seq_len(folder):
         engine_of(folder, max_seq_len=41)
 
 
+def test_vectors_of_tokens_are_as_wide_as_the_maximum(folder):
+    """bert-serving-start pads to its max_seq_len, the default of 25 too."""
+    assert engine_of(folder, pooling_strategy="NONE").info.fixed_length == 25
+    assert engine_of(folder, pooling_strategy="NONE", max_seq_len=9).info.fixed_length == 9
+    assert engine_of(folder, pooling_strategy="NONE", max_seq_len="NONE").info.fixed_length is None
+    assert engine_of(folder).info.fixed_length is None  # one vector a text
+
+
 def test_no_special_token(folder):
     engine = engine_of(folder, no_special_token=True, max_seq_len=5)
     encoded = engine.encode(["hello world", "a ||| b", ["a", "b"], "", "a b c d ||| a b c d"])

@@ -38,7 +38,7 @@ class _Encoding(Options):
     no_special_token: bool = flag(False, "add no [CLS] and [SEP]")
     show_tokens_to_client: bool = flag(False, "send the tokens with the vectors")
     no_position_embeddings: bool = flag(False, "leave out position embeddings")
-    fixed_embed_length: bool = flag(False, "NONE pooling without a max_seq_len: pad to the model's positions")
+    fixed_embed_length: bool = flag(False, "NONE pooling with max_seq_len NONE: pad to the model's positions")
     num_labels: int | None = flag(None, "labels of CLASSIFICATION (default: as many as the model has)")
     dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; vectors are sent as float32")
     fp16: bool = flag(False, "send vectors as float16")

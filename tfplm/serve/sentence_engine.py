@@ -34,7 +34,7 @@ class SentenceEngine:
         self.encoder, self.options, self.tokenizer = encoder, options, encoder.tokenizer
         plan, longest = encoder.recipe.plan, encoder.recipe.max_length
         self.dtype = "float16" if options.fp16 else "float32"
-        fixed = longest if isinstance(options.max_seq_len, int) or options.fixed_embed_length else None
+        fixed = longest if options.max_seq_len != "NONE" or options.fixed_embed_length else None
         self.info = EngineInfo(encoder.dimension, self.dtype, plan.of_tokens, fixed if plan.of_tokens else None, longest,
                                encoder.config.vocab_size, _settings(encoder, options))
 
