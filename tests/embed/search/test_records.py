@@ -10,7 +10,7 @@ from tests.embed.search import servers
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
 from tests.embed.search.killing import kill_often
 from tfplm.embed.search.dialect import dialect_of, sqlite_url, without_password
-from tfplm.embed.search.manifest import SearchSettings
+from tfplm.embed.search.manifest import Manifest, SearchSettings
 from tfplm.embed.search.records import Records
 from tfplm.embed.search.search_index import SearchIndex
 
@@ -148,6 +148,35 @@ def test_an_index(url, table, tmp_path):
         assert index.verify() == reader.verify() == []
         assert reader.search("何时开放", k=1)[0].id == "new"
         reader.close()
+
+
+def test_an_error_lets_go_of_the_database(url, table, tmp_path, monkeypatch):
+    """In the same process, whatever keeps the error and its frames."""
+    settings, opened = SearchSettings(records=url, table=table), []
+    if url.startswith("sqlite"):
+        settings = SearchSettings(table=table)
+    connect = Records.__init__
+
+    def noted(self, *arguments):
+        connect(self, *arguments)
+        opened.append(self)
+
+    monkeypatch.setattr(Records, "__init__", noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(Manifest, "save", lambda self, folder: 1 / 0)
+        with pytest.raises(ZeroDivisionError) as kept:
+            SearchIndex.create(tmp_path / "i", FakeEncoder(), settings)
+    SearchIndex.create(tmp_path / "i", FakeEncoder(), settings).close()
+    manifest = json.loads((tmp_path / "i" / "manifest.json").read_text())
+    (tmp_path / "i" / "manifest.json").write_text(json.dumps({**manifest, "store": "another"}))
+    with pytest.raises(ValueError, match="does not have the records of") as also_kept:
+        SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True)
+    (tmp_path / "i" / "manifest.json").write_text(json.dumps(manifest))
+    SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True).close()
+    assert kept.value and also_kept.value and len(opened) == 4
+    for records in opened:
+        with pytest.raises(Exception, match=r"(?i)closed|^\(0, ''\)$"):  # PyMySQL's words
+            records.state()
 
 
 def test_killed(url, table, tmp_path):

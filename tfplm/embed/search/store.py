@@ -1,5 +1,6 @@
 """A search index's folder, opened: manifest, records, lock, vector index and encoder."""
 
+import contextlib
 import dataclasses
 import os
 import secrets
@@ -77,9 +78,11 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
     whitening = getattr(encoder, "whitening", None)
     manifest = Manifest(secrets.token_hex(8), settings, probe(encoder, settings.prompt).tolist(), origin_of(encoder),
                         whitening is not None)
-    lock = WriterLock(folder)
-    try:
+    with contextlib.ExitStack() as undo:  # what is open, which an error closes: a database's lock ends with its connection
+        lock = WriterLock(folder)
+        undo.callback(lock.release)
         records = _open_records(manifest.records_url(folder), settings.table, writable=True)
+        undo.callback(records.close)
         if not records.exists():
             records.create(manifest.store)
         elif records.state().last_slot:
@@ -91,9 +94,7 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
         if settings.milvus is not None:
             store.cache.catch_up()  # a server that does not answer is found out now
         manifest.save(folder)
-    except BaseException:
-        lock.release()
-        raise
+        undo.pop_all()
     return store
 
 
@@ -107,22 +108,25 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
     url = records_url or manifest.records_url(folder)
     if manifest.settings.records is None and not (folder / "records.sqlite").is_file():
         raise FileNotFoundError(f"{folder} has no records.sqlite: its records are gone; make the index again")
-    lock = WriterLock(folder) if writable else None
-    try:
+    with contextlib.ExitStack() as undo:
+        lock = WriterLock(folder) if writable else None
+        if lock is not None:
+            undo.callback(lock.release)
         records = _open_records(url, manifest.settings.table, writable)
+        undo.callback(records.close)
         if not records.exists() or records.state().store != manifest.store:
             raise ValueError(f"the {records} does not have the records of {folder}: give the right database (records)")
-    except BaseException:
-        if lock:
-            lock.release()
-        raise
+        undo.pop_all()
     return Store(folder, manifest, records, lock, encoder)
 
 
 def _open_records(url: str, table: str, writable: bool) -> Records:
     records = Records(url, table)
-    if writable and not records.lock():
+    try:
+        if writable and not records.lock():
+            raise BlockingIOError(f"another process is writing to the {records}; wait until it has finished, or open the "
+                                  "index for reading")
+    except BaseException:
         records.close()
-        raise BlockingIOError(f"another process is writing to the {records}; wait until it has finished, or open the index "
-                              "for reading")
+        raise
     return records
