@@ -117,13 +117,26 @@ def test_one_writer(url, table):
     if url.startswith("sqlite"):
         assert first.lock() and second.lock()  # the folder's lock does it
     else:
-        assert first.lock() and not second.lock()
-        first.close()
-        for _ in range(100):
-            if second.lock():
-                break
-        assert second.lock()
+        for _ in range(20):
+            assert first.lock() and not second.lock()
+            first.close()
+            assert second.lock()  # at once
+            first, second = second, Records(url, table)
+    first.close()
     second.close()
+
+
+def test_writers_of_two_databases_of_one_server(url, table):
+    if not url.startswith("mysql"):
+        pytest.skip("the locks of the others are those of a database")
+    name = "w" * 40  # the longest one
+    first = Records(url, name)
+    first._run(f"CREATE DATABASE IF NOT EXISTS {table}")
+    second, third = Records(f"{url.rpartition('/')[0]}/{table}", name), Records(url, name)
+    assert first.lock() and second.lock() and not third.lock()
+    first._run(f"DROP DATABASE {table}")
+    for records in (first, second, third):
+        records.close()
 
 
 def test_an_index(url, table, tmp_path):

@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 @dataclasses.dataclass(frozen=True)
 class Dialect:
     """mark: of a parameter. key, text, blob: column types. lock: SQL with one parameter, a name, by which a
-    connection alone holds it, until it ends; None: the folder's lock is enough, for the database lies in the folder.
+    connection alone holds it within a database, until it ends; None: the folder's lock is enough, for the database lies
+    in the folder. unlock: SQL that lets go of it at once, for a server notices later that a connection has ended.
     no_table: whether an error says that a table is missing, in whatever language the server speaks.
     """
 
@@ -22,6 +23,7 @@ class Dialect:
     text: str
     blob: str
     lock: str | None
+    unlock: str
     connect: Callable[[str], Any]
     no_table: Callable[[Exception], bool]
     behind: str = ""  # CREATE TABLE (...)
@@ -64,11 +66,13 @@ def _mysql(url: str):
                               "URL or MYSQL_PWD") from error
 
 
-SQLITE = Dialect("sqlite", "?", "TEXT", "TEXT", "BLOB", None, _sqlite, lambda error: "no such table" in str(error))
-POSTGRES = Dialect("postgresql", "%s", "TEXT", "TEXT", "BYTEA", "SELECT pg_try_advisory_lock(hashtext(%s))", _postgres,
-                   lambda error: getattr(error, "sqlstate", None) == "42P01")
-MYSQL = Dialect("mysql", "%s", "VARBINARY(1020)", "LONGTEXT", "LONGBLOB", "SELECT GET_LOCK(%s, 0)", _mysql,
-                lambda error: error.args[:1] == (1146,), " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+SQLITE = Dialect("sqlite", "?", "TEXT", "TEXT", "BLOB", None, "", _sqlite, lambda error: "no such table" in str(error))
+POSTGRES = Dialect("postgresql", "%s", "TEXT", "TEXT", "BYTEA", "SELECT pg_try_advisory_lock(hashtext(%s))",
+                   "SELECT pg_advisory_unlock_all()", _postgres, lambda error: getattr(error, "sqlstate", None) == "42P01")
+MYSQL = Dialect("mysql", "%s", "VARBINARY(1020)", "LONGTEXT", "LONGBLOB",
+                # its locks are those of the whole server, with names of up to 64 characters
+                "SELECT GET_LOCK(CONCAT('tfplm ', SHA1(CONCAT(DATABASE(), ' ', %s))), 0)", "SELECT RELEASE_ALL_LOCKS()",
+                _mysql, lambda error: error.args[:1] == (1146,), " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 _SCHEMES = {"sqlite": SQLITE, "postgresql": POSTGRES, "postgres": POSTGRES, "mysql": MYSQL, "mariadb": MYSQL}
 
 

@@ -52,6 +52,7 @@ class Records:
         self.url, self.table = url, table
         self._dialect: Dialect = dialect_of(url)
         self._connection = self._dialect.connect(url)
+        self._locked = False
 
     def __str__(self) -> str:
         return f"table {self.table} of {without_password(self.url)}"
@@ -84,7 +85,10 @@ class Records:
 
     def lock(self) -> bool:
         """Takes the store for writing, until the connection ends; False where another connection has it."""
-        return self._dialect.lock is None or bool(self._rows(self._dialect.lock, [f"tfplm {self.table}"])[0][0])
+        if self._dialect.lock is None:
+            return True
+        self._locked = bool(self._rows(self._dialect.lock, [f"tfplm {self.table}"])[0][0])
+        return self._locked
 
     def state(self) -> State:
         (row,) = self._rows(f"SELECT store, last_slot, last_removal, forgotten, records FROM {self.table}_state")
@@ -195,6 +199,10 @@ class Records:
             self._run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
+        """Lets the next writer in."""
+        if self._locked:
+            with contextlib.suppress(Exception):  # of a server that is gone, and the lock with it
+                self._rows(self._dialect.unlock)
         self._connection.close()
 
     def _where(self, column: str, values: list, vectors: bool) -> Iterator[Record]:
