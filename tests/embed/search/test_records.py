@@ -85,6 +85,22 @@ def test_a_missing_table_is_known_in_every_language(url, table):
     records.close()
 
 
+def test_given_ids_like_automatic_ones(url, table):
+    records = Records(url, table)
+    records.create("name")
+    with records.transaction():
+        assert records.write([("#2", "a", {}), ("#3", "b", {})], vectors(2)) == ["#2", "#3"]
+    with records.transaction():  # 3 is taken by a record, 5 in this batch
+        assert records.write([(None, "c", {}), ("#5", "d", {}), (None, "e", {})], vectors(3)) == ["#4", "#5", "#7"]
+    assert records.slots().tolist() == [1, 2, 4, 6, 7] and records.state().last_slot == 7
+    with records.transaction():
+        assert records.write([("#8", "f", {})], vectors(1)) == ["#8"]
+        assert records.write([], vectors(0), replaced=[8]) == []
+        assert records.write([(None, "g", {})] * 2, vectors(2)) == ["#9", "#10"]
+    assert records.state()[1:] == (10, 1, 0, 7)
+    records.close()
+
+
 def test_all_or_nothing(url, table):
     records = Records(url, table)
     records.create("name")

@@ -84,6 +84,13 @@ def test_existing_ids(faq, encoder):
     assert len(faq) == 6 and faq.verify() == []
 
 
+def test_ids_like_automatic_ones(faq):
+    faq.add([("#7", "七")])
+    assert faq.add(["八", "九"]) == ["#8", "#9"]  # slots 7 and 8, but for the name
+    faq.add([("#10", "十"), ("#12", "十二")])
+    assert faq.add(["甲", "乙"]) == ["#13", "#14"] and faq.get("#12").text == "十二" and faq.verify() == []
+
+
 def test_batches_and_records(tmp_path, encoder):
     with SearchIndex.create(tmp_path / "i", encoder) as index:
         given = index.add((f"第{n}句" for n in range(23)), batch_size=5)

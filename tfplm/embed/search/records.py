@@ -109,15 +109,17 @@ class Records:
     def write(self, rows: Sequence[tuple[str | None, str, dict]], vectors: np.ndarray, replaced: Iterable[int] = ()
               ) -> list[str]:
         """Within a transaction: takes out the slots `replaced`, appends rows (id or None, text, payload) with their
-        vectors `[N,H]`. Returns the ids; a row without one is called "#" and its slot."""
+        vectors `[N,H]`. Returns the ids; a row without one is called "#" and its slot, one
+        whose name nobody has."""
         self.erase(replaced)
-        first = self.state().last_slot + 1
-        ids = [f"#{first + number}" if row[0] is None else row[0] for number, row in enumerate(rows)]
-        values = [(first + number, ids[number], text, json.dumps(payload, ensure_ascii=False), vector.tobytes())
-                  for number, ((_, text, payload), vector) in enumerate(zip(rows, np.asarray(vectors, "<f4")))]
+        if not rows:
+            return []
+        slots = self._free([row[0] for row in rows])
+        ids = [f"#{slot}" if row[0] is None else row[0] for slot, row in zip(slots, rows)]
+        values = [(slot, name, text, json.dumps(payload, ensure_ascii=False), vector.tobytes())
+                  for slot, name, (_, text, payload), vector in zip(slots, ids, rows, np.asarray(vectors, "<f4"))]
         self._many(f"INSERT INTO {self.table} (slot, id, text, payload, vector) VALUES (?, ?, ?, ?, ?)", values)
-        self._run(f"UPDATE {self.table}_state SET last_slot = last_slot + ?, records = records + ?",
-                  [len(rows), len(rows)])
+        self._run(f"UPDATE {self.table}_state SET last_slot = ?, records = records + ?", [slots[-1], len(rows)])
         return ids
 
     def set_payloads(self, payloads: dict[int, dict]) -> None:
@@ -204,6 +206,16 @@ class Records:
             with contextlib.suppress(Exception):  # of a server that is gone, and the lock with it
                 self._rows(self._dialect.unlock)
         self._connection.close()
+
+    def _free(self, ids: list[str | None]) -> list[int]:
+        """Slots for rows of these ids, behind the last one; where some are None, no id may be "#" and such a slot."""
+        slots, begin, given = [], self.state().last_slot + 1, set(ids)
+        while missing := len(ids) - len(slots):
+            names = {f"#{slot}": slot for slot in range(begin, begin + missing)}
+            taken = given | self.by_id(names).keys() if None in given else set()
+            slots += [slot for name, slot in names.items() if name not in taken]
+            begin += missing
+        return slots
 
     def _where(self, column: str, values: list, vectors: bool) -> Iterator[Record]:
         columns = "slot, id, text, payload" + (", vector" if vectors else "")
