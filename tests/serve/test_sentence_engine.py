@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import tfplm
+from tests.serve.conftest import eventually
+from tfplm.embed import single_texts
 from tfplm.options.serve import STRATEGIES, ServeOptions
-from tfplm.serve.sentence_engine import make_engine
+from tfplm.serve.sentence_engine import SentenceEngine, make_engine
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef", "hello", "world", "Hello", "##s", *"我爱自然语言处理，。"]
 TINY = {"vocab_size": len(WORDS), "hidden_size": 12, "num_hidden_layers": 3, "num_attention_heads": 3,
@@ -137,6 +139,25 @@ def test_no_position_embeddings(folder):
     engine = engine_of(folder, no_position_embeddings=True)
     vectors = engine.encode(["hello world", "world hello"]).vectors
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
+    engine.encoder.freeze()  # single texts have a program of their own
+    engine.encode(["a"])
+    assert eventually(lambda: engine.encoder._program.single_texts._current.ready, 120)
+    for text in ("hello world", "world hello"):
+        np.testing.assert_allclose(engine.encode([text]).vectors[0], vectors[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"no_position_embeddings": True}, {"cased_tokenization": True}])
+def test_nobody_else_has_the_model(folder, options):
+    """Hence single texts may have a program whose weights are constants."""
+    assert engine_of(folder, **options).encoder._model in single_texts._PRIVATE
+
+
+@pytest.mark.parametrize("most, promised", [(1 << 20, True), (0, False)])
+def test_single_texts_are_compiled_for_during_the_warm_up(folder, monkeypatch, most, promised):
+    monkeypatch.setattr(SentenceEngine, "warm_up", lambda engine: None)
+    monkeypatch.setattr(single_texts, "_MOST", most)
+    assert engine_of(folder, warm_up=True).encoder._program.single_texts.promised is promised
+    assert engine_of(folder, warm_up=False).encoder._program.single_texts.promised is False
 
 
 def test_float16_and_bfloat16(folder, engine):

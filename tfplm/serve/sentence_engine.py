@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 
+from tfplm.embed import single_texts
 from tfplm.embed.pooling import Pooling, PoolingPlan
 from tfplm.embed.rows import TextIds
 from tfplm.embed.sentence_encoder import SentenceEncoder
@@ -120,6 +121,7 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
         encoder = _load(folder, options)
     engine = SentenceEngine(encoder, options)
     if options.warm_up:
+        _freeze(encoder)
         engine.warm_up()
     return engine
 
@@ -164,7 +166,16 @@ def _load(folder, options: ServeOptions) -> SentenceEncoder:
         encoder = _with(encoder, tokenizer=_cased(encoder.tokenizer, folder))
     if options.no_position_embeddings:
         _forget_positions(encoder.model)
+        single_texts.keep(encoder.model)  # as before: nobody else has it
     return encoder
+
+
+def _freeze(encoder: SentenceEncoder) -> None:
+    """Single texts are compiled for from the first one on, while the rest of the warm-up goes on; not where their
+    program would need much memory. A server's weights never change."""
+    texts = encoder._program.single_texts
+    if texts is not None and texts._bytes <= single_texts._MOST:
+        encoder.freeze()
 
 
 def _with(encoder: SentenceEncoder, tokenizer=None, **changes) -> SentenceEncoder:
@@ -197,6 +208,6 @@ def _settings(encoder: SentenceEncoder, options: ServeOptions) -> dict:
     plan: PoolingPlan = encoder.recipe.plan
     longest = None if options.max_seq_len == "NONE" else encoder.recipe.max_length
     lower = encoder.tokenizer.settings.get("do_lower_case")
-    return {"max_seq_len": longest, "pooling_layer": list(plan.layers), "num_labels": encoder.model.num_labels,
+    return {"max_seq_len": longest, "pooling_layer": list(plan.layers), "num_labels": encoder.num_labels,
             "pooling_strategy": Pooling(plan.strategies[0]).value,
             "do_lower_case": not options.cased_tokenization if lower is None else bool(lower)}
