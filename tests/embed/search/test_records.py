@@ -56,11 +56,12 @@ def test_rows(url, table):
         records.set_progress("f", 9)
     assert records.progress("f") == 9 and records.progress("g") == 0
     assert records.state()[1:] == (6, 2, 0, 4) and records.slots().tolist() == [2, 3, 5, 6]
-    assert records.removed(0).tolist() == [1, 4] and records.removed(1).tolist() == [4]
+    assert records.removed(0, 2).tolist() == [1, 4] and records.removed(1, 2).tolist() == [4]
+    assert records.removed(0, 1).tolist() == [1]
     assert [record.payload for record in records.records()] == [{}, {"n": "新"}, {}, {}]
     with records.transaction():
         records.forget_removals()
-    assert records.removed(0).tolist() == [] and records.state().forgotten == 2
+    assert records.removed(0, 2).tolist() == [] and records.state().forgotten == 2
     records.vacuum()
     records.close()
     again = Records(url, table)

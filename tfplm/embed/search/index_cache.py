@@ -44,19 +44,20 @@ class IndexCache:
 
     def catch_up(self) -> VectorIndex:
         """The index as of now: what was added and removed since is brought in."""
-        state = self._records.state()
         try:
-            if self.index is None or state.forgotten > self._removal:
-                state = self._load()
-            if self.index is not None and not self._outgrown(state):
-                self._follow(state)
-                self._explain(state)
-            else:
-                self.build()
+            for _ in range(3):  # again where a writer has emptied the log of removals in between
+                state = self._records.state()
+                if self.index is None or state.forgotten > self._removal:
+                    state = self._load()
+                if self.index is None or self._outgrown(state):
+                    break
+                if self._follow(state):
+                    self._explain(state)
+                    return self.index
+            return self.build()
         except BaseException:  # an index that knows half of a page would come to know it twice
             self.index = None
             raise
-        return self.index
 
     def build(self, kind: str | None = None) -> VectorIndex:
         """Makes the index anew; saved, where this process writes."""
@@ -106,8 +107,10 @@ class IndexCache:
 
     def _load(self) -> State:
         """The newest files that are of this store; none where there are none, or they cannot be read."""
-        self.index = None
-        for _, path in sorted(self._saved(), reverse=True):
+        self.index, tried = None, set()
+        while untried := [saved for saved in self._saved() if saved not in tried]:
+            _, path = saved = max(untried)
+            tried.add(saved)  # a writer that saves takes the older ones away: what is new then is tried as well
             try:
                 known = json.loads((path / "state.json").read_text(encoding="utf-8"))
                 state = self._records.state()  # after the file, which never is ahead
@@ -120,18 +123,22 @@ class IndexCache:
             except (ValueError, KeyError, FileNotFoundError, ImportError) as error:
                 if isinstance(error, ImportError) and self.manifest.settings.kind != "auto":
                     raise
-                log.warning("%s is left aside (%s): the index is made anew from the records", path, error)
+                if path.exists():
+                    log.warning("%s is left aside (%s): the index is made anew from the records", path, error)
                 continue
             self.index, self.reason, self._built_for = index, known["reason"], known["built_for"]
             self._slot, self._removal, self._unsaved = known["last_slot"], known["last_removal"], 0
             return state
         return self._records.state()
 
-    def _follow(self, state: State) -> None:
+    def _follow(self, state: State) -> bool:
+        """Brings the index to that state; False where the log of removals does not say any more how."""
         if self.index.shared and not self._writable:
-            return
+            return True
         if state.last_removal > self._removal:
-            gone = self._records.removed(self._removal)
+            gone = self._records.removed(self._removal, state.last_removal)
+            if len(gone) < state.last_removal - self._removal:
+                return False
             self.index.remove(gone)
             self._removal, self._unsaved = state.last_removal, self._unsaved + len(gone)
         if state.last_slot > self._slot:
@@ -145,6 +152,7 @@ class IndexCache:
                 self.build()
             elif self._worth_saving():
                 self.save()
+        return True
 
     def _worth_saving(self) -> bool:
         """At a server the vectors are saved already: only where we are in the records is not."""

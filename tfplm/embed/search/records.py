@@ -140,9 +140,10 @@ class Records:
         self._run(f"UPDATE {self.table}_state SET last_removal = last_removal + ?, records = records - ?",
                   [len(slots), len(slots)])
 
-    def removed(self, after: int) -> np.ndarray:
-        """int64: the slots that were left behind the removal of that number."""
-        rows = self._rows(f"SELECT slot FROM {self.table}_removed WHERE number > ?", [after])
+    def removed(self, after: int, last: int) -> np.ndarray:
+        """int64: the slots that were left by the removals (after, last]; fewer where the log does not know all of them
+        any more."""
+        rows = self._rows(f"SELECT slot FROM {self.table}_removed WHERE number > ? AND number <= ?", [after, last])
         return np.array([row[0] for row in rows], np.int64)
 
     def forget_removals(self) -> None:
