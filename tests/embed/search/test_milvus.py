@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
+from tests.embed.search.killing import ROOT
 from tests.embed.search.vector_cases import clouds
 from tfplm.embed.search.exact_index import ExactIndex
 from tfplm.embed.search.manifest import SearchSettings
@@ -112,11 +113,47 @@ def test_what_was_interrupted_is_repeated(tmp_path, monkeypatch):
         assert index.verify() == [] and index.search("停车", k=1)[0].id == "park"
 
 
+def test_a_file_is_found_from_anywhere(tmp_path, monkeypatch):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with SearchIndex.create("faq", FakeEncoder(), SearchSettings(milvus="milvus.db")) as index:
+        index.add(FAQ)
+    reader = SearchIndex.open("faq", FakeEncoder())
+    monkeypatch.chdir(tmp_path / "there")
+    assert reader.search("停车费用", k=1)[0].id == "park"
+    reader.close()
+    for writable in (False, True):
+        with SearchIndex.open(tmp_path / "here" / "faq", FakeEncoder(), writable=writable) as index:
+            assert index.search("停车费用", k=1)[0].id == "park" and index.verify() == []
+    (tmp_path / "here" / "faq").rename(tmp_path / "there" / "moved")
+    for writable in (False, True):
+        with SearchIndex.open("moved", FakeEncoder(), writable=writable) as index:
+            assert index.search("停车费用", k=1)[0].id == "park" and index.verify() == [] and index.kind == "milvus"
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_vectors_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    index, second = (MilvusIndex("m.db", "c", 16) for _ in range(2))
+    index.add([1, 2, 3], clouds(3))
+    index.save(tmp_path)
+    index.close()
+    index.close()  # once more does nothing
+    assert len(second) == 3
+    code = "import sys; from tfplm.embed.search import MilvusIndex; print(len(MilvusIndex.load(sys.argv[1])))"
+    other = [sys.executable, "-c", code, str(tmp_path)]
+    held = subprocess.run(other, cwd=ROOT, capture_output=True, text=True)
+    assert "BlockingIOError: another process has " in held.stderr
+    second.close()
+    assert subprocess.run(other, cwd=ROOT, capture_output=True, text=True).stdout == "3\n"
+
+
 def test_errors(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="Milvus has no index of kind 'lsh': choose one of auto, flat"):
         MilvusIndex(str(tmp_path / "m.db"), "c", 16, there="lsh")
     with pytest.raises(ConnectionError, match=r"no connection to Milvus at .*: .*give the URL of a running server"):
-        monkeypatch.setattr("tfplm.embed.search.milvus_index._SECONDS", 1)
+        monkeypatch.setattr("tfplm.embed.search.milvus_connection._SECONDS", 1)
         MilvusIndex("http://127.0.0.1:9", "c", 16)
     with pytest.raises(ConnectionError, match="no connection to Milvus"):
         SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(milvus="http://127.0.0.1:9"))

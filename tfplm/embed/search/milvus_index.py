@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.embed.search.milvus_connection import connect, disconnect, is_file
 from tfplm.embed.search.vector_index import IndexSettings, VectorIndex
 
 _KINDS = {"auto": "AUTOINDEX", "flat": "FLAT", "exact": "FLAT", "ivf": "IVF_FLAT", "ivf_pq": "IVF_PQ", "hnsw": "HNSW",
           "sq": "IVF_SQ8"}
 _METRICS = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
 _BYTES = 8 << 20  # of vectors in a message; servers take up to 64 MB
-_MOST = 16384  # hits of a query, by Milvus' own limit
-_SECONDS = 20  # until nothing has answered
+MOST = 16384  # hits of a query, by Milvus' own limit
 
 
 class MilvusIndex(VectorIndex):
@@ -23,9 +23,10 @@ class MilvusIndex(VectorIndex):
 
     Args:
         uri: `http://HOST:19530`, or a file name that ends in `.db`. The variable MILVUS_TOKEN holds a server's token.
-        collection: its name. kind: of the index there; "auto": Milvus chooses.
+        collection: its name. there: kind of the index there; "auto": Milvus chooses.
 
-    ImportError without pymilvus, ConnectionError where nothing answers.
+    ImportError without pymilvus, ConnectionError where nothing answers, BlockingIOError where another process has the
+    file open.
     """
 
     kind = "milvus"
@@ -37,11 +38,15 @@ class MilvusIndex(VectorIndex):
         super().__init__(dimension, settings)
         if there not in _KINDS:
             raise ValueError(f"Milvus has no index of kind {there!r}: choose one of {', '.join(_KINDS)}")
-        self.uri, self.collection, self.there = uri, collection, there
-        self._client = _connect(uri)
-        if not self._client.has_collection(collection):
-            self._make()
-        self._client.load_collection(collection)
+        # a file by its whole path, for the working directory may change
+        self.uri = os.path.abspath(uri) if is_file(uri) else uri
+        self.collection, self.there = collection, there
+        self._client = connect(self.uri)
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
 
     def clear(self) -> None:
         """Empties the collection."""
@@ -64,8 +69,9 @@ class MilvusIndex(VectorIndex):
         return before - len(self)
 
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        queries = self._prepared(vectors)
-        k = min(self._width(k), _MOST)
+        return self._nearest(self._prepared(vectors), min(self._width(k), MOST))
+
+    def _nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         scores = np.full((len(queries), k), -np.inf, np.float32)
         ids = np.full((len(queries), k), -1, np.int64)
         if not k or not len(queries):
@@ -80,11 +86,11 @@ class MilvusIndex(VectorIndex):
 
     def ids(self) -> np.ndarray:
         found, after = [], -1
-        while rows := self._client.query(self.collection, filter=f"slot > {after}", output_fields=["slot"], limit=_MOST,
+        while rows := self._client.query(self.collection, filter=f"slot > {after}", output_fields=["slot"], limit=MOST,
                                          consistency_level="Strong"):
             found += [row["slot"] for row in rows]
             after = max(row["slot"] for row in rows)
-            if len(rows) < _MOST:
+            if len(rows) < MOST:
                 break
         return np.array(found, np.int64)
 
@@ -110,7 +116,15 @@ class MilvusIndex(VectorIndex):
                    about["there"])
 
     def close(self) -> None:
-        self._client.close()
+        """Ends the connection; a file is free for other processes then."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            disconnect(client, self.uri)
+
+    def _open(self) -> None:
+        if not self._client.has_collection(self.collection):
+            self._make()
+        self._client.load_collection(self.collection)
 
     def _make(self) -> None:
         from pymilvus import DataType
@@ -139,15 +153,3 @@ class MilvusIndex(VectorIndex):
         if self.there in ("ivf", "ivf_pq", "sq"):
             return {"nprobe": self.settings.probes or max(8, (self.settings.lists or 1024) // 32)}
         return {}
-
-
-def _connect(uri: str):
-    try:
-        from pymilvus import MilvusClient, MilvusException
-    except ImportError as error:
-        raise ImportError("Milvus needs pymilvus: pip install 'tfplm[milvus]'") from error
-    try:
-        return MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=_SECONDS)
-    except (MilvusException, OSError) as error:
-        raise ConnectionError(f"no connection to Milvus at {uri}: {' '.join(str(error).split())[:200]}; give the URL of "
-                              "a running server (http://HOST:19530), or a file name that ends in .db") from error

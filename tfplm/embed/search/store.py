@@ -91,6 +91,7 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
         if whitening is not None:
             whitening.save(folder / WHITENING)
         store = Store(folder, manifest, records, lock, encoder)
+        undo.callback(store.cache.let_go)
         if settings.milvus is not None:
             store.cache.catch_up()  # a server that does not answer is found out now
         manifest.save(folder)
@@ -116,8 +117,12 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
         undo.callback(records.close)
         if not records.exists() or records.state().store != manifest.store:
             raise ValueError(f"the {records} does not have the records of {folder}: give the right database (records)")
+        store = Store(folder, manifest, records, lock, encoder)
+        undo.callback(store.cache.let_go)
+        if writable and manifest.settings.milvus is not None:
+            store.cache.catch_up()  # the same, and readers get what a killed writer left undone
         undo.pop_all()
-    return Store(folder, manifest, records, lock, encoder)
+    return store
 
 
 def _open_records(url: str, table: str, writable: bool) -> Records:

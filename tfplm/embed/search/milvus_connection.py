@@ -1,0 +1,74 @@
+"""Connections to Milvus: a server by its URL, or Milvus Lite, a server that a process starts within itself for a file."""
+
+import collections
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+
+_SECONDS = 20  # until nothing has answered
+_users: collections.Counter[str] = collections.Counter()  # of a file of Milvus Lite, in this process
+_thread = threading.Lock()
+
+
+def is_file(uri: str) -> bool:
+    """Whether it names a file of Milvus Lite."""
+    return "://" not in uri and uri.endswith(".db")
+
+
+def connect(uri: str):
+    """A client of pymilvus, to be given to `disconnect`.
+
+    ImportError without pymilvus, ConnectionError where nothing answers, BlockingIOError where another process has the
+    file open: Milvus Lite lets one in.
+    """
+    try:
+        from pymilvus import MilvusClient, MilvusException
+    except ImportError as error:
+        raise ImportError("Milvus needs pymilvus: pip install 'tfplm[milvus]'") from error
+    with _thread, _reasons() as reasons:
+        try:
+            client = MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=_SECONDS)
+        except (MilvusException, OSError) as error:
+            if any("Lock" in type(reason).__name__ for reason in reasons):
+                raise BlockingIOError(
+                    f"another process has {uri} open, and Milvus Lite lets in one at a time: wait until it has ended, or "
+                    "keep the vectors at a Milvus server (milvus=\"http://HOST:19530\")") from error
+            why = " ".join(str(reasons[0] if reasons else error).split())[:200]
+            raise ConnectionError(f"no connection to Milvus at {uri}: {why}; give the URL of a running server "
+                                  "(http://HOST:19530), or a file name that ends in .db") from error
+        if is_file(uri):
+            _users[os.path.abspath(uri)] += 1
+    return client
+
+
+def disconnect(client, uri: str) -> None:
+    """Ends a connection, and with the last one to a file lets other processes open it."""
+    with _thread:
+        client.close()
+        if not is_file(uri):
+            return
+        path = os.path.abspath(uri)
+        _users[path] -= 1
+        if not _users[path]:
+            del _users[path]
+            from milvus_lite.server_manager import server_manager_instance
+            server_manager_instance.release_server(path)
+
+
+@contextlib.contextmanager
+def _reasons() -> Iterator[list[BaseException]]:
+    """Why Milvus Lite does not start, which it tells its log alone, at length."""
+    reasons, log = [], logging.getLogger("milvus_lite.server_manager")
+
+    def hear(record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None:
+            reasons.append(record.exc_info[1])
+        return not record.exc_info
+
+    log.addFilter(hear)
+    try:
+        yield reasons
+    finally:
+        log.removeFilter(hear)
