@@ -1,6 +1,6 @@
 """Adds, changes and deletes at random until it is killed, and notes what it began and what had returned.
 
-    python -m tests.embed.search.kill_program FOLDER NOTES SEED KIND [RECORDS_URL]
+    python -m tests.embed.search.kill_program FOLDER NOTES SEED KIND RECORDS_URL MILVUS
 """
 
 import json
@@ -27,13 +27,13 @@ def change(rng) -> tuple[str, dict | list]:
     return "add", {name: f"{name} 图书馆 {rng.integers(10**6)}" for name in chosen}
 
 
-def main(folder: str, notes: str, seed: str, kind: str, *url: str) -> None:
+def main(folder: str, notes: str, seed: str, kind: str, url: str, milvus: str) -> None:
     index_cache._SAVED_ROWS, index_cache._SAVED_SHARE = 20, 0  # saves often, so that kills hit it
     rng, encoder = np.random.default_rng(int(seed)), FakeEncoder(8)
     if os.path.exists(os.path.join(folder, "manifest.json")):
         index = SearchIndex.open(folder, encoder, writable=True)
     else:
-        index = SearchIndex.create(folder, encoder, SearchSettings(kind, records=url[0] if url else None))
+        index = SearchIndex.create(folder, encoder, SearchSettings(kind, records=url or None, milvus=milvus or None))
     with open(notes, "a", encoding="utf-8") as file:
         def note(what):
             file.write(json.dumps(what) + "\n")

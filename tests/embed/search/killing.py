@@ -32,15 +32,15 @@ def expected(notes: Path, before: dict[str, str]) -> list[dict[str, str]]:
     return [texts] if begun is None else [texts, after(texts, *begun)]
 
 
-def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: tuple[str, ...] = (),
-               seed: int = 0) -> int:
-    """Returns in how many rounds some change had returned."""
+def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: str = "", seed: int = 0, milvus: str = ""
+               ) -> int:
+    """Returns in how many rounds some change had returned. url: of the records, milvus: of the vectors."""
     rng, texts, worked = np.random.default_rng(seed), {}, 0
     for number in range(times):
         notes.write_text("")
         program = subprocess.Popen(
             [sys.executable, "-m", "tests.embed.search.kill_program", str(folder), str(notes), str(1000 * seed + number),
-             kind, *url], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+             kind, url, milvus], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             ready = program.stdout.readline()
             assert ready == b"ready\n", program.stderr.read().decode()

@@ -212,7 +212,7 @@ def test_an_error_lets_go_of_the_database(url, table, tmp_path, monkeypatch):
 def test_killed(url, table, tmp_path):
     if url.startswith("sqlite"):
         pytest.skip("test_kill.py")
-    assert kill_often(tmp_path / "index", tmp_path / "notes", 4, "exact", (url,)) >= 2
+    assert kill_often(tmp_path / "index", tmp_path / "notes", 4, "exact", url) >= 2
 
 
 def test_passwords_are_not_stored(url, tmp_path):

@@ -26,6 +26,9 @@ class IndexCache:
     under ascending numbers, so (last slot, last removal) says exactly which records an index knows, and what it lacks.
     They are saved with its files (`SavedIndexes`).
 
+    At Milvus the vectors live on where a process ends, and others read them meanwhile. There the writer follows behind
+    every change (`committed`), and readers make up for what it has not brought there yet (`MilvusReader`).
+
     Attributes:
         manifest: may be set. show_progress: a bar while an index is built, at a terminal.
         index: None before the first `catch_up`. reason: why it is of its kind, in a sentence.
@@ -44,8 +47,10 @@ class IndexCache:
     def catch_up(self) -> VectorIndex:
         """The index as of now: what was added and removed since is brought in.
 
-        BlockingIOError where another process has the file of Milvus Lite open.
+        BlockingIOError for a writer where another process has the file of Milvus Lite open.
         """
+        if self._milvus is not None and not self._writable and self._reads_milvus():
+            return self.index
         try:
             for _ in range(3):  # again where a writer has emptied the log of removals in between
                 state = self._records.state()
@@ -61,14 +66,21 @@ class IndexCache:
             self.let_go()
             raise
 
+    def committed(self) -> None:
+        """To be called behind each change of the records."""
+        if self._milvus is None:
+            return
+        try:
+            self.catch_up()
+        except Exception as error:  # the change is made: to fail would say that it is not
+            log.warning("the vectors at Milvus do not follow yet (%s): the next change tries again", error)
+
     def build(self, kind: str | None = None) -> VectorIndex:
         """Makes the index anew; saved, where this process writes."""
         self.let_go()
         state = self._records.state()
         try:
             index = self._empty(kind or self._kind, state.count)
-            if index.shared and not self._writable:  # what is there is the writer's
-                return index
             if not index.trained and state.count:
                 index.train(self._sample(index.sample_size(state.count)), state.count)
             with tqdm(desc=f"index {index.kind}", total=state.count, unit="vector", unit_scale=True, dynamic_ncols=True,
@@ -131,8 +143,6 @@ class IndexCache:
 
     def _follow(self, state: State) -> bool:
         """Brings the index to that state; False where the log of removals does not say any more how."""
-        if self.index.shared and not self._writable:
-            return True
         if state.last_removal > self._removal:
             gone = self._records.removed(self._removal, state.last_removal)
             if len(gone) < state.last_removal - self._removal:
@@ -183,18 +193,29 @@ class IndexCache:
             self.index = make_index(choice.kind, self.manifest.dimension, self.manifest.settings.index)
             return self.index
         self.index = self._at_milvus(kind)
-        if self._writable:
-            self._saved.clear()  # before it is emptied: no file may say that these vectors are there
-            self.index.clear()
+        self._saved.clear()  # before it is emptied: no file may say that these vectors are there
+        self.index.clear()
         return self.index
 
-    def _at_milvus(self, kind: str) -> VectorIndex:
-        """The collection."""
+    def _at_milvus(self, kind: str, **keywords) -> VectorIndex:
+        """The collection; keywords: of a reader."""
         from tfplm.embed.search.milvus_index import MilvusIndex
+        from tfplm.embed.search.milvus_reader import MilvusReader
         settings = self.manifest.settings
         self.reason = f"the vectors are kept by Milvus at {self._milvus}"
         uri = self._milvus if "://" in self._milvus else str(self._folder / self._milvus)
-        return MilvusIndex(uri, f"{settings.table}_{self.manifest.store}", self.manifest.dimension, settings.index, kind)
+        return (MilvusReader if keywords else MilvusIndex)(
+            uri, f"{settings.table}_{self.manifest.store}", self.manifest.dimension, settings.index, kind, **keywords)
+
+    def _reads_milvus(self) -> bool:
+        """Opens the collection for reading; False where another process has its file open."""
+        if self.index is None:
+            try:
+                self.index = self._at_milvus(self._kind, records=self._records, saved=self._saved.newest)
+            except BlockingIOError as error:
+                log.warning("%s. Meanwhile the vectors are read from the records", error)
+                self._milvus = None
+        return self.index is not None
 
     def _choose(self, kind: str, count: int) -> Choice:
         settings = self.manifest.settings

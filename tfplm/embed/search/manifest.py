@@ -29,7 +29,8 @@ class SearchSettings:
     records: None for SQLite in the folder, or the URL of a PostgreSQL or MySQL database. table: what the tables there
         are called. A password in the URL is not stored.
     milvus: the URL of a Milvus server (the variable MILVUS_TOKEN holds its token), or the file of an embedded one,
-        "milvus.db" in the folder; None: Faiss in this process.
+        "milvus.db" in the folder; None: Faiss in this process. Such a file lets in one process at a time: a writer has
+        to wait for a reader to end, and other readers compare what is in the records.
     memory: bytes that the vectors may take in memory; None: half of the machine's.
     prompt, query_prompt: written before each text and each query (see `SentenceEncoder.encode`).
     """

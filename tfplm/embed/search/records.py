@@ -170,9 +170,9 @@ class Records:
             after = rows[-1][0]
             yield np.array([row[0] for row in rows], np.int64), np.stack([_vector(row[1]) for row in rows])
 
-    def slots(self) -> np.ndarray:
-        """int64: all of them, ascending."""
-        parts, after = [np.zeros(0, np.int64)], 0
+    def slots(self, after: int = 0) -> np.ndarray:
+        """int64: all of them behind that one, ascending."""
+        parts = [np.zeros(0, np.int64)]
         while rows := self._page("slot", after, None):
             parts.append(np.array([row[0] for row in rows], np.int64))
             after = rows[-1][0]

@@ -130,6 +130,7 @@ class SearchIndex:
                 written = records.write(changes.fresh, vectors, changes.replaced)
                 if progress is not None:
                     records.set_progress(*progress)
+            self._store.cache.committed()
         given = iter([name for name, row in zip(written, changes.fresh) if row.id is None])
         return [next(given) if name is None else name for name in changes.ids]
 
@@ -156,6 +157,7 @@ class SearchIndex:
             slots = [record.slot for record in records.by_id(dict.fromkeys(ids)).values()]
             with records.transaction():
                 records.erase(slots)
+            self._store.cache.committed()
         return len(slots)
 
     def search(self, queries: str | Sequence[str], k: int = 10, min_score: float | None = None
