@@ -1,7 +1,6 @@
 """The sockets of bert-as-service: requests in at one port, replies out at another, one loop for both."""
 
 import logging
-import socket
 import threading
 import time
 from collections import deque
@@ -13,13 +12,14 @@ from tfplm.serve import protocol
 from tfplm.serve.job import Job
 from tfplm.serve.outbox import Outbox
 from tfplm.serve.protocol import Malformed, Refused, Request
+from tfplm.serve.publisher import Publisher
 from tfplm.serve.service import Service
+from tfplm.serve.sockets import bind, port_of
 
 log = logging.getLogger("tfplm.serve")
 AT_ONCE, LAST = 64, 10_000  # requests read before replies have their turn, and when the server stops
-REQUESTS_AHEAD, REPLIES_AHEAD = 4, 64  # that ZeroMQ keeps for each connection
+REQUESTS_AHEAD = 4  # that ZeroMQ keeps for each connection
 TICK = 0.25  # seconds between looks at what is held
-LARGEST_SUBSCRIPTION = 1024  # bytes
 
 
 class Front:
@@ -31,21 +31,21 @@ class Front:
 
     def __init__(self, service: Service, terminate: Callable[[], None] = lambda: None):
         self.service, self.terminate = service, terminate
-        options = service.options
-        self.outbox = Outbox(self._send, self._gone, lambda number: service.counters.add("dropped_replies", number),
-                             max_bytes=options.max_reply_mb << 20)
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
         self._idle_since = 0.0
         self._last_read = self._closed = self._all_served = False
         self.context = zmq.Context()
         try:
-            self._requests = self._bind(zmq.PULL, options.port, "port")
-            self._subscribers = self._bind(zmq.XPUB, options.port_out, "port_out")
+            # above the limit there is a reply that says so; far above it the connection is cut
+            self._requests = bind(self.context, zmq.PULL, service.options, "port", {
+                zmq.RCVHWM: REQUESTS_AHEAD, zmq.MAXMSGSIZE: 4 * service.limits.message_bytes})
+            self.publisher = Publisher(self.context, service)
         except BaseException:
             self.context.destroy(linger=0)
             raise
-        self.port, self.port_out = self._port(self._requests), self._port(self._subscribers)
+        self.outbox = Outbox(self.publisher, max_bytes=service.options.max_reply_mb << 20)
+        self.port, self.port_out = port_of(self._requests), self.publisher.port
         service.listens_at(port=self.port, port_out=self.port_out)
         self._wake_lock, self._awake = threading.Lock(), False
         self._wakes, self._waker = self.context.socket(zmq.PULL), self.context.socket(zmq.PUSH)
@@ -73,52 +73,12 @@ class Front:
                 self._awake = True
                 self._waker.send(b"")
 
-    # ---- sockets
-
-    def _bind(self, kind: int, port: int, name: str) -> zmq.Socket:
-        options = self.service.options
-        result = self.context.socket(kind)
-        result.linger = 2000
-        result.set(zmq.TCP_KEEPALIVE, 1)
-        result.set(zmq.TCP_KEEPALIVE_IDLE, 120)
-        result.set(zmq.HANDSHAKE_IVL, 10_000)  # who connects and says nothing is shut out
-        if options.heartbeat:  # so that no firewall forgets a silent connection, and the dead are noticed
-            interval = max(1, int(1000 * options.heartbeat))
-            result.set(zmq.HEARTBEAT_IVL, interval)
-            result.set(zmq.HEARTBEAT_TIMEOUT, 4 * interval)
-            result.set(zmq.HEARTBEAT_TTL, min(4 * interval, 6_553_500))
-        if kind == zmq.PULL:
-            result.rcvhwm = REQUESTS_AHEAD
-            # above the limit there is a reply that says so; far above it the connection is cut
-            result.set(zmq.MAXMSGSIZE, 4 * self.service.limits.message_bytes)
-        else:
-            result.sndhwm = REPLIES_AHEAD
-            result.set(zmq.XPUB_NODROP, 1)
-            result.set(zmq.XPUB_VERBOSER, 1)  # every subscription is told, that of a twin too
-            result.set(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
-        host = options.host
-        if ":" in host:
-            result.set(zmq.IPV6, 1)
-            host = f"[{host.strip('[]')}]"
-        elif host != "*":
-            host = socket.gethostbyname(host)
-        try:
-            result.bind(f"tcp://{host}:{port or '*'}")
-        except zmq.ZMQError as error:
-            raise OSError(f"cannot listen at {options.host}:{port}: {error}; choose another --{name.replace('_', '-')},"
-                          " or stop the program that has it") from None
-        return result
-
-    @staticmethod
-    def _port(bound: zmq.Socket) -> int:
-        return int(bound.last_endpoint.rpartition(b":")[2].rstrip(b"\0"))
-
     # ---- the loop
 
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wakes, zmq.POLLIN)
-        poller.register(self._subscribers, zmq.POLLIN)
+        poller.register(self.publisher.socket, zmq.POLLIN)
         next_tick = 0.0
         while not self._finished():
             reading = self._stop_at is None and not self.service.scheduler.full
@@ -129,10 +89,11 @@ class Front:
                     with self._wake_lock:
                         self._wakes.recv()
                         self._awake = False
-                if self._subscribers in ready:
-                    self._read(self._subscribers, lambda frames: self.outbox.subscription(frames[0]))
+                if self.publisher.socket in ready:
+                    for topic, joins in self.publisher.read(AT_ONCE):
+                        self.outbox.subscription(topic, joins)
                 if reading and self._requests in ready:
-                    self._read(self._requests, self._receive)
+                    self._read(AT_ONCE)
                 while self._replies:
                     self.outbox.post(self._replies.popleft())
                 self.outbox.retry()
@@ -153,22 +114,22 @@ class Front:
             return False
         if not self._last_read:  # what came before the end counts
             self._last_read = True
-            self._read(self._requests, self._receive, LAST)
+            self._read(LAST)
         now = time.monotonic()
         if self.service.scheduler.jobs or self._replies or self.outbox.wanted():
             self._idle_since = now
         # who has not subscribed within a second will not
         return (not self.outbox.held and self._idle_since < now) or now >= min(self._stop_at, self._idle_since + 1)
 
-    def _read(self, source: zmq.Socket, handle: Callable[[list[bytes]], None], most: int = AT_ONCE) -> None:
+    def _read(self, most: int) -> None:
         for _ in range(most):
-            if source is self._requests and self.service.scheduler.full:
+            if self.service.scheduler.full:
                 return
             try:
-                frames = source.recv_multipart(zmq.NOBLOCK)
+                frames = self._requests.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            handle(frames)
+            self._receive(frames)
 
     def _close(self) -> None:
         with self._wake_lock:
@@ -176,7 +137,7 @@ class Front:
             self._waker.close(0)
         self._wakes.close(0)
         self._requests.close(0)
-        self._subscribers.close()
+        self.publisher.socket.close()
         self.context.term()
 
     # ---- requests
@@ -230,16 +191,3 @@ class Front:
             self.service.counters.add("refused")
             log.warning("a client asked for the end, and may not: the server is reached from other machines "
                         "(--allow-termination lets them)")
-
-    # ---- what the outbox calls
-
-    def _send(self, frames: list) -> bool:
-        try:
-            self._subscribers.send_multipart(frames, zmq.NOBLOCK, copy=False)
-            return True
-        except zmq.Again:
-            return False
-
-    def _gone(self, identity: bytes) -> None:
-        if dropped := self.service.scheduler.cancel(identity):
-            self.service.counters.add("cancelled", dropped)

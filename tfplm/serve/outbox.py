@@ -12,56 +12,75 @@ import dataclasses
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-
-from tfplm.serve.protocol import LONGEST_IDENTITY
+from typing import Protocol
 
 TOPICS = 1 << 16  # subscriptions that are remembered
-REPLIES = 10_000  # that are held
+REPLIES = 10_000  # that are held for those who have not subscribed
+OVERHEAD = 1000  # bytes that a reply takes beside its content: frames, array, and what refers to them
 
 
 @dataclasses.dataclass
 class _Held:
     frames: list
-    size: int
     since: float
+
+    def __post_init__(self):
+        self.size = OVERHEAD + sum(len(frame) for frame in self.frames)
+
+
+class _Queue:
+    """The replies that wait for one identity, oldest first; so many of them, `short`, cannot be made any shorter."""
+
+    def __init__(self):
+        self.replies: deque[_Held] = deque()
+        self.bytes = self.short = 0
+
+
+class Way(Protocol):
+    """What an outbox needs of sockets, and of those who make replies."""
+
+    def send(self, frames: list) -> bool:
+        """False where the pipe of one who subscribed is full, so that it has to be tried again."""
+
+    def shorter(self, frames: list) -> list | None:
+        """Frames that say that this reply was given up, if its kind allows that."""
+
+    def gone(self, identity: bytes) -> None:
+        """A client's subscription ended and did not come back: a broken connection is made anew by itself."""
+
+    def dropped(self, number: int) -> None:
+        """So many replies were given up."""
 
 
 class Outbox:
     """Holds replies, within `max_bytes` in all; knows nothing of sockets.
 
     Args:
-        send: sends frames; False where the client's pipe is full, so that it has to be tried again.
-        gone: called with the identity of a client whose subscription ended and did not come back within `grace`
-            seconds (a broken connection is made anew by itself, a closed one is not).
-        dropped: called with the number of replies that were given up.
         seconds: how long a subscription is waited for. A client that has subscribed and reads slowly may take longer.
         twin_seconds: how long, where there is one already; once in vain, never again for this identity, whose client
             seems to call all of its requests number 1.
+        grace: how long a subscription that ended may take to come back.
     """
 
-    def __init__(self, send: Callable[[list], bool], gone: Callable[[bytes], None], dropped: Callable[[int], None],
-                 seconds: float = 60.0, twin_seconds: float = 1.0, grace: float = 5.0, max_bytes: int = 1 << 30,
-                 clock: Callable[[], float] = time.monotonic):
-        self._send, self._gone, self._dropped = send, gone, dropped
-        self.seconds, self.twin_seconds, self.grace = seconds, twin_seconds, grace
+    def __init__(self, way: Way, seconds: float = 60.0, twin_seconds: float = 1.0, grace: float = 5.0,
+                 max_bytes: int = 1 << 30, clock: Callable[[], float] = time.monotonic):
+        self.way, self.seconds, self.twin_seconds, self.grace = way, seconds, twin_seconds, grace
         self.max_bytes, self._clock = max_bytes, clock
         self._topics: OrderedDict[bytes, int] = OrderedDict()  # topic -> subscriptions
         self._surplus: OrderedDict[bytes, float] = OrderedDict()  # identity -> subscriptions less clients, if not 0
         self._lengths: Counter[int] = Counter()
-        self._held: OrderedDict[bytes, deque[_Held]] = OrderedDict()
+        self._held: OrderedDict[bytes, _Queue] = OrderedDict()
+        self._unclaimed: OrderedDict[bytes, None] = OrderedDict()  # those in `_held` that nobody has subscribed to
         self._left: OrderedDict[bytes, float] = OrderedDict()  # unsubscribed topic -> when
         self.blocked: set[bytes] = set()  # clients that have subscribed and whose pipes are full
-        self.held = self.bytes = 0  # replies that wait, and their size
+        self.held = self.unclaimed = self.bytes = 0  # replies that wait, those of `_unclaimed`, and their size
 
     @property
     def subscribers(self) -> int:
         return len(self._topics)
 
-    def subscription(self, frame: bytes) -> None:
-        """A frame that an XPUB socket received: 1 or 0, and the topic."""
-        joins, topic = frame[:1] == b"\x01", frame[1:]
-        if frame[:1] not in (b"\x00", b"\x01") or not 0 < len(topic) <= LONGEST_IDENTITY:
-            return
+    def subscription(self, topic: bytes, joins: bool) -> None:
+        """Somebody has subscribed to a topic, or does so no longer."""
         if joins:
             self._left.pop(topic, None)
             if topic not in self._topics:
@@ -70,6 +89,7 @@ class Outbox:
             if len(self._topics) > TOPICS:
                 self._forget(next(iter(self._topics)))
             self._balance(topic, 1)
+            self._claim(topic)
             self._flush(topic)
         elif self._topics.get(topic, 0) > 1:
             self._topics[topic] -= 1
@@ -93,19 +113,18 @@ class Outbox:
         """Sends a reply, whose first frame is the identity, or holds it."""
         identity = frames[0]
         if identity not in self._held and self._ready(identity):
-            if self._send(frames):
+            if self.way.send(frames):
                 return
             self.blocked.add(identity)
-        size = sum(len(frame) for frame in frames)
-        self._held.setdefault(identity, deque()).append(_Held(frames, size, self._clock()))
-        self.bytes += size
-        self.held += 1
-        while self.bytes > self.max_bytes and self.held > 1:  # at the expense of who lets most wait
-            self._pop(max(self._held, key=lambda each: sum(held.size for held in self._held[each])))
-            self._dropped(1)
-        if self.held > REPLIES:
-            self._pop(next(iter(self._held)))
-            self._dropped(1)
+        queue = self._held.setdefault(identity, _Queue())
+        self._claim(identity)
+        queue.replies.append(held := _Held(frames, self._clock()))
+        self._count(identity, 1, held.size)
+        while self.bytes > self.max_bytes and self.held > 1:
+            self._shed()
+        if self.unclaimed > REPLIES:
+            self._pop(next(iter(self._unclaimed)))
+            self.way.dropped(1)
 
     def wanted(self) -> bool:
         """Whether a reply waits whose client has subscribed."""
@@ -119,16 +138,16 @@ class Outbox:
     def tick(self) -> None:
         """Gives up what waited too long, and says who has gone; some times a second."""
         now = self._clock()
-        for identity, waiting in list(self._held.items()):
-            if self._subscribed(identity):
-                if not self._ready(identity) and waiting[0].since + self.twin_seconds <= now:
+        for identity, queue in list(self._held.items()):
+            self._claim(identity)
+            if identity not in self._unclaimed:
+                if not self._ready(identity) and queue.replies[0].since + self.twin_seconds <= now:
                     self._surplus[identity] = float("inf")
                 self._flush(identity)
                 continue
-            while waiting and waiting[0].since + self.seconds <= now:
-                # perhaps somebody has subscribed to everything, or to more than is remembered
-                self._send(self._pop(identity))
-                self._dropped(1)
+            while queue.replies and queue.replies[0].since + self.seconds <= now:
+                self.way.send(self._pop(identity))  # perhaps its subscription was one too many to remember
+                self.way.dropped(1)
         while self._left and next(iter(self._left.values())) + self.grace <= now:
             self._give_up(next(iter(self._left)))
 
@@ -136,8 +155,24 @@ class Outbox:
         del self._left[topic]
         while topic in self._held:
             self._pop(topic)
-            self._dropped(1)
-        self._gone(topic)
+            self.way.dropped(1)
+        self.way.gone(topic)
+
+    def _shed(self) -> None:
+        """Makes room at the expense of who lets most wait. One who has subscribed is told, as he would wait for ever."""
+        identity = max(self._held, key=lambda each: self._held[each].bytes)
+        queue = self._held[identity]
+        self.way.dropped(1)
+        while identity not in self._unclaimed and queue.short < len(queue.replies):
+            held = queue.replies[queue.short]
+            queue.short += 1
+            if frames := self.way.shorter(held.frames):
+                shorter = _Held(frames, held.since)
+                if 2 * shorter.size <= held.size:
+                    queue.replies[queue.short - 1] = shorter
+                    self._count(identity, 0, shorter.size - held.size)
+                    return
+        self._pop(identity)
 
     def _subscribed(self, identity: bytes) -> bool:
         return any(identity[:length] in self._topics for length in self._lengths if length <= len(identity))
@@ -145,22 +180,42 @@ class Outbox:
     def _ready(self, identity: bytes) -> bool:
         return self._surplus.get(identity, 0) >= 0 and self._subscribed(identity)
 
+    def _claim(self, identity: bytes) -> None:
+        """Notes whether anybody has subscribed to what is held."""
+        if identity not in self._held:
+            return
+        number = len(self._held[identity].replies)
+        if not self._subscribed(identity):
+            self.unclaimed += number * (identity not in self._unclaimed)
+            self._unclaimed[identity] = None
+        elif identity in self._unclaimed:
+            self.unclaimed -= number
+            del self._unclaimed[identity]
+
     def _flush(self, identity: bytes) -> None:
         self.blocked.discard(identity)
         while identity in self._held and self._ready(identity):
-            if not self._send(self._held[identity][0].frames):
+            if not self.way.send(self._held[identity].replies[0].frames):
                 self.blocked.add(identity)
                 return
             self._pop(identity)
 
     def _pop(self, identity: bytes) -> list:
-        held = self._held[identity].popleft()
-        self.bytes -= held.size
-        self.held -= 1
-        if not self._held[identity]:
+        queue = self._held[identity]
+        held = queue.replies.popleft()
+        queue.short = max(0, queue.short - 1)
+        self._count(identity, -1, -held.size)
+        if not queue.replies:
             del self._held[identity]
+            self._unclaimed.pop(identity, None)
             self.blocked.discard(identity)
         return held.frames
+
+    def _count(self, identity: bytes, number: int, size: int) -> None:
+        self._held[identity].bytes += size
+        self.bytes += size
+        self.held += number
+        self.unclaimed += number * (identity in self._unclaimed)
 
     def _forget(self, topic: bytes) -> None:
         del self._topics[topic]

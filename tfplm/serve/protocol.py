@@ -134,3 +134,11 @@ def failed_vectors(length: int, shape: tuple[int, ...], dtype: str) -> np.ndarra
     """NaN `[length, *shape]` for a request that failed; fewer rows where these would be more than `LARGEST_ERROR`."""
     row = max(1, int(np.prod(shape, dtype=np.int64))) * np.dtype(dtype).itemsize
     return np.full((min(length, max(1, LARGEST_ERROR // row)), *shape), np.nan, dtype)
+
+
+def shorter_reply(frames: list, shape: tuple[int, ...], dtype: str) -> list | None:
+    """What stands for a reply for which there is no room: one row of NaN, and why. None for one without vectors."""
+    if len(frames) != 4:
+        return None
+    return vectors_reply(frames[0], frames[3], failed_vectors(1, shape, dtype), error="the vectors were given up: too "
+                         "many replies wait for clients that do not read them (see max_reply_mb)")

@@ -1,0 +1,73 @@
+"""The socket of replies: subscriptions that count, and those that do not."""
+
+import pytest
+
+pytest.importorskip("zmq", reason="pip install 'tfplm[serve]'")
+import zmq
+
+from tests.serve.conftest import eventually
+from tests.serve.fake_engines import FakeEngine
+from tfplm.options.serve import ServeOptions
+from tfplm.serve.publisher import Publisher
+from tfplm.serve.service import Service
+
+
+class Wire:
+    """A publisher and those who listen to it."""
+
+    def __init__(self):
+        self.context = zmq.Context()
+        self.publisher = Publisher(self.context, Service(ServeOptions(source="fake", port=0, port_out=0), [FakeEngine()]))
+        self.told = []
+
+    def connect(self, kind=zmq.SUB, *topics: bytes) -> zmq.Socket:
+        listener = self.context.socket(kind)
+        listener.linger, listener.rcvtimeo = 0, 20_000
+        for topic in topics:
+            listener.subscribe(topic)
+        listener.connect(f"tcp://127.0.0.1:{self.publisher.port}")
+        return listener
+
+    def hears(self, *expected) -> bool:
+        """Whether these subscriptions come, and no others before them."""
+        def heard():
+            self.told += self.publisher.read(10)
+            return len(self.told) >= len(expected)
+
+        found = eventually(heard) and self.told == list(expected)
+        self.told = []
+        return found
+
+
+@pytest.fixture
+def wire():
+    made = Wire()
+    yield made
+    made.context.destroy(linger=0)
+
+
+def test_subscriptions_are_told_one_by_one(wire):
+    first = wire.connect(zmq.SUB, b"me")
+    assert wire.hears((b"me", True))
+    second = wire.connect(zmq.SUB, b"me")
+    assert wire.hears((b"me", True))
+    assert wire.publisher.send([b"me", b"1"])
+    assert first.recv_multipart() == second.recv_multipart() == [b"me", b"1"]
+    first.unsubscribe(b"me")
+    assert wire.hears((b"me", False))
+    second.close()
+    assert wire.hears((b"me", False))
+
+
+@pytest.mark.parametrize("frame", [b"", b"\x02me", b"me", b"\x01", b"\x00", b"\x01" + b"x" * 256])
+def test_frames_that_mean_nothing(wire, frame):
+    listener = wire.connect(zmq.XSUB)
+    listener.send(frame)
+    listener.send(b"\x01end")
+    assert wire.hears((b"end", True))
+
+
+def test_a_reply_is_made_shorter(wire):
+    frames = wire.publisher.shorter([b"me", b"{}", b"x" * 1000, b"7"])
+    assert (frames[0], len(frames[2]), frames[3]) == (b"me", 16, b"7") and b"given up" in frames[1]
+    assert wire.publisher.shorter([b"me", b"{}", b"7"]) is None  # a status

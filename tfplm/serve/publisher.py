@@ -1,0 +1,51 @@
+"""The socket of replies: who has subscribed to what, and frames out to them."""
+
+from collections.abc import Iterator
+
+import zmq
+
+from tfplm.serve import protocol
+from tfplm.serve.service import Service
+from tfplm.serve.sockets import bind, port_of
+
+REPLIES_AHEAD = 64  # that ZeroMQ keeps for each connection
+LARGEST_SUBSCRIPTION = 1024  # bytes
+
+
+class Publisher:
+    """Frames out, subscriptions in; the `Way` of an `Outbox`."""
+
+    def __init__(self, context: zmq.Context, service: Service):
+        self.service = service
+        self.socket = bind(context, zmq.XPUB, service.options, "port_out", {
+            zmq.SNDHWM: REPLIES_AHEAD, zmq.XPUB_NODROP: 1, zmq.MAXMSGSIZE: LARGEST_SUBSCRIPTION,
+            zmq.XPUB_VERBOSER: 1})  # every subscription is told, that of a twin too
+        self.port = port_of(self.socket)
+
+    def read(self, most: int) -> Iterator[tuple[bytes, bool]]:
+        """Up to `most` subscriptions that came, or ended: the topic, and whether somebody joins."""
+        for _ in range(most):
+            try:
+                frame = self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            joins, topic = frame[:1] == b"\x01", frame[1:]
+            if frame[:1] in (b"\x00", b"\x01") and 0 < len(topic) <= protocol.LONGEST_IDENTITY:
+                yield topic, joins
+
+    def send(self, frames: list) -> bool:
+        try:
+            self.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            return True
+        except zmq.Again:
+            return False
+
+    def shorter(self, frames: list) -> list | None:
+        return protocol.shorter_reply(frames, self.service.info.row_shape, self.service.info.dtype)
+
+    def gone(self, identity: bytes) -> None:
+        if dropped := self.service.scheduler.cancel(identity):
+            self.service.counters.add("cancelled", dropped)
+
+    def dropped(self, number: int) -> None:
+        self.service.counters.add("dropped_replies", number)
