@@ -135,11 +135,17 @@ def test_a_conversation(faq, capsys, monkeypatch):
     assert "每小时五元" in out and "地下一层" in out
 
 
-def test_recall(faq, capsys):
+def test_recall(faq, tmp_path, capsys):
     report = search_command.run(folder=str(faq), recall=True, k=3)
     assert report.recall == 1 and report.queries == 5 and "recall@3 1.0000" in capsys.readouterr().out
     search_command.run(folder=str(faq), recall=True, query="停车", k=3, json=True)
     assert json.loads(capsys.readouterr().out)["queries"] == 1
+    (tmp_path / "empty.txt").write_text("\n \n")
+    for query in (str(tmp_path / "empty.txt"), " "):
+        with pytest.raises(ValueError, match="no line of text; a recall report needs queries, found none"):
+            search_command.run(folder=str(faq), recall=True, query=query)
+    with pytest.raises(ValueError, match="sample is 0, expected 1 or more"):
+        search_command.run(folder=str(faq), recall=True, sample=0)
 
 
 def test_a_stopped_run_goes_on(texts, tmp_path, fake, capsys, monkeypatch):

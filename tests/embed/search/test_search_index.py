@@ -194,15 +194,6 @@ def test_without_faiss(faq, tmp_path, encoder, monkeypatch, caplog):
         SearchIndex.create(tmp_path / "f", encoder, SearchSettings(kind="flat"))
 
 
-def test_recall(faq):
-    report = faq.recall(["停车费用", "办理证件"], k=3)
-    assert report.recall == 1 and report.queries == 2 and report.vectors == 5
-    faq.delete([row[0] for row in FAQ])
-    with pytest.raises(ValueError, match="has no records to measure the recall with"):
-        faq.recall()
-    assert faq.search("停车", k=2) == []
-
-
 def test_files_of_vectors_are_only_a_cache(faq, tmp_path, encoder, caplog):
     folder = tmp_path / "faq"
     faq.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tfplm.embed.search.exact_index import exact_search
-from tfplm.embed.search.recall import RecallReport, report
+from tfplm.embed.search.recall import RecallReport, least_scores, need_queries, recall_of, report
 from tfplm.embed.search.records import Records
 from tfplm.embed.search.vector_index import Metric, VectorIndex, best, scores_of
 
@@ -30,13 +30,16 @@ def nearest(index: VectorIndex, records: Records, vectors: np.ndarray, k: int) -
 
 
 def measure(index: VectorIndex, records: Records, queries: np.ndarray, k: int) -> RecallReport:
-    """`nearest` beside exact search over all records, which are read page by page."""
+    """`nearest` beside exact search over all records, which are read page by page. ValueError where there is no query."""
+    need_queries(queries)
     metric: Metric = index.settings.metric
     begin = time.perf_counter()
-    _, found = nearest(index, records, queries, k)
+    scores, found = nearest(index, records, queries, k)
     middle = time.perf_counter()
-    _, expected = exact_search(records.pages(), queries, k, metric)
-    return report(index, found, expected, (middle - begin, time.perf_counter() - middle), k)
+    exact_scores, expected = exact_search(records.pages(), queries, k, metric)
+    seconds = middle - begin, time.perf_counter() - middle
+    alike = scores >= least_scores(exact_scores, queries, metric)[:, None]  # they are exact, whatever the index
+    return report(index, recall_of(found, expected, alike), seconds, k)
 
 
 def sample_queries(records: Records, count: int, folder: Path) -> np.ndarray:

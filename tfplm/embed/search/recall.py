@@ -5,7 +5,9 @@ import time
 
 import numpy as np
 
-from tfplm.embed.search.vector_index import VectorIndex
+from tfplm.embed.search.vector_index import Metric, VectorIndex
+
+_SAME = 1e-6  # of scores of vectors of length 1, that are the same but for rounding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +33,21 @@ class RecallReport:
                 f"{self.vectors:,} vectors, {self.memory / 2**20:,.1f} MiB, {self.queries:,} queries")
 
 
-def recall_of(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """ids `[Q,k]` and `[Q,k]` -> float `[Q]`: the share of the expected ones, -1 aside, that were found."""
-    shares = [np.isin(right[right >= 0], left).mean() if (right >= 0).any() else 1.0
-              for left, right in zip(found, expected)]
+def recall_of(found: np.ndarray, expected: np.ndarray, alike: np.ndarray | None = None) -> np.ndarray:
+    """ids `[Q,n]` and `[Q,k]` -> float `[Q]`: the share of the expected ones, -1 aside, that were found.
+
+    alike: bool `[Q,n]`, found ones that are as near as the k-th expected one, and count as well: ties have no order.
+    """
+    alike = np.zeros(found.shape, bool) if alike is None else alike
+    shares = [min(((np.isin(left, right[right >= 0]) | ties) & (left >= 0)).sum() / (right >= 0).sum(), 1.0)
+              if (right >= 0).any() else 1.0 for left, right, ties in zip(found, expected, alike)]
     return np.array(shares, float)
+
+
+def least_scores(scores: np.ndarray, queries: np.ndarray, metric: Metric) -> np.ndarray:
+    """The k-th of the exact scores `[Q,k]`, less what float32 may differ by: `[Q]`, from which on a hit is as near."""
+    size = 1 if metric == "cosine" else np.maximum(1, (np.asarray(queries, np.float32) ** 2).sum(-1))
+    return scores[:, -1] - _SAME * size if scores.shape[1] else np.full(len(scores), np.inf)
 
 
 def recall_report(index: VectorIndex, exact: VectorIndex, queries: np.ndarray, k: int = 10) -> RecallReport:
@@ -43,21 +55,37 @@ def recall_report(index: VectorIndex, exact: VectorIndex, queries: np.ndarray, k
 
     ValueError where there is no query, or the indexes have other numbers of vectors.
     """
-    if not len(queries):
-        raise ValueError("a recall report needs queries, found none")
+    need_queries(queries)
     if len(index) != len(exact):
         raise ValueError(f"the index has {len(index)} vectors and the exact one {len(exact)}: expected the same ones")
     (_, found), seconds = _timed(index.search, queries, k)
-    (_, expected), exact_seconds = _timed(exact.search, queries, k)
-    return report(index, found, expected, (seconds, exact_seconds), k)
+    (scores, expected), exact_seconds = _timed(exact.search, queries, k)
+    alike = _alike(exact, queries, found, least_scores(scores, queries, exact.settings.metric))
+    return report(index, recall_of(found, expected, alike), (seconds, exact_seconds), k)
 
 
-def report(index: VectorIndex, found: np.ndarray, expected: np.ndarray, seconds: tuple[float, float], k: int
-           ) -> RecallReport:
-    """The report of ids found `[Q,k]` and expected `[Q,k]`, in the seconds of both."""
-    recalls, each = recall_of(found, expected), 1000 / len(found)
-    return RecallReport(index.kind, k, len(index), len(found), float(recalls.mean()), float(recalls.min()),
+def need_queries(queries: np.ndarray) -> None:
+    """ValueError where there is none."""
+    if not len(queries):
+        raise ValueError("a recall report needs queries, found none")
+
+
+def report(index: VectorIndex, recalls: np.ndarray, seconds: tuple[float, float], k: int) -> RecallReport:
+    """The report of the recall of each query, `[Q]`, in the seconds of both indexes."""
+    each = 1000 / len(recalls)
+    return RecallReport(index.kind, k, len(index), len(recalls), float(recalls.mean()), float(recalls.min()),
                         seconds[0] * each, seconds[1] * each, index.memory)
+
+
+def _alike(exact: VectorIndex, queries: np.ndarray, found: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """bool `[Q,k]`: whether the exact score of what was found is at least that."""
+    width = found.shape[1]
+    while True:  # until further ones are further away
+        width *= 2
+        scores, ids = exact.search(queries, max(width, 1))
+        if width >= len(exact) or (scores[:, -1] < least).all():
+            break
+    return np.stack([np.isin(row, there[near >= limit]) for row, there, near, limit in zip(found, ids, scores, least)])
 
 
 def _timed(function, *arguments):

@@ -21,6 +21,8 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
     """The verb. Returns the hits of a query, a recall report, or how many queries were asked."""
     if options.k < 1:
         raise ValueError(f"k is {options.k}, expected 1 or more")
+    if options.sample < 1:
+        raise ValueError(f"sample is {options.sample}, expected 1 or more")
     with SearchIndex.open(options.folder, options.init, records=options.records) as index:
         if not len(index):
             raise ValueError(f"{options.folder} has no records: add some with `tfplm index FILE --output {options.folder}`")
@@ -89,7 +91,9 @@ def _recall(index: SearchIndex, options: SearchOptions) -> RecallReport:
     queries = None
     if options.query is not None:
         name = _file_of(options)
-        queries = list(_queries(name, options)) if name else [options.query]
+        queries = [query for query in (_queries(name, options) if name else [options.query]) if query.strip()]
+        if not queries:
+            raise ValueError(f"{name or 'the query'}: no line of text; a recall report needs queries, found none")
     found = index.recall(queries, options.k, options.sample)
     print(json.dumps(dataclasses.asdict(found)) if options.json else found)
     return found
