@@ -16,6 +16,7 @@ import zmq
 
 from tests.serve.conftest import client, eventually, serving, works
 from tests.serve.fake_engines import FakeEngine, make_engine, vectors_of
+from tfplm.serve.engine import EngineInfo
 from tfplm.serve.process_engine import start_engines
 
 
@@ -129,6 +130,23 @@ def test_garbage_from_subscribers(server):
         for frame in (b"", b"\x07abc", b"\x01" + b"t" * 3000, b"\x00never"):
             publisher.send(frame)
         assert works(server)
+
+
+@pytest.mark.parametrize("topic", [b"", b"v"])
+def test_a_subscriber_to_the_replies_of_others_that_does_not_read(topic):
+    """To all of them, or to those of many clients: nobody waits for it."""
+    large = FakeEngine(info=EngineInfo(4, per_token=True, fixed_length=1000))
+    with serving(large) as server, Raw(server, b"raw") as raw:
+        server.front.outbox.stuck_seconds = 0.1
+        stuck = raw.context.socket(zmq.SUB)
+        stuck.linger, stuck.rcvhwm = 0, 1
+        stuck.subscribe(topic)
+        stuck.subscribe(b"raw")  # so that one sees when it is there
+        stuck.connect(f"tcp://127.0.0.1:{server.port_out}")
+        assert eventually(lambda: server.front.outbox.subscribers and server.front.outbox._topics[b"raw"] == 2)
+        with client(server, identity=b"victim", check_length=False) as bert:
+            for _ in range(100):  # more than its pipe and TCP keep for it
+                assert bert.encode(["a"] * 100).shape == (100, 1000, 4)
 
 
 def test_a_port_scan(server):

@@ -10,13 +10,16 @@ class Post:
     """An outbox with a clock of its own, and what came out of it."""
 
     def __init__(self, **keywords):
-        self.now, self.sent, self.left, self.lost, self.blocked = 0.0, [], [], 0, False
+        self.now, self.sent, self.some, self.left, self.lost, self.blocked = 0.0, [], [], [], 0, False
         self.outbox = Outbox(self, clock=lambda: self.now, **keywords)
 
     def send(self, frames) -> bool:
         if not self.blocked:
             self.sent.append(frames)
         return not self.blocked
+
+    def send_to_some(self, frames) -> None:
+        self.some.append(frames)
 
     def shorter(self, frames):
         """Of replies with three frames."""
@@ -154,12 +157,34 @@ def test_a_full_pipe_is_tried_again(post):
     post.post(b"me", b"1")
     post.post(b"me", b"2")
     post.after(1000)
-    assert post.outbox.held == 2 and post.outbox.blocked == {b"me"}
+    assert post.some == [] and post.outbox.held == 2 and set(post.outbox.blocked) == {b"me"}
     post.outbox.retry()
     assert post.sent == []
     post.blocked = False
     post.outbox.retry()
     assert post.sent == [[b"me", b"1"], [b"me", b"2"]] and not post.outbox.blocked
+
+
+@pytest.mark.parametrize("other", [b"me", b"m"])
+def test_one_of_several_subscribers_that_is_stuck(post, other):
+    """The others do not wait for ever; the clock begins anew with every reply that is sent."""
+    post.join(b"me")
+    post.join(other)
+    post.blocked = True
+    for number in (b"1", b"2", b"3"):
+        post.post(b"me", number)
+    post.after(0.9)
+    assert post.some == [] and post.outbox.held == 3
+    post.after(0.2)
+    assert post.some == [[b"me", b"1"]] and post.outbox.held == 2
+    post.after(0.9)
+    post.outbox.retry()
+    assert len(post.some) == 1
+    post.after(0.2)
+    assert post.some == [[b"me", b"1"], [b"me", b"2"]]
+    post.blocked = False
+    post.outbox.retry()
+    assert post.sent == [[b"me", b"3"]] and not post.outbox.blocked
 
 
 def test_a_client_that_goes_with_a_full_pipe(post):

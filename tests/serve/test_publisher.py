@@ -29,12 +29,12 @@ class Wire:
         return listener
 
     def hears(self, *expected) -> bool:
-        """Whether these subscriptions come, and no others before them."""
+        """Whether these subscriptions come, in whatever order, and no others before them."""
         def heard():
             self.told += self.publisher.read(10)
             return len(self.told) >= len(expected)
 
-        found = eventually(heard) and self.told == list(expected)
+        found = eventually(heard) and sorted(self.told) == sorted(expected)
         self.told = []
         return found
 
@@ -65,6 +65,32 @@ def test_frames_that_mean_nothing(wire, frame):
     listener.send(frame)
     listener.send(b"\x01end")
     assert wire.hears((b"end", True))
+
+
+def test_nobody_subscribes_to_everything(wire):
+    listener = wire.connect(zmq.SUB, b"", b"x" * 256, b"x" * 255)
+    assert wire.hears((b"x" * 255, True))
+    for content in (b"1", b"2"):
+        assert wire.publisher.send([b"me", content]) and wire.publisher.send([b"x" * 255, content])
+    assert [listener.recv_multipart()[0] for _ in range(2)] == [b"x" * 255] * 2
+
+
+def test_a_subscriber_that_does_not_read_is_left_out(wire):
+    """Once its pipe is known to be full it keeps nobody waiting."""
+    stuck = wire.context.socket(zmq.SUB)
+    stuck.linger, stuck.rcvhwm = 0, 1
+    stuck.subscribe(b"m")
+    stuck.connect(f"tcp://127.0.0.1:{wire.publisher.port}")
+    reader = wire.connect(zmq.SUB, b"me")
+    assert wire.hears((b"m", True), (b"me", True))
+    number = 0
+    while wire.publisher.send([b"me", b"%d" % number, bytes(1 << 20)]):
+        assert reader.recv_multipart()[1] == b"%d" % number
+        number += 1
+    wire.publisher.send_to_some([b"me", b"more"])
+    assert reader.recv_multipart() == [b"me", b"more"]
+    assert wire.publisher.send([b"me", b"still more"])
+    assert reader.recv_multipart() == [b"me", b"still more"]
 
 
 def test_a_reply_is_made_shorter(wire):

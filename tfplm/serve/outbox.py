@@ -42,6 +42,9 @@ class Way(Protocol):
     def send(self, frames: list) -> bool:
         """False where the pipe of one who subscribed is full, so that it has to be tried again."""
 
+    def send_to_some(self, frames: list) -> None:
+        """To those alone whose pipes have room."""
+
     def shorter(self, frames: list) -> list | None:
         """Frames that say that this reply was given up, if its kind allows that."""
 
@@ -59,20 +62,21 @@ class Outbox:
         seconds: how long a subscription is waited for. A client that has subscribed and reads slowly may take longer.
         twin_seconds: how long, where there is one already; once in vain, never again for this identity, whose client
             seems to call all of its requests number 1.
+        stuck_seconds: how long one of several subscribers may keep a reply from the others; it then loses it.
         grace: how long a subscription that ended may take to come back.
     """
 
-    def __init__(self, way: Way, seconds: float = 60.0, twin_seconds: float = 1.0, grace: float = 5.0,
-                 max_bytes: int = 1 << 30, clock: Callable[[], float] = time.monotonic):
-        self.way, self.seconds, self.twin_seconds, self.grace = way, seconds, twin_seconds, grace
-        self.max_bytes, self._clock = max_bytes, clock
+    def __init__(self, way: Way, seconds: float = 60.0, twin_seconds: float = 1.0, stuck_seconds: float = 1.0,
+                 grace: float = 5.0, max_bytes: int = 1 << 30, clock: Callable[[], float] = time.monotonic):
+        self.way, self.seconds, self.twin_seconds, self.stuck_seconds = way, seconds, twin_seconds, stuck_seconds
+        self.grace, self.max_bytes, self._clock = grace, max_bytes, clock
         self._topics: OrderedDict[bytes, int] = OrderedDict()  # topic -> subscriptions
         self._surplus: OrderedDict[bytes, float] = OrderedDict()  # identity -> subscriptions less clients, if not 0
         self._lengths: Counter[int] = Counter()
         self._held: OrderedDict[bytes, _Queue] = OrderedDict()
         self._unclaimed: OrderedDict[bytes, None] = OrderedDict()  # those in `_held` that nobody has subscribed to
         self._left: OrderedDict[bytes, float] = OrderedDict()  # unsubscribed topic -> when
-        self.blocked: set[bytes] = set()  # clients that have subscribed and whose pipes are full
+        self.blocked: dict[bytes, float] = {}  # clients that have subscribed and whose pipes are full, and since when
         self.held = self.unclaimed = self.bytes = 0  # replies that wait, those of `_unclaimed`, and their size
 
     @property
@@ -115,7 +119,7 @@ class Outbox:
         if identity not in self._held and self._ready(identity):
             if self.way.send(frames):
                 return
-            self.blocked.add(identity)
+            self.blocked[identity] = self._clock()
         queue = self._held.setdefault(identity, _Queue())
         self._claim(identity)
         queue.replies.append(held := _Held(frames, self._clock()))
@@ -128,7 +132,7 @@ class Outbox:
 
     def wanted(self) -> bool:
         """Whether a reply waits whose client has subscribed."""
-        return any(map(self._subscribed, self._held))
+        return any(map(self._subscriptions, self._held))
 
     def retry(self) -> None:
         """Tries again what could not be sent; often, while there are `blocked`."""
@@ -146,7 +150,7 @@ class Outbox:
                 self._flush(identity)
                 continue
             while queue.replies and queue.replies[0].since + self.seconds <= now:
-                self.way.send(self._pop(identity))  # perhaps its subscription was one too many to remember
+                self.way.send_to_some(self._pop(identity))  # perhaps its subscription was one too many to remember
                 self.way.dropped(1)
         while self._left and next(iter(self._left.values())) + self.grace <= now:
             self._give_up(next(iter(self._left)))
@@ -174,18 +178,19 @@ class Outbox:
                     return
         self._pop(identity)
 
-    def _subscribed(self, identity: bytes) -> bool:
-        return any(identity[:length] in self._topics for length in self._lengths if length <= len(identity))
+    def _subscriptions(self, identity: bytes) -> int:
+        """How many there are, to the identity itself or to a prefix of it."""
+        return sum(self._topics.get(identity[:length], 0) for length in self._lengths if length <= len(identity))
 
     def _ready(self, identity: bytes) -> bool:
-        return self._surplus.get(identity, 0) >= 0 and self._subscribed(identity)
+        return self._surplus.get(identity, 0) >= 0 and self._subscriptions(identity) > 0
 
     def _claim(self, identity: bytes) -> None:
         """Notes whether anybody has subscribed to what is held."""
         if identity not in self._held:
             return
         number = len(self._held[identity].replies)
-        if not self._subscribed(identity):
+        if not self._subscriptions(identity):
             self.unclaimed += number * (identity not in self._unclaimed)
             self._unclaimed[identity] = None
         elif identity in self._unclaimed:
@@ -193,11 +198,16 @@ class Outbox:
             del self._unclaimed[identity]
 
     def _flush(self, identity: bytes) -> None:
-        self.blocked.discard(identity)
+        since = self.blocked.pop(identity, None)
         while identity in self._held and self._ready(identity):
-            if not self.way.send(self._held[identity].replies[0].frames):
-                self.blocked.add(identity)
-                return
+            frames = self._held[identity].replies[0].frames
+            if not self.way.send(frames):
+                now = self._clock()
+                if since is None or since + self.stuck_seconds > now or self._subscriptions(identity) == 1:
+                    self.blocked[identity] = now if since is None else since
+                    return
+                self.way.send_to_some(frames)
+            since = None
             self._pop(identity)
 
     def _pop(self, identity: bytes) -> list:
@@ -208,7 +218,7 @@ class Outbox:
         if not queue.replies:
             del self._held[identity]
             self._unclaimed.pop(identity, None)
-            self.blocked.discard(identity)
+            self.blocked.pop(identity, None)
         return held.frames
 
     def _count(self, identity: bytes, number: int, size: int) -> None:

@@ -13,13 +13,16 @@ LARGEST_SUBSCRIPTION = 1024  # bytes
 
 
 class Publisher:
-    """Frames out, subscriptions in; the `Way` of an `Outbox`."""
+    """Frames out, subscriptions in; the `Way` of an `Outbox`.
+
+    A subscription holds only after a look at it (`XPUB_MANUAL`): to everything there is none, since one who reads
+    slowly would keep the replies of all others waiting.
+    """
 
     def __init__(self, context: zmq.Context, service: Service):
         self.service = service
         self.socket = bind(context, zmq.XPUB, service.options, "port_out", {
-            zmq.SNDHWM: REPLIES_AHEAD, zmq.XPUB_NODROP: 1, zmq.MAXMSGSIZE: LARGEST_SUBSCRIPTION,
-            zmq.XPUB_VERBOSER: 1})  # every subscription is told, that of a twin too
+            zmq.SNDHWM: REPLIES_AHEAD, zmq.XPUB_NODROP: 1, zmq.XPUB_MANUAL: 1, zmq.MAXMSGSIZE: LARGEST_SUBSCRIPTION})
         self.port = port_of(self.socket)
 
     def read(self, most: int) -> Iterator[tuple[bytes, bool]]:
@@ -31,6 +34,8 @@ class Publisher:
                 return
             joins, topic = frame[:1] == b"\x01", frame[1:]
             if frame[:1] in (b"\x00", b"\x01") and 0 < len(topic) <= protocol.LONGEST_IDENTITY:
+                # of whose frame was read last
+                self.socket.set(zmq.SUBSCRIBE if joins else zmq.UNSUBSCRIBE, topic)
                 yield topic, joins
 
     def send(self, frames: list) -> bool:
@@ -39,6 +44,13 @@ class Publisher:
             return True
         except zmq.Again:
             return False
+
+    def send_to_some(self, frames: list) -> None:
+        self.socket.set(zmq.XPUB_NODROP, 0)
+        try:
+            self.send(frames)
+        finally:
+            self.socket.set(zmq.XPUB_NODROP, 1)
 
     def shorter(self, frames: list) -> list | None:
         return protocol.shorter_reply(frames, self.service.info.row_shape, self.service.info.dtype)
