@@ -78,18 +78,18 @@ class Front:
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wakes, zmq.POLLIN)
-        poller.register(self.publisher.socket, zmq.POLLIN)
         next_tick = 0.0
         while not self._finished():
             reading = self._stop_at is None and not self.service.scheduler.full
             poller.register(self._requests, zmq.POLLIN if reading else 0)
-            ready = dict(poller.poll(20 if self.outbox.blocked else 1000 * TICK))
+            self.publisher.watch(poller, blocked := bool(self.outbox.blocked))
+            ready = dict(poller.poll(20 if blocked else 1000 * TICK))
             try:
                 if self._wakes in ready:
                     with self._wake_lock:
                         self._wakes.recv()
                         self._awake = False
-                if self.publisher.socket in ready:
+                if blocked or self.publisher.socket in ready:
                     for topic, joins in self.publisher.read(AT_ONCE):
                         self.outbox.subscription(topic, joins)
                 if reading and self._requests in ready:

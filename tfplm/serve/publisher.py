@@ -8,7 +8,7 @@ from tfplm.serve import protocol
 from tfplm.serve.service import Service
 from tfplm.serve.sockets import bind, port_of
 
-REPLIES_AHEAD = 64  # that ZeroMQ keeps for each connection
+REPLIES_AHEAD = 2  # that ZeroMQ keeps for each connection, beside what `max_reply_mb` bounds
 LARGEST_SUBSCRIPTION = 1024  # bytes
 
 
@@ -24,6 +24,14 @@ class Publisher:
         self.socket = bind(context, zmq.XPUB, service.options, "port_out", {
             zmq.SNDHWM: REPLIES_AHEAD, zmq.XPUB_NODROP: 1, zmq.XPUB_MANUAL: 1, zmq.MAXMSGSIZE: LARGEST_SUBSCRIPTION})
         self.port = port_of(self.socket)
+
+    def watch(self, poller: zmq.Poller, blocked: bool) -> None:
+        """Has the poller look for subscriptions and, if replies are `blocked`, for room in pipes as well.
+
+        That much the socket itself does not tell, but its descriptor shows that its I/O thread has news of any kind.
+        """
+        poller.register(self.socket, 0 if blocked else zmq.POLLIN)
+        poller.register(self.socket.fd, zmq.POLLIN if blocked else 0)
 
     def read(self, most: int) -> Iterator[tuple[bytes, bool]]:
         """Up to `most` subscriptions that came, or ended: the topic, and whether somebody joins."""
