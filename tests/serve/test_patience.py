@@ -31,6 +31,20 @@ def test_back_pressure():
         np.testing.assert_array_equal(found, vectors_of([f"{i} {j}" for i in range(300) for j in range(20)]))
 
 
+def test_back_pressure_of_long_texts():
+    """Few sequences, but many bytes."""
+    engine = HeldEngine()
+    with serving(engine, max_request_mb=1, max_batch_size=1) as server, client(server) as bert:
+        try:
+            for i in range(20):
+                bert.encode([f"{i} " + "x" * 500_000], blocking=False)
+            assert eventually(lambda: server.service.scheduler.full)
+            assert server.service.scheduler.pending == 9
+        finally:
+            engine.go.set()
+        assert len(bert.fetch_all()) == 20
+
+
 def test_a_client_that_does_not_read(monkeypatch):
     """More replies than sockets buffer: they are kept, however many, and come when the client reads."""
     monkeypatch.setattr(outbox, "REPLIES", 1)

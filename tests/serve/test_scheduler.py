@@ -207,6 +207,21 @@ def test_the_queue_is_bounded():
     assert not queue.full and changes[-1] is False
 
 
+def test_memory_of_what_waits_is_bounded():
+    """Texts and tokens, not only their number."""
+    queue = Queue(INFO, max_pending_bytes=100_000)
+    queue.put("a" * 90_000)
+    assert not queue.full and 90_000 <= queue.pending_bytes < 91_000
+    tokens = queue.put([f"token {i}" for i in range(400)], owner="me")
+    assert queue.full and tokens.bytes > 400 * 50
+    queue.cancel("me")
+    assert not queue.full
+    queue.put(list(range(1000, 2000)))
+    assert queue.full
+    queue.serve()
+    assert not queue.full and queue.pending_bytes == 0
+
+
 def test_an_engine_with_too_few_vectors():
     queue = Queue(INFO)
     queue.put("a", "b")

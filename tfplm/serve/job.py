@@ -1,5 +1,6 @@
 """A request on its way through the server: its sequences, and its vectors as they come."""
 
+import sys
 import time
 from collections.abc import Callable, Hashable
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from tfplm.serve.engine import Encoded, EngineInfo
 from tfplm.serve.protocol import Sequence
+
+_TOKEN = 50  # bytes of a token beside its characters, or of a number
 
 
 class Job:
@@ -17,12 +20,13 @@ class Job:
         done: called once, from any thread, when there are `vectors` or an `error`; never after `cancel`.
         owner: who asked, so that the work can be dropped when he has gone.
 
-    After `done`: `error` (str or None), and without one `vectors`, `lengths`, `tokens` as in `Encoded`.
+    After `done`: `error` (str or None), and without one `vectors`, `lengths`, `tokens` as in `Encoded`. `bytes`: of the
+    sequences in memory, roughly.
     """
 
     def __init__(self, sequences: list[Sequence], done: Callable[["Job"], None], owner: Hashable = None):
         self.sequences, self.done, self.owner = sequences, done, owner
-        self.received = time.monotonic()
+        self.received, self.bytes = time.monotonic(), memory_of(sequences)
         self.finished = self.cancelled = False
         self.error: str | None = None
         self.vectors = self.lengths = self.tokens = None
@@ -56,3 +60,17 @@ class Job:
                 width = min(length, part.vectors.shape[1])
                 self.vectors[row:row + len(part.vectors), :width] = part.vectors[:, :width]
                 row += len(part.vectors)
+
+
+def memory_of(sequences: list[Sequence]) -> int:
+    """Bytes of texts, or of lists and what is in them; what is there once for many of them counts each time."""
+    return sys.getsizeof(sequences) + sum(map(_memory, sequences))
+
+
+def _memory(sequence: Sequence) -> int:
+    size = sys.getsizeof(sequence)
+    if isinstance(sequence, list):
+        size += _TOKEN * len(sequence)
+        if isinstance(sequence[0], str):
+            size += sys.getsizeof("".join(sequence))  # faster than each by itself
+    return size

@@ -42,15 +42,16 @@ class Scheduler:
         info: of the engines, which are alike.
         max_batch_size: sequences of one batch at most; larger requests are split.
         priority_batch_size: requests of at most so many sequences go first.
-        max_pending: sequences that may wait or be worked on before `full`.
+        max_pending: sequences that may wait or be worked on before `full`. max_pending_bytes: and their memory.
         changed: called without arguments after a request has ended, so that a full queue may have room again.
     """
 
     def __init__(self, info: EngineInfo, max_batch_size: int = 256, priority_batch_size: int = 16,
-                 max_pending: int = 1 << 18, changed: Callable[[], None] = lambda: None):
+                 max_pending: int = 1 << 18, max_pending_bytes: int = 1 << 28,
+                 changed: Callable[[], None] = lambda: None):
         self.info, self.max_batch_size, self.priority_batch_size = info, max_batch_size, priority_batch_size
-        self.max_pending, self.changed = max_pending, changed
-        self.pending = 0  # sequences that were submitted and have not ended
+        self.max_pending, self.max_pending_bytes, self.changed = max_pending, max_pending_bytes, changed
+        self.pending = self.pending_bytes = 0  # sequences that were submitted and have not ended
         self.jobs: dict[Job, None] = {}  # all that have not ended, oldest first
         self._retries: deque[Slice] = deque()
         self._small: deque[Slice] = deque()
@@ -61,7 +62,7 @@ class Scheduler:
 
     @property
     def full(self) -> bool:
-        return self.pending >= self.max_pending
+        return self.pending >= self.max_pending or self.pending_bytes >= self.max_pending_bytes
 
     def submit(self, job: Job) -> None:
         """Queues a job. RuntimeError after `close`."""
@@ -70,6 +71,7 @@ class Scheduler:
                 raise RuntimeError("the server is stopping")
             self.jobs[job] = None
             self.pending += len(job)
+            self.pending_bytes += job.bytes
             queue = self._small if len(job) <= self.priority_batch_size else self._large
             queue.append(Slice(job, 0, len(job)))
             self._condition.notify()
@@ -165,6 +167,7 @@ class Scheduler:
     def _forget(self, job: Job) -> None:
         del self.jobs[job]
         self.pending -= len(job)
+        self.pending_bytes -= job.bytes
 
     def _compose(self) -> list[Slice]:
         while self._retries:

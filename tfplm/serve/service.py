@@ -29,7 +29,8 @@ class Service:
         self.options, self.info = options, engines[0].info
         self.limits = Limits(options.max_request_mb << 20, options.max_request_sequences)
         self.statistics, self.counters = Statistics(), Counters()
-        self.scheduler = Scheduler(self.info, options.max_batch_size, options.priority_batch_size, options.max_queue)
+        self.scheduler = Scheduler(self.info, options.max_batch_size, options.priority_batch_size, options.max_queue,
+                                   4 * self.limits.message_bytes)  # texts in memory are larger than on the way
         self.workers = Workers(self.scheduler, engines, self._batch_ended)
         self.description = describe(options, datetime.now(), **self.info.settings)
 
