@@ -161,27 +161,28 @@ class Front:
             self.outbox.post(protocol.status_reply(request, tell(request.identity)))
 
     def _encode(self, request: Request) -> None:
+        identity, number = request.identity, request.request_id  # not the request, whose message may be long
+
         def done(job: Job) -> None:
-            self._replies.append(self._reply(request, job))
+            if job.error is None:
+                reply = protocol.vectors_reply(identity, number, job.vectors, job.tokens)
+            else:
+                reply = self._failure(identity, number, len(job), job.error)
+            self._replies.append(reply)
             self.wake()
 
         try:
             sequences = protocol.parse_sequences(request.message, self.service.limits)
-            self.service.submit(sequences, done, request.identity)
+            self.service.submit(sequences, done, identity)
         except (Refused, RuntimeError) as error:
             self.service.counters.add("refused")
-            self.outbox.post(self._failure(request, request.length, str(error)))
+            self.outbox.post(self._failure(identity, number, request.length, str(error)))
 
-    def _reply(self, request: Request, job: Job) -> list:
-        if job.error is not None:
-            return self._failure(request, len(job), job.error)
-        return protocol.vectors_reply(request.identity, request.request_id, job.vectors, job.tokens)
-
-    def _failure(self, request: Request, length: int, reason: str) -> list:
+    def _failure(self, identity: bytes, number: bytes, length: int, reason: str) -> list:
         info = self.service.info
         vectors = protocol.failed_vectors(max(1, length), info.row_shape, info.dtype)
         log.info("a request of %d sequences: %s", length, reason)
-        return protocol.vectors_reply(request.identity, request.request_id, vectors, error=reason)
+        return protocol.vectors_reply(identity, number, vectors, error=reason)
 
     def _terminate(self) -> None:
         if self.service.options.allow_termination:
