@@ -49,7 +49,7 @@ class IndexOptions(Options, EncoderOptions):
     delete: list[str] = flag(factory=list, help="ids of records to take out")
     compact: bool = flag(False, "give back the room of deleted records")
     rebuild: bool = flag(False, "make the vector index anew, of the kind that --kind says")
-    batch: int = flag(1024, "texts that are encoded and committed together")
+    batch: int = flag(1024, "texts that are encoded and committed together, at most")
     encoding: str = flag("utf-8", "of the files")
 
 

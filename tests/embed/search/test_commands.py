@@ -114,6 +114,9 @@ def test_files_of_queries(faq, tmp_path, capsys, monkeypatch):
     with open(tmp_path / "q.txt", "rb") as file:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file, encoding="utf-8"))
         assert search_command.run(folder=str(faq)) == 5
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n"), encoding="utf-8"))
+    with pytest.raises(ValueError, match="^-: no line of text"):
+        search_command.run(folder=str(faq))
     (tmp_path / "q.txt").write_text("\n")
     with pytest.raises(ValueError, match=r"q.txt: no line of text"):
         search_command.run(folder=str(faq), query=str(tmp_path / "q.txt"))
@@ -159,6 +162,7 @@ def test_a_stopped_run_goes_on(texts, tmp_path, fake, capsys, monkeypatch):
         patch.setattr(store.Store, "vectors", third_fails)
         with pytest.raises(KeyboardInterrupt):
             index_command.run(file=[str(texts)], output=folder, init="fake", batch=2)
+    assert "i has 4 records; the same command goes on from there" in capsys.readouterr().out
     fake.texts.clear()
     assert index_command.run(file=[str(texts)], output=folder) == 5
     assert [text for text in fake.texts if text in LINES] == LINES[4:]
@@ -169,6 +173,20 @@ def test_a_stopped_run_goes_on(texts, tmp_path, fake, capsys, monkeypatch):
     texts.write_text("\n".join(["天气不好", *LINES[1:], "新的一行"]), encoding="utf-8")
     assert index_command.run(file=[str(texts)], output=folder) == 6
     assert [text for text in fake.texts if text not in LINES][-2:] == ["天气不好", "新的一行"]
+
+
+def test_long_texts_are_committed_sooner(texts, tmp_path, fake, monkeypatch):
+    sizes, add_batch = [], SearchIndex.add_batch
+
+    def noted(self, rows, *arguments):
+        sizes.append(len(rows))
+        return add_batch(self, rows, *arguments)
+
+    monkeypatch.setattr(SearchIndex, "add_batch", noted)
+    monkeypatch.setattr(index_command, "_CHARACTERS", 500)
+    texts.write_text("\n".join(["图书馆" * 100] * 3 + ["天气"] * 7), encoding="utf-8")
+    assert index_command.run(file=[str(texts)], output=str(tmp_path / "i"), init="fake", batch=5) == 10
+    assert sizes == [2, 5, 3]
 
 
 def test_deleting_and_rebuilding(faq, capsys):
@@ -186,8 +204,14 @@ def test_wrong_calls(tmp_path, faq, texts, fake):
     with pytest.raises(ValueError, match="is a new index: say which model makes its vectors, by --init"):
         index_command.run(file=[str(texts)], output=str(tmp_path / "new"))
     (tmp_path / "empty.txt").write_text(" \n")
-    with pytest.raises(ValueError, match=r"empty.txt: no line of text"):
-        index_command.run(file=[str(tmp_path / "empty.txt")], output=str(tmp_path / "new"), init="fake")
+    for folder in (faq, tmp_path / "new"):
+        with pytest.raises(ValueError, match=r"empty.txt: no line of text"):
+            index_command.run(file=[str(tmp_path / "empty.txt")], output=str(folder), init="fake")
+    with pytest.raises(ValueError, match=r"texts.txt:1: no tab between a question and its answer"):
+        index_command.run(file=[str(texts)], output=str(tmp_path / "new"), init="fake", format="tsv")
+    assert not (tmp_path / "new").exists()  # nothing that another model would meet
+    assert index_command.run(file=[str(tmp_path / "empty.txt"), str(texts)], output=str(tmp_path / "one"), init="fake") == 5
+    SearchIndex.create(tmp_path / "new", fake).close()
     with pytest.raises(ValueError, match=r"new has no records: add some with `tfplm index FILE"):
         search_command.run(folder=str(tmp_path / "new"), query="a")
     with pytest.raises(ValueError, match="the query is empty"):

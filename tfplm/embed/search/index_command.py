@@ -1,34 +1,51 @@
 """`tfplm index`: files of texts into a search index."""
 
-import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from tfplm.data.text_files import find_files
 from tfplm.embed.search.manifest import SearchSettings
+from tfplm.embed.search.row import Row
 from tfplm.embed.search.search_index import SearchIndex
 from tfplm.embed.search.sources import Source
 from tfplm.embed.search.vector_index import IndexSettings
 from tfplm.options.base import verb
 from tfplm.options.search import IndexOptions
 
+_CHARACTERS = 1 << 17  # of the texts of a batch: some seconds' work
+
 
 def index_file(index: SearchIndex, source: Source, existing: str = "replace", batch: int = 1024, show_progress=None) -> int:
     """Adds the rows of a file, a transaction a batch; goes on where an earlier call for the same file was stopped.
+
+    batch: rows; fewer where they are long, so that an interrupted call has not worked for minutes in vain.
 
     Returns how many rows were read.
     """
     key = source.key
     begin = index.progress(key) if key else 0
-    rows, count = source.rows(begin), 0
+    count = 0
     with tqdm(desc=Path(source.name).name, unit="text", unit_scale=True, dynamic_ncols=True,
               disable=None if show_progress is None else not show_progress) as bar:
-        while numbered := list(itertools.islice(rows, batch)):
+        for numbered in _batches(source.rows(begin), batch):
             index.add_batch([row for _, row in numbered], existing, (key, numbered[-1][0]) if key else None)
             count += len(numbered)
             bar.update(len(numbered))
     return count
+
+
+def _batches(rows: Iterator[tuple[int, Row]], batch: int) -> Iterator[list[tuple[int, Row]]]:
+    numbered, characters = [], 0
+    for number, row in rows:
+        numbered.append((number, row))
+        characters += len(row.text)
+        if len(numbered) == batch or characters >= _CHARACTERS:
+            yield numbered
+            numbered, characters = [], 0
+    if numbered:
+        yield numbered
 
 
 @verb(IndexOptions)
@@ -39,14 +56,13 @@ def run(options: IndexOptions) -> int:
         raise ValueError("nothing to do: give files of texts, or --delete, --compact, --rebuild")
     if options.batch < 1:
         raise ValueError(f"batch is {options.batch}, expected 1 or more")
+    sources = [Source(file, options.format, options.text_field, options.encoding) for file in files]
+    if sources and not any(source.name == "-" or next(source.rows(), None) for source in sources):
+        raise ValueError(f"{', '.join(files)}: no line of text")  # before an index is made, of a model that takes seconds
     with _opened(options) as index:
         index.show_progress = not options.quiet
-        if files:
-            read = sum(index_file(index, Source(file, options.format, options.text_field, options.encoding),
-                                  options.existing, options.batch, False if options.quiet else None) for file in files)
-            if not len(index):
-                raise ValueError(f"{', '.join(files)}: no line of text")
-            _say(options, f"{read:,} texts read" if read else "nothing new: these files are in the index already")
+        if sources:
+            _read(index, sources, options)
         if options.delete:
             _say(options, f"{index.delete(options.delete):,} of {len(options.delete):,} records deleted")
         if options.rebuild:
@@ -55,6 +71,18 @@ def run(options: IndexOptions) -> int:
             index.compact()
         _say(options, f"{options.output}: {len(index):,} records; index {index.kind}: {index.reason}")
         return len(index)
+
+
+def _read(index: SearchIndex, sources: list[Source], options: IndexOptions) -> None:
+    try:
+        read = sum(index_file(index, source, options.existing, options.batch, False if options.quiet else None)
+                   for source in sources)
+    except KeyboardInterrupt:
+        _say(options, f"{options.output} has {len(index):,} records; the same command goes on from there")
+        raise
+    if not len(index):
+        raise ValueError(f"{', '.join(source.name for source in sources)}: no line of text")
+    _say(options, f"{read:,} texts read" if read else "nothing new: these files are in the index already")
 
 
 def _opened(options: IndexOptions) -> SearchIndex:

@@ -32,7 +32,7 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
             print(f"{options.k} hits are asked for, there are {len(index)} records", file=sys.stderr)
         name = _file_of(options)
         if name is not None:
-            return _answer_file(index, _queries(name, options), options)
+            return _answer_file(index, name, options)
         if options.query is None:
             return _converse(index, options)
         if not options.query.strip():
@@ -60,14 +60,14 @@ def _queries(name: str, options: SearchOptions) -> Iterator[str]:
     return (line for line in read_lines(name, options.encoding, longest=-1) if line.strip())
 
 
-def _answer_file(index: SearchIndex, queries: Iterator[str], options: SearchOptions) -> int:
-    count = 0
+def _answer_file(index: SearchIndex, name: str, options: SearchOptions) -> int:
+    queries, count = _queries(name, options), 0
     while chunk := list(itertools.islice(queries, _CHUNK)):
         for query, hits in zip(chunk, index.search(chunk, options.k, options.min_score)):
             print(_as_json(query, hits))
         count += len(chunk)
     if not count:
-        raise ValueError(f"{_file_of(options)}: no line of text")
+        raise ValueError(f"{name}: no line of text")
     return count
 
 
