@@ -234,6 +234,20 @@ def test_urls():
         Records("sqlite:///x", "a; drop")
 
 
+def test_a_file_of_sqlite_lies_in_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    with SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(records="sqlite:///r.db", table="t")) as index:
+        index.add(FAQ)
+    (tmp_path / "i").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "there")
+    with SearchIndex.open(tmp_path / "moved", FakeEncoder(), writable=True) as index:
+        assert index.search("停车费用", k=1)[0].id == "park" and index.verify() == []
+    (tmp_path / "moved" / "r.db").unlink()
+    with pytest.raises(FileNotFoundError, match="moved has no r.db: its records are gone"):
+        SearchIndex.open(tmp_path / "moved", FakeEncoder())
+    assert not list((tmp_path / "there").iterdir()) and not (tmp_path / "moved" / "r.db").exists()
+
+
 @pytest.mark.parametrize("name", ["postgresql", "mysql"])
 def test_nobody_answers(name, tmp_path):
     pytest.importorskip("psycopg" if name == "postgresql" else "pymysql")

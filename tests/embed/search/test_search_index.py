@@ -246,6 +246,8 @@ def test_other_folders(tmp_path, encoder, faq):
         SearchIndex.open(tmp_path)
     with pytest.raises(NotADirectoryError, match=r"note.txt is a file; expected the folder"):
         SearchIndex.open(tmp_path / "note.txt")
+    with pytest.raises(NotADirectoryError, match=r"note.txt is a file; expected a folder for the search index"):
+        SearchIndex.create(tmp_path / "note.txt", encoder)
     faq.close()
     (tmp_path / "faq" / "manifest.json").write_text("{")
     with pytest.raises(ValueError, match=r"manifest.json cannot be read"):

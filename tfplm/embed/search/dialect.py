@@ -89,6 +89,11 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a URL of SQLite; None for the others."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
 def without_password(url: str) -> str:
     """The URL as it may be shown and stored."""
     parts = urlsplit(url)

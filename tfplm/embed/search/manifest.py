@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfplm.core.files import replacing
-from tfplm.embed.search.dialect import dialect_of, sqlite_url, without_password
+from tfplm.embed.search.dialect import dialect_of, sqlite_file, sqlite_url, without_password
 from tfplm.embed.search.kinds import choose_kind
 from tfplm.embed.search.vector_index import IndexSettings
 
@@ -26,8 +26,8 @@ class SearchSettings:
 
     kind: "auto" or a kind of `choose_kind`; with `milvus` the kind of the index there (auto: Milvus chooses).
     index: `IndexSettings`, above all the metric.
-    records: None for SQLite in the folder, or the URL of a PostgreSQL or MySQL database. table: what the tables there
-        are called. A password in the URL is not stored.
+    records: None for SQLite in the folder, or the URL of a PostgreSQL or MySQL database (or sqlite:///FILE). table: what
+        the tables there are called. A password in the URL is not stored.
     milvus: the URL of a Milvus server (the variable MILVUS_TOKEN holds its token), or the file of an embedded one,
         "milvus.db" in the folder; None: Faiss in this process. Such a file lets in one process at a time: a writer has
         to wait for a reader to end, and other readers compare what is in the records.
@@ -48,6 +48,9 @@ class SearchSettings:
         choose_kind(self.kind, 0, 1)  # its errors
         if self.records is not None:
             dialect_of(self.records)
+        if self.milvus is not None and "://" not in self.milvus and not self.milvus.endswith(".db"):
+            raise ValueError(f"milvus is {self.milvus!r}, expected the URL of a server, http://HOST:19530, or a file name "
+                             "that ends in .db")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +69,10 @@ class Manifest:
         return len(self.probes[0])
 
     def records_url(self, folder: Path) -> str:
-        return self.settings.records or sqlite_url(folder / "records.sqlite")
+        """A file of SQLite that is given without its whole path lies in the folder, which may be moved."""
+        url = self.settings.records or "sqlite:///records.sqlite"
+        file = sqlite_file(url)
+        return url if file is None else sqlite_url(folder / file)
 
     def save(self, folder: Path) -> None:
         values = dataclasses.asdict(self)

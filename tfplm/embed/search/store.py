@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.embed.search.dialect import sqlite_file
 from tfplm.embed.search.faiss_index import KINDS, faiss_module
 from tfplm.embed.search.index_cache import IndexCache
 from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
@@ -72,6 +73,8 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
     if (folder / FILE).exists():
         raise FileExistsError(f"{folder} is a search index already: open it with SearchIndex.open(..., writable=True), or "
                               "remove it")
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; expected a folder for the search index")
     if settings.kind in KINDS and settings.milvus is None:
         faiss_module()  # before any work is done
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,8 +110,8 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
     if encoder is not None:
         manifest.check(encoder, folder)
     url = records_url or manifest.records_url(folder)
-    if manifest.settings.records is None and not (folder / "records.sqlite").is_file():
-        raise FileNotFoundError(f"{folder} has no records.sqlite: its records are gone; make the index again")
+    if (file := sqlite_file(url)) is not None and not file.is_file():  # SQLite would make it
+        raise FileNotFoundError(f"{folder} has no {file.name}: its records are gone; make the index again")
     with contextlib.ExitStack() as undo:
         lock = WriterLock(folder) if writable else None
         if lock is not None:
