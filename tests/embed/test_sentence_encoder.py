@@ -88,8 +88,8 @@ def test_encoders_of_one_model_learn_together_that_it_may_change(loaded):
 
 
 def test_large_models_are_not_copied_unasked(loaded, monkeypatch):
-    monkeypatch.setattr(single_texts, "_MOST", 100)
-    assert not compiled(loaded.with_recipe(loaded.recipe))
+    monkeypatch.setattr(single_texts, "UNASKED", 100)
+    assert not compiled(loaded.with_recipe(loaded.recipe)) and not compiled(loaded.freeze(max_bytes=100))
     monkeypatch.setattr(single_texts, "_LIMIT", 100)
     with pytest.raises(ValueError, match=r"the weights of .* have 0 MB, of which a program can hold 0: it cannot be frozen"):
         loaded.freeze()

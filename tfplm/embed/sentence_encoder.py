@@ -184,7 +184,7 @@ class SentenceEncoder:
                 progress(len(numbers))
         return self._finish(self._joined([]) if result is None else result, normalize)
 
-    def freeze(self) -> "SentenceEncoder":
+    def freeze(self, max_bytes: int | None = None) -> "SentenceEncoder":
         """A promise that the model's weights stay as they are: short texts that come one by one are then encoded faster.
 
         An encoder made by `from_pretrained` knows it, as long as nobody has asked for its `model` and the weights have
@@ -192,9 +192,12 @@ class SentenceEncoder:
         background; they take about twice the memory of the model's weights. Later changes of the weights would be seen
         by batches, but not by single texts, until it is called again. Models and poolings that cannot share rows (see
         `program.can_pack`) gain nothing. Returns self.
+
+        max_bytes: of weights; with more of them nothing is promised.
         """
-        if self._program.single_texts is not None:
-            self._program.single_texts.freeze()
+        texts = self._program.single_texts
+        if texts is not None and (max_bytes is None or texts.bytes <= max_bytes):
+            texts.freeze()
         return self
 
     def with_recipe(self, recipe: Recipe, tokenizer: Tokenizer | None = None) -> "SentenceEncoder":

@@ -19,7 +19,7 @@ from tfplm.models.model import PretrainedModel
 
 LONGEST = 64  # tokens; a longer text spends its time inside the operations
 _CALLS = 16  # with texts of one width, before the program is compiled for it
-_MOST = 256 << 20  # bytes of weights that are made constants unasked: they are in memory three times then
+UNASKED = 256 << 20  # bytes of weights that are made constants without a promise: they are in memory three times then
 _LIMIT = 1900 << 20  # bytes that a graph can hold
 _ROWS = ("input_ids", "token_type_ids", "position_ids", "pieces", "places")
 _PRIVATE = weakref.WeakSet()  # models that only their encoders know, so that nobody can change the weights
@@ -49,18 +49,18 @@ class SingleTexts:
     def __init__(self, model: PretrainedModel, function: Callable):
         self.model, self.function, self.promised = model, function, False
         self.weights = [variable for variable in model.weights if not variable.path.endswith("/embeddings")]
-        self._bytes = sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size for v in self.weights)
+        self.bytes = sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size for v in self.weights)
         self._current = None
 
     def freeze(self) -> None:
         """A promise: the weights stay as they are today. ValueError for more of them than a graph can hold."""
-        if self._bytes > _LIMIT:
-            raise ValueError(f"the weights of {self.model.name} have {self._bytes >> 20} MB, of which a program can hold "
+        if self.bytes > _LIMIT:
+            raise ValueError(f"the weights of {self.model.name} have {self.bytes >> 20} MB, of which a program can hold "
                              f"{_LIMIT >> 20}: it cannot be frozen")
         self.promised, self._current = True, None
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray | None:
-        if not (self.promised or (self.model in _PRIVATE and self._bytes <= _MOST)):
+        if not (self.promised or (self.model in _PRIVATE and self.bytes <= UNASKED)):
             self._current = None
             return None
         if self._current is None:

@@ -121,7 +121,8 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
         encoder = _load(folder, options)
     engine = SentenceEngine(encoder, options)
     if options.warm_up:
-        _freeze(encoder)
+        # compiled for from the first single text on, while the rest of the warm-up goes on; these weights never change
+        encoder.freeze(max_bytes=single_texts.UNASKED)
         engine.warm_up()
     return engine
 
@@ -168,14 +169,6 @@ def _load(folder, options: ServeOptions) -> SentenceEncoder:
         _forget_positions(encoder.model)
         single_texts.keep(encoder.model)  # as before: nobody else has it
     return encoder
-
-
-def _freeze(encoder: SentenceEncoder) -> None:
-    """Single texts are compiled for from the first one on, while the rest of the warm-up goes on; not where their
-    program would need much memory. A server's weights never change."""
-    texts = encoder._program.single_texts
-    if texts is not None and texts._bytes <= single_texts._MOST:
-        encoder.freeze()
 
 
 def _with(encoder: SentenceEncoder, tokenizer=None, **changes) -> SentenceEncoder:
