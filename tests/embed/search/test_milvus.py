@@ -152,7 +152,7 @@ def test_vectors_alone(tmp_path, monkeypatch):
 def test_errors(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="Milvus has no index of kind 'lsh': choose one of auto, flat"):
         MilvusIndex(str(tmp_path / "m.db"), "c", 16, there="lsh")
-    with pytest.raises(ValueError, match="milvus is 'milvus', expected the URL of a server, http://HOST:19530, or a file name"):
+    with pytest.raises(ValueError, match="milvus is 'milvus', expected the URL of a server, http://HOST:19530, or a file"):
         SearchSettings(milvus="milvus")
     with pytest.raises(ConnectionError, match=r"no connection to Milvus at .*: .*give the URL of a running server"):
         monkeypatch.setattr("tfplm.embed.search.milvus_connection._SECONDS", 1)

@@ -1,11 +1,9 @@
 """Readers of an index at Milvus agree with its records, whatever its writer is doing, or has left undone."""
 
-import os
 import signal
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
@@ -40,7 +38,8 @@ def reader(writer, tmp_path):
 def python(folder, code: str) -> subprocess.CompletedProcess:
     """A process that has `folder`, FAQ, FakeEncoder and SearchIndex."""
     start = ("import os, signal, sys; from tests.embed.search.fake_encoder import *; "
-             "from tfplm.embed.search.index_cache import IndexCache; from tfplm.embed.search.search_index import SearchIndex\n"
+             "from tfplm.embed.search.index_cache import IndexCache\n"
+             "from tfplm.embed.search.search_index import SearchIndex\n"
              "folder = sys.argv[1]\n")
     return subprocess.run([sys.executable, "-c", start + code, str(folder)], cwd=ROOT, capture_output=True, text=True)
 
@@ -111,7 +110,8 @@ def test_the_collection_is_built_while_a_reader_asks(writer, reader, monkeypatch
 def test_killed_while_the_collection_is_built(writer, tmp_path, caplog):
     writer.close()
     killed = python(tmp_path / "i", "index = SearchIndex.open(folder, FakeEncoder(), writable=True)\n"
-                                    "index._store.cache.save = lambda: os.kill(os.getpid(), signal.SIGKILL)\nindex.compact()")
+                                    "index._store.cache.save = lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
+                                    "index.compact()")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with SearchIndex.open(tmp_path / "i", FakeEncoder()) as reader:
         assert agrees(reader, "hours", "card", "loan")

@@ -125,7 +125,8 @@ class IndexCache:
         for path, known in self._saved.newest_first() if self._milvus == self.manifest.settings.milvus else ():
             try:
                 state = self._records.state()  # after the file, which never is ahead
-                if known["last_slot"] > state.last_slot or not state.forgotten <= known["last_removal"] <= state.last_removal:
+                if known["last_slot"] > state.last_slot or (
+                        not state.forgotten <= known["last_removal"] <= state.last_removal):
                     continue
                 index = load_index(path) if self._milvus is None else self._at_milvus(self._kind)
                 if not index.shared and len(index) != known["count"]:
