@@ -17,7 +17,8 @@ from tfplm.serve.service import Service
 from tfplm.serve.sockets import bind, port_of
 
 log = logging.getLogger("tfplm.serve")
-AT_ONCE, LAST = 64, 10_000  # requests read before replies have their turn, and when the server stops
+AT_ONCE, LAST = 64, 10_000  # requests read before replies have their turn, and when the server begins and ends to stop
+STOPPING = "the server is stopping"
 REQUESTS_AHEAD = 4  # that ZeroMQ keeps for each connection
 TICK = 0.25  # seconds between looks at what is held
 
@@ -34,7 +35,7 @@ class Front:
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
         self._idle_since = 0.0
-        self._last_read = self._closed = self._all_served = False
+        self._draining = self._closed = self._all_served = False
         self.context = zmq.Context()
         try:
             # above the limit there is a reply that says so; far above it the connection is cut
@@ -58,8 +59,8 @@ class Front:
         self._thread.start()
 
     def stop(self, seconds: float) -> bool:
-        """Reads no more requests, sends what is answered within `seconds`, and closes the sockets; whether that was
-        all that had been asked."""
+        """Sends what is answered within `seconds`, tells who asks meanwhile that the server stops, and closes the
+        sockets; whether all was answered that had been asked before."""
         self._idle_since = time.monotonic()
         self._stop_at = self._idle_since + seconds
         self.wake()
@@ -80,7 +81,7 @@ class Front:
         poller.register(self._wakes, zmq.POLLIN)
         next_tick = 0.0
         while not self._finished():
-            reading = self._stop_at is None and not self.service.scheduler.full
+            reading = self._draining or not self.service.scheduler.full
             poller.register(self._requests, zmq.POLLIN if reading else 0)
             self.publisher.watch(poller, blocked := bool(self.outbox.blocked))
             ready = dict(poller.poll(20 if blocked else 1000 * TICK))
@@ -101,10 +102,10 @@ class Front:
                     self.outbox.tick()
                     next_tick = time.monotonic() + TICK
             except Exception:
-                log.exception("an error in the server's loop, which goes on")
-                self.service.counters.add("internal_errors")
+                self._go_on()
         self._all_served = not self.service.scheduler.jobs
-        self.service.scheduler.fail_all("the server is stopping")
+        self.service.scheduler.fail_all(STOPPING)
+        self._read(LAST)
         while self._replies:
             self.outbox.post(self._replies.popleft())
         self._close()
@@ -112,9 +113,9 @@ class Front:
     def _finished(self) -> bool:
         if self._stop_at is None:
             return False
-        if not self._last_read:  # what came before the end counts
-            self._last_read = True
-            self._read(LAST)
+        if not self._draining:
+            self._read(LAST)  # what came before the end counts, as far as there is room for it
+            self._draining = True
         now = time.monotonic()
         if self.service.scheduler.jobs or self._replies or self.outbox.wanted():
             self._idle_since = now
@@ -123,13 +124,18 @@ class Front:
 
     def _read(self, most: int) -> None:
         for _ in range(most):
-            if self.service.scheduler.full:
+            if self.service.scheduler.full and not self._draining:
                 return
             try:
-                frames = self._requests.recv_multipart(zmq.NOBLOCK)
+                self._receive(self._requests.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 return
-            self._receive(frames)
+            except Exception:
+                self._go_on()
+
+    def _go_on(self) -> None:
+        log.exception("an error in the server's loop, which goes on")
+        self.service.counters.add("internal_errors")
 
     def _close(self) -> None:
         with self._wake_lock:
@@ -172,6 +178,8 @@ class Front:
             self.wake()
 
         try:
+            if self._draining:
+                raise RuntimeError(STOPPING)
             sequences = protocol.parse_sequences(request.message, self.service.limits)
             self.service.submit(sequences, done, identity)
         except (Refused, RuntimeError) as error:
