@@ -39,7 +39,8 @@ def one_by_one(made, texts=TEXTS):
 
 def compiled(made):
     """The widths that are compiled after every text came once."""
-    one_by_one(made)
+    for text in TEXTS:
+        made.encode(text)
     finish_compiling()
     current = made._program.single_texts._current
     return current and current.ready

@@ -155,7 +155,7 @@ def test_nobody_else_has_the_model(folder, options):
 @pytest.mark.parametrize("most, promised", [(1 << 20, True), (0, False)])
 def test_single_texts_are_compiled_for_during_the_warm_up(folder, monkeypatch, most, promised):
     monkeypatch.setattr(SentenceEngine, "warm_up", lambda engine: None)
-    monkeypatch.setattr(single_texts, "_MOST", most)
+    monkeypatch.setattr(single_texts, "UNASKED", most)
     assert engine_of(folder, warm_up=True).encoder._program.single_texts.promised is promised
     assert engine_of(folder, warm_up=False).encoder._program.single_texts.promised is False
 
