@@ -31,6 +31,7 @@ def connected(server) -> httpx.Client:
 @pytest.fixture(scope="module")
 def web():
     with serving(http_port=0, max_request_mb=1, max_request_sequences=1000) as server, connected(server) as client:
+        client.server = server
         yield client
 
 
@@ -161,6 +162,17 @@ def test_health_and_metrics(web):
     assert float(values["tfplm_sequences_total"]) >= 2 and values["tfplm_workers_alive"] == "1"
     assert values['tfplm_batch_sequences_bucket{le="+Inf"}'] == values["tfplm_batch_sequences_count"]
     assert values["tfplm_pending_sequences"] == "0"
+
+
+def test_figures_have_all_their_digits(web):
+    """Six of them would hide what is added to a large sum."""
+    counters = web.server.service.counters
+    counters.add("requests", 123_456_789)
+    counters.batch_ended(1, 1_234_567.0625)
+    text = web.get("/metrics").text
+    (busy,) = re.findall(r"tfplm_busy_seconds_total ([\d.]+)\n", text)
+    assert 1_234_567.0625 <= float(busy) <= counters.busy_seconds
+    assert re.search(r"tfplm_requests_total 1234567\d\d\n", text)
 
 
 def test_health_without_a_worker():

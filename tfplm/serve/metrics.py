@@ -44,8 +44,7 @@ def render(service: Service, started: float) -> str:
 
 
 def _metric(name: str, kind: str, text: str, value: float) -> list[str]:
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value:g}" if isinstance(value, float)
-            else f"{name} {value}"]
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value!r}"]  # all digits: sums grow by little
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> Iterator[str]:
@@ -55,5 +54,5 @@ def _histogram(name: str, text: str, histogram: Histogram) -> Iterator[str]:
     for bound, count in zip((*histogram.bounds, "+Inf"), histogram.counts):
         total += count
         yield f'{name}_bucket{{le="{bound}"}} {total}'
-    yield f"{name}_sum {histogram.total:g}"
+    yield f"{name}_sum {float(histogram.total)!r}"
     yield f"{name}_count {total}"
