@@ -132,6 +132,12 @@ def test_failures_are_told_at_once(folder, tmp_path):
         command.serve(source=str(folder), port=server.port, port_out=0, quiet=True, warm_up=False)
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 100, "192.0.2.1", "[2001:db8::1]"])
+def test_a_host_that_is_not_this_machine(host):
+    with pytest.raises(OSError, match=rf"cannot listen at {re.escape(host)}: .*--host"), serving(host=host):
+        pass
+
+
 def test_termination_is_for_those_who_may():
     with serving(host="0.0.0.0") as server, client(server) as bert:
         bert_serving.terminate(["-port", str(server.port)])

@@ -1,5 +1,6 @@
 """What the server's sockets have in common: keep-alive, signs of life, and the address."""
 
+import errno
 import socket
 
 import zmq
@@ -27,9 +28,12 @@ def bind(context: zmq.Context, kind: int, options: ServeOptions, name: str, sett
     host, port = options.host, getattr(options, name)
     if ":" in host:
         result.set(zmq.IPV6, 1)
+    address = _address(host)
     try:
-        result.bind(f"tcp://{_address(host)}:{port or '*'}")
+        result.bind(f"tcp://{address}:{port or '*'}")
     except zmq.ZMQError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, zmq.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV):
+            raise _elsewhere(host, error) from None
         raise OSError(f"cannot listen at {host}:{port}: {error}; choose another --{name.replace('_', '-')},"
                       " or stop the program that has it") from None
     return result
@@ -44,4 +48,12 @@ def _address(host: str) -> str:
     """As ZeroMQ writes it, which does not look up names."""
     if ":" in host:
         return f"[{host.strip('[]')}]"
-    return host if host == "*" else socket.gethostbyname(host)
+    try:
+        return host if host == "*" else socket.gethostbyname(host)
+    except (OSError, UnicodeError) as error:
+        raise _elsewhere(host, error) from None
+
+
+def _elsewhere(host: str, error: Exception) -> OSError:
+    return OSError(f"cannot listen at {host}: {getattr(error, 'strerror', None) or error}; choose another --host: a name "
+                   "or an address of this machine, or 0.0.0.0 for all of its addresses")
