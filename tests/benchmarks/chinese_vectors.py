@@ -36,7 +36,7 @@ MODEL = {"preset": "bert-base-chinese", "hidden_size": 192, "num_hidden_layers":
          "batch_tokens": 1024, "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98}
 SIMCSE = {"loss": "simcse", "pooling": ["REDUCE_MEAN"], "dropout": 0.05, "learning_rate": 5e-4, "max_length": 40}
 SUPERVISED = {"loss": "cosent", "learning_rate": 3e-4, "max_length": 40}
-EPOCHS = {"stsb": {"simcse": 6, "supervised": 4}, "afqmc": {"simcse": 2, "supervised": 2}}
+EPOCHS = {"stsb": {"simcse": 3, "supervised": 4}, "afqmc": {"simcse": 1, "supervised": 2}}
 
 
 def data(*parts: str) -> Path:

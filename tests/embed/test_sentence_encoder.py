@@ -1,15 +1,14 @@
 """`SentenceEncoder`: the same vector whatever stands beside a text, all kinds of input, and the errors."""
 
 import dataclasses
-import threading
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import tfplm
 from tests.embed.encoder_cases import TEXTS, encoder, model, tokenizer
-from tfplm.embed import SentenceEncoder, single_texts
+from tests.embed.single_cases import compiled, one_by_one
+from tfplm.embed import SentenceEncoder
 from tfplm.embed.pooling import PoolingPlan
 from tfplm.embed.recipe import DenseModule, Recipe
 from tfplm.embed.rows import TextIds
@@ -25,112 +24,6 @@ def test_batch_and_order_do_not_matter(made):
     np.testing.assert_allclose(made.encode(texts, batch_tokens=64), vectors, atol=2e-6)
     np.testing.assert_allclose(np.stack([made.encode(text) for text in texts[:12]]), vectors[:12], atol=2e-6)
     assert made._program.traces == 1
-
-
-def finish_compiling():
-    for thread in threading.enumerate():
-        if getattr(thread, "_target", None) and thread._target.__name__ == "_compile":
-            thread.join()
-
-
-def one_by_one(made, texts=TEXTS):
-    return np.stack([made.encode(text) for text in texts])
-
-
-def compiled(made):
-    """The widths that are compiled after every text came once."""
-    for text in TEXTS:
-        made.encode(text)
-    finish_compiling()
-    current = made._program.single_texts._current
-    return current and current.ready
-
-
-@pytest.fixture
-def loaded(tmp_path, monkeypatch, request):
-    """An encoder of `from_pretrained`, whose single texts are compiled at the second one of a width."""
-    monkeypatch.setattr(single_texts, "_CALLS", 2)
-    source = encoder(tmp_path)
-    tfplm.save_pretrained(source.model, tmp_path / "saved", source.tokenizer)
-    return SentenceEncoder.from_pretrained(tmp_path / "saved", dtype=getattr(request, "param", None))
-
-
-@pytest.mark.parametrize(("loaded", "atol"), [(None, 2e-6), ("bfloat16", 0.03)], indirect=["loaded"])
-def test_single_texts_are_compiled_after_a_while(loaded, atol):
-    expected = loaded.encode(TEXTS)
-    assert compiled(loaded)
-    np.testing.assert_allclose(one_by_one(loaded), expected, atol=atol)
-    assert loaded._program.traces == 1
-
-
-def test_single_texts_keep_the_width_of_their_tokens(loaded):
-    tokens = loaded.with_recipe(Recipe(PoolingPlan.of("NONE")))
-    expected = [tokens.encode(text) for text in TEXTS]
-    assert compiled(tokens)
-    for text, vectors in zip(TEXTS, expected):
-        np.testing.assert_allclose(tokens.encode(text), vectors, atol=2e-6)
-
-
-def test_weights_that_may_change_are_not_made_constants(loaded):
-    assert compiled(loaded)
-    expected = loaded.encode(TEXTS)
-    for weight in loaded.model.weights:  # asks for the model
-        if weight.path.endswith("/kernel"):
-            weight.assign(weight * 2)
-    np.testing.assert_allclose(one_by_one(loaded), loaded.encode(TEXTS), atol=2e-6)
-    assert np.abs(loaded.encode(TEXTS) - expected).max() > 0.01 and not compiled(loaded)
-
-
-def test_encoders_of_one_model_learn_together_that_it_may_change(loaded):
-    other = loaded.with_recipe(Recipe(PoolingPlan.of("max")))
-    assert compiled(other) and compiled(loaded)
-    assert loaded.model is other.model
-    assert not compiled(other) and not compiled(loaded)
-
-
-def test_large_models_are_not_copied_unasked(loaded, monkeypatch):
-    monkeypatch.setattr(single_texts, "UNASKED", 100)
-    assert not compiled(loaded.with_recipe(loaded.recipe)) and not compiled(loaded.freeze(max_bytes=100))
-    monkeypatch.setattr(single_texts, "_LIMIT", 100)
-    with pytest.raises(ValueError, match=r"the weights of .* have 0 MB, of which a program can hold 0: it cannot be frozen"):
-        loaded.freeze()
-
-
-@pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-6), ("bfloat16", 0.03)])
-def test_freezing_is_a_promise(tmp_path, dtype, atol):
-    made = encoder(tmp_path, dtype=dtype)
-    assert not compiled(made)
-    expected = made.encode(TEXTS)
-    assert made.freeze() is made and compiled(made)
-    np.testing.assert_allclose(one_by_one(made), expected, atol=atol)
-    for weight in made.model.weights:
-        if weight.path.endswith("/kernel"):
-            weight.assign(weight * 2)
-    np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=atol)  # as promised: they do not change
-    assert np.abs(made.encode(TEXTS)[0] - expected[0]).max() > 4 * atol
-    assert compiled(made.freeze())
-    np.testing.assert_allclose(made.encode(TEXTS[0]), made.encode(TEXTS)[0], atol=10 * atol)
-
-
-def test_freezing_what_has_no_program_for_single_texts(tmp_path):
-    made = encoder(tmp_path, "CLASSIFICATION", head="sequence_classification")
-    expected = made.encode(TEXTS)
-    np.testing.assert_allclose(made.freeze().encode(TEXTS[0]), expected[0], atol=2e-6)
-
-
-def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch, caplog):
-    caplog.set_level("INFO", logger="tfplm.embed.single_texts")
-
-    def fail(table):
-        raise tf.errors.InvalidArgumentError(None, None, "no such operation")
-
-    monkeypatch.setattr(single_texts._Compiled, "_trace", lambda compiled: fail)
-    expected = made.encode(TEXTS)
-    texts = made.with_recipe(made.recipe).freeze()
-    for _ in range(2):
-        assert not compiled(texts)
-        np.testing.assert_allclose(one_by_one(texts), expected, atol=2e-6)
-    assert "are not compiled: no such operation" in caplog.text
 
 
 @pytest.mark.parametrize("fields", [

@@ -5,9 +5,8 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from tfplm.data.text_files import read_lines
+from tfplm.data.text_files import is_file, read_lines
 from tfplm.embed.search.recall import RecallReport
 from tfplm.embed.search.search_index import Hit, SearchIndex
 from tfplm.options.base import verb
@@ -46,14 +45,7 @@ def _file_of(options: SearchOptions) -> str | None:
     """The file of queries; None for a query on the command line, or for a person at a terminal."""
     if options.query is None:
         return None if sys.stdin.isatty() else "-"
-    return options.query if options.query == "-" or _is_file(options.query) else None
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except (OSError, ValueError):  # a text longer than any file name
-        return False
+    return options.query if options.query == "-" or is_file(options.query) else None
 
 
 def _queries(name: str, options: SearchOptions) -> Iterator[str]:
