@@ -1,11 +1,14 @@
 """Bounds of the HTTP server: the size of a body, and how many requests are worked on at once."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 
 PATIENCE = 30.0  # seconds that a request waits for its turn, and that its body may take
 WAITING = 10  # requests that may wait, for each that is worked on
+BODIES = 4  # bodies of the largest size that may be in memory at once
+OTHER_BODY = 64 << 10  # bytes of a body that is not to be encoded
 
 
 class Refusal(Exception):
@@ -14,17 +17,18 @@ class Refusal(Exception):
 
 class Limits:
     """ASGI middleware. Bodies above `max_bytes` are answered with 413, those that do not come within 30 s with 408. Of
-    requests that encode, `connections` are worked on at once and ten times as many wait, up to 30 s; others are
-    answered with 503.
+    requests that encode, `connections` are worked on at once and ten times as many wait, up to 30 s; others, and those
+    for whose bodies there is no room beside the bodies of others, are answered with 503.
 
     Args:
-        paths: of requests that encode. counted: called with the status of every response.
+        paths: of requests that encode. Others have small bodies. counted: called with the status of every response.
     """
 
     def __init__(self, app, *, max_bytes: int, connections: int, paths: tuple[str, ...],
                  counted: Callable[[int], None] = lambda status: None):
         self.app, self.max_bytes, self.paths, self.counted = app, max_bytes, paths, counted
-        self.connections, self.waiting = connections, 0
+        self.connections = connections
+        self.requests = self.bytes = 0  # that encode and have not ended; bodies in memory
         self._turn = asyncio.Semaphore(connections)
 
     async def __call__(self, scope, receive, send):
@@ -41,47 +45,84 @@ class Limits:
             if scope["path"] in self.paths and scope["method"] == "POST":
                 await self._in_turn(_as_json(scope), receive, sending)
             else:
-                await self.app(scope, _replay(await self._body(receive), receive), sending)
+                async with self._body(receive, OTHER_BODY) as body:
+                    await self.app(scope, _replay(body, receive), sending)
         except Refusal as refusal:
             await _reply(sending, *refusal.args)
 
     async def _in_turn(self, scope, receive, send):
-        if self.waiting >= WAITING * self.connections and self._turn.locked():
+        if self.requests >= (1 + WAITING) * self.connections:
             raise _busy()
-        self.waiting += 1
+        self.requests += 1
         try:
-            body = await self._body(receive)  # before its turn, so that a slow sender keeps nobody from work
-            await asyncio.wait_for(self._turn.acquire(), PATIENCE)
-        except asyncio.TimeoutError:  # in Python 3.10 not the builtin one
-            raise _busy() from None
+            async with self._body(receive, self.max_bytes) as body:  # before its turn: slow senders keep nobody from work
+                try:
+                    await asyncio.wait_for(self._turn.acquire(), PATIENCE)
+                except asyncio.TimeoutError:  # in Python 3.10 not the builtin one
+                    raise _busy() from None
+                try:
+                    await self.app(scope, _replay(body, receive), send)
+                finally:
+                    self._turn.release()
         finally:
-            self.waiting -= 1
+            self.requests -= 1
+
+    @contextlib.asynccontextmanager
+    async def _body(self, receive, most: int):
+        """The whole body, which counts until the request has ended."""
+        body = _Body(self, most)
         try:
-            await self.app(scope, _replay(body, receive), send)
+            try:
+                await asyncio.wait_for(body.read(receive), PATIENCE)
+            except asyncio.TimeoutError:
+                raise Refusal(408, f"the body did not come within {PATIENCE:g} s") from None
+            yield body.content()
         finally:
-            self._turn.release()
+            body.drop()
 
-    async def _body(self, receive) -> bytes:
-        """The whole body. One that is too large is read on for a while: its sender would not see the answer before."""
-        parts, size = [], 0
 
-        async def read():
-            nonlocal size
-            more = True
-            while more and size <= 4 * self.max_bytes:
-                message = await receive()
-                size += len(message.get("body", b""))
-                if size <= self.max_bytes:
-                    parts.append(message.get("body", b""))
-                more = message.get("more_body", False)
+class _Body:
+    """A body as it comes. One that is too large, or for which there is no room, is read on for a while: its sender would
+    not see the answer before."""
 
-        try:
-            await asyncio.wait_for(read(), PATIENCE)
-        except asyncio.TimeoutError:
-            raise Refusal(408, f"the body did not come within {PATIENCE:g} s") from None
-        if size > self.max_bytes:
-            raise Refusal(413, f"the body has more than {self.max_bytes:,} bytes: send less at once")
-        return b"".join(parts)
+    def __init__(self, limits: Limits, most: int):
+        self.limits, self.most = limits, most
+        self.size = self.kept = 0
+        self._parts: list[bytes] = []
+        self._refusal: Refusal | None = None
+
+    async def read(self, receive) -> None:
+        more = True
+        while more and self.size <= 4 * self.most:
+            message = await receive()
+            self._take(message.get("body", b""))
+            more = message.get("more_body", False)
+
+    def _take(self, part: bytes) -> None:
+        self.size += len(part)
+        if self.size > self.most:
+            self._refusal = Refusal(413, f"the body has more than {self.most:,} bytes: send less at once")
+        elif part and self.limits.bytes + len(part) > BODIES * self.limits.max_bytes:
+            self._refusal = self._refusal or _busy()
+        if self._refusal is None:
+            self._parts.append(part)
+            self.kept += len(part)
+            self.limits.bytes += len(part)
+        else:
+            self.drop()
+
+    def content(self) -> bytes:
+        """All of it; Refusal where it is not to be had."""
+        if self._refusal is not None:
+            raise self._refusal
+        content = b"".join(self._parts)
+        self._parts.clear()
+        return content
+
+    def drop(self) -> None:
+        self.limits.bytes -= self.kept
+        self.kept = 0
+        self._parts.clear()
 
 
 def _replay(body: bytes, receive):
