@@ -133,6 +133,17 @@ def test_embeddings_refuse(web, body, status, reason):
     assert error["type"] == "invalid_request_error" and {"param", "code"} < set(error)
 
 
+def test_replies_are_bounded():
+    """JSON takes many times the memory of its vectors."""
+    with serving(http_port=0, max_reply_mb=1) as server, connected(server) as web:
+        for path, name in (("/encode", "texts"), ("/v1/embeddings", "input")):
+            assert web.post(path, json={name: ["a"] * 2048}).status_code == 200
+            reply = web.post(path, json={name: ["a"] * 2049})
+            assert reply.status_code == 400
+            assert "2,049 sequences take 32,784 bytes, more than the 32,768 of one reply over HTTP" in reply.text
+            assert "a max_reply_mb above 1" in reply.text
+
+
 def test_embeddings_need_one_vector_a_text():
     engine = FakeEngine(info=EngineInfo(4, per_token=True))
     with serving(engine, http_port=0) as server, connected(server) as web:

@@ -29,6 +29,7 @@ from tfplm.serve.job import Job
 from tfplm.serve.protocol import VERSION, Refused, Sequence, check_sequences
 from tfplm.serve.service import Service
 
+JSON_COST = 32  # memory of a reply while it becomes JSON, by that of its vectors
 ENCODING = ("/encode", "/v1/embeddings")
 PROBLEMS = {400: {"model": Problem}, 413: {"model": Problem}, 422: {"model": Problem}, 500: {"model": Problem},
             503: {"model": Problem}}
@@ -60,6 +61,11 @@ async def encode(service: Service, sequences: list[Sequence], request: Request) 
 
 def _check(service: Service, sequences: list, kinds: tuple[type, ...] = (str,)) -> None:
     check_sequences(sequences, service.limits, kinds)
+    needed, limit = service.info.reply_bytes(sequences), (service.options.max_reply_mb << 20) // JSON_COST
+    if needed > limit:
+        raise Refused(f"the vectors of {len(sequences):,} sequences take {needed:,} bytes, more than the {limit:,} of one "
+                      "reply over HTTP, as JSON is many times as large: ask for fewer at once, or use "
+                      f"bert-serving-client, or start the server with a max_reply_mb above {service.options.max_reply_mb}")
     for number, sequence in enumerate(sequences):
         if not isinstance(sequence, str) and isinstance(sequence[0], int) \
                 and max(sequence) >= service.info.vocab_size:
@@ -117,9 +123,10 @@ def _add_bert_routes(app: FastAPI, depends) -> None:
 
 
 def _encode_reply(number, job: Job) -> bytes:
-    result = json.dumps(job.vectors.tolist())
-    tokens = "" if job.tokens is None else f', "tokens": {json.dumps(job.tokens)}'
-    return f'{{"id": {json.dumps(number)}, "result": {result}, "results": {result}, "status": 200{tokens}}}'.encode()
+    result = json.dumps(job.vectors.tolist()).encode()
+    tokens = b"" if job.tokens is None else b', "tokens": ' + json.dumps(job.tokens).encode()
+    return b"".join([b'{"id": ', json.dumps(number).encode(), b', "result": ', result, b', "results": ', result,
+                     b', "status": 200', tokens, b"}"])
 
 
 def _add_openai_route(app: FastAPI, depends) -> None:
