@@ -48,36 +48,6 @@ def test_encode_lists_of_tokens(web):
     assert body["id"] is None and body["result"] == vectors_of([["你", "好"]]).tolist()
 
 
-def test_as_curl_sends_it(web):
-    """`curl -d` says that it is a form."""
-    reply = web.post("/encode", content=b'{"texts": ["a"]}',
-                     headers={"content-type": "application/x-www-form-urlencoded"})
-    assert reply.json()["result"] == vectors_of(["a"]).tolist()
-
-
-@pytest.mark.parametrize("body, status, reason", [
-    ({}, 422, "body.texts: Field required"),
-    ({"texts": "a"}, 422, "should be a valid list"),
-    ({"texts": []}, 422, "at least 1 item"),
-    ({"texts": [1]}, 422, "valid string"),
-    ({"texts": ["a", ["b"]]}, 422, "valid string"),
-    ({"texts": [[]]}, 422, "at least 1 item"),
-    ({"texts": ["a"], "is_tokenized": True}, 400, "texts are no lists of tokens"),
-    ({"texts": ["a"], "is_tokenized": "maybe"}, 422, "valid boolean"),
-    ({"texts": ["a"] * 1001}, 400, "1,001 sequences in one request, more than 1,000"),
-    ({"texts": ["a" * (1 << 20)]}, 413, "more than 1,048,576 bytes"),
-])
-def test_encode_refuses(web, body, status, reason):
-    reply = web.post("/encode", json=body)
-    assert reply.status_code == status and reason in reply.json()["detail"]
-
-
-@pytest.mark.parametrize("raw", [b"", b"{", b"nonsense", b"\xff\xfe", b'{"texts": ["\\ud800"]}', b"[" * 50_000, b"null"])
-def test_encode_refuses_nonsense(web, raw):
-    reply = web.post("/encode", content=raw, headers={"content-type": "application/json"})
-    assert reply.status_code in (400, 422) and reply.json()["detail"]
-
-
 def test_a_body_without_a_length_is_bounded(web):
     reply = web.post("/encode", content=(b"x" * 100_000 for _ in range(20)))
     assert reply.status_code == 413
@@ -95,7 +65,9 @@ def test_slow_senders_keep_nobody_from_work():
 
 def test_a_failure_of_the_model_is_told(web):
     reply = web.post("/encode", json={"texts": ["poison"]})
-    assert reply.status_code == 500 and reply.json()["detail"] == "ValueError: a poisonous text"
+    reason = "ValueError: a poisonous text"
+    assert reply.status_code == 500
+    assert reply.json() == {"detail": reason, "description": reason, "type": "Failed", "status": 500}
 
 
 @pytest.mark.parametrize("given, sequences", [
@@ -119,12 +91,13 @@ def test_embeddings_in_base64(web):
     ({}, 422, "body.input: Field required"),
     ({"input": []}, 422, "at least 1 item"),
     ({"input": {"a": 1}}, 422, "valid string"),
-    ({"input": ["a", 1]}, 422, "valid"),
+    ({"input": ["a", 1]}, 422, "body.input.1: Input should be a valid string"),
     ({"input": [-1]}, 422, "greater than or equal to 0"),
     ({"input": [1.5]}, 422, "valid integer"),
     ({"input": [100]}, 400, "token id 100, but the vocabulary has the ids 0 to 99"),
     ({"input": "a", "dimensions": 3}, 400, "dimensions is 3, but the model's vectors have 4"),
     ({"input": "a", "encoding_format": "hex"}, 422, "'float' or 'base64'"),
+    ({"input": "a" * (1 << 20)}, 413, "more than 1,048,576 bytes"),
 ])
 def test_embeddings_refuse(web, body, status, reason):
     reply = web.post("/v1/embeddings", json=body)
@@ -183,7 +156,7 @@ def test_figures_have_all_their_digits(web):
     text = web.get("/metrics").text
     (busy,) = re.findall(r"tfplm_busy_seconds_total ([\d.]+)\n", text)
     assert 1_234_567.0625 <= float(busy) <= counters.busy_seconds
-    assert re.search(r"tfplm_requests_total 1234567\d\d\n", text)
+    assert int(re.search(r"tfplm_requests_total (\d+)\n", text)[1]) >= 123_456_789
 
 
 def test_health_without_a_worker():
@@ -212,6 +185,9 @@ def test_other_paths(web):
     assert web.get("/nothing").status_code == 404
     assert web.get("/encode").status_code == 405
     paths = web.get("/openapi.json").json()["paths"]
+    assert set(paths["/encode"]["post"]["responses"]) == {"200", "400", "408", "413", "4XX", "500", "503"}
+    bodies = paths["/encode"]["post"]["requestBody"]["content"]
+    assert set(bodies) == {"application/json", "application/x-www-form-urlencoded"}
     assert set(paths) == {"/encode", "/v1/embeddings", "/status/server", "/status/client", "/health", "/metrics"}
 
 
@@ -227,7 +203,7 @@ def test_many_at_once_wait_their_turn_and_too_many_are_told():
                 if reply.status_code == 200:
                     assert reply.json()["result"] == vectors_of([f"{number}"]).tolist()
                 else:
-                    assert reply.headers["retry-after"] == "1" and "too many" in reply.json()["detail"]
+                    assert reply.headers["retry-after"] == "1" and "too many" in reply.json()["description"]
 
         threads = [threading.Thread(target=ask, args=(i,)) for i in range(30)]
         for thread in threads:
@@ -300,6 +276,8 @@ def test_fuzzed_from_its_own_description(per_token, tmp_path):
     if program is None:
         pytest.skip("pip install schemathesis")
     with serving(FakeEngine(info=EngineInfo(4, vocab_size=10**9, per_token=per_token)), http_port=0) as server:
+        # 413 is a refusal as well, which schemathesis does not know
+        (tmp_path / "schemathesis.toml").write_text('[checks.negative_data_rejection]\nexpected-statuses = ["4xx"]\n')
         done = subprocess.run(
             [program, "run", f"http://127.0.0.1:{server.http_port}/openapi.json", "--max-examples", "150", "--seed", "7",
              "--checks", "all", "--exclude-checks", "positive_data_acceptance"], capture_output=True, text=True,

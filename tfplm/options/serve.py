@@ -71,7 +71,8 @@ class ServeOptions(_Encoding):
     max_request_mb: int = flag(64, "refuse larger requests")
     max_request_sequences: int = flag(1_000_000, "refuse requests of more sequences")
     max_queue: int = flag(262_144, "sequences that may wait; further clients are made to wait before they send")
-    max_reply_mb: int = flag(1024, "memory of replies whose clients do not read them; refuse requests of larger ones")
+    max_reply_mb: int = flag(1024, "memory of replies whose clients do not read them; refuse requests of larger ones, and "
+                                   "over HTTP of larger ones than a 32nd, as JSON needs so much")
     heartbeat: float = flag(15.0, "seconds between signs of life on idle connections; 0: none")
     worker_timeout: float | None = flag(None, "seconds after which a worker process at one batch is started anew")
     warm_up: bool = flag(True, "compile for the usual lengths of texts before the first client is served")

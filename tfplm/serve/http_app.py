@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from tfplm.serve import metrics
 from tfplm.serve.http_bodies import (
+    ENCODE_FORM,
     EmbeddingsReply,
     EmbeddingsRequest,
     EncodeReply,
@@ -23,7 +24,9 @@ from tfplm.serve.http_bodies import (
     Health,
     OpenAIProblem,
     Problem,
+    problem,
 )
+from tfplm.serve.http_forms import FORM
 from tfplm.serve.http_limits import Limits
 from tfplm.serve.job import Job
 from tfplm.serve.protocol import VERSION, Refused, Sequence, check_sequences
@@ -31,9 +34,8 @@ from tfplm.serve.service import Service
 
 JSON_COST = 32  # memory of a reply while it becomes JSON, by that of its vectors
 ENCODING = ("/encode", "/v1/embeddings")
-PROBLEMS = {400: {"model": Problem}, 413: {"model": Problem}, 422: {"model": Problem}, 500: {"model": Problem},
-            503: {"model": Problem}}
-OPENAI_PROBLEMS = {**PROBLEMS, **{code: {"model": OpenAIProblem} for code in (400, 422, 500)}}
+PROBLEMS = {code: {"model": Problem} for code in (400, 408, 413, "4XX", 500, 503)}
+OPENAI_PROBLEMS = {code: {"model": OpenAIProblem} for code in (400, 408, 413, 422, "4XX", 500, 503)}
 
 
 class Failed(RuntimeError):
@@ -101,7 +103,8 @@ def _count(service: Service, status: int) -> None:
 
 
 def _add_bert_routes(app: FastAPI, depends) -> None:
-    @app.post("/encode", responses={200: {"model": EncodeReply}, **PROBLEMS}, summary="Vectors of texts")
+    @app.post("/encode", responses={200: {"model": EncodeReply}, **PROBLEMS}, summary="Vectors of texts",
+              openapi_extra={"requestBody": {"content": {FORM: {"schema": ENCODE_FORM}}}})
     async def encode_texts(body: EncodeRequest, request: Request, service: depends) -> Response:
         if body.is_tokenized and isinstance(body.texts[0], str):
             raise Refused("is_tokenized is true, but texts are no lists of tokens")
@@ -167,33 +170,36 @@ def _add_monitoring(app: FastAPI, service: Service, started: float) -> None:
 
 
 def _add_error_handlers(app: FastAPI, service: Service) -> None:
-    def problem(request: Request, status: int, reason: str) -> Response:
-        if request.url.path.startswith("/v1/"):
-            kind = "invalid_request_error" if status < 500 else "server_error"
-            return JSONResponse({"error": {"message": reason, "type": kind, "param": None, "code": None}}, status)
-        return JSONResponse({"detail": reason}, status)
+    def answer(request: Request, status: int, reason: str, error: Exception) -> Response:
+        return JSONResponse(problem(request.url.path, status, reason, type(error).__name__), status)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
         service.counters.add("refused")
-        return problem(request, 400, str(error))
+        return answer(request, 400, str(error), error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         service.counters.add("refused")
-        shown = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:3]]
-        return problem(request, 422, "; ".join(shown).encode("ascii", "backslashreplace").decode())
+        shown = list(dict.fromkeys(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()))[:3]
+        status = 422 if request.url.path.startswith("/v1/") else 400
+        return answer(request, status, "; ".join(shown).encode("ascii", "backslashreplace").decode(), error)
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
-        response = problem(request, error.status_code, str(error.detail))
+        response = answer(request, error.status_code, str(error.detail), error)
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(Failed)
     async def failed(request: Request, error: Failed) -> Response:
-        return problem(request, 500, str(error))
+        return answer(request, 500, str(error), error)
 
     @app.exception_handler(RuntimeError)
     async def stopping(request: Request, error: RuntimeError) -> Response:
-        return problem(request, 503, str(error))
+        return answer(request, 503, str(error), error)
+
+
+def _place(location: tuple) -> str:
+    """`body.texts.0`; what else is in it are pydantic's names for the members of unions."""
+    return ".".join(str(part) for number, part in enumerate(location) if number < 2 or isinstance(part, int))

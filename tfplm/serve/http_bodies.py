@@ -23,6 +23,12 @@ class EncodeRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": 123, "texts": ["你好", "first ||| second"]}]})
 
 
+# the same as a form, whose values are texts all of them
+ENCODE_FORM = {"type": "object", "required": ["texts"], "properties": {
+    "id": {"type": "string"}, "is_tokenized": {"type": "string", "enum": ["false", "False", "0", ""]},
+    "texts": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}}}
+
+
 class EncodeReply(BaseModel):
     """`result` and `results` are the same; bert-as-service sent the one and described the other."""
 
@@ -70,9 +76,12 @@ class Health(BaseModel):
 
 
 class Problem(BaseModel):
-    """What was wrong, in words."""
+    """What was wrong, in words: `description` and `type` as bert-as-service had them, `detail` as FastAPI has it."""
 
     detail: str
+    description: str
+    type: Annotated[str, Field(description="the kind of the error, as the server calls it")]
+    status: Annotated[int, Field(description="that of the response")]
 
 
 class OpenAIError(BaseModel):
@@ -84,3 +93,11 @@ class OpenAIError(BaseModel):
 
 class OpenAIProblem(BaseModel):
     error: OpenAIError
+
+
+def problem(path: str, status: int, reason: str, kind: str) -> dict:
+    """The body of an answer with an error: a `Problem`, or an `OpenAIProblem` where that interface was asked."""
+    if path.startswith("/v1/"):
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        return {"error": {"message": reason, "type": kind, "param": None, "code": None}}
+    return {"detail": reason, "description": reason, "type": kind, "status": status}

@@ -5,6 +5,9 @@ import contextlib
 import json
 from collections.abc import Callable
 
+from tfplm.serve.http_bodies import problem
+from tfplm.serve.http_forms import as_json
+
 PATIENCE = 30.0  # seconds that a request waits for its turn, and that its body may take
 WAITING = 10  # requests that may wait, for each that is worked on
 BODIES = 4  # bodies of the largest size that may be in memory at once
@@ -43,12 +46,12 @@ class Limits:
 
         try:
             if scope["path"] in self.paths and scope["method"] == "POST":
-                await self._in_turn(_as_json(scope), receive, sending)
+                await self._in_turn(scope, receive, sending)
             else:
                 async with self._body(receive, OTHER_BODY) as body:
                     await self.app(scope, _replay(body, receive), sending)
         except Refusal as refusal:
-            await _reply(sending, *refusal.args)
+            await _reply(sending, scope["path"], *refusal.args)
 
     async def _in_turn(self, scope, receive, send):
         if self.requests >= (1 + WAITING) * self.connections:
@@ -61,7 +64,7 @@ class Limits:
                 except asyncio.TimeoutError:  # in Python 3.10 not the builtin one
                     raise _busy() from None
                 try:
-                    await self.app(scope, _replay(body, receive), send)
+                    await self.app(*_as_json(scope, body, receive), send)
                 finally:
                     self._turn.release()
         finally:
@@ -137,18 +140,20 @@ def _replay(body: bytes, receive):
     return replaying
 
 
-def _as_json(scope):
-    """What `curl -d` calls a form is JSON as well."""
-    form = (b"content-type", b"application/x-www-form-urlencoded")
-    return {**scope, "headers": [each for each in scope["headers"] if each != form]}
+def _as_json(scope, body: bytes, receive):
+    try:
+        scope, body = as_json(scope, body)
+    except ValueError as error:
+        raise Refusal(400, f"the form cannot be read: {error}") from None
+    return scope, _replay(body, receive)
 
 
 def _busy() -> Refusal:
     return Refusal(503, "too many requests at once: try again", (b"retry-after", b"1"))
 
 
-async def _reply(send, status: int, reason: str, *headers: tuple[bytes, bytes]):
-    body = json.dumps({"detail": reason}).encode()
+async def _reply(send, path: str, status: int, reason: str, *headers: tuple[bytes, bytes]):
+    body = json.dumps(problem(path, status, reason, "Refusal")).encode()
     await send({"type": "http.response.start", "status": status, "headers": [
         (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"connection", b"close"),
         *headers]})
