@@ -55,5 +55,6 @@ setup(
         "tfplm = tfplm.cli:main",
         "bert-serving-start = tfplm.serve.bert_serving:start",
         "bert-serving-terminate = tfplm.serve.bert_serving:terminate",
+        "bert-serving-benchmark = tfplm.serve.bert_benchmark:benchmark",
     ]},
 )

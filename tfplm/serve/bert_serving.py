@@ -1,4 +1,5 @@
-"""The console commands of bert-as-service: `bert-serving-start`, `bert-serving-terminate`, with their own options.
+"""The console commands of bert-as-service: `bert-serving-start`, `bert-serving-terminate`, with their own options; see
+`bert_benchmark` for the third.
 
     bert-serving-start -model_dir chinese_L-12_H-768_A-12 -num_worker=2 -max_seq_len NONE -pooling_layer -4 -3
 """
@@ -21,9 +22,10 @@ def _without_none(annotation):
     return kinds[0] if kinds and typing.get_origin(annotation) not in (list, typing.Literal) else annotation
 
 
-def start_parser() -> argparse.ArgumentParser:
+def start_parser(program: str = "bert-serving-start", description: str = "Serve a BERT model to bert-serving-client"
+                 ) -> argparse.ArgumentParser:
     """`-name` for every option of `tfplm serve`, with bert-as-service's defaults."""
-    parser = argparse.ArgumentParser(prog="bert-serving-start", description="Serve a BERT model to bert-serving-client")
+    parser = argparse.ArgumentParser(prog=program, description=description)
     hints = typing.get_type_hints(ServeOptions)
     for field in dataclasses.fields(ServeOptions):
         kind, text = _without_none(hints[field.name]), field.metadata.get("help", "").replace("%", "%%")
