@@ -1,7 +1,7 @@
 """Serving MiniLM-L6 over ZeroMQ to unmodified clients of bert-as-service: throughput, latency, and its own grid.
 
     TFPLM_DATA=... python tests/benchmarks/serve.py [--quick] [--only batches singles grid] [--dtype float32]
-                                                    [--source FOLDER]
+                                                    [--source FOLDER] [--num-worker 2]
 
 - batches: one client that sends batches of 256 and waits for each, beside `SentenceEncoder.encode` of the same batches in
   a process of its own, in turns. Goal: 0.9 times its throughput.
@@ -64,7 +64,7 @@ class Child:
     def __init__(self, work, options: dict):
         context = multiprocessing.get_context("spawn")
         self.pipe, there = context.Pipe()
-        self.process = context.Process(target=work, args=(there, options), daemon=True)
+        self.process = context.Process(target=work, args=(there, options))  # not a daemon: workers are its children
         self.process.start()
         self.ready = self.pipe.recv()
 
@@ -168,12 +168,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--dtype", nargs="*", choices=["float32", "bfloat16"], default=["float32"])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--num-worker", type=int, default=1, help="workers of the server, which share its cores")
     parser.add_argument("--source", help="folder of the model (default: that of encode.py)")
     options = parser.parse_args()
     texts = sentences(512 if options.quick else 3000)
     for dtype in options.dtype:
         print(f"\n== {dtype}")
-        settings = {"source": options.source or model_folder(), "dtype": dtype, "max_seq_len": "NONE"}
+        settings = {"source": options.source or model_folder(), "dtype": dtype, "max_seq_len": "NONE",
+                    "num_worker": options.num_worker}
         for name in options.only:
             some = texts if name != "singles" else texts[:1000]
             PARTS[name](settings, some, 1 if options.quick else options.rounds)

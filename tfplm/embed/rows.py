@@ -51,10 +51,13 @@ class Limits:
 
 def round_width(length: int) -> int:
     """The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, ...: few widths, each of which costs a compilation."""
-    if length <= 24:
-        return max(8, -(-length // 8) * 8)
-    power = 1 << (length - 1).bit_length()
-    return power * 3 // 4 if length <= power * 3 // 4 else power
+    return max(8, -(-length // 8) * 8) if length <= 24 else _halfway(length)
+
+
+def _halfway(number: int) -> int:
+    """The next power of two, or the number halfway to it: 1, 2, 3, 4, 6, 8, 12, 16, ..."""
+    power = 1 << (number - 1).bit_length()
+    return power * 3 // 4 if 2 < number <= power * 3 // 4 else power
 
 
 def _row_width(length: int) -> int:
@@ -82,8 +85,8 @@ def place(lengths: Sequence[int], limits: Limits) -> list[Placement]:
 
 
 def _count(rows: list, most: int, several: bool) -> int:
-    """Few numbers of rows, for each new shape costs a compilation: full, or a power of two where a call is small."""
-    return most if several else min(1 << (len(rows) - 1).bit_length(), most)
+    """Few numbers of rows, for each new shape costs a compilation: full, or 1, 2, 3, 4, 6, 8, ... where a call is small."""
+    return most if several else min(_halfway(len(rows)), most)
 
 
 def _best_fit(order: list[int], lengths: Sequence[int]) -> list[tuple[int, list[int]]]:
