@@ -12,7 +12,7 @@ from tfplm.data.text_files import find_files, read_lines
 from tfplm.embed.sentence_encoder import SentenceEncoder
 from tfplm.embed.vector_files import writer_of
 from tfplm.embed.whitening import Whitening
-from tfplm.embed.workers import encode_in_processes
+from tfplm.embed.workers import PROBE, encode_in_processes
 from tfplm.options.base import verb
 from tfplm.options.encode import EncodeOptions, EncoderOptions
 
@@ -89,7 +89,7 @@ def _pair(line: str, origin: str) -> tuple[str, str]:
 def _origin(encoder: SentenceEncoder, files: list[str], reading: dict) -> dict:
     """What vectors depend on: the files, how they are read, and the encoder, told by what it makes of a text."""
     keywords = {name: value for name, value in reading.items() if name not in ("pairs", "encoding")}
-    probe = encoder.encode("0 a 的", **keywords).astype(float)
+    probe = encoder.encode(PROBE, **keywords).astype(float)
     reading = {**reading, "max_length": encoder.recipe.max_length, "lowercase": encoder.recipe.lowercase}
     stats = [(file, os.stat(file).st_size, os.stat(file).st_mtime_ns) for file in files]
     return {"files": [list(stat) for stat in stats], "probe": np.round(probe, 3).tolist(),

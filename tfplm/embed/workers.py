@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from tfplm.embed.sentence_encoder import SentenceEncoder
 
-_PROBE = "0 a 的"
+PROBE = "0 a 的"  # what tells encoders apart
 _encoder = None  # of a worker process
 
 
@@ -34,7 +34,7 @@ def encode_in_processes(encoder: "SentenceEncoder", chunks: Iterable[list], work
     with _environment(_threads(workers)), ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), _start,
             (encoder.origin, encoder.recipe, encoder.whitening)) as pool:
-        probe, theirs = encoder.encode(_PROBE), pool.submit(_encode, [_PROBE], {}).result()[0]
+        probe, theirs = encoder.encode(PROBE), pool.submit(_encode, [PROBE], {}).result()[0]
         if not np.allclose(probe, theirs, atol=0.02 * np.abs(probe).max()):
             raise ValueError("the encoder's weights are no longer those that it was loaded with, which its workers read: "
                              "save the encoder and load it again, or use workers=1")
