@@ -57,6 +57,18 @@ def test_padding_and_shapes_are_few():
     assert max(placement.count * placement.width for placement in placements) <= 2048
 
 
+@pytest.mark.parametrize("pack", [True, False])
+def test_few_rows_without_text(pack):
+    for texts in range(1, 200):
+        placements = place([64] * texts, Limits(2048 + 3 * 64, pack))
+        assert sum(placement.count for placement in placements) <= texts * 17 / 16 + 1
+        assert max(placement.count for placement in placements) <= 35
+
+
+def test_a_large_call_ends_with_a_batch_like_the_others():
+    assert {placement.count for placement in place([64] * 1000, Limits(2048))} == {32}
+
+
 def test_a_single_text_has_a_narrow_row():
     widths = {place([length], Limits())[0].width for length in range(1, 513)}
     assert len(widths) <= 12

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 SHORTEST = 64  # width of a row for several texts; wider ones double it
+_SPARE = 16  # one row in so many may be empty for the sake of fewer shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +52,13 @@ class Limits:
 
 def round_width(length: int) -> int:
     """The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, ...: few widths, each of which costs a compilation."""
-    return max(8, -(-length // 8) * 8) if length <= 24 else _halfway(length)
+    return max(8, -(-length // 8) * 8) if length <= 24 else _round_up(length, 2)
 
 
-def _halfway(number: int) -> int:
-    """The next power of two, or the number halfway to it: 1, 2, 3, 4, 6, 8, 12, 16, ..."""
-    power = 1 << (number - 1).bit_length()
-    return power * 3 // 4 if 2 < number <= power * 3 // 4 else power
+def _round_up(number: int, steps: int) -> int:
+    """The next of the numbers that divide the way between powers of two in so many steps; by two: 1, 2, 3, 4, 6, 8, ..."""
+    step = max((1 << (number - 1).bit_length()) // (2 * steps), 1)
+    return -(-number // step) * step
 
 
 def _row_width(length: int) -> int:
@@ -79,14 +80,15 @@ def place(lengths: Sequence[int], limits: Limits) -> list[Placement]:
     placements = []
     for width, rows in by_width.items():
         most = max(limits.batch_tokens // width, 1)
-        placements += [Placement(width, _count(rows[begin:begin + most], most, len(rows) > most), rows[begin:begin + most])
+        placements += [Placement(width, _count(len(rows) - begin, most, len(rows)), rows[begin:begin + most])
                        for begin in range(0, len(rows), most)]
     return placements
 
 
-def _count(rows: list, most: int, several: bool) -> int:
-    """Few numbers of rows, for each new shape costs a compilation: full, or 1, 2, 3, 4, 6, 8, ... where a call is small."""
-    return most if several else min(_halfway(len(rows)), most)
+def _count(left: int, most: int, total: int = 0) -> int:
+    """The rows of a batch, few different numbers, as each new shape costs a compilation: full, or where rows without text
+    would count, the next of 1 to 16, 18, 20, ..., 32, 36, ..."""
+    return most if most - left <= total // _SPARE else min(_round_up(left, 8), most)
 
 
 def _best_fit(order: list[int], lengths: Sequence[int]) -> list[tuple[int, list[int]]]:
@@ -117,7 +119,7 @@ def _one_a_row(order: list[int], lengths: Sequence[int], limits: Limits) -> list
             width = max(lengths[order[begin]], min(width, limits.widest))
         most = max(limits.batch_tokens // width, 1)
         rows = [[number] for number in order[begin:begin + most]]
-        placements.append(Placement(width, _count(rows, most, False), rows))
+        placements.append(Placement(width, _count(len(rows), most), rows))
         begin += most
     return placements
 

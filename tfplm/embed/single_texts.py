@@ -63,16 +63,17 @@ class SingleTexts:
         if not (self.promised or (self.model in _PRIVATE and self.bytes <= UNASKED)):
             self._current = None
             return None
-        if self._current is None:
-            self._current = _Compiled(self)
-        return self._current(batch)
+        current = self._current  # other threads may forget it meanwhile
+        if current is None:
+            current = self._current = _Compiled(self)
+        return current(batch)
 
 
 class _Compiled:
     """The program with the weights of one moment."""
 
     def __init__(self, texts: SingleTexts):
-        self.texts, self.ready = texts, set()  # widths that are compiled
+        self.texts, self.begun, self.ready = texts, set(), set()  # widths that are being compiled or are, and that are
         self._program, self._lock, self._calls = None, threading.Lock(), collections.Counter()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray | None:
@@ -80,7 +81,8 @@ class _Compiled:
         if width in self.ready:
             return self._program(tf.constant(_table(batch, width))).numpy()
         self._calls[width] += 1
-        if self._calls[width] == (1 if self.texts.promised else _CALLS):
+        if self._calls[width] >= (1 if self.texts.promised else _CALLS) and width not in self.begun:
+            self.begun.add(width)
             threading.Thread(target=self._compile, args=(batch, width)).start()
         return None
 
