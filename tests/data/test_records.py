@@ -141,6 +141,17 @@ def test_workers_end_with_a_killed_parent(tmp_path, corpus):
     assert process.communicate(timeout=30)[0] == b""
 
 
+def test_a_script_that_starts_workers_when_it_is_imported_is_told(tmp_path, corpus):
+    with (tmp_path / "vocab.txt").open("a", encoding="utf-8") as file:  # larger than a pipe holds
+        file.writelines(f"token{number}\n" for number in range(20_000))
+    script = tmp_path / "run.py"
+    script.write_text("import json, sys\nfrom tfplm.data.records.build import records\nrecords(**json.loads(sys.argv[1]))\n")
+    run = subprocess.run([sys.executable, str(script), json.dumps(corpus | {"processes": 2})], capture_output=True,
+                         text=True, timeout=300)
+    assert run.returncode == 1
+    assert "must do so below `if __name__ == '__main__':`, or with processes=1" in run.stderr
+
+
 def test_other_options_are_refused_or_overwritten(tmp_path, corpus):
     records(**corpus)
     with pytest.raises(ValueError, match=r"made with other options \(held_out 0.0, now 0.1\); choose another"):

@@ -72,26 +72,28 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _start_worker(options: RecordsOptions, tokenizer: Tokenizer) -> None:
+def _start_worker(options: RecordsOptions) -> None:
+    """Given little, for a child that dies before it has read what it is given leaves its parent hanging."""
     global _WRITER
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _WRITER = ShardWriter(options, tokenizer)
+    _WRITER = ShardWriter(options, load_tokenizer(options.tokenizer))
 
 
 def _write(number: int, texts: list[list[str]], digest: str, size: int) -> tuple[dict, int]:
     return _WRITER.write(number, texts, digest), size
 
 
-def _write_all(blocks: Iterator[Block], processes: int, starting: tuple, done: Callable[[dict, int], None]) -> None:
+def _write_all(blocks: Iterator[Block], processes: int, options: RecordsOptions, tokenizer: Tokenizer,
+               done: Callable[[dict, int], None]) -> None:
     """Writes the blocks; no more of them are in memory than there are processes, and one."""
     if processes == 1:
-        writer = ShardWriter(*starting)
+        writer = ShardWriter(options, tokenizer)
         for number, texts, digest, size in blocks:
             done(writer.write(number, texts, digest), size)
         return
     context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(processes, context, _start_worker, starting)
+    pool = concurrent.futures.ProcessPoolExecutor(processes, context, _start_worker, (options,))
     waiting = set()
     try:
         for block in blocks:
@@ -104,7 +106,8 @@ def _write_all(blocks: Iterator[Block], processes: int, starting: tuple, done: C
             done(*future.result())
     except concurrent.futures.BrokenExecutor:
         raise RuntimeError("a worker process died, perhaps for want of memory; the finished shards are kept: run the "
-                           "same command again, with fewer --processes or smaller --shard-megabytes") from None
+                           "same command again, with fewer --processes or smaller --shard-megabytes. A script that calls "
+                           "records() must do so below `if __name__ == '__main__':`, or with processes=1") from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -157,7 +160,7 @@ def _make(options: RecordsOptions, blocks: Iterator[Block], tokenizer: Tokenizer
             journal.add(shard)
             progress.update(size)
 
-        _write_all(missing(), processes, (options, tokenizer), done)
+        _write_all(missing(), processes, options, tokenizer, done)
     return journal.finish(count, layout=options.layout, sources=list(options.text),
                           vocabulary=noise_vocabulary(tokenizer).to_json())
 
