@@ -112,7 +112,7 @@ def _no_such_path(path: Path) -> str:
     while not parent.is_dir() and parent != parent.parent:
         missing, parent = parent, parent.parent
     names = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
-    return f"there is no {path}: {parent.absolute()} has no {missing.name}{did_you_mean(missing.name, names)}"
+    return f"there is no {path}: nothing in {parent.absolute()} is called {missing.name}{did_you_mean(missing.name, names)}"
 
 
 def _cache_name(name: str) -> str:
