@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import importlib.metadata
 import json
+import os
 import sys
 import types
 import typing
@@ -155,6 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tfplm: there is no verb '{arguments[0]}'\n\n{usage()}", file=sys.stderr)
         return 2
     options, debug = parse(arguments[0], arguments[1:])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors of TensorFlow's kernels, not what they tell of themselves
     try:
         resolve(options.RUN)(options)
         return 0
