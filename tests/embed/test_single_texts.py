@@ -1,12 +1,14 @@
 """Texts that come one by one: their own program, and when it must not be used."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfplm
 from tests.embed.encoder_cases import TEXTS, encoder
-from tests.embed.single_cases import compiled, one_by_one
+from tests.embed.single_cases import compiled, finish_compiling, one_by_one
 from tfplm.embed import SentenceEncoder, single_texts
 from tfplm.embed.pooling import PoolingPlan
 from tfplm.embed.recipe import Recipe
@@ -27,6 +29,23 @@ def test_single_texts_are_compiled_after_a_while(loaded, atol):
     assert compiled(loaded)
     np.testing.assert_allclose(one_by_one(loaded), expected, atol=atol)
     assert loaded._program.traces == 1
+
+
+def test_any_number_of_threads_may_ask(loaded):
+    expected = loaded.encode(TEXTS)
+    with ThreadPoolExecutor(4) as threads:
+        for vectors in threads.map(lambda _: one_by_one(loaded), range(8)):
+            np.testing.assert_allclose(vectors, expected, atol=2e-6)
+    assert compiled(loaded)
+
+
+def test_a_count_that_was_missed_does_not_matter(loaded):
+    loaded.encode(TEXTS[0])
+    counted = loaded._program.single_texts._current._calls
+    counted.update({width: 7 for width in counted})  # as when several threads count at once
+    loaded.encode(TEXTS[0])
+    finish_compiling()
+    assert loaded._program.single_texts._current.ready
 
 
 def test_single_texts_keep_the_width_of_their_tokens(loaded):
