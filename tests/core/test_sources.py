@@ -67,13 +67,13 @@ def test_a_path_that_does_not_exist(offline, typed):
     files(offline / "models" / "bert-base", "config.json")
     files(offline / "a" / "b", "x")
     typed = typed.format(home=offline) if isinstance(typed, str) else typed
-    with pytest.raises(FileNotFoundError, match=r"there is no .*models has no brt-base; did you mean 'bert-base'") as e:
+    with pytest.raises(FileNotFoundError, match=r"there is no .*models is called brt-base; did you mean 'bert-base'") as e:
         resolve(typed)
     assert "hub" not in str(e.value)
 
 
 def test_the_nearest_parent_that_exists(offline):
-    with pytest.raises(FileNotFoundError, match=r"home has no models$"):
+    with pytest.raises(FileNotFoundError, match=r"home is called models$"):
         resolve("./models/bert/large")
 
 
