@@ -20,7 +20,7 @@ from tfplm.tokenizers.frame import DIVIDER, cut_pair, divide
 
 log = logging.getLogger("tfplm.serve")
 _PAIR = re.compile(r"^(.*) \|\|\| (.*)$", re.DOTALL)  # greedy: the last one divides
-_WIDTHS, _ROWS = range(8, 65, 8), (*range(2, 16), *range(16, 33, 2))  # of single texts, and of batches of short ones
+_WIDTHS, _ROWS = range(8, 65, 8), (*range(2, 17), 32)  # shapes of single texts, and of batches of short ones: small, full
 
 
 class SentenceEngine:
