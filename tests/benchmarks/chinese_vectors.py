@@ -19,8 +19,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 sys.path.append(str(Path(__file__).parents[2]))
 
 from tests.conftest import data_folders
@@ -28,7 +26,7 @@ from tfplm.data.records.build import records
 from tfplm.data.vocab import vocab
 from tfplm.embed import SentenceEncoder, Whitening
 from tfplm.embed.contrastive import contrastive
-from tfplm.embed.sts_eval import correlations, read_pairs
+from tfplm.embed.sts_eval import correlations, read_pairs, texts_of
 from tfplm.training.pretrain import pretrain
 
 AFQMC_DEV = 4000  # of the training pairs, as its development file is what is tested on
@@ -110,16 +108,10 @@ def trained(work: Path, name: str, files: dict, **options) -> str:
 def score(source: str, files: dict) -> list[float]:
     """As it is, and whitened: by the training sentences, and by the tested ones."""
     encoder = SentenceEncoder.from_pretrained(source)
-
-    def vectors_of(examples):
-        return encoder.encode([text for each in examples for text in (each.text, each.pair)], normalize=False)
-
     examples = read_pairs(files["test"])
-    tested = vectors_of(examples)
-    pairs_apart = np.concatenate([tested[::2], tested[1::2]])
-    whitenings = [Whitening.fit(fitted, COMPONENTS) for fitted in (vectors_of(read_pairs(files["train"])), tested)]
-    return [correlations(vectors, examples)[0]
-            for vectors in (pairs_apart, *(whitening.apply(pairs_apart) for whitening in whitenings))]
+    tested, trained_on = (encoder.encode(texts_of(each), normalize=False) for each in (examples, read_pairs(files["train"])))
+    whitened = [Whitening.fit(fitted, COMPONENTS).apply(tested) for fitted in (trained_on, tested)]
+    return [correlations(vectors, examples)[0] for vectors in (tested, *whitened)]
 
 
 def main() -> None:

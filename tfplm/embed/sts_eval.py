@@ -50,7 +50,7 @@ def read_pairs(source: str, split: str | None = "dev", encoding: str = "utf-8") 
 
 def evaluate(encoder: SentenceEncoder, examples: list[TextExample], **keywords) -> tuple[float, float]:
     """Spearman's and Pearson's correlation x 100 of the cosines with the labels. keywords: of `encode`."""
-    return correlations(encoder.encode(_texts(examples), **keywords), examples)
+    return correlations(encoder.encode(texts_of(examples), **keywords), examples)
 
 
 def correlations(vectors: np.ndarray, examples: list[TextExample]) -> tuple[float, float]:
@@ -62,7 +62,8 @@ def correlations(vectors: np.ndarray, examples: list[TextExample]) -> tuple[floa
     return 100 * correlation(ranks(cosines), ranks(scores)), 100 * correlation(cosines, scores)
 
 
-def _texts(examples: list[TextExample]) -> list[str]:
+def texts_of(examples: list[TextExample]) -> list[str]:
+    """All first texts, then all second ones, as `correlations` wants their vectors."""
     return [example.text for example in examples] + [example.pair for example in examples]
 
 
@@ -95,7 +96,7 @@ def _evaluations(encoder: SentenceEncoder, examples: list[TextExample], source: 
     keywords = {"prompt": options.prompt, "show_progress": False if options.quiet else None, "normalize": False}
     for candidate, layers in _candidates(encoder) if options.table else [(encoder, _layers(encoder))]:
         pooling = "+".join(strategy.name for strategy in candidate.recipe.plan.strategies)
-        vectors = candidate.encode(_texts(examples), **keywords)
+        vectors = candidate.encode(texts_of(examples), **keywords)
         result = StsResult(source, len(examples), *correlations(vectors, examples), pooling, layers,
                            "no" if candidate.whitening is None else "given")
         yield result
