@@ -31,10 +31,13 @@ from tfplm.training.pretrain import pretrain
 
 AFQMC_DEV = 4000  # of the training pairs, as its development file is what is tested on
 COMPONENTS = 128
-# few layers, short rows, small batches: with three layers and twice the batch it had not left the unigrams by step 2,700
 MODEL = {"preset": "bert-base-chinese", "hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 8,
-         "intermediate_size": 1024, "max_position_embeddings": 128, "initializer_range": 0.08, "max_length": 32,
-         "batch_tokens": 1024, "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98, "dtype": "mixed_bfloat16"}
+         "intermediate_size": 1024, "max_position_embeddings": 128, "initializer_range": 0.08}
+# few layers, short rows, small batches: with three layers and twice the batch it had not left the unigrams by step 2,700
+SHORT = {"max_length": 32, "batch_tokens": 1024, "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98,
+         "dtype": "mixed_bfloat16"}
+LONG = {**SHORT, "max_length": 128, "learning_rate": 5e-4}  # the last part, as in BERT, so that all positions are learned
+LONG_PART = 7  # one step in so many
 SIMCSE = {"loss": "simcse", "pooling": ["REDUCE_MEAN"], "dropout": 0.3, "learning_rate": 3e-3, "batch_size": 256,
           "max_length": 40, "dtype": "mixed_bfloat16"}
 SUPERVISED = {"loss": "cosent", "learning_rate": 3e-4, "max_length": 40, "dtype": "mixed_bfloat16"}
@@ -83,7 +86,9 @@ def make_model(work: Path, steps: int) -> str:
     if not (folder / "results.json").exists():
         vocab(text=text, output=str(work / "vocabulary"), vocab_size=8000, character_coverage=0.9995)
         records(text=text, tokenizer=str(work / "vocabulary"), output=str(work / "records"), held_out=0.02)
-        pretrain(records=[str(work / "records")], output=str(folder), steps=steps, **MODEL)
+        text_records, short, long = [str(work / "records")], str(work / "short"), steps // LONG_PART
+        pretrain(records=text_records, output=short, steps=steps - long, **MODEL, **SHORT)
+        pretrain(records=text_records, output=str(folder), steps=long, init=short, **LONG)
     return str(folder)
 
 

@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -159,6 +161,20 @@ def test_several_processes(saved, file, tmp_path, monkeypatch):
         weight.assign(weight * 1.5)
     with pytest.raises(ValueError, match="weights are no longer those that it was loaded with"):
         encode_file(loaded, file, tmp_path / "w.npy", workers=2)
+
+
+@pytest.mark.slow
+def test_a_script_that_starts_workers_when_it_is_imported_is_told(saved, file, tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text("import sys\nimport numpy as np\nfrom tfplm.embed import SentenceEncoder, Whitening\n"
+                      "from tfplm.embed.encode_file import encode_file\n"
+                      "encoder = SentenceEncoder.from_pretrained(sys.argv[1])\nwidth = encoder.dimension\n"
+                      "encoder.whitening = Whitening(np.zeros(width), np.ones((width, 10_000)))  # larger than a pipe\n"
+                      "encode_file(encoder, *sys.argv[2:], workers=2)\n")
+    run = subprocess.run([sys.executable, str(script), str(saved), str(file), str(tmp_path / "v.npy")],
+                         capture_output=True, text=True, timeout=200, check=False)
+    assert run.returncode == 1
+    assert "must do so below `if __name__ == '__main__':`" in run.stderr
 
 
 def test_the_verb(saved, file, tmp_path, capsys):

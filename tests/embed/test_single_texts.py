@@ -42,7 +42,7 @@ def test_any_number_of_threads_may_ask(loaded):
 def test_a_count_that_was_missed_does_not_matter(loaded):
     loaded.encode(TEXTS[0])
     counted = loaded._program.single_texts._current._calls
-    counted.update({width: 7 for width in counted})  # as when several threads count at once
+    counted.update(dict.fromkeys(counted, 7))  # as when several threads count at once
     loaded.encode(TEXTS[0])
     finish_compiling()
     assert loaded._program.single_texts._current.ready

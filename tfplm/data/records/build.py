@@ -5,14 +5,13 @@ import errno
 import hashlib
 import itertools
 import multiprocessing
-import multiprocessing.connection
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
+from tfplm.core.worker_process import end_with_parent
 from tfplm.data.corpus import read_documents
 from tfplm.data.documents import noise_vocabulary
 from tfplm.data.records.index import Journal
@@ -66,17 +65,11 @@ def cut_blocks(documents: Iterator[list[str]], size: int) -> Iterator[Block]:
         yield number, block, digest.hexdigest(), length
 
 
-def _end_with_parent() -> None:
-    """A parent that was killed cannot stop its workers."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
 def _start_worker(options: RecordsOptions) -> None:
     """Given little, for a child that dies before it has read what it is given leaves its parent hanging."""
     global _WRITER
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _WRITER = ShardWriter(options, load_tokenizer(options.tokenizer))
 
 

@@ -1,0 +1,16 @@
+"""What a spawned worker process does at its start."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
+
+
+def end_with_parent() -> None:
+    """Ends this process when the one that made it ends: a parent that was killed cannot stop its workers."""
+    threading.Thread(target=_wait, daemon=True).start()
+
+
+def _wait() -> None:
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
