@@ -1,25 +1,32 @@
 """Chinese sentence vectors from raw text to a table: a small BERT, pooled, whitened, trained by SimCSE, and supervised.
 
-    TFPLM_DATA=... python tests/benchmarks/chinese_vectors.py WORK [--steps 14000] [--only text | model]
+    TFPLM_DATA=... python tests/benchmarks/chinese_vectors.py WORK [--steps 12000] [--only text | model]
 
 Spearman's correlation x 100 on Chinese STS-B (test) and AFQMC (dev). WORK keeps the texts, the vocabulary, the records and
 the models, so that a second start goes on where the first one ended. An hour on two cores.
 
-- model: the novels and `modern.txt` (news, headlines, questions, paragraphs of Wikipedia), by `tfplm pretrain`.
+- model: the novels and `modern.txt` (news, headlines, questions, paragraphs of Wikipedia), then the sentences of the
+  training files alone, as in domain-adaptive pre-training (Gururangan et al. 2020); by `tfplm pretrain`.
 - pooled: the mean over the last layer. whitened: fitted on the sentences of the training pairs, those that SimCSE sees as
   well, or on those of the tested pairs ("target" in Su et al. 2021); without their scores.
-- SimCSE: on the sentences of the training pairs, without their scores; the weights are kept that are best on pairs of their
-  own (STS-B's development file, the last of AFQMC's training pairs), as in Gao et al. 2021.
-- supervised: CoSENT on the training pairs, beginning with SimCSE's weights.
+- SimCSE: on the sentences of the training pairs, without their scores; the weights at the end.
+- supervised: CoSENT on the training pairs, beginning with SimCSE's weights; the weights are kept that are best on pairs of
+  their own (STS-B's development file, the last of AFQMC's training pairs).
+
+The differences between neighbours have intervals of a paired bootstrap over the tested pairs: what they hold for other
+pairs, not for other trainings.
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2]))
+
+import numpy as np
 
 from tests.conftest import data_folders
 from tfplm.data.records.build import records
@@ -34,14 +41,15 @@ COMPONENTS = 128
 MODEL = {"preset": "bert-base-chinese", "hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 8,
          "intermediate_size": 1024, "max_position_embeddings": 128, "initializer_range": 0.08}
 # few layers, short rows, small batches: with three layers and twice the batch it had not left the unigrams by step 2,700
-SHORT = {"max_length": 32, "batch_tokens": 1024, "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98,
-         "dtype": "mixed_bfloat16"}
-LONG = {**SHORT, "max_length": 128, "learning_rate": 5e-4}  # the last part, as in BERT, so that all positions are learned
-LONG_PART = 7  # one step in so many
-SIMCSE = {"loss": "simcse", "pooling": ["REDUCE_MEAN"], "dropout": 0.3, "learning_rate": 3e-3, "batch_size": 256,
+PRETRAIN = {"max_length": 32, "batch_tokens": 1024, "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98,
+            "dtype": "mixed_bfloat16"}
+LENGTH = 64  # of what is compared; longer texts, one in hundreds, are cut
+ADAPT = {**PRETRAIN, "max_length": LENGTH, "learning_rate": 1e-3, "steps": 4000, "held_out": 0.02}
+SIMCSE = {"loss": "simcse", "pooling": ["REDUCE_MEAN"], "dropout": 0.1, "learning_rate": 5e-4, "batch_size": 64,
           "max_length": 40, "dtype": "mixed_bfloat16"}
-SUPERVISED = {"loss": "cosent", "learning_rate": 3e-4, "max_length": 40, "dtype": "mixed_bfloat16"}
-EPOCHS = {"stsb": {"simcse": 8, "supervised": 4}, "afqmc": {"simcse": 1, "supervised": 1}}
+SUPERVISED = {"loss": "cosent", "learning_rate": 3e-4, "max_length": 40, "evaluate_every": 48, "dtype": "mixed_bfloat16"}
+EPOCHS = {"stsb": {"simcse": 4, "supervised": 4}, "afqmc": {"simcse": 1, "supervised": 1}}
+RESAMPLED = 500
 
 
 def data(*parts: str) -> Path:
@@ -58,6 +66,12 @@ def characters(path: Path) -> Iterator[str]:
         yield "".join(line[0] for line in block.splitlines() if line)
 
 
+def training_sentences() -> Iterator[str]:
+    """Of all training pairs, without their scores."""
+    for path in (data("afqmc", "train.txt"), data("stsb_zh", "sts-b-train.txt")):
+        yield from (text for line in lines(path) for text in line.split("\t")[:2])
+
+
 def modern_documents() -> Iterator[str]:
     """News, paragraphs of Wikipedia, sentences of training files, headlines; a document each."""
     for path in sorted(data("zh_news_sample").glob("*.txt")):
@@ -65,31 +79,34 @@ def modern_documents() -> Iterator[str]:
     for path in sorted(data("cmrc2018").glob("*.json")):
         for article in json.loads(path.read_text("utf-8"))["data"]:
             yield from (paragraph["context"] for paragraph in article["paragraphs"])
-    for path in (data("afqmc", "train.txt"), data("stsb_zh", "sts-b-train.txt")):
-        yield from (text for line in lines(path) for text in line.split("\t")[:2])
+    yield from training_sentences()
     yield from (line.split("\t")[0] for line in lines(data("thucnews", "dev.txt")))
     yield from characters(data("peoples_daily_ner", "example.test"))
     yield from characters(data("weibo_ner", "train.bio"))
 
 
+def write_documents(file: Path, texts: Iterator[str]) -> str:
+    """Each once, with a blank line between them."""
+    file.write_text("\n\n".join(filter(None, dict.fromkeys(text.strip() for text in texts))) + "\n", "utf-8")
+    return str(file)
+
+
 def write_text(work: Path) -> list[str]:
     """The corpus: the novels, and `modern.txt`, made here."""
-    modern = work / "modern.txt"
-    documents = dict.fromkeys(text.strip() for text in modern_documents())
-    modern.write_text("\n\n".join(filter(None, documents)) + "\n", "utf-8")
-    return [*map(str, sorted(data("zh_novels").glob("*.txt"))), str(modern)]
+    return [*map(str, sorted(data("zh_novels").glob("*.txt"))), write_documents(work / "modern.txt", modern_documents())]
 
 
 def make_model(work: Path, steps: int) -> str:
-    """The pre-trained model's folder."""
-    text, folder = write_text(work), work / "model"
-    if not (folder / "results.json").exists():
+    """The folder of the pre-trained and adapted model."""
+    text, general, adapted = write_text(work), work / "general", work / "model"
+    if not (general / "results.json").exists():
         vocab(text=text, output=str(work / "vocabulary"), vocab_size=8000, character_coverage=0.9995)
         records(text=text, tokenizer=str(work / "vocabulary"), output=str(work / "records"), held_out=0.02)
-        text_records, short, long = [str(work / "records")], str(work / "short"), steps // LONG_PART
-        pretrain(records=text_records, output=short, steps=steps - long, **MODEL, **SHORT)
-        pretrain(records=text_records, output=str(folder), steps=long, init=short, **LONG)
-    return str(folder)
+        pretrain(records=[str(work / "records")], output=str(general), steps=steps, **MODEL, **PRETRAIN)
+    if not (adapted / "results.json").exists():
+        sentences = write_documents(work / "sentences.txt", training_sentences())
+        pretrain(text=[sentences], output=str(adapted), init=str(general), **ADAPT)
+    return str(adapted)
 
 
 def pairs(work: Path) -> dict[str, dict[str, str]]:
@@ -106,23 +123,46 @@ def trained(work: Path, name: str, files: dict, **options) -> str:
     """The folder of a contrastive training on the data set, which is made when it is not there."""
     folder = work / name
     if not (folder / "results.json").exists():
-        contrastive(data=[files["train"]], dev=files["dev"], output=str(folder), evaluate_every=48, **options)
+        contrastive(data=[files["train"]], output=str(folder), **options)
     return str(folder)
 
 
-def score(source: str, files: dict) -> list[float]:
-    """As it is, and whitened: by the training sentences, and by the tested ones."""
-    encoder = SentenceEncoder.from_pretrained(source)
+def vectors_of(source: str, files: dict) -> dict[str, np.ndarray]:
+    """Of the tested pairs: as they are, and whitened, by the training sentences, and by the tested ones."""
+    encoder = SentenceEncoder.from_pretrained(source, max_length=LENGTH)
+    tested, trained_on = (encoder.encode(texts_of(read_pairs(files[split])), normalize=False) for split in ("test", "train"))
+    return {"as it is": tested, "whitened": Whitening.fit(trained_on, COMPONENTS).apply(tested),
+            "by tested": Whitening.fit(tested, COMPONENTS).apply(tested)}
+
+
+def interval(first: np.ndarray, second: np.ndarray, examples: list) -> tuple[float, float]:
+    """95 % of the differences of Spearman's correlation, second less first, on pairs drawn anew with replacement."""
+    random, count, differences = np.random.default_rng(0), len(examples), []
+    for _ in range(RESAMPLED):
+        drawn = random.integers(0, count, count)
+        both, chosen = np.concatenate([drawn, drawn + count]), [examples[number] for number in drawn]
+        differences.append(correlations(second[both], chosen)[0] - correlations(first[both], chosen)[0])
+    return tuple(np.percentile(differences, [2.5, 97.5]))
+
+
+def print_table(name: str, models: dict[str, str], files: dict) -> None:
     examples = read_pairs(files["test"])
-    tested, trained_on = (encoder.encode(texts_of(each), normalize=False) for each in (examples, read_pairs(files["train"])))
-    whitened = [Whitening.fit(fitted, COMPONENTS).apply(tested) for fitted in (trained_on, tested)]
-    return [correlations(vectors, examples)[0] for vectors in (tested, *whitened)]
+    found = {method: vectors_of(source, files) for method, source in models.items()}
+    print(f"\n{name}, {len(examples):,} pairs, Spearman x 100")
+    for method, kinds in found.items():
+        print(f"  {method:11s}" + "".join(f" {kind} {correlations(vectors, examples)[0]:5.1f} " for kind, vectors in
+                                          kinds.items()), flush=True)
+    order = {"pooled": found["pooled"]["as it is"], "whitened": found["pooled"]["whitened"],
+             "SimCSE": found["SimCSE"]["as it is"], "supervised": found["supervised"]["as it is"]}
+    for (before, first), (method, second) in itertools.pairwise(order.items()):
+        low, high = interval(first, second, examples)
+        print(f"  {method} less {before}: {low:+.1f} to {high:+.1f}", flush=True)
 
 
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("work", type=Path, help="folder of all that is made")
-    flags.add_argument("--steps", type=int, default=14000, help="of pre-training")
+    flags.add_argument("--steps", type=int, default=12000, help="of pre-training")
     flags.add_argument("--only", choices=["text", "model"], help="stop behind this")
     options = flags.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -132,16 +172,11 @@ def main() -> None:
     model = make_model(options.work, options.steps)
     if options.only == "model":
         return
-    table = {}
     for name, files in pairs(options.work).items():
         simcse = trained(options.work, f"{name}-simcse", files, init=model, epochs=EPOCHS[name]["simcse"], **SIMCSE)
         supervised = trained(options.work, f"{name}-cosent", files, init=simcse, epochs=EPOCHS[name]["supervised"],
-                             **SUPERVISED)
-        for method, source in (("pooled", model), ("SimCSE", simcse), ("supervised", supervised)):
-            table[name, method] = score(source, files)
-    print(f"\n{'Spearman x 100':20s} {'as it is':>10s} {'whitened':>10s} {'by tested':>10s}")
-    for (name, method), scores in table.items():
-        print(f"{name:8s} {method:11s} " + " ".join(f"{one:10.1f}" for one in scores))
+                             dev=files["dev"], **SUPERVISED)
+        print_table(name, {"pooled": model, "SimCSE": simcse, "supervised": supervised}, files)
 
 
 if __name__ == "__main__":
