@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 EXTRAS = {
-    "test": ["pytest>=8", "pytest-xdist>=3.5", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
+    "test": ["pytest>=8", "pytest-xdist>=3.7", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
              "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "sacrebleu>=2.4",
              "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "httpx>=0.27",
              "bert-serving-client==1.10.0", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",

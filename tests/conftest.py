@@ -15,6 +15,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")  # the longest file, see .ci/run
     if not config.getoption("--slow"):  # the quick suite is minutes; .ci/run then runs the slow ones by themselves
         for item in items:
             if "slow" in item.keywords:
