@@ -4,6 +4,7 @@ import gzip
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -175,6 +176,24 @@ def test_a_script_that_starts_workers_when_it_is_imported_is_told(saved, file, t
                          capture_output=True, text=True, timeout=200, check=False)
     assert run.returncode == 1
     assert "must do so below `if __name__ == '__main__':`" in run.stderr
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_parent(saved, file, tmp_path):
+    file.write_text("\n".join(LINES * 2000), encoding="utf-8")
+    script = tmp_path / "run.py"
+    script.write_text("import sys\nfrom tfplm.embed import SentenceEncoder\n"
+                      "from tfplm.embed.encode_file import encode_file\nif __name__ == '__main__':\n"
+                      "    encode_file(SentenceEncoder.from_pretrained(sys.argv[1]), *sys.argv[2:], workers=2)\n")
+    # standard output stays open as long as any worker lives
+    process = subprocess.Popen([sys.executable, str(script), str(saved), str(file), str(tmp_path / "v.npy")],
+                               stdout=subprocess.PIPE)
+    written = tmp_path / "v.npy.partial"
+    while not written.exists() or written.stat().st_size < 10_000:  # more than its header: the workers are at work
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    process.kill()
+    assert process.communicate(timeout=30)[0] == b""
 
 
 def test_the_verb(saved, file, tmp_path, capsys):
