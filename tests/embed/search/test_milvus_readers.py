@@ -121,6 +121,34 @@ def test_killed_while_the_collection_is_built(writer, tmp_path, caplog):
             assert writer.verify() == [] and agrees(reader, "hours", "card", "loan", "park", "food")
 
 
+def half_written(folder):
+    """An index of Milvus Lite, which it does not write beside and rename."""
+    files = list(folder.rglob("*.idx"))
+    assert files
+    for file in files:
+        file.write_bytes(b"")
+
+
+def half_dropped(folder):
+    """A folder without its schema: Milvus Lite knows no such collection, and makes none where a folder is."""
+    (file,) = folder.rglob("schema.json")
+    file.unlink()
+
+
+@pytest.mark.parametrize("leave, told", [
+    (half_written, ["the vectors are read from the records", "the index is made anew from the records", ""]),
+    (half_dropped, ["every search reads all records", "the index has 0 vectors of 3 records", ""])])
+def test_what_a_killed_writer_leaves_of_the_file(leave, told, writer, tmp_path, caplog, capfd):
+    writer.close()
+    leave(tmp_path / "i" / "milvus.db")
+    for writable, words in zip((False, True, False), told, strict=True):
+        caplog.clear()
+        with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=writable) as index:
+            assert agrees(index, "hours", "card", "loan")
+        assert words in caplog.text if words else not caplog.text
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_somebody_emptied_the_collection(writer, reader):
     writer._store.cache.index.clear()
     assert agrees(reader, "hours", "card", "loan")

@@ -193,27 +193,27 @@ class IndexCache:
             self.reason = choice.reason
             self.index = make_index(choice.kind, self.manifest.dimension, self.manifest.settings.index)
             return self.index
-        self.index = self._at_milvus(kind)
+        self.index = self._at_milvus(kind, opened=False)
         self._saved.clear()  # before it is emptied: no file may say that these vectors are there
         self.index.clear()
         return self.index
 
     def _at_milvus(self, kind: str, **keywords) -> VectorIndex:
-        """The collection; keywords: of a reader."""
+        """The collection; keywords: of `MilvusReader`, if there are "records", or of `MilvusIndex`."""
         from tfplm.embed.search.milvus_index import MilvusIndex
         from tfplm.embed.search.milvus_reader import MilvusReader
         settings = self.manifest.settings
         self.reason = f"the vectors are kept by Milvus at {self._milvus}"
         uri = self._milvus if "://" in self._milvus else str(self._folder / self._milvus)
-        return (MilvusReader if keywords else MilvusIndex)(
+        return (MilvusReader if "records" in keywords else MilvusIndex)(
             uri, f"{settings.table}_{self.manifest.store}", self.manifest.dimension, settings.index, kind, **keywords)
 
     def _reads_milvus(self) -> bool:
-        """Opens the collection for reading; False where another process has its file open."""
+        """Opens the collection for reading; False where its file is open in another process, or damaged."""
         if self.index is None:
             try:
                 self.index = self._at_milvus(self._kind, records=self._records, saved=self._saved.newest)
-            except BlockingIOError as error:
+            except (BlockingIOError, ValueError) as error:
                 log.warning("%s. Meanwhile the vectors are read from the records", error)
                 self._milvus = None
         return self.index is not None

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 _SECONDS = 20  # until nothing has answered
+_LOGS = ("milvus_lite.server_manager", "milvus_lite.adapter.grpc.servicer", "pymilvus.decorators")
 _users: collections.Counter[str] = collections.Counter()  # of a file of Milvus Lite, in this process
 _thread = threading.Lock()
 
@@ -27,7 +28,7 @@ def connect(uri: str):
         from pymilvus import MilvusClient, MilvusException
     except ImportError as error:
         raise ImportError("Milvus needs pymilvus: pip install 'tfplm[milvus]'") from error
-    with _thread, _reasons() as reasons:
+    with _thread, errors_not_logged() as reasons:
         try:
             client = MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=_SECONDS)
         except (MilvusException, OSError) as error:
@@ -58,17 +59,19 @@ def disconnect(client, uri: str) -> None:
 
 
 @contextlib.contextmanager
-def _reasons() -> Iterator[list[BaseException]]:
-    """Why Milvus Lite does not start, which it tells its log alone, at length."""
-    reasons, log = [], logging.getLogger("milvus_lite.server_manager")
+def errors_not_logged() -> Iterator[list[BaseException]]:
+    """Keeps Milvus from printing the traceback of what it raises; the errors that its log alone is told are returned."""
+    reasons, logs = [], [logging.getLogger(name) for name in _LOGS]
 
     def hear(record: logging.LogRecord) -> bool:
         if record.exc_info and record.exc_info[1] is not None:
             reasons.append(record.exc_info[1])
-        return not record.exc_info
+        return record.levelno < logging.ERROR
 
-    log.addFilter(hear)
+    for log in logs:
+        log.addFilter(hear)
     try:
         yield reasons
     finally:
-        log.removeFilter(hear)
+        for log in logs:
+            log.removeFilter(hear)

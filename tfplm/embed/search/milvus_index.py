@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 
-from tfplm.embed.search.milvus_connection import connect, disconnect, is_file
+from tfplm.embed.search.milvus_connection import connect, disconnect, errors_not_logged, is_file
 from tfplm.embed.search.vector_index import IndexSettings, VectorIndex
 
 _KINDS = {"auto": "AUTOINDEX", "flat": "FLAT", "exact": "FLAT", "ivf": "IVF_FLAT", "ivf_pq": "IVF_PQ", "hnsw": "HNSW",
@@ -23,10 +24,11 @@ class MilvusIndex(VectorIndex):
 
     Args:
         uri: `http://HOST:19530`, or a file name that ends in `.db`. The variable MILVUS_TOKEN holds a server's token.
-        collection: its name. there: kind of the index there; "auto": Milvus chooses.
+        collection: its name. there: kind of the index there; "auto": Milvus chooses. opened: False for a collection
+            that will be emptied by `clear` before anything else, whatever state it is in.
 
     ImportError without pymilvus, ConnectionError where nothing answers, BlockingIOError where another process has the
-    file open.
+    file open, ValueError where Milvus Lite cannot read its file.
     """
 
     kind = "milvus"
@@ -34,7 +36,7 @@ class MilvusIndex(VectorIndex):
     shared = True
 
     def __init__(self, uri: str, collection: str, dimension: int, settings: IndexSettings | None = None,
-                 there: str = "auto"):
+                 there: str = "auto", opened: bool = True):
         super().__init__(dimension, settings)
         if there not in _KINDS:
             raise ValueError(f"Milvus has no index of kind {there!r}: choose one of {', '.join(_KINDS)}")
@@ -43,7 +45,8 @@ class MilvusIndex(VectorIndex):
         self.collection, self.there = collection, there
         self._client = connect(self.uri)
         try:
-            self._open()
+            if opened:
+                self._open()
         except BaseException:
             self.close()
             raise
@@ -52,7 +55,7 @@ class MilvusIndex(VectorIndex):
         """Empties the collection."""
         self._client.drop_collection(self.collection)
         self._make()
-        self._client.load_collection(self.collection)
+        self._load()
 
     def add(self, ids, vectors: np.ndarray) -> None:
         ids, vectors = self._numbered(ids, vectors)
@@ -124,10 +127,23 @@ class MilvusIndex(VectorIndex):
     def _open(self) -> None:
         if not self._client.has_collection(self.collection):
             self._make()
-        self._client.load_collection(self.collection)
+        self._load()
+
+    def _load(self) -> None:
+        from pymilvus import MilvusException
+        with errors_not_logged():
+            try:
+                self._client.load_collection(self.collection)
+            except MilvusException as error:
+                if not is_file(self.uri):
+                    raise
+                raise ValueError(f"Milvus Lite cannot read {self.uri} ({error.message}), whose writer may have been killed"
+                                 ) from error
 
     def _make(self) -> None:
         from pymilvus import DataType
+        if is_file(self.uri):  # Milvus Lite makes none over the folder of one that was half made, or half dropped
+            shutil.rmtree(Path(self.uri, "collections", self.collection), ignore_errors=True)
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("slot", DataType.INT64, is_primary=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self.dimension)

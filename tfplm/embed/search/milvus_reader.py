@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from tfplm.embed.search.exact_index import exact_search
+from tfplm.embed.search.milvus_connection import errors_not_logged
 from tfplm.embed.search.milvus_index import MOST, MilvusIndex
 from tfplm.embed.search.records import Records
 from tfplm.embed.search.vector_index import best
@@ -57,7 +58,7 @@ class MilvusReader(MilvusIndex):
     def _open(self) -> None:
         """Makes nothing: that is the writer's."""
         if self._client.has_collection(self.collection):
-            self._client.load_collection(self.collection)
+            self._load()
 
     def _there(self, read: Callable[[np.ndarray], Found]) -> tuple[int, tuple[Found, np.ndarray] | None]:
         """(slot, (what `read` finds at Milvus, slots that were removed since)); (0, None) where it cannot be used.
@@ -68,11 +69,12 @@ class MilvusReader(MilvusIndex):
             if (known := self._saved()) is None:
                 break
             try:
-                if (gone := self._removed_since(known)) is None:
-                    continue
-                found = read(gone)
-            except Exception:  # of a collection that is just being replaced
-                if self._same_build(known):
+                with errors_not_logged():
+                    if (gone := self._removed_since(known)) is None:
+                        continue
+                    found = read(gone)
+            except Exception:  # of a collection that is just being replaced, or is gone
+                if self._same_build(known) and self._client.has_collection(self.collection):
                     raise
                 continue
             if self._same_build(known):
