@@ -1,15 +1,16 @@
 """Chinese sentence vectors from raw text to a table: a small BERT, pooled, whitened, trained by SimCSE, and supervised.
 
-    TFPLM_DATA=... python tests/benchmarks/chinese_vectors.py WORK [--steps 12000] [--only text | model]
+    TFPLM_DATA=... python tests/benchmarks/chinese_vectors.py WORK [--adapt] [--steps 12000] [--only text | model]
 
 Spearman's correlation x 100 on Chinese STS-B (test) and AFQMC (dev). WORK keeps the texts, the vocabulary, the records and
-the models, so that a second start goes on where the first one ended. An hour on two cores.
+the models, so that a second start goes on where the first one ended. 40 minutes on two cores, 15 more with --adapt.
 
-- model: the novels and `modern.txt` (news, headlines, questions, paragraphs of Wikipedia), then the sentences of the
-  training files alone, as in domain-adaptive pre-training (Gururangan et al. 2020); by `tfplm pretrain`.
+- model: the novels and `modern.txt` (news, headlines, questions, paragraphs of Wikipedia); by `tfplm pretrain`. With
+  --adapt then the sentences of the training files alone, as in domain-adaptive pre-training (Gururangan et al. 2020).
 - pooled: the mean over the last layer. whitened: fitted on the sentences of the training pairs, those that SimCSE sees as
   well, or on those of the tested pairs ("target" in Su et al. 2021); without their scores.
-- SimCSE: on the sentences of the training pairs, without their scores; the weights at the end.
+- SimCSE: on the sentences of the training pairs, without their scores; with word repetition (ESimCSE, Wu et al. 2022) and
+  batches of like length; the weights at the end.
 - supervised: CoSENT on the training pairs, beginning with SimCSE's weights; the weights are kept that are best on pairs of
   their own (STS-B's development file, the last of AFQMC's training pairs).
 
@@ -43,11 +44,10 @@ MODEL = {"preset": "bert-base-chinese", "hidden_size": 256, "num_hidden_layers":
 # few layers, short rows, small batches: with three layers and twice the batch it had not left the unigrams by step 2,700
 PRETRAIN = {"max_length": 32, "batch_tokens": 1024, "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98,
             "dtype": "mixed_bfloat16"}
-LENGTH = 64  # of what is compared; longer texts are cut: 2 % of those of STS-B, hardly any of AFQMC
-ADAPT = {**PRETRAIN, "max_length": LENGTH, "learning_rate": 1e-3, "steps": 4000, "held_out": 0.02}
-SIMCSE = {"loss": "simcse", "pooling": ["REDUCE_MEAN"], "dropout": 0.1, "learning_rate": 5e-4, "batch_size": 64,
-          "max_length": 40, "dtype": "mixed_bfloat16"}
-SUPERVISED = {"loss": "cosent", "learning_rate": 3e-4, "max_length": 40, "evaluate_every": 48, "dtype": "mixed_bfloat16"}
+ADAPT = {**PRETRAIN, "max_length": 64, "learning_rate": 1e-3, "steps": 4000, "held_out": 0.02}
+SIMCSE = {"loss": "simcse", "pooling": ["REDUCE_MEAN"], "dropout": 0.1, "repetition": 0.32, "by_length": True,
+          "learning_rate": 5e-4, "batch_size": 64, "dtype": "mixed_bfloat16"}
+SUPERVISED = {"loss": "cosent", "learning_rate": 3e-4, "evaluate_every": 48, "dtype": "mixed_bfloat16"}
 EPOCHS = {"stsb": {"simcse": 4, "supervised": 4}, "afqmc": {"simcse": 1, "supervised": 1}}
 RESAMPLED = 500
 
@@ -96,13 +96,15 @@ def write_text(work: Path) -> list[str]:
     return [*map(str, sorted(data("zh_novels").glob("*.txt"))), write_documents(work / "modern.txt", modern_documents())]
 
 
-def make_model(work: Path, steps: int) -> str:
-    """The folder of the pre-trained and adapted model."""
-    text, general, adapted = write_text(work), work / "general", work / "model"
+def make_model(work: Path, steps: int, adapt: bool) -> str:
+    """The folder of the pre-trained model, or of the one that was adapted behind it."""
+    text, general, adapted = write_text(work), work / "general", work / "adapted"
     if not (general / "results.json").exists():
         vocab(text=text, output=str(work / "vocabulary"), vocab_size=8000, character_coverage=0.9995)
         records(text=text, tokenizer=str(work / "vocabulary"), output=str(work / "records"), held_out=0.02)
         pretrain(records=[str(work / "records")], output=str(general), steps=steps, **MODEL, **PRETRAIN)
+    if not adapt:
+        return str(general)
     if not (adapted / "results.json").exists():
         sentences = write_documents(work / "sentences.txt", training_sentences())
         pretrain(text=[sentences], output=str(adapted), init=str(general), **ADAPT)
@@ -127,9 +129,9 @@ def trained(work: Path, name: str, files: dict, **options) -> str:
     return str(folder)
 
 
-def vectors_of(source: str, files: dict) -> dict[str, np.ndarray]:
+def vectors_of(source: str, files: dict, length: int) -> dict[str, np.ndarray]:
     """Of the tested pairs: as they are, and whitened, by the training sentences, and by the tested ones."""
-    encoder = SentenceEncoder.from_pretrained(source, max_length=LENGTH)
+    encoder = SentenceEncoder.from_pretrained(source, max_length=length)
     tested, trained_on = (encoder.encode(texts_of(read_pairs(files[split])), normalize=False) for split in ("test", "train"))
     return {"as it is": tested, "whitened": Whitening.fit(trained_on, COMPONENTS).apply(tested),
             "by tested": Whitening.fit(tested, COMPONENTS).apply(tested)}
@@ -145,9 +147,9 @@ def interval(first: np.ndarray, second: np.ndarray, examples: list) -> tuple[flo
     return tuple(np.percentile(differences, [2.5, 97.5]))
 
 
-def print_table(name: str, models: dict[str, str], files: dict) -> None:
+def print_table(name: str, models: dict[str, str], files: dict, length: int) -> None:
     examples = read_pairs(files["test"])
-    found = {method: vectors_of(source, files) for method, source in models.items()}
+    found = {method: vectors_of(source, files, length) for method, source in models.items()}
     print(f"\n{name}, {len(examples):,} pairs, Spearman x 100")
     for method, kinds in found.items():
         print(f"  {method:11s}" + "".join(f" {kind} {correlations(vectors, examples)[0]:5.1f} " for kind, vectors in
@@ -162,6 +164,7 @@ def print_table(name: str, models: dict[str, str], files: dict) -> None:
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("work", type=Path, help="folder of all that is made")
+    flags.add_argument("--adapt", action="store_true", help="to the sentences of the training files")
     flags.add_argument("--steps", type=int, default=12000, help="of pre-training")
     flags.add_argument("--only", choices=["text", "model"], help="stop behind this")
     options = flags.parse_args()
@@ -169,14 +172,17 @@ def main() -> None:
     if options.only == "text":
         write_text(options.work)
         return
-    model = make_model(options.work, options.steps)
+    model = make_model(options.work, options.steps, options.adapt)
     if options.only == "model":
         return
+    length = (ADAPT if options.adapt else PRETRAIN)["max_length"]  # behind it no position was trained
     for name, files in pairs(options.work).items():
-        simcse = trained(options.work, f"{name}-simcse", files, init=model, epochs=EPOCHS[name]["simcse"], **SIMCSE)
-        supervised = trained(options.work, f"{name}-cosent", files, init=simcse, epochs=EPOCHS[name]["supervised"],
-                             dev=files["dev"], **SUPERVISED)
-        print_table(name, {"pooled": model, "SimCSE": simcse, "supervised": supervised}, files)
+        start = f"{name}-{Path(model).name}"
+        simcse = trained(options.work, f"{start}-simcse", files, init=model, epochs=EPOCHS[name]["simcse"],
+                         max_length=min(length, 40), **SIMCSE)
+        supervised = trained(options.work, f"{start}-cosent", files, init=simcse, epochs=EPOCHS[name]["supervised"],
+                             max_length=min(length, 40), dev=files["dev"], **SUPERVISED)
+        print_table(name, {"pooled": model, "SimCSE": simcse, "supervised": supervised}, files, length)
 
 
 if __name__ == "__main__":

@@ -90,9 +90,10 @@ def test_wrong_data(files, tmp_path):
         GroupBatches([], None, 4)
 
 
-def test_batches_depend_on_their_number_alone(tmp_path):
+@pytest.mark.parametrize("changes", [{}, {"by_length": True}, {"repetition": 0.9}])
+def test_batches_depend_on_their_number_alone(changes, tmp_path):
     groups = [Group((a, b), float(n)) for a, b, n in rows(23)]
-    made = GroupBatches(groups, TextReader(tokenizer(tmp_path), 40), 5, seed=3)
+    made = GroupBatches(groups, TextReader(tokenizer(tmp_path), 40), 5, seed=3, **changes)
     assert made.steps == 4
     stream = made.batches()
     whole = [next(stream) for _ in range(9)]
@@ -105,6 +106,39 @@ def test_batches_depend_on_their_number_alone(tmp_path):
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (5, 2, 8)
     row = made.reader([next(g for g in groups if g.score == batch["labels"][0]).texts[0]])
     assert len(row[0]) == 4 and batch["attention_mask"].sum(-1).min() == 4
+
+
+def test_batches_of_one_length(tmp_path):
+    groups = [Group(("cat" + " dog" * (number % 7), "cat"), float(number)) for number in range(58)]
+    reader, spans = TextReader(tokenizer(tmp_path), 40), {}
+    for by_length in (False, True):
+        stream = (made := GroupBatches(groups, reader, 4, by_length=by_length)).batches()
+        epochs = [[next(stream) for _ in range(made.steps)] for _ in range(2)]
+        chosen = [np.concatenate([batch["labels"] for batch in epoch]) for epoch in epochs]
+        assert all(len(set(numbers)) == 56 for numbers in chosen) and set(chosen[0]) != set(chosen[1])
+        lengths = [batch["attention_mask"][:, 0].sum(-1) for batch in epochs[0]]
+        assert np.any(np.diff(list(map(np.mean, lengths))) < 0)  # not from short to long
+        spans[by_length] = np.mean(list(map(np.ptp, lengths)))
+    assert spans[True] < 1 and spans[False] > 3
+
+
+def test_tokens_are_repeated_in_the_second_copy(tmp_path):
+    text = " ".join(WORDS)
+    made = GroupBatches([Group((text, text))] * 40, TextReader(tokenizer(tmp_path), 14), 40, repetition=0.4)
+    batch = next(made.batches())
+    first, second = (batch["input_ids"][:, place] for place in (0, 1))
+    lengths = batch["attention_mask"].sum(-1)
+    assert (first == first[0]).all() and set(lengths[:, 0]) == {12}
+    assert set(lengths[:, 1]) == {12, 13, 14}  # up to four more tokens, of which max_length has room for two
+    for row in second:
+        ids = row[row > 0].tolist()
+        assert list(dict.fromkeys(ids)) == first[0, :12].tolist()  # the same tokens in their order
+        assert ids.count(ids[0]) == ids.count(ids[-1]) == 1  # [CLS] and [SEP] once
+        assert max(map(ids.count, ids)) <= 2
+    longer = GroupBatches(made.groups, TextReader(made.reader.tokenizer, 40), 40, repetition=0.4)
+    assert set(next(longer.batches())["attention_mask"][:, 1].sum(-1)) == {12, 13, 14, 15, 16}
+    short = GroupBatches([Group(("", "")), Group(("cat", "cat"))] * 20, made.reader, 40, repetition=0.4)
+    assert set(next(short.batches())["attention_mask"].sum(-1).ravel()) == {2, 3, 4}
 
 
 def test_vectors_in_training_are_those_of_the_encoder(tmp_path):
@@ -153,7 +187,7 @@ def test_the_verb_learns_and_keeps_the_best(start, files, tmp_path):
 
 
 @pytest.mark.parametrize(("loss", "source", "changes"), [
-    ("simcse", "train.tsv", {"dropout": 0.1}),
+    ("simcse", "train.tsv", {"dropout": 0.1, "repetition": 0.32, "by_length": True}),
     slow("supervised_simcse", "triples.tsv", {"negatives": True}),
     slow("ranking", "train.tsv", {"pooling": ["mean", "max"]}),
     slow("cosine", "train.tsv", {"dtype": "mixed_bfloat16"})])
@@ -229,6 +263,8 @@ def test_two_devices_train_as_one(loss, tmp_path):
 
 
 @pytest.mark.parametrize(("changes", "message"), [
+    ({"repetition": 0.3}, "repetition is 0.3 and the loss cosent: expected a share from 0 to 1, with the loss simcse"),
+    ({"loss": "simcse", "repetition": -1.0}, "repetition is -1.0"),
     ({"epochs": 0}, "epochs is 0: expected more than 0"), ({"temperature": 0.0}, "temperature is 0.0"),
     ({"dropout": 1.0}, "dropout is 1.0")])
 def test_wrong_options(changes, message, start, files, tmp_path):

@@ -56,6 +56,9 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
     for name in ("epochs", "batch_size", "max_length", "temperature"):
         if getattr(options, name) <= 0:
             raise ValueError(f"{name} is {getattr(options, name)}: expected more than 0")
+    if not 0 <= options.repetition <= 1 or (options.repetition and not LOSSES[options.loss].twice):
+        raise ValueError(f"repetition is {options.repetition} and the loss {options.loss}: expected a share from 0 to 1, "
+                         "with the loss simcse, where a text is its own pair")
     groups = read_groups(options.data, options.loss, negatives=options.negatives, encoding=options.encoding)
     pairs = read_pairs(options.dev, encoding=options.encoding) if options.dev else None
     folder = open_folder(options, "contrastive")
@@ -65,7 +68,8 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
         encoder = _open(options)
     batches = GroupBatches(groups, TextReader(encoder.tokenizer, encoder.recipe.max_length, encoder.recipe.lowercase),
                            _divisible(options.batch_size, len(groups), strategy.num_replicas_in_sync), options.seed,
-                           encoder.config.pad_token_id or 0, encoder.prompt(None))
+                           encoder.config.pad_token_id or 0, encoder.prompt(None), by_length=options.by_length,
+                           repetition=options.repetition)
     with strategy.scope():
         model = Contrastive(encoder.model, encoder.recipe.plan, options.loss, options.temperature)
         model.compile(**compile_arguments(options, batches.steps * options.epochs))

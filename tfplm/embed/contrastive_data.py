@@ -16,6 +16,7 @@ from tfplm.embed.contrastive_losses import LOSSES
 from tfplm.embed.rows import TextIds, round_width
 from tfplm.embed.text_ids import TextReader
 
+_SORTED = 50  # batches whose texts are sorted by length together
 
 @dataclasses.dataclass
 class Group:
@@ -77,31 +78,53 @@ def _texts(source: str, split: str, encoding: str) -> list[str]:
 class GroupBatches:
     """Batches without end, of `batch_size` groups each; which ones depends on (seed, number of the batch) alone.
 
-    Groups are not sorted by length: in-batch negatives shall be any texts. A batch is as wide as its longest text,
-    rounded up to one of few widths. The last, smaller batch of an epoch is left out, but where it is the only one.
+    A batch is as wide as its longest text, rounded up to one of few widths. The last, smaller batch of an epoch is left
+    out, but where it is the only one.
+
+    Args:
+        reader: texts to tokens. pad: id of the padding. prompt: is written before each text.
+        by_length: the texts of a batch are of about the same length, else any. That is faster, and a text cannot be told
+            from the negatives by its length.
+        repetition: where the pair is one text twice, the second one has up to max(2, `repetition` x tokens) of its tokens
+            twice (ESimCSE, Wu et al. 2022, section 3.1: 0.32), so that like length is no sign of like meaning.
     """
 
     def __init__(self, groups: list[Group], reader: TextReader, batch_size: int, seed: int = 0, pad: int = 0,
-                 prompt: str = ""):
+                 prompt: str = "", *, by_length: bool = False, repetition: float = 0.0):
         if not groups:
             raise ValueError("there is nothing to train on: no text, or no pair that is alike")
         self.groups, self.reader, self.seed, self.pad, self.prompt = groups, reader, seed, pad, prompt
-        self.batch_size = min(batch_size, len(groups))
+        self.batch_size, self.repetition = min(batch_size, len(groups)), repetition
         self.steps = len(groups) // self.batch_size  # of an epoch
+        self._lengths = np.array([max(map(len, group.texts)) for group in groups]) if by_length else None
 
     def batches(self, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
         """From the batch number `start` of the training on."""
         epoch = start // self.steps
         while True:
-            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.groups))
+            chosen = self._chosen(np.random.default_rng((self.seed, epoch)))
             for step in range(max(0, start - epoch * self.steps), self.steps):
-                yield self.batch(order[step * self.batch_size:(step + 1) * self.batch_size])
+                yield self.batch(chosen[step], np.random.default_rng((self.seed, epoch, step)))
             epoch += 1
 
-    def batch(self, numbers) -> dict[str, np.ndarray]:
-        """`input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, and `labels` float32 `[B]`."""
+    def _chosen(self, random: np.random.Generator) -> np.ndarray:
+        """The groups of each batch of an epoch `[steps, batch_size]`."""
+        order = random.permutation(len(self.groups))[:self.steps * self.batch_size]
+        if self._lengths is not None:
+            for part in np.split(order, range(_SORTED * self.batch_size, len(order), _SORTED * self.batch_size)):
+                part[:] = part[np.argsort(self._lengths[part], kind="stable")]
+            return random.permutation(order.reshape(self.steps, -1))
+        return order.reshape(self.steps, -1)
+
+    def batch(self, numbers, random: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+        """`input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, and `labels` float32 `[B]`.
+
+        random: for the repetition; None for none.
+        """
         groups = [self.groups[number] for number in numbers]
         rows = self.reader([text for group in groups for text in group.texts], self.prompt)
+        if self.repetition and random is not None:
+            rows[1::2] = [repeated(row, self.repetition, self.reader, random) for row in rows[1::2]]
         width = round_width(max(len(row) for row in rows))
         if self.reader.max_length is not None:
             width = min(width, max(self.reader.max_length, max(len(row) for row in rows)))
@@ -110,6 +133,18 @@ class GroupBatches:
         if groups[0].score is not None:
             batch["labels"] = np.array([group.score for group in groups], np.float32)
         return batch
+
+
+def repeated(row: TextIds, rate: float, reader: TextReader, random: np.random.Generator) -> TextIds:
+    """Some of a text's tokens twice, but the special ones around; how many is drawn from 0 to max(2, rate x tokens)."""
+    before, after = reader.around
+    tokens = len(row) - before - after  # below 0 where a text without tokens has but one
+    room = tokens if reader.max_length is None else reader.max_length - len(row)
+    count = min(random.integers(0, max(2, int(rate * tokens)), endpoint=True), tokens, room)
+    times = np.ones(len(row), np.int64)
+    if count > 0:
+        times[before + random.choice(tokens, count, replace=False)] = 2
+    return TextIds(np.repeat(row.input_ids, times), np.repeat(row.token_type_ids, times), row.skip)
 
 
 def _padded(rows: list[TextIds], width: int, pad: int) -> dict[str, np.ndarray]:

@@ -22,6 +22,12 @@ class TextReader:
             raise ValueError(f"max_length is {max_length}: it leaves no room for text beside the {special} special "
                              "tokens")
 
+    @property
+    def around(self) -> tuple[int, int]:
+        """Special tokens before and behind a text."""
+        before = self._frame.prefix.shape[1]
+        return before, self._frame.single_size - before
+
     def __call__(self, texts: list, prompt: str = "", pool_prompt: bool = True) -> list[TextIds]:
         """ValueError or TypeError for what is no text; a text without tokens gets one special token."""
         kinds = {_kind_of(text, number) for number, text in enumerate(texts)}

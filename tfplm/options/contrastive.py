@@ -38,6 +38,9 @@ class ContrastiveOptions(TrainingOptions, OptimizerOptions):
         factory=list, help="as in `tfplm encode` (default: what a folder of sentence-transformers says, else CLS_TOKEN "
                            "for the SimCSE losses and REDUCE_MEAN for the others)")
     dropout: float | None = flag(None, "rate of the model's dropout in training (default: the model's own)")
+    repetition: float = flag(0.0, "simcse: up to this share of a text's tokens is doubled in its other copy (ESimCSE: 0.32)")
+    by_length: bool = flag(False, "batches of texts of about the same length: faster, and length does not tell a text from "
+                                  "the others")
     learning_rate: float = flag(3e-5, "peak learning rate")
     epochs: int = flag(1, "times that the data are seen")
     batch_size: int = flag(64, "examples of a step, over all devices; each is a negative for the others")
