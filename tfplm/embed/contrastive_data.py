@@ -18,6 +18,7 @@ from tfplm.embed.text_ids import TextReader
 
 _SORTED = 50  # batches whose texts are sorted by length together
 
+
 @dataclasses.dataclass
 class Group:
     """Texts that belong together, the text itself first, and the score of a pair."""
