@@ -176,12 +176,13 @@ def main() -> None:
     if options.only == "model":
         return
     length = (ADAPT if options.adapt else PRETRAIN)["max_length"]  # behind it no position was trained
+    common = {"max_length": min(length, 40)}  # of training: 7 % of STS-B's texts are longer, 1 % of AFQMC's
     for name, files in pairs(options.work).items():
         start = f"{name}-{Path(model).name}"
         simcse = trained(options.work, f"{start}-simcse", files, init=model, epochs=EPOCHS[name]["simcse"],
-                         max_length=min(length, 40), **SIMCSE)
+                         **common, **SIMCSE)
         supervised = trained(options.work, f"{start}-cosent", files, init=simcse, epochs=EPOCHS[name]["supervised"],
-                             max_length=min(length, 40), dev=files["dev"], **SUPERVISED)
+                             dev=files["dev"], **common, **SUPERVISED)
         print_table(name, {"pooled": model, "SimCSE": simcse, "supervised": supervised}, files, length)
 
 

@@ -145,7 +145,7 @@ def repeated(row: TextIds, rate: float, reader: TextReader, random: np.random.Ge
     times = np.ones(len(row), np.int64)
     if count > 0:
         times[before + random.choice(tokens, count, replace=False)] = 2
-    return TextIds(np.repeat(row.input_ids, times), np.repeat(row.token_type_ids, times), row.skip)
+    return TextIds(np.repeat(row.input_ids, times), np.repeat(row.token_type_ids, times))
 
 
 def _padded(rows: list[TextIds], width: int, pad: int) -> dict[str, np.ndarray]:

@@ -25,8 +25,7 @@ class TextReader:
     @property
     def around(self) -> tuple[int, int]:
         """Special tokens before and behind a text."""
-        before = self._frame.prefix.shape[1]
-        return before, self._frame.single_size - before
+        return self._frame.prefix.shape[1], self._frame.suffix.shape[1]
 
     def __call__(self, texts: list, prompt: str = "", pool_prompt: bool = True) -> list[TextIds]:
         """ValueError or TypeError for what is no text; a text without tokens gets one special token."""
@@ -58,7 +57,7 @@ class TextReader:
     def _prompt_tokens(self, prompt: str) -> int:
         """Tokens of a prompt, special tokens before it included."""
         prompt = prompt.lower() if self.lowercase else prompt
-        return self._frame.prefix.shape[1] + len(self.tokenizer.tokenize(prompt))
+        return self.around[0] + len(self.tokenizer.tokenize(prompt))
 
     def _never_empty(self, ids, types, skip: int) -> TextIds:
         if not len(ids):

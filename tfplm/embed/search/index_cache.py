@@ -9,6 +9,8 @@ from tqdm.auto import tqdm
 
 from tfplm.embed.search.kinds import Choice, choose_kind, load_index, make_index
 from tfplm.embed.search.manifest import Manifest
+from tfplm.embed.search.milvus_index import Damaged, MilvusIndex
+from tfplm.embed.search.milvus_reader import MilvusReader
 from tfplm.embed.search.records import Records, State
 from tfplm.embed.search.saved_indexes import SavedIndexes
 from tfplm.embed.search.vector_index import VectorIndex
@@ -198,22 +200,20 @@ class IndexCache:
         self.index.clear()
         return self.index
 
-    def _at_milvus(self, kind: str, **keywords) -> VectorIndex:
-        """The collection; keywords: of `MilvusReader`, if there are "records", or of `MilvusIndex`."""
-        from tfplm.embed.search.milvus_index import MilvusIndex
-        from tfplm.embed.search.milvus_reader import MilvusReader
+    def _at_milvus(self, kind: str, make: type[MilvusIndex] = MilvusIndex, **keywords) -> MilvusIndex:
+        """The collection; make: whose keywords those are."""
         settings = self.manifest.settings
         self.reason = f"the vectors are kept by Milvus at {self._milvus}"
         uri = self._milvus if "://" in self._milvus else str(self._folder / self._milvus)
-        return (MilvusReader if "records" in keywords else MilvusIndex)(
-            uri, f"{settings.table}_{self.manifest.store}", self.manifest.dimension, settings.index, kind, **keywords)
+        collection = f"{settings.table}_{self.manifest.store}"
+        return make(uri, collection, self.manifest.dimension, settings.index, kind, **keywords)
 
     def _reads_milvus(self) -> bool:
         """Opens the collection for reading; False where its file is open in another process, or damaged."""
         if self.index is None:
             try:
-                self.index = self._at_milvus(self._kind, records=self._records, saved=self._saved.newest)
-            except (BlockingIOError, ValueError) as error:
+                self.index = self._at_milvus(self._kind, MilvusReader, records=self._records, saved=self._saved.newest)
+            except (BlockingIOError, Damaged) as error:
                 log.warning("%s. Meanwhile the vectors are read from the records", error)
                 self._milvus = None
         return self.index is not None

@@ -17,6 +17,10 @@ _BYTES = 8 << 20  # of vectors in a message; servers take up to 64 MB
 MOST = 16384  # hits of a query, by Milvus' own limit
 
 
+class Damaged(ValueError):
+    """Milvus Lite cannot read the collection in its file: it has to be made anew."""
+
+
 class MilvusIndex(VectorIndex):
     """A collection at Milvus with the fields `slot` (int64, the id) and `vector`; made when it is not there.
 
@@ -28,7 +32,7 @@ class MilvusIndex(VectorIndex):
             that will be emptied by `clear` before anything else, whatever state it is in.
 
     ImportError without pymilvus, ConnectionError where nothing answers, BlockingIOError where another process has the
-    file open, ValueError where Milvus Lite cannot read its file.
+    file open, Damaged where Milvus Lite cannot read it.
     """
 
     kind = "milvus"
@@ -137,8 +141,8 @@ class MilvusIndex(VectorIndex):
             except MilvusException as error:
                 if not is_file(self.uri):
                     raise
-                raise ValueError(f"Milvus Lite cannot read {self.uri} ({error.message}), whose writer may have been killed"
-                                 ) from error
+                raise Damaged(f"Milvus Lite cannot read {self.uri} ({error.message}), whose writer may have been killed"
+                              ) from error
 
     def _make(self) -> None:
         from pymilvus import DataType
