@@ -53,8 +53,8 @@ setup(
     extras_require=EXTRAS,
     entry_points={"console_scripts": [
         "tfplm = tfplm.cli:main",
-        "bert-serving-start = tfplm.serve.bert_serving:start",
-        "bert-serving-terminate = tfplm.serve.bert_serving:terminate",
-        "bert-serving-benchmark = tfplm.serve.bert_benchmark:benchmark",
+        "bert-serving-start = tfplm.serve.bert.commands:start",
+        "bert-serving-terminate = tfplm.serve.bert.commands:terminate",
+        "bert-serving-benchmark = tfplm.serve.bert.benchmark:benchmark",
     ]},
 )

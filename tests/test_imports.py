@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tfplm"
-ORDER = ["core", "options", "tokenizers", "data", "layers", "models", "summaries", "training", "adapt", "embed",
-         "serve", "cli"]
+ORDER = ["core", "families", "options", "tokenizers", "summaries", "data", "layers", "training", "models", "pretrain",
+         "adapt", "embed", "serve", "demos", "cli"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 # these may be imported without TensorFlow being there at all
-LIGHT = {"tokenizers", "options", *(f"core/{name}.py" for name in ("config", "registry", "weight_names", "dialects",
-                                                                  "sources", "suggest"))}
+LIGHT = {"families", "tokenizers", "options",
+         *(f"core/{name}.py" for name in ("config", "keys", "weight_names", "sources", "suggest"))}
 
 
 def room(path: Path) -> str:

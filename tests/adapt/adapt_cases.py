@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import tfplm
-from tfplm.adapt.finetune import finetune
+from tfplm.adapt.finetune.run import finetune
 from tfplm.tokenizers import Tokenizer
 
 GOOD = ["这部电影非常好看", "演员的表演很精彩", "故事感人,值得推荐", "音乐优美,画面漂亮", "我很喜欢这个结局",

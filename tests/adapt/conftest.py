@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapt.adapt_cases import save_bert, train, write_questions, write_tags, write_texts
-from tfplm.adapt.result import FinetuneResult
+from tfplm.adapt.finetune.result import FinetuneResult
 
 
 @dataclasses.dataclass

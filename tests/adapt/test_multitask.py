@@ -9,10 +9,10 @@ import pytest
 
 import tfplm
 from tests.adapt.adapt_cases import BAD, GOOD, write_questions, write_tags, write_texts
-from tfplm.adapt.evaluate import evaluate
-from tfplm.adapt.losses import CrossEntropy
-from tfplm.adapt.multitask import TASK, MixedBatches, MultiTask, multitask, parse_tasks
-from tfplm.adapt.predictor import Predictor
+from tfplm.adapt.finetune.evaluate import evaluate
+from tfplm.adapt.finetune.losses import CrossEntropy
+from tfplm.adapt.finetune.predictor import Predictor
+from tfplm.adapt.multitask.run import TASK, MixedBatches, MultiTask, multitask, parse_tasks
 from tfplm.adapt.tasks.tags import Tagging
 from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.adapt.tasks.texts import Classification

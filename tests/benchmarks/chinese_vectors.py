@@ -31,11 +31,11 @@ import numpy as np
 
 from tests.conftest import data_folders
 from tfplm.data.records.build import records
-from tfplm.data.vocab import vocab
+from tfplm.data.text.vocab import vocab
 from tfplm.embed import SentenceEncoder, Whitening
-from tfplm.embed.contrastive import contrastive
-from tfplm.embed.sts_eval import correlations, read_pairs, texts_of
-from tfplm.training.pretrain import pretrain
+from tfplm.embed.commands.sts_eval import correlations, read_pairs, texts_of
+from tfplm.embed.contrastive.run import contrastive
+from tfplm.pretrain.run import pretrain
 
 AFQMC_DEV = 4000  # of the training pairs, as its development file is what is tested on
 COMPONENTS = 128

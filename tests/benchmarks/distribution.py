@@ -20,7 +20,7 @@ BATCH, LENGTH, VOCABULARY, WIDTH, STEPS = 32, 64, 8000, 256, 8
 def build(strategy):
     import keras
 
-    from tfplm.training.optimizers import make_optimizer
+    from tfplm.training.optimizers.make import make_optimizer
 
     keras.utils.set_random_seed(0)
     with strategy.scope():
@@ -41,7 +41,7 @@ def make(name: str):
     import numpy as np
     import tensorflow as tf
 
-    from tfplm.training.distribute import strategy_for
+    from tfplm.training.loop.distribute import strategy_for
 
     strategy, _, threads = name.partition(", ")
     if strategy == "mirrored":

@@ -33,7 +33,7 @@ def sentences(count: int) -> list[str]:
 
 
 def tfplm_encode(dtype):
-    from tfplm.embed.sentence_encoder import SentenceEncoder
+    from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
     encoder = SentenceEncoder.from_pretrained(model_folder(), dtype=dtype)
     return lambda texts: encoder.encode(texts, show_progress=False)
 

@@ -29,7 +29,7 @@ def tfplm_classifier(dtype):
     import keras
 
     import tfplm
-    from tfplm.training.optimizers import make_optimizer
+    from tfplm.training.optimizers.make import make_optimizer
     model = tfplm.from_config("bert-base-uncased", "sequence_classification", num_labels=LABELS, dtype=dtype)
     model.compile(make_optimizer(learning_rate=2e-5, weight_decay=0.01, schedule="constant", clip_norm=0.0),
                   keras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -42,10 +42,10 @@ def tfplm(dtype: str, steps: int):
     import keras
 
     import tfplm
-    from tfplm.adapt.batches import TaskBatches
+    from tfplm.adapt.finetune.batches import TaskBatches
     from tfplm.adapt.tasks.texts import Classification
     from tfplm.data.tasks.examples import TextExample
-    from tfplm.training.optimizers import make_optimizer
+    from tfplm.training.optimizers.make import make_optimizer
 
     task = Classification(tfplm.Tokenizer.from_pretrained(minilm()))
     examples = [TextExample(text, label=str(label)) for text, label in zip(*sentences())]
@@ -124,7 +124,7 @@ def features() -> None:
     """Seconds of the epochs of a head on frozen features."""
     import tempfile
 
-    from tfplm.adapt.finetune import finetune
+    from tfplm.adapt.finetune.run import finetune
 
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()

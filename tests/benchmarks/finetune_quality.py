@@ -38,7 +38,7 @@ def paths(name: str) -> tuple[str, str]:
 
 def ours(name: str, seed: int, epochs: int) -> float:
     """The score of `tfplm finetune`."""
-    from tfplm.adapt.finetune import finetune
+    from tfplm.adapt.finetune.run import finetune
 
     task, monitor, *_ = TASKS[name]
     train, scored = paths(name)

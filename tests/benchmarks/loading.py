@@ -9,7 +9,7 @@ import tempfile
 
 REPORT = """
 import re, sys, time
-import keras, tfplm.models.pretrained
+import keras, tfplm.models.pretrained.api
 from tfplm import from_pretrained
 def peak(): return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024
 before, start = peak(), time.perf_counter()

@@ -26,9 +26,9 @@ CORPORA = {"wikitext2": ["wikitext2/valid.txt", "wikitext2/test.txt"], "zh_novel
 
 def prepare(corpus: str, folder: Path) -> None:
     """Records and a vocabulary of the corpus."""
-    from tfplm.data.corpus import read_documents
     from tfplm.data.records.build import records
-    from tfplm.data.text_files import find_files, read_lines
+    from tfplm.data.text.corpus import read_documents
+    from tfplm.data.text.text_files import find_files, read_lines
     from tfplm.tokenizers.train import train_vocabulary
 
     text = [str(Path(os.environ["TFPLM_DATA"], name)) for name in CORPORA[corpus]]
@@ -43,11 +43,11 @@ def _batches(folder: Path):
     from tfplm.core.config import Config
     from tfplm.data.records.reader import TokenRecords
     from tfplm.options.pretrain import PretrainOptions
-    from tfplm.training.objectives.catalogue import parse_objective
-    from tfplm.training.objectives.objective import Setting
-    from tfplm.training.objectives.task import make_tasks
-    from tfplm.training.pretrain_batches import Batches
-    from tfplm.training.pretrain_corpus import Corpus
+    from tfplm.pretrain.batches import Batches
+    from tfplm.pretrain.corpus import Corpus
+    from tfplm.pretrain.objectives.catalogue import parse_objective
+    from tfplm.pretrain.objectives.objective import Setting
+    from tfplm.pretrain.objectives.task import make_tasks
 
     reader = TokenRecords(folder / "records")
     config = Config(vocab_size=SIZE, hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS)
@@ -60,8 +60,8 @@ def _batches(folder: Path):
 def tfplm(folder: str, dtype: str, steps: int, jit):
     """`fit` of `steps` batches, going on in the data from run to run."""
     import tfplm
-    from tfplm.training.optimizers import make_optimizer
-    from tfplm.training.pretraining_model import Pretraining
+    from tfplm.pretrain.model import Pretraining
+    from tfplm.training.optimizers.make import make_optimizer
 
     config, tasks, batches = _batches(Path(folder))
     model = Pretraining(tfplm.from_config(config, "masked_lm", dtype=dtype), tasks)

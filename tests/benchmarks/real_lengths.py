@@ -32,7 +32,7 @@ def sentence_ids(count: int) -> list[np.ndarray]:
 
 
 def by_length(count: int) -> list[dict]:
-    from tfplm.data.batching import Batching, bucket_by_length
+    from tfplm.data.batches.batching import Batching, bucket_by_length
     examples = [{"input_ids": np.asarray(ids)} for ids in sentence_ids(count)]
     batching = Batching(batch_tokens=ROWS * LIMIT, multiple=8, most_padding=0.25)
     return list(bucket_by_length(examples, batching))

@@ -18,14 +18,14 @@ import threading
 import time
 from pathlib import Path
 
-from tfplm.data.batch_source import token_batches
-from tfplm.data.batching import Batching
-from tfplm.data.corpus import read_documents
-from tfplm.data.documents import encode_documents
+from tfplm.data.batches.batch_source import token_batches
+from tfplm.data.batches.batching import Batching
 from tfplm.data.noise import Masking, corrupt_spans, denoise, mask_tokens, mix_policies, predict_next
 from tfplm.data.records.build import load_tokenizer, records
 from tfplm.data.records.reader import TokenRecords
-from tfplm.data.sequences import Sequences
+from tfplm.data.sequences.documents import encode_documents
+from tfplm.data.sequences.recipes import Sequences
+from tfplm.data.text.corpus import read_documents
 
 
 def word_vocabulary(sources: list[str], path: Path) -> str:

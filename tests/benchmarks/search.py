@@ -14,13 +14,13 @@ import time
 import faiss
 import numpy as np
 
-from tfplm.embed.search.exact_index import ExactIndex
-from tfplm.embed.search.faiss_index import KINDS, code_bytes_for, hash_bits_for, lists_for
-from tfplm.embed.search.kinds import make_index
+from tfplm.embed.search.index.exact import ExactIndex
+from tfplm.embed.search.index.faiss import KINDS, code_bytes_for, hash_bits_for, lists_for
+from tfplm.embed.search.index.kinds import make_index
+from tfplm.embed.search.index.recall import recall_of
+from tfplm.embed.search.index.vector_index import IndexSettings, normalised
 from tfplm.embed.search.manifest import SearchSettings
-from tfplm.embed.search.recall import recall_of
 from tfplm.embed.search.search_index import SearchIndex
-from tfplm.embed.search.vector_index import IndexSettings, normalised
 
 K = 10
 SECONDS = 1.0  # of asking, at least

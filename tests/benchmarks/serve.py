@@ -47,7 +47,7 @@ def _encode(pipe, options: dict) -> None:
     """The peer: answers a list of texts with the seconds of encoding it in batches."""
     limit_threads()
     from tfplm.options.serve import ServeOptions
-    from tfplm.serve.sentence_engine import make_engine
+    from tfplm.serve.engines.sentence_engine import make_engine
 
     encoder = make_engine(ServeOptions(**options)).encoder
     pipe.send(True)

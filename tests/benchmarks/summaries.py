@@ -18,9 +18,9 @@ import keras
 import tensorflow as tf
 
 from tfplm.data.mnist import load_mnist
+from tfplm.demos.mnist import MnistTraining, mnist_model, run_loop, training_batches
 from tfplm.options.mnist import MnistOptions
 from tfplm.summaries import SummaryCallback, create_writer
-from tfplm.training.mnist import MnistTraining, mnist_model, run_loop, training_batches
 
 TARGETS = {"SummaryCallback": 0.9, "document": 0.35}
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfplm.data.documents import Document
 from tfplm.data.noise import NoiseVocabulary
+from tfplm.data.sequences.documents import Document
 
 VOCABULARY = NoiseVocabulary(100_000, 0, 4, 2, 3, 3, specials=(1,))
 

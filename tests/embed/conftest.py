@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.embed.encoder_cases import encoder
+from tests.embed.encoder.encoder_cases import encoder
 
 
 @pytest.fixture(scope="module")

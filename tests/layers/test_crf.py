@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfplm.layers.crf import CRF, Constraints, bio_constraints
+from tfplm.data.tasks.spans import bio_constraints
+from tfplm.layers.crf import CRF, Constraints
 
 LABELS, LENGTH = 3, 5
 RNG = np.random.default_rng(11)
@@ -167,7 +168,7 @@ def test_long_sequences():
 ])
 def test_schemes(labels, allowed, forbidden):
     labels = labels.split()
-    constraints = bio_constraints(labels)
+    constraints = Constraints(**bio_constraints(labels))
 
     def fits(tags):
         numbers = [labels.index(tag) for tag in tags.split()]
@@ -179,7 +180,8 @@ def test_schemes(labels, allowed, forbidden):
 
 def test_decoding_keeps_to_the_scheme():
     labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
-    layer, constraints = CRF(5, bio_constraints(labels)), bio_constraints(labels)
+    constraints = Constraints(**bio_constraints(labels))
+    layer = CRF(5, constraints)
     logits = np.random.default_rng(1).normal(size=(20, 9, 5)) * 5
     free, tags = CRF(5).decode(logits)[0].numpy(), layer.decode(logits)[0].numpy()
     np.testing.assert_array_equal(free, logits.argmax(-1))  # the scores begin as zeros

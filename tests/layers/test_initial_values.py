@@ -6,7 +6,7 @@ import pytest
 
 import tfplm
 from tfplm.layers import skip_initialization
-from tfplm.models.weights import named_variables
+from tfplm.models.pretrained.weights import named_variables
 
 SIZE = {"vocab_size": 900, "hidden_size": 128, "num_hidden_layers": 8, "num_attention_heads": 4,
         "max_position_embeddings": 64, "initializer_range": 0.02}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import tfplm
-from tfplm.core import registry
 from tfplm.core.config import Config
+from tfplm.families import registry
 
 VOCABULARY = 47
 TINY = {"vocab_size": VOCABULARY, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3,

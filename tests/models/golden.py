@@ -7,7 +7,7 @@ import numpy as np
 
 import tfplm
 from tfplm.core.config import read_json
-from tfplm.core.registry import families
+from tfplm.families.registry import families
 from tfplm.models.heads import HEADS
 
 FOLDER = Path(__file__).parents[1] / "golden" / "models"

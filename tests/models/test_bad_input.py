@@ -12,7 +12,7 @@ from tests.models import cases, golden
 from tests.models.golden import flat
 from tfplm.core.checkpoints import open_checkpoint, write_safetensors
 from tfplm.core.config import read_json
-from tfplm.models.weights import named_variables
+from tfplm.models.pretrained.weights import named_variables
 
 
 def broken(tmp_path, name="bert-masked_lm", tensors=lambda tensors: tensors, **config):

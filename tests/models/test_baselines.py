@@ -7,7 +7,7 @@ import pytest
 import tfplm
 from tests.models import cases
 from tfplm.core.config import read_json
-from tfplm.models.weights import named_variables
+from tfplm.models.pretrained.weights import named_variables
 from tfplm.models.word_vectors import load_word_vectors
 
 NAMES = ["textcnn", "bilstm", "widths"]

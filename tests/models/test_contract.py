@@ -8,8 +8,8 @@ import tensorflow as tf
 import tfplm
 from tests.models import cases
 from tests.models.golden import flat
-from tfplm.core import registry
-from tfplm.models.weights import named_variables
+from tfplm.families import registry
+from tfplm.models.pretrained.weights import named_variables
 
 LM = {name: cases.LM[config.architecture] for name, config in cases.CASES.items()}
 WITH_HEADS = [(name, head) for name in cases.FAMILIES for head in cases.heads_of(name)]

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 
-from tfplm.serve.engine import Encoded, EngineInfo
+from tfplm.serve.engines.engine import Encoded, EngineInfo
 
 DIMENSION = 4
 

@@ -16,12 +16,13 @@ from bert_serving.client import BertClient
 
 import tfplm
 from tests.serve.conftest import client, serving
+from tests.serve.engines.test_sentence_engine import save_model
 from tests.serve.fake_engines import FakeEngine, vectors_of
-from tests.serve.test_sentence_engine import save_model
 from tfplm import cli
-from tfplm.embed.sentence_encoder import SentenceEncoder
+from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.options.serve import ServeOptions
-from tfplm.serve import bert_serving, command
+from tfplm.serve import command
+from tfplm.serve.bert import commands as bert_serving
 
 
 @pytest.fixture(scope="module")

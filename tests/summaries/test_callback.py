@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from tests.summaries.models import Tokens, data, functional, own
 from tfplm.summaries import Embedding, EventFiles, SummaryCallback
-from tfplm.training.lookahead import Lookahead
-from tfplm.training.optimizers import make_optimizer
-from tfplm.training.resume import Resume
+from tfplm.training.loop.resume import Resume
+from tfplm.training.optimizers.lookahead import Lookahead
+from tfplm.training.optimizers.make import make_optimizer
 
 SCALARS = ["accuracy", "examples_per_second", "gradient_norm", "learning_rate", "loss", "steps_per_second"]
 

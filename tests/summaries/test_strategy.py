@@ -18,7 +18,7 @@ if sys.argv[2] == "2":
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tests.summaries.models import data, functional
 from tfplm.summaries import EventFiles, SummaryCallback, create_writer, variable_summaries
-from tfplm.training.distribute import strategy_for
+from tfplm.training.loop.distribute import strategy_for
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]) if sys.argv[2] == "2" else strategy_for("one")
 folder, (x, y) = sys.argv[1], data()
@@ -80,7 +80,7 @@ def test_the_same_values(found):
 
 WORKER = """
 import sys
-from tfplm.training.distribute import strategy_for
+from tfplm.training.loop.distribute import strategy_for
 strategy = strategy_for("multi_worker")
 import tensorflow as tf
 from tests.summaries.models import data, functional

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import keras
 
-from tfplm.adapt.data import Examples
-from tfplm.adapt.predictor import Predictor
-from tfplm.adapt.run import Run
-from tfplm.adapt.saved_task import has_task
+from tfplm.adapt.finetune.data import Examples
+from tfplm.adapt.finetune.predictor import Predictor
+from tfplm.adapt.finetune.result import has_task
+from tfplm.adapt.finetune.training import Run
 from tfplm.adapt.tasks.catalogue import TASKS, settings_of
 from tfplm.core.files import write_text
 from tfplm.core.sources import resolve
@@ -19,7 +19,7 @@ from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.options.run_classifier import RunClassifierOptions
 from tfplm.tokenizers import Tokenizer
-from tfplm.training.run_folder import open_folder
+from tfplm.training.loop.run_folder import open_folder
 
 _CONFIG, _VOCAB, _STEP = "bert_config.json", "vocab.txt", "global_step"
 

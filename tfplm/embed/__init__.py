@@ -3,9 +3,9 @@
 from tfplm.core.lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
-    "Pooling": ".pooling",
+    "Pooling": ".encoder.pooling",
     "SearchIndex": ".search.search_index",
-    "SentenceEncoder": ".sentence_encoder",
-    "Whitening": ".whitening",
-    "encode_file": ".encode_file",
+    "SentenceEncoder": ".encoder.sentence_encoder",
+    "Whitening": ".encoder.whitening",
+    "encode_file": ".commands.encode_file",
 })

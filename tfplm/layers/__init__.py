@@ -2,7 +2,7 @@
 
 from tfplm.layers.attention import Attention
 from tfplm.layers.block import Block
-from tfplm.layers.crf import CRF, Constraints, bio_constraints
+from tfplm.layers.crf import CRF, Constraints
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.embeddings import Embeddings
 from tfplm.layers.feed_forward import FeedForward
@@ -11,4 +11,4 @@ from tfplm.layers.norms import LayerNorm, Residual, RMSNorm
 from tfplm.layers.stack import Stack
 
 __all__ = ["Attention", "Block", "CRF", "Constraints", "Dense", "Dropout", "Embeddings", "FeedForward", "LayerNorm",
-           "RMSNorm", "Residual", "Stack", "bio_constraints", "skip_initialization"]
+           "RMSNorm", "Residual", "Stack", "skip_initialization"]

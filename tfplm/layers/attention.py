@@ -8,9 +8,9 @@ import keras
 from keras import ops
 
 from tfplm.core.config import Config
-from tfplm.layers import kernels
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.initializers import kernel_initializer
+from tfplm.layers.kernels import fused as kernels
 
 _ONE_CLUSTER = contextvars.ContextVar("one_cluster", default=False)
 

@@ -7,8 +7,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfplm.data.tasks.spans import split_tag
-
 FORBIDDEN = -1e4  # finite, so that a sentence tagged against the constraints has a finite loss and gradient
 
 
@@ -19,22 +17,6 @@ class Constraints:
     transitions: Sequence[Sequence[bool]]
     start: Sequence[bool]
     end: Sequence[bool]
-
-
-def bio_constraints(labels: Sequence[str]) -> Constraints:
-    """The constraints of a tagging scheme, as its labels show it: IOB2 (BIO), IOE, IOBES, BMES, BILOU, plain IO.
-
-    A span must begin with B or S if any label is a B, and end with E or S if any is an E; its type may not change.
-    Not for IOB1, where a span mostly begins with I although there are Bs: bring such tags to BIO with
-    `tags_of(spans_of(tags), len(tags))` of `tfplm.data.tasks.spans` first.
-    """
-    parts = [split_tag(label) for label in labels]
-    letters = {part for part, _ in parts}
-    begins = [part in "OBS" or "B" not in letters for part, _ in parts]
-    ends = [part in "OES" or "E" not in letters for part, _ in parts]
-    rows = [[(first in "BI" and second in "IE" and kind == other) or (ends[i] and begins[j])
-             for j, (second, other) in enumerate(parts)] for i, (first, kind) in enumerate(parts)]
-    return Constraints(rows, begins, ends)
 
 
 @keras.saving.register_keras_serializable("tfplm")
@@ -51,7 +33,7 @@ class CRF(keras.layers.Layer):
 
     Args:
         num_labels: L, the number of tags.
-        constraints: transitions that must not occur, such as `bio_constraints(labels)`.
+        constraints: transitions that must not occur, such as `tfplm.data.tasks.spans.bio_constraints(labels)`.
     """
 
     def __init__(self, num_labels: int, constraints: Constraints | dict | None = None, **keywords):

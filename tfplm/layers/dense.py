@@ -2,7 +2,7 @@
 
 import keras
 
-from tfplm.layers import kernels
+from tfplm.layers.kernels import fused as kernels
 
 
 @keras.saving.register_keras_serializable("tfplm")

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from tfplm.core.config import Config
-from tfplm.layers import kernels
 from tfplm.layers.dense import Dropout
+from tfplm.layers.kernels import fused as kernels
 
 
 @keras.saving.register_keras_serializable("tfplm")

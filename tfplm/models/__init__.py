@@ -3,17 +3,17 @@
 from tfplm.core.lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
-    "check_vocabulary": ".resizing",
-    "count_parameters": ".counting",
-    "from_config": ".pretrained",
-    "from_pretrained": ".pretrained",
-    "resize_token_embeddings": ".resizing",
-    "save_pretrained": ".pretrained",
+    "check_vocabulary": ".pretrained.resizing",
+    "count_parameters": ".pretrained.counting",
+    "from_config": ".pretrained.api",
+    "from_pretrained": ".pretrained.api",
+    "resize_token_embeddings": ".pretrained.resizing",
+    "save_pretrained": ".pretrained.api",
 }, also=("presets",))
 
 
 def presets() -> list[str]:
     """The names of all presets."""
-    import tfplm.models.families  # noqa: F401  (registers them)
-    from tfplm.core import registry
+    import tfplm.families  # noqa: F401  (registers them)
+    from tfplm.families import registry
     return registry.presets()

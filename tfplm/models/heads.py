@@ -8,10 +8,10 @@ from keras import ops
 
 from tfplm.core.config import Config
 from tfplm.core.suggest import did_you_mean
-from tfplm.layers import kernels
 from tfplm.layers.crf import CRF
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.initializers import embedding_initializer, kernel_initializer
+from tfplm.layers.kernels import fused as kernels
 from tfplm.layers.norms import make_norm
 
 

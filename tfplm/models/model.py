@@ -9,7 +9,7 @@ from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
 from tfplm.models.heads import head_class, make_head
 from tfplm.models.precision import dtype_policy
-from tfplm.models.weights import named_variables
+from tfplm.models.pretrained.weights import named_variables
 
 
 class PretrainedModel(keras.Model):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfplm.data.word_vectors import read_word_vectors
+from tfplm.data.text.word_vectors import read_word_vectors
 from tfplm.models.model import PretrainedModel
 
 log = logging.getLogger("tfplm")
@@ -19,7 +19,7 @@ def load_word_vectors(model: PretrainedModel, path: str | os.PathLike, tokens) -
         model: a model whose `embedding_size` is that of the vectors, e.g.
             `tfplm.from_config("textcnn", vocab_size=len(tokenizer), embedding_size=300)`.
             `model.embeddings.trainable = False` before `compile` keeps them as they are.
-        path: word2vec's text layout, see `tfplm.data.word_vectors`; plain or gzip.
+        path: word2vec's text layout, see `tfplm.data.text.word_vectors`; plain or gzip.
         tokens: a tokenizer, or the tokens in the order of their ids. A word must be a token as it is, so a vocabulary of
             words or Chinese characters finds most.
 

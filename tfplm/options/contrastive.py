@@ -23,7 +23,7 @@ class ContrastiveOptions(TrainingOptions, OptimizerOptions):
     sentence-transformers read. Interrupted by Ctrl-C or killed, the same command goes on where it was.
     """
 
-    RUN = "tfplm.embed.contrastive:contrastive"
+    RUN = "tfplm.embed.contrastive.run:contrastive"
 
     data: list[str] = flag(help="training files, or folders with a train file", positional=True)
     init: str = flag(help="the model to begin with: a folder (also of sentence-transformers, or a TF1 checkpoint), or a "

@@ -14,7 +14,7 @@ class DemoOptions(Options):
     Everything is written below --output. Interrupted by Ctrl-C or killed, the same command goes on where it was.
     """
 
-    RUN = "tfplm.training.demo:demo"
+    RUN = "tfplm.demos.demo:demo"
 
     text: list[str] = flag(
         factory=list, help="corpus, Chinese or English: files, globs, folders, .gz, .jsonl (default: the texts that "

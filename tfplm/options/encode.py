@@ -36,7 +36,7 @@ class EncodeOptions(Options, EncoderOptions):
     read by np.load("vectors.npy"), with mmap_mode="r" without loading it.
     """
 
-    RUN = "tfplm.embed.encode_file:run"
+    RUN = "tfplm.embed.commands.encode_file:run"
 
     text: list[str] = flag(help="files, globs, folders, .gz, or - for standard input; a text a line", positional=True)
     output: str = flag("vectors.npy", "file of the vectors, .npy or .parquet", short="-o")

@@ -14,7 +14,7 @@ class FillMaskOptions(Options):
     A Chinese word of two characters takes two masks.
     """
 
-    RUN = "tfplm.models.fill_mask:run"
+    RUN = "tfplm.models.scoring.fill_mask:run"
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     texts: list[str] = flag(

@@ -22,7 +22,7 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     `tfplm evaluate`, `tfplm predict` and tfplm.from_pretrained read. Interrupted, the same command goes on.
     """
 
-    RUN = "tfplm.adapt.finetune:finetune"
+    RUN = "tfplm.adapt.finetune.run:finetune"
 
     task: TaskName = flag("classification", "what is learned", short="-t")
     data: str | None = flag(None, "folder of train, dev and test files, or tfds:NAME")
@@ -82,7 +82,7 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
 class EvaluateOptions(Options, Reading):
     """Score a fine-tuned model (what `tfplm finetune` wrote) on labelled data."""
 
-    RUN = "tfplm.adapt.evaluate:evaluate"
+    RUN = "tfplm.adapt.finetune.evaluate:evaluate"
 
     source: str = flag(help="folder that `tfplm finetune` wrote", positional=True)
     data: str = flag(help="a labelled file, a folder with a test (or dev) file, or tfds:NAME", positional=True)
@@ -100,7 +100,7 @@ class PredictOptions(Options, Reading):
     Input: texts as arguments; a file of the task's format, with or without labels; or standard input, a text a line.
     """
 
-    RUN = "tfplm.adapt.predict:run"
+    RUN = "tfplm.adapt.finetune.predict:run"
 
     source: str = flag(help="folder that `tfplm finetune` wrote", positional=True)
     texts: list[str] = flag(factory=list, help="texts; of pairs: text and second text in turns", positional=True)

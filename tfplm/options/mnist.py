@@ -14,7 +14,7 @@ class MnistOptions(TrainingOptions):
     the test set into LOG_DIR/test instead. Look at them with: tensorboard --logdir LOG_DIR
     """
 
-    RUN = "tfplm.training.mnist:mnist"
+    RUN = "tfplm.demos.mnist:mnist"
 
     data_dir: str | None = flag(None, "folder of the four idx files, .gz or not, or of tensorflow-datasets; default: "
                                       "$TFPLM_DATA/mnist, a download, or scikit-learn's digits")

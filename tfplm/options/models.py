@@ -10,7 +10,7 @@ from tfplm.options.base import Options, flag
 class ParamsOptions(Options):
     """Count the parameters of a preset or of a saved model, without allocating them."""
 
-    RUN = "tfplm.models.counting:params"
+    RUN = "tfplm.models.pretrained.counting:params"
 
     model: str = flag(help="preset (see `tfplm presets`), or directory of a model", positional=True)
     head: str | None = flag(None, "with the parameters of this head, e.g. masked_lm")
@@ -21,7 +21,7 @@ class ParamsOptions(Options):
 class PresetsOptions(Options):
     """List the presets: architectures whose configuration is known by name."""
 
-    RUN = "tfplm.models.counting:presets"
+    RUN = "tfplm.models.pretrained.counting:presets"
 
     family: str | None = flag(None, "only of this model_type, e.g. albert", positional=True)
 
@@ -30,7 +30,7 @@ class PresetsOptions(Options):
 class ConvertOptions(Options):
     """Convert a checkpoint, with its head and tokenizer, and print what the audit of its tensors found."""
 
-    RUN = "tfplm.models.converting:convert"
+    RUN = "tfplm.models.pretrained.converting:convert"
 
     source: str = flag(help="directory or hub name of the model to read", positional=True)
     target: str = flag(help="directory to write (for keras: a directory or a FILE.keras)", positional=True)

@@ -18,7 +18,7 @@ class MultitaskOptions(TrainingOptions, OptimizerOptions, Reading):
     OUTPUT/NAME holds each task's model as `tfplm finetune` would have written it.
     """
 
-    RUN = "tfplm.adapt.multitask:multitask"
+    RUN = "tfplm.adapt.multitask.run:multitask"
 
     tasks: list[str] = flag(help="NAME=TASK:DATA, two or more; TASK is classification, multi-label, regression, "
                                  "tagging or question-answering, DATA as in tfplm finetune --data", positional=True)

@@ -8,7 +8,7 @@ from tfplm.options.base import flag
 
 @dataclasses.dataclass(kw_only=True)
 class OptimizerOptions:
-    """To be inherited beside `TrainingOptions`, and the arguments of `tfplm.training.optimizers.make_optimizer`."""
+    """To be inherited beside `TrainingOptions`, and the arguments of `tfplm.training.optimizers.make.make_optimizer`."""
 
     optimizer: Literal["adamw", "bert_adam", "lamb", "adafactor", "sgd"] = flag(
         "adamw", "bert_adam is Adam without bias correction, as BERT was trained")

@@ -8,7 +8,7 @@ from tfplm.options.base import Options, flag
 
 @dataclasses.dataclass(kw_only=True)
 class ScoringOptions:
-    """Keywords of `tfplm.models.perplexity.perplexity` beside the source and the texts.
+    """Keywords of `tfplm.models.scoring.perplexity.perplexity` beside the source and the texts.
 
     Raises ValueError for a value outside its range.
     """
@@ -38,7 +38,7 @@ class PerplexityOptions(Options, ScoringOptions):
     compared with each other.
     """
 
-    RUN = "tfplm.models.perplexity:run"
+    RUN = "tfplm.models.scoring.perplexity:run"
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     text: list[str] = flag(

@@ -22,7 +22,7 @@ class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
     tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE runs the same again.
     """
 
-    RUN = "tfplm.training.pretrain:pretrain"
+    RUN = "tfplm.pretrain.run:pretrain"
 
     text: list[str] = flag(
         factory=list, help="corpus: files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], "

@@ -14,7 +14,7 @@ class SimilarOptions(Options, EncoderOptions):
     files of as many lines: a cosine for each two lines.
     """
 
-    RUN = "tfplm.embed.similar:run"
+    RUN = "tfplm.embed.commands.similar:run"
 
     a: str = flag(help="a text, or a file of texts", positional=True)
     b: str = flag(help="a text, or a file of texts", positional=True)

@@ -20,7 +20,7 @@ class StsEvalOptions(Options, EncoderOptions):
     in the papers.
     """
 
-    RUN = "tfplm.embed.sts_eval:run"
+    RUN = "tfplm.embed.commands.sts_eval:run"
 
     data: list[str] = flag(help="files of pairs with scores, or folders with such files", positional=True)
     split: Literal["train", "dev", "test"] = flag("dev", "which file of a folder")

@@ -10,7 +10,7 @@ from tfplm.options.base import Options, flag
 class VocabOptions(Options):
     """Learn a vocabulary from a corpus, and write it as BERT's repository and Hugging Face read it."""
 
-    RUN = "tfplm.data.vocab:vocab"
+    RUN = "tfplm.data.text.vocab:vocab"
 
     text: list[str] = flag(
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python",

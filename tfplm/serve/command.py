@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tfplm.options.base import verb
 from tfplm.options.serve import LOOPBACK, ServeOptions
-from tfplm.serve.engine import Engine
+from tfplm.serve.engines.engine import Engine
 
 
 @verb(ServeOptions)
@@ -53,11 +53,10 @@ def make_engines(options: ServeOptions) -> list[Engine]:
     """One engine in this process, or `num_worker` of them in processes of their own."""
     _say(options, f"loading {options.source}")
     if options.num_worker == 1:
-        from tfplm.serve.sentence_engine import make_engine
+        from tfplm.serve.engines.sentence_engine import make_engine
 
         return [make_engine(options)]
-    from tfplm.serve.engine_factory import make_in_process
-    from tfplm.serve.process_engine import start_engines
+    from tfplm.serve.engines.process_engine import make_in_process, start_engines
 
     return start_engines(make_in_process, [(options, number) for number in range(options.num_worker)],
                          timeout=options.worker_timeout)

@@ -3,9 +3,9 @@
 import threading
 
 from tfplm.options.serve import ServeOptions
-from tfplm.serve.engine import Engine
-from tfplm.serve.front import Front
-from tfplm.serve.service import Service
+from tfplm.serve.engines.engine import Engine
+from tfplm.serve.queue.service import Service
+from tfplm.serve.zmq.server import Front
 
 
 class Server:
@@ -30,7 +30,7 @@ class Server:
         self._http = None
         if options.http_port is not None:
             try:
-                from tfplm.serve.http_thread import HttpThread
+                from tfplm.serve.http.thread import HttpThread
 
                 self._http = HttpThread(self.service)
             except BaseException:

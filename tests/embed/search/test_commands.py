@@ -7,15 +7,15 @@ import sys
 import numpy as np
 import pytest
 
-import tfplm.embed.encode_file
-from tests.embed.encoder_cases import encoder as tiny
+import tfplm.embed.commands.encode_file
+from tests.embed.encoder.encoder_cases import encoder as tiny
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
 from tfplm import cli
+from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
+from tfplm.embed.encoder.whitening import Whitening
 from tfplm.embed.search import index_command, search_command, store
 from tfplm.embed.search.manifest import Manifest
 from tfplm.embed.search.search_index import SearchIndex
-from tfplm.embed.sentence_encoder import SentenceEncoder
-from tfplm.embed.whitening import Whitening
 
 LINES = ["我们下午去公园散步。", "天气好", "the cat sleeps on the warm stone.", "a dog", "rates rose again."]
 
@@ -39,7 +39,7 @@ def fake(monkeypatch):
     """Every model is the fake one."""
     encoder = FakeEncoder()
     encoder.origin = {"source": "fake"}
-    monkeypatch.setattr(tfplm.embed.encode_file, "open_encoder", lambda options: encoder)
+    monkeypatch.setattr(tfplm.embed.commands.encode_file, "open_encoder", lambda options: encoder)
     monkeypatch.setattr(Manifest, "load_encoder", lambda self, folder, source=None: encoder)
     return encoder
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
+from tfplm.embed.search.index.vector_index import IndexSettings
 from tfplm.embed.search.manifest import SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
-from tfplm.embed.search.vector_index import IndexSettings
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_one_writer_many_readers(faq, tmp_path, encoder):
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_every_kind_follows(kind, metric, tmp_path, encoder, monkeypatch):
     pytest.importorskip("faiss")
-    monkeypatch.setattr("tfplm.embed.search.kinds.TRAINABLE", 300)
+    monkeypatch.setattr("tfplm.embed.search.index.kinds.TRAINABLE", 300)
     settings = SearchSettings(kind=kind, index=IndexSettings(metric, probes=8))
     texts = [(str(n), f"{n} 图书馆 {n * 7}") for n in range(450)]
     with SearchIndex.create(tmp_path / "i", encoder, settings) as index:
@@ -155,7 +155,7 @@ def test_every_kind_follows(kind, metric, tmp_path, encoder, monkeypatch):
 
 def test_kinds_grow_with_the_index(tmp_path, encoder, monkeypatch):
     pytest.importorskip("faiss")
-    monkeypatch.setattr("tfplm.embed.search.kinds.FEW", 50)
+    monkeypatch.setattr("tfplm.embed.search.index.kinds.FEW", 50)
     with SearchIndex.create(tmp_path / "i", encoder) as index:
         index.add(str(n) for n in range(40))
         assert index.kind == "flat"
@@ -185,7 +185,7 @@ def test_without_faiss(faq, tmp_path, encoder, monkeypatch, caplog):
     pytest.importorskip("faiss")
     faq.search("停车")
     faq.close()
-    monkeypatch.setattr("tfplm.embed.search.kinds.has_faiss", lambda: False)
+    monkeypatch.setattr("tfplm.embed.search.index.kinds.has_faiss", lambda: False)
     monkeypatch.setitem(sys.modules, "faiss", None)
     with SearchIndex.open(tmp_path / "faq", encoder) as index:
         assert index.search("停车费用", k=1)[0].id == "park" and index.kind == "exact"

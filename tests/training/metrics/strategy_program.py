@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfplm.training.distribute import strategy_for
+from tfplm.training.loop.distribute import strategy_for
 from tfplm.training.metrics import MacroF1, MatthewsCorrelation
 
 

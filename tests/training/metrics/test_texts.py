@@ -11,8 +11,14 @@ from nltk.tokenize import NLTKWordTokenizer
 from rouge_score.rouge_scorer import RougeScorer
 
 from tfplm.training.metrics import BleuMetrics, QuestionMetrics, RougeMetrics
-from tfplm.training.metrics.answers import cmrc_scores, mixed_units, squad2_scores, squad_scores, without_marks
-from tfplm.training.metrics.words import words_of
+from tfplm.training.metrics.answers import (
+    cmrc_scores,
+    mixed_units,
+    squad2_scores,
+    squad_scores,
+    without_marks,
+    words_of,
+)
 
 TREEBANK = NLTKWordTokenizer()
 

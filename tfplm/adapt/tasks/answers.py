@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tfplm.adapt.losses import CrossEntropy
+from tfplm.adapt.finetune.losses import CrossEntropy
 from tfplm.adapt.tasks.task import Task
 from tfplm.data.tasks.answers import AnswerSettings, find_answers
 from tfplm.data.tasks.examples import QuestionExample

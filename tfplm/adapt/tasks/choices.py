@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tfplm.adapt.gpt_inputs import encode
-from tfplm.adapt.losses import ChoiceCrossEntropy
+from tfplm.adapt.finetune.losses import ChoiceCrossEntropy
+from tfplm.adapt.methods.encoding import encode
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.adapt.tasks.texts import softmax
-from tfplm.data.batching import padded
+from tfplm.data.batches.batching import padded
 from tfplm.data.tasks.examples import ChoiceExample
 from tfplm.training.metrics import ClassificationMetrics
 

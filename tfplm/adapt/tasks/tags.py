@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfplm.adapt.losses import CRFLoss, CrossEntropy
+from tfplm.adapt.finetune.losses import CRFLoss, CrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.adapt.tasks.texts import softmax
-from tfplm.data.batching import padded
+from tfplm.data.batches.batching import padded
 from tfplm.data.tasks.alignment import join_tags, join_words, tagging_features
 from tfplm.data.tasks.examples import TaggedExample
 from tfplm.data.tasks.labels import LabelMap

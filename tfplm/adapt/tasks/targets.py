@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tfplm.adapt.inference import by_length
-from tfplm.adapt.losses import CrossEntropy
+from tfplm.adapt.finetune.inference import by_length
+from tfplm.adapt.finetune.losses import CrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
-from tfplm.data.batching import collate
+from tfplm.data.batches.batching import collate
 from tfplm.data.tasks.examples import TargetExample
 from tfplm.training.metrics import BleuMetrics, RougeMetrics
 

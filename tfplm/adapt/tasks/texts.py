@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tfplm.adapt.gpt_inputs import encode
-from tfplm.adapt.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from tfplm.adapt.finetune.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from tfplm.adapt.methods.encoding import encode
 from tfplm.adapt.tasks.task import Task, require_labels
-from tfplm.data.batching import padded
+from tfplm.data.batches.batching import padded
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.summaries import confusion_image, precision_recall_image

@@ -12,11 +12,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfplm.core.worker_process import end_with_parent
-from tfplm.data.corpus import read_documents
-from tfplm.data.documents import noise_vocabulary
 from tfplm.data.records.index import Journal
 from tfplm.data.records.shards import ShardWriter
-from tfplm.data.text_files import size_of
+from tfplm.data.sequences.documents import noise_vocabulary
+from tfplm.data.text.corpus import read_documents
+from tfplm.data.text.text_files import size_of
 from tfplm.options.base import verb
 from tfplm.options.records import RecordsOptions
 from tfplm.tokenizers import Tokenizer

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tfplm.data.batching import collate
-from tfplm.data.documents import Document
-from tfplm.data.example import decode_example, encode_example
+from tfplm.data.batches.batching import collate
 from tfplm.data.noise.masking import Masking, mask_tokens
 from tfplm.data.noise.vocabulary import NoiseVocabulary
-from tfplm.data.segment_pairs import segment_pairs
-from tfplm.data.tfrecord import read_records
+from tfplm.data.records.example import decode_example, encode_example
+from tfplm.data.records.tfrecord import read_records
+from tfplm.data.sequences.documents import Document
+from tfplm.data.sequences.segment_pairs import segment_pairs
 
 # name in the file -> ours
 NAMES = {"input_ids": "input_ids", "input_mask": "attention_mask", "segment_ids": "token_type_ids",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tfplm.data.documents import Document
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 from tfplm.data.records.index import load_index
 from tfplm.data.records.shards import read_token_documents
+from tfplm.data.sequences.documents import Document
 
 _SHARDS_AT_ONCE = 4  # whose documents are shuffled together: about 4 million tokens by default, 25 MB
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tfplm.data.documents import Document, encode_documents, noise_vocabulary
-from tfplm.data.example import decode_example, encode_example
 from tfplm.data.noise.masking import Masking
+from tfplm.data.records.example import decode_example, encode_example
 from tfplm.data.records.features import encode_features, masked_pairs
-from tfplm.data.segmenter import jieba_segmenter
-from tfplm.data.tfrecord import read_records, write_records
+from tfplm.data.records.tfrecord import read_records, write_records
+from tfplm.data.sequences.documents import Document, encode_documents, noise_vocabulary
+from tfplm.data.text.segmenter import jieba_segmenter
 from tfplm.options.records import RecordsOptions
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tfplm.data.tasks.reading import Reader, Row, Table
-from tfplm.data.text_files import read_lines
+from tfplm.data.text.text_files import read_lines
 
 log = logging.getLogger(__name__)
 _SAMPLE = 500  # lines that the number of columns is guessed from

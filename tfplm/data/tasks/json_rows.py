@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfplm.data.tasks.reading import Reader, Row, Table, shorten
-from tfplm.data.text_files import read_lines
+from tfplm.data.text.text_files import read_lines
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".jsonlines")
 _WHERE_ROWS_ARE = ("data", "rows", "examples", "items", "instances")  # keys of documents that hold a list of rows

@@ -20,7 +20,7 @@ from tfplm.core.suggest import did_you_mean
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.reading import Reader, Reading
 from tfplm.data.tasks.tables import split_rows
-from tfplm.data.text_files import read_lines
+from tfplm.data.text.text_files import read_lines
 
 SPLITS = ("train", "dev", "test")
 

@@ -18,7 +18,7 @@ from tfplm.data.tasks.questions import question_examples
 from tfplm.data.tasks.reading import Kind, Reader, Reading, Report, Row, Table
 from tfplm.data.tasks.splits import find_splits, label_names, side_of
 from tfplm.data.tasks.tables import lines_table, read_table
-from tfplm.data.text_files import find_files
+from tfplm.data.text.text_files import find_files
 
 log = logging.getLogger(__name__)
 

@@ -75,3 +75,20 @@ def tags_of(spans: Iterable[Span], length: int) -> list[str]:
             raise ValueError(f"the span {kind} {begin}:{end} overlaps another one: BIO tags cannot say that")
         tags[begin:end] = [f"B-{kind}"] + [f"I-{kind}"] * (end - begin - 1)
     return tags
+
+
+def bio_constraints(labels: Sequence[str]) -> dict[str, list]:
+    """The `constraints` of a `tfplm.layers.CRF` in a tagging scheme, as its labels show it: IOB2 (BIO), IOE, IOBES, BMES,
+    BILOU, plain IO.
+
+    A span must begin with B or S if any label is a B, and end with E or S if any is an E; its type may not change.
+    Not for IOB1, where a span mostly begins with I although there are Bs: bring such tags to BIO with
+    `tags_of(spans_of(tags), len(tags))` first.
+    """
+    parts = [split_tag(label) for label in labels]
+    letters = {part for part, _ in parts}
+    begins = [part in "OBS" or "B" not in letters for part, _ in parts]
+    ends = [part in "OES" or "E" not in letters for part, _ in parts]
+    rows = [[(first in "BI" and second in "IE" and kind == other) or (ends[i] and begins[j])
+             for j, (second, other) in enumerate(parts)] for i, (first, kind) in enumerate(parts)]
+    return {"transitions": rows, "start": begins, "end": ends}

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tfplm.data.tasks.reading import Reading
-from tfplm.data.text_files import read_lines
+from tfplm.data.text.text_files import read_lines
 
 log = logging.getLogger(__name__)
 

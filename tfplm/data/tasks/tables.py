@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tfplm.data.tasks.columns import looks_like_header
 from tfplm.data.tasks.reading import Reader, Row, Table, shorten
-from tfplm.data.text_files import read_lines
+from tfplm.data.text.text_files import read_lines
 
 _SAMPLE = 200  # rows that the number of columns and the header are guessed from
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}

@@ -3,16 +3,16 @@
 from tfplm.core.lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
-    "ExactIndex": ".exact_index",
-    "FaissIndex": ".faiss_index",
+    "ExactIndex": ".index.exact",
+    "FaissIndex": ".index.faiss",
     "Hit": ".search_index",
-    "IndexSettings": ".vector_index",
-    "MilvusIndex": ".milvus_index",
-    "RecallReport": ".recall",
+    "IndexSettings": ".index.vector_index",
+    "MilvusIndex": ".index.milvus_index",
+    "RecallReport": ".index.recall",
     "SearchIndex": ".search_index",
     "SearchSettings": ".manifest",
-    "VectorIndex": ".vector_index",
-    "choose_kind": ".kinds",
-    "make_index": ".kinds",
-    "recall_report": ".recall",
+    "VectorIndex": ".index.vector_index",
+    "choose_kind": ".index.kinds",
+    "make_index": ".index.kinds",
+    "recall_report": ".index.recall",
 })

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from tfplm.embed.search.kinds import Choice, choose_kind, load_index, make_index
+from tfplm.embed.search.index.kinds import Choice, choose_kind, load_index, make_index
+from tfplm.embed.search.index.milvus_index import Damaged, MilvusIndex
+from tfplm.embed.search.index.milvus_reader import MilvusReader
+from tfplm.embed.search.index.vector_index import VectorIndex
 from tfplm.embed.search.manifest import Manifest
-from tfplm.embed.search.milvus_index import Damaged, MilvusIndex
-from tfplm.embed.search.milvus_reader import MilvusReader
-from tfplm.embed.search.records import Records, State
+from tfplm.embed.search.records.records import Records, State
 from tfplm.embed.search.saved_indexes import SavedIndexes
-from tfplm.embed.search.vector_index import VectorIndex
 
 log = logging.getLogger(__name__)
 _SAVED_ROWS, _SAVED_SHARE = 1000, 0.05  # changes from which on saving the index is worth it

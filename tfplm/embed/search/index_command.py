@@ -5,12 +5,12 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from tfplm.data.text_files import find_files
+from tfplm.data.text.text_files import find_files
+from tfplm.embed.search.index.vector_index import IndexSettings
 from tfplm.embed.search.manifest import SearchSettings
-from tfplm.embed.search.row import Row
+from tfplm.embed.search.records.row import Row
+from tfplm.embed.search.records.sources import Source
 from tfplm.embed.search.search_index import SearchIndex
-from tfplm.embed.search.sources import Source
-from tfplm.embed.search.vector_index import IndexSettings
 from tfplm.options.base import verb
 from tfplm.options.search import IndexOptions
 
@@ -88,7 +88,7 @@ def _read(index: SearchIndex, sources: list[Source], options: IndexOptions) -> N
 def _opened(options: IndexOptions) -> SearchIndex:
     encoder = None
     if options.init is not None:
-        from tfplm.embed.encode_file import open_encoder
+        from tfplm.embed.commands.encode_file import open_encoder
         encoder = open_encoder(options)
     if Path(options.output, "manifest.json").is_file():
         return SearchIndex.open(options.output, encoder, writable=True, records=options.records)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tfplm.core.files import replacing
-from tfplm.embed.search.dialect import dialect_of, sqlite_file, sqlite_url, without_password
-from tfplm.embed.search.kinds import choose_kind
-from tfplm.embed.search.vector_index import IndexSettings
+from tfplm.embed.search.index.kinds import choose_kind
+from tfplm.embed.search.index.vector_index import IndexSettings
+from tfplm.embed.search.records.dialect import dialect_of, sqlite_file, sqlite_url, without_password
 
 FILE = "manifest.json"
 WHITENING = "whitening.npz"
@@ -118,8 +118,8 @@ class Manifest:
         source, or is not there any more."""
         if self.encoder is None:
             raise ValueError(f"{folder} was made with an encoder that did not come from a folder: give it as `encoder`")
-        from tfplm.embed.sentence_encoder import SentenceEncoder
-        from tfplm.embed.whitening import Whitening
+        from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
+        from tfplm.embed.encoder.whitening import Whitening
         try:
             encoder = SentenceEncoder.from_pretrained(**{**self.encoder, **({} if source is None else {"source": source})})
         except OSError as error:

@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfplm.embed.search.index.vector_index import VectorIndex
 from tfplm.embed.search.manifest import write_json
-from tfplm.embed.search.vector_index import VectorIndex
 
 log = logging.getLogger(__name__)
 _FOLDER = re.compile(r"vectors-(\d+)")

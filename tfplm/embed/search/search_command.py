@@ -6,8 +6,8 @@ import json
 import sys
 from collections.abc import Iterator
 
-from tfplm.data.text_files import is_file, read_lines
-from tfplm.embed.search.recall import RecallReport
+from tfplm.data.text.text_files import is_file, read_lines
+from tfplm.embed.search.index.recall import RecallReport
 from tfplm.embed.search.search_index import Hit, SearchIndex
 from tfplm.options.base import verb
 from tfplm.options.search import SearchOptions

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.embed.search.index.recall import RecallReport, measure, nearest, sample_queries
 from tfplm.embed.search.manifest import SearchSettings
-from tfplm.embed.search.nearest import measure, nearest, sample_queries
-from tfplm.embed.search.recall import RecallReport
-from tfplm.embed.search.records import Record
-from tfplm.embed.search.row import Existing, Row, changes_of, rows_of
+from tfplm.embed.search.records.records import Record
+from tfplm.embed.search.records.row import Existing, Row, changes_of, rows_of
 from tfplm.embed.search.store import Store, create_store, open_store
 
 BATCH = 4096  # rows of a transaction

@@ -4,16 +4,38 @@ import contextlib
 import dataclasses
 import os
 import secrets
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 
-from tfplm.embed.search.dialect import sqlite_file
-from tfplm.embed.search.faiss_index import KINDS, faiss_module
+from tfplm.embed.search.index.faiss import KINDS, faiss_module
 from tfplm.embed.search.index_cache import IndexCache
 from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
-from tfplm.embed.search.records import Records
-from tfplm.embed.search.writer_lock import WriterLock
+from tfplm.embed.search.records.dialect import sqlite_file
+from tfplm.embed.search.records.records import Records
+
+
+class WriterLock:
+    """A lock that ends with its process, however that ends, on every system: SQLite's own, on an empty database.
+
+    Raises BlockingIOError where another process, or another object of this one, has it.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self._connection = sqlite3.connect(Path(folder, "writer.lock"), timeout=0, isolation_level=None,
+                                           check_same_thread=False)
+        try:
+            self._connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            self._connection.close()
+            if "locked" not in str(error):
+                raise
+            raise BlockingIOError(f"{folder}: another process is writing to this index; wait until it has finished, or "
+                                  "open the index for reading, which any number may do") from None
+
+    def release(self) -> None:
+        self._connection.close()
 
 
 class Store:

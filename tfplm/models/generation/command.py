@@ -4,10 +4,10 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
-from tfplm.core import registry
 from tfplm.core.config import read_json
 from tfplm.core.sources import config_file, layout_of, resolve
-from tfplm.models.pretrained import from_pretrained
+from tfplm.families import registry
+from tfplm.models.pretrained.api import from_pretrained
 from tfplm.options import verb
 from tfplm.options.generate import GenerateOptions, GenerationOptions
 from tfplm.tokenizers import Tokenizer

@@ -1,9 +1,18 @@
 """The rules of a plan applied to the next token: which scores it gets, and whether it ends the text."""
 
+import tensorflow as tf
 from keras import ops
 
 from tfplm.models.generation import processors
 from tfplm.models.generation.plan import Plan
+
+
+def gumbel(shape, seed, step):
+    """float32 Gumbel noise, a function of `seed` and `step` alone: the largest of scores + noise is a draw from
+    softmax(scores), the largest k are k draws without replacement (Kool et al. 2019)."""
+    tiny = 1e-20
+    uniform = tf.random.stateless_uniform(shape, tf.stack([seed, step]), minval=tiny, maxval=1.0)
+    return -tf.math.log(-tf.math.log(uniform))
 
 
 def process(plan: Plan, numbers: dict, scores, history, padding, step):

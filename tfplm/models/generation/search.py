@@ -3,8 +3,8 @@
 from keras import ops
 
 from tfplm.models.generation import rules
-from tfplm.models.generation.noise import gumbel
 from tfplm.models.generation.plan import Plan
+from tfplm.models.generation.rules import gumbel
 
 
 def start(plan: Plan, inputs: dict) -> dict:

@@ -1,0 +1,61 @@
+"""Outputs for many features: in their order, cut to their length, whatever they are batched with."""
+
+import numpy as np
+import pytest
+
+import tfplm
+from tests.adapt.adapt_cases import TINY
+from tfplm.adapt.finetune.inference import Inference
+
+LENGTHS = [5, 16, 1, 9, 8, 30, 5]
+
+
+def features_of(lengths=LENGTHS):
+    rng = np.random.RandomState(0)
+    return [{"input_ids": rng.randint(5, 50, length).astype("int32"), "example": np.int32(place), "label": np.int32(0)}
+            for place, length in enumerate(lengths)]
+
+
+def test_order_and_padding():
+    model = tfplm.from_config("bert-tiny", "token_classification", num_labels=3, **{**TINY, "vocab_size": 50})
+    features = features_of()
+    found = Inference(model)(features, ("label",), per_token=True)
+    assert [row.shape for row in found] == [(length, 3) for length in LENGTHS]
+    for row, feature in zip(found, features):
+        np.testing.assert_allclose(row, np.asarray(model({"input_ids": feature["input_ids"][None]}))[0], atol=1e-5)
+
+
+def test_dicts_of_outputs():
+    model = tfplm.from_config("bert-tiny", "question_answering", **{**TINY, "vocab_size": 50})
+    found = Inference(model)(features_of(), ("label",), per_token=True)
+    assert [(row["start"].shape, row["end"].shape) for row in found] == [((length,), (length,)) for length in LENGTHS]
+
+
+@pytest.mark.parametrize("labels", [2, 8, 16])
+def test_as_many_labels_as_a_batch_has_places(labels):
+    model = tfplm.from_config("bert-tiny", "sequence_classification", num_labels=labels, **{**TINY, "vocab_size": 50})
+    found = Inference(model)(features_of(), ("label",))
+    assert [row.shape for row in found] == [(labels,)] * len(LENGTHS)
+
+
+def test_nothing_and_progress():
+    model = tfplm.from_config("bert-tiny", "sequence_classification", **{**TINY, "vocab_size": 50})
+    said = []
+
+    class Progress:
+        def advance(self, done, logs, counts):
+            said.append((done, counts()))
+
+    inference = Inference(model)
+    assert inference([]) == []
+    inference(features_of([512] * 0 + [60] * 200), ("label",), Progress())
+    assert said[-1] == (200, {"examples": 200}) and len(said) > 1
+
+
+def test_padding_on_the_left_is_the_tokenizers_own():
+    model = tfplm.from_config("gpt2", "sequence_classification",
+                              **{**TINY, "vocab_size": 50, "pad_token_id": 49, "embedding_dropout_prob": 0.0})
+    features = features_of()
+    found = Inference(model, pad=49)(features, ("label",))
+    for row, feature in zip(found, features):
+        np.testing.assert_allclose(row, np.asarray(model({"input_ids": feature["input_ids"][None]}))[0], atol=1e-5)

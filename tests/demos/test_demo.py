@@ -1,0 +1,111 @@
+"""`tfplm demo`: on tiny texts all the way, restarts, refusals; slow: that it learns."""
+
+import json
+import sys
+
+import pytest
+
+import tfplm
+from tfplm.demos import demo as module
+from tfplm.demos.demo import demo, is_chinese, next_steps
+from tfplm.models.scoring.fill_mask import fill_mask
+from tfplm.options.demo import DemoOptions
+
+CHINESE = "却说曹操引大军追赶刘备，玄德大惊，急令关羽迎敌。\n云长应声而出，挺刀跃马，直取敌将首级，众军皆惊。\n" \
+          "次日天明，两军对阵，鼓声大震，一将飞马而来。\n孔明笑曰：“吾有一计，可破曹兵，主公勿忧。”\n\n"
+ENGLISH = "The whale was white, and the sea was very wide that day. The ship sailed on, but no man on it spoke a word.\n"
+
+
+@pytest.fixture
+def novel(tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text(CHINESE * 60, encoding="utf-8")
+    return path
+
+
+def small(path, output, **options):
+    return demo(text=[str(path)], output=str(output), steps=options.pop("steps", 4), vocab_size=300, sentences=2,
+                **options)
+
+
+def test_a_chinese_text_all_the_way_and_again(novel, tmp_path, capsys):
+    output = tmp_path / "out"
+    result = small(novel, output)
+    shown = capsys.readouterr().out
+    for part in ("1  a vocabulary of 300 tokens", "2  the text as records", "masked characters and sentence order",
+                 "mlm accuracy", "sop accuracy", "parameters", "tokens/s", "masked words the first guess is right",
+                 "5  sentences out of nothing", "What next:", f"tfplm fill-mask {output / 'model'}"):
+        assert part in shown
+    assert {path.name for path in output.iterdir()} == {"demo.json", "vocabulary", "records", "model", "logs"}
+    assert result.training.steps == 4 and set(result.training.baselines) >= {"mlm_accuracy", "sop_accuracy"}
+    assert len(result.filled) == len(result.generated) == 2 and "[MASK]" in result.filled[0].text
+    assert all(0 < c.probability < 1 for c in result.filled[0].candidates)
+    config = json.loads((output / "model" / "config.json").read_text(encoding="utf-8"))
+    assert config["model_type"] == "albert" and config["embedding_size"] == 128
+    assert len(fill_mask(output / "model", "曹[MASK]大惊")[0][0]) == 5
+    assert tfplm.Tokenizer.from_pretrained(output / "model").vocab == result.training.tokenizer.vocab
+
+    before = {path: path.stat().st_mtime_ns for path in (output / "records").iterdir()}
+    again = small(novel, output)
+    assert again.training.metrics == pytest.approx(result.training.metrics) and again.generated == result.generated
+    assert {path: path.stat().st_mtime_ns for path in (output / "records").iterdir()} == before
+    with pytest.raises(ValueError, match=r"holds a demo with other options \(vocab_size 300, now 5000\)"):
+        demo(text=[str(novel)], output=str(output))
+
+
+@pytest.mark.slow
+def test_an_interrupted_demo_goes_on(novel, tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **keywords):
+        raise KeyboardInterrupt
+
+    output = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "pretrain", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            small(novel, output)
+    assert f"What is done is kept in {output}: the same command goes on from there" in capsys.readouterr().err
+    (output / "vocabulary.part").mkdir()  # of an earlier kill
+    assert small(novel, output, quiet=True).training.steps == 4
+
+
+def test_english_is_told_from_chinese(novel, tmp_path):
+    english = tmp_path / "english.txt"
+    english.write_text(ENGLISH * 20 + CHINESE, encoding="utf-8")
+    options = DemoOptions()
+    assert is_chinese([str(novel)], options) and not is_chinese([str(english)], options)
+    assert not is_chinese(["builtin:python"], options)
+
+
+def test_only_verbs_that_there_are_come_next(tmp_path, monkeypatch):
+    training = type("Training", (), {"output": tmp_path / "model", "log_dir": tmp_path / "logs"})
+    monkeypatch.delitem(sys.modules, "tfplm.cli", raising=False)
+    assert "finetune" not in next_steps(training, DemoOptions(), chinese=False)
+    monkeypatch.setitem(sys.modules, "tfplm.cli", type("Cli", (), {"VERBS": {"finetune": ()}}))
+    shown = next_steps(training, DemoOptions(text=["红楼梦.txt"]), chinese=True)
+    assert "tfplm finetune" in shown and "tfplm encode" not in shown and "demo --text 红楼梦.txt --steps 20000" in shown
+
+
+def test_texts_that_cannot_be_used(tmp_path):
+    def attempt(name, content, **options):
+        (tmp_path / name).write_bytes(content)
+        return demo(text=[str(tmp_path / name)], output=str(tmp_path / f"out-{name}"), quiet=True, **options)
+
+    with pytest.raises(ValueError, match="the corpus is empty; some text is expected"):
+        attempt("empty.txt", b"\n\n")
+    with pytest.raises(ValueError, match="looks like GBK: give --encoding gb18030"):
+        attempt("gbk.txt", CHINESE.encode("gb18030") * 20)
+    with pytest.raises(ValueError, match="the corpus is too small for a single batch"):
+        attempt("line.txt", "却说".encode(), vocab_size=50)
+    with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*lime\.txt; the nearest: .*line\.txt"):
+        demo(text=[str(tmp_path / "lime.txt")], output=str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["builtin:python", "zh_novels"])
+def test_it_learns(text, tmp_path, data):
+    text = text if ":" in text else str(data(text))
+    training = demo(text=[text], output=str(tmp_path / "out"), steps=2600, quiet=True).training
+    assert training.metrics["mlm_accuracy"] > 2 * training.baselines["mlm_accuracy"]
+    assert training.metrics["mlm_loss"] < training.baselines["mlm_loss"] - 0.7
+    assert training.metrics["sop_accuracy"] > 0.54

@@ -1,0 +1,167 @@
+"""The MNIST program: its model, its summaries, its numbers."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.data.test_mnist import FILES, idx
+from tfplm.cli import resolve
+from tfplm.demos.mnist import mnist, mnist_model
+from tfplm.options.mnist import MnistOptions
+from tfplm.summaries import EventFiles
+
+LAYERS = [f"{layer}/{part}/summaries" for layer in ("layer1", "layer2") for part in ("weights", "biases")]
+SCALARS = sorted(["accuracy/accuracy", "dropout/dropout_keep_probability", "loss/loss",
+                  *[f"{name}/{part}" for name in LAYERS for part in ("mean", "stddev", "max", "min")]])
+HISTOGRAMS = sorted([*[f"{name}/histogram" for name in LAYERS], "layer1/linear_compute/linear", "layer1/activations",
+                     "layer2/linear_compute/linear", "layer2/activations"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """400 images that are easy to tell apart: the label's row of pixels is lit."""
+    place = tmp_path_factory.mktemp("idx")
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 300), ("test", 100)):
+        labels = generator.integers(0, 10, count, np.uint8)
+        images = generator.integers(0, 60, (count, 28, 28), np.uint8)
+        images[np.arange(count), labels * 2] = 255
+        (place / FILES[f"{split}_images"]).write_bytes(idx(images))
+        (place / FILES[f"{split}_labels"]).write_bytes(idx(labels))
+    return place
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    logs = tmp_path_factory.mktemp("logs")
+    return mnist(data_dir=str(folder), log_dir=str(logs), steps=40, output=str(logs / "model"), quiet=True)
+
+
+def test_the_model_is_the_documents():
+    model = mnist_model(MnistOptions())
+    assert model.count_params() == 397_510 and model.output_shape == (None, 10)
+    kernel, bias = (np.asarray(weight) for weight in model.get_layer("layer1").weights)
+    assert kernel.shape == (784, 500) and (bias == np.float32(0.1)).all()
+    assert np.abs(kernel).max() <= 0.2 and kernel.std() == pytest.approx(0.088, abs=0.001)  # cut off at two deviations
+    assert model.get_layer("dropout").rate == pytest.approx(0.1)
+    second = np.asarray(model.get_layer("layer2").kernel)
+    assert not np.allclose(second[:50], kernel[:50, :10])
+
+
+def test_every_tag_with_its_points(run):
+    test_steps = list(range(0, 40, 10))
+    for name, steps in (("train", [step for step in range(40) if step % 10]), ("test", test_steps)):
+        events = EventFiles(run.log_dir / name)
+        assert events.tags("scalars") == SCALARS
+        assert events.tags("histograms") == HISTOGRAMS
+        assert events.tags("images") == ["input_reshape/input"]
+        for tag in SCALARS + HISTOGRAMS + ["input_reshape/input"]:
+            assert list(events.points(tag)[0]) == steps, tag
+        assert all(len(images) == 2 + 10 for images in events.points("input_reshape/input")[1])
+        keep = events.scalars("dropout/dropout_keep_probability")[1]
+        np.testing.assert_allclose(keep, 0.9 if name == "train" else 1.0)
+        counts = events.points("layer1/activations")[1][-1][:, 2].sum()
+        assert counts == 500 * 100
+    assert EventFiles(run.log_dir / "train").has_graph()
+    lines = (run.log_dir / "test" / "projector" / "layer1" / "vectors.tsv").read_text().splitlines()
+    assert len(lines) == 100 and len(lines[0].split("\t")) == 500
+
+
+def test_history_is_the_test_curve(run):
+    steps, accuracy = EventFiles(run.log_dir / "test").scalars("accuracy/accuracy")
+    assert run.history == pytest.approx(dict(zip(steps.tolist(), accuracy.tolist())))
+    assert run.accuracy > 0.9 > run.history[0]
+
+
+def test_the_weights_written_are_the_weights(run, folder):
+    """The test set's summaries of step 30 are those of the model before that step."""
+    again = mnist(data_dir=str(folder), log_dir=str(run.log_dir / "again"), steps=30, test_every=0, summary_every=0,
+                  quiet=True)
+    kernel = np.asarray(again.model.get_layer("layer1").kernel)
+    events = EventFiles(run.log_dir / "test")
+    wanted = {"mean": kernel.mean(), "stddev": kernel.std(), "max": kernel.max(), "min": kernel.min()}
+    for part, value in wanted.items():
+        assert events.scalars(f"layer1/weights/summaries/{part}")[1][-1] == pytest.approx(value, rel=1e-4, abs=1e-6)
+
+
+def test_the_saved_model(run):
+    model = keras.models.load_model(run.log_dir / "model" / "mnist.keras")
+    x = np.random.default_rng(0).random((3, 784)).astype(np.float32)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), run.model.predict(x, verbose=0))
+
+
+def test_lines_as_in_the_document(folder, tmp_path, capsys):
+    result = mnist(data_dir=str(folder), log_dir=str(tmp_path), steps=21)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Accuracy")]
+    assert [line.split(":")[0] for line in lines] == [f"Accuracy at step {step}" for step in (0, 10, 20)] + [
+        "Accuracy after 21 steps"]
+    assert lines[-1].endswith(f"{result.accuracy:.4f}")
+
+
+def test_progress_instead_of_lines(folder, tmp_path, capsys):
+    mnist(data_dir=str(folder), log_dir=str(tmp_path), steps=21, progress="bar")
+    output = capsys.readouterr()
+    assert "Accuracy at" not in output.out
+    assert "mnist  step 21/21  accuracy" in output.err and "examples/s" in output.err
+
+
+def test_all_hyperparameters_count(folder, tmp_path):
+    result = mnist(data_dir=str(folder), log_dir=str(tmp_path), steps=3, hidden_size=7, batch_size=5, images=2,
+                   bias=0.0, learning_rate=0.0, weight_stddev=0.5, keep_probability=0.5, test_every=2, quiet=True)
+    layer = result.model.get_layer("layer1")
+    assert layer.kernel.shape == (784, 7) and not np.asarray(layer.bias).any()
+    assert np.asarray(layer.kernel).std() == pytest.approx(0.44, abs=0.02)
+    train = EventFiles(tmp_path / "train")
+    assert list(train.points("loss/loss")[0]) == [1] and len(train.points("input_reshape/input")[1][0]) == 4
+
+
+def test_errors(folder, tmp_path):
+    with pytest.raises(ValueError, match="batch_size is 301; the training set has only 300 examples"):
+        mnist(data_dir=str(folder), log_dir=str(tmp_path), batch_size=301, quiet=True)
+    with pytest.raises(ValueError, match="there is no GPU 77"):
+        mnist(data_dir=str(folder), log_dir=str(tmp_path), gpu="77", quiet=True)
+    with pytest.raises(TypeError, match="step_count"):
+        mnist(step_count=3)
+
+
+def test_options_name_the_function():
+    assert resolve(MnistOptions.RUN) is mnist
+
+
+MIRRORED = """
+import json, sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tfplm.demos import mnist as program
+program.strategy_for = lambda name: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+result = program.mnist(data_dir=sys.argv[1], log_dir=sys.argv[2], steps=12, keep_probability=1.0, strategy="mirrored",
+                       quiet=True)
+json.dump(result.history, open(sys.argv[2] + "/history.json", "w"))
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_write_what_one_does(folder, tmp_path):
+    one = mnist(data_dir=str(folder), log_dir=str(tmp_path / "one"), steps=12, keep_probability=1.0, quiet=True)
+    (tmp_path / "two").mkdir()
+    subprocess.run([sys.executable, "-c", MIRRORED, str(folder), str(tmp_path / "two")], check=True, timeout=300)
+    history = json.loads((tmp_path / "two" / "history.json").read_text())
+    assert list(history.values()) == pytest.approx(list(one.history.values()))
+    for name in ("train", "test"):
+        ours, theirs = EventFiles(tmp_path / "one" / name), EventFiles(tmp_path / "two" / name)
+        for tag in SCALARS:
+            assert theirs.scalars(tag)[0].tolist() == ours.scalars(tag)[0].tolist()
+            np.testing.assert_allclose(theirs.scalars(tag)[1], ours.scalars(tag)[1], rtol=1e-3, atol=1e-5, err_msg=tag)
+        counts = [events.points("layer1/activations")[1][0][:, 2].sum() for events in (ours, theirs)]
+        assert counts == [500 * 100] * 2
+
+
+def test_97_percent_on_the_real_test_set(data, tmp_path):
+    result = mnist(data_dir=str(data("mnist")), log_dir=str(tmp_path), test_every=0, summary_every=0, quiet=True)
+    assert result.accuracy >= 0.97

@@ -1,0 +1,52 @@
+"""Losses against sentence-transformers', frozen, and by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfplm.embed.contrastive.losses import LOSSES, cosent, cosine_regression, in_batch
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "contrastive" / "golden.npz"
+
+
+@pytest.mark.parametrize(("name", "function", "count"), [
+    ("pairs", in_batch, 2), ("triples", in_batch, 3), ("cosent", cosent, 2), ("cosine", cosine_regression, 2)])
+def test_values_and_gradients(name, function, count):
+    golden = np.load(GOLDEN)
+    vectors = tf.Variable(golden["vectors"][:, :count])
+    with tf.GradientTape() as tape:
+        losses, _ = function(vectors, tf.constant(golden["labels"]))
+        loss = tf.reduce_mean(losses)
+    assert losses.shape == (6,)
+    np.testing.assert_allclose(loss, golden[f"{name}/loss"], rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(loss, vectors), golden[f"{name}/gradient"], atol=1e-5)
+
+
+def test_hits_and_temperature():
+    one = np.eye(4, 5, dtype=np.float32)
+    near = np.stack([one, one + 0.1], 1)
+    losses, hits = in_batch(tf.constant(near), temperature=0.05)
+    assert hits.numpy().tolist() == [1, 1, 1, 1] and losses.numpy().max() < 1e-4
+    swapped = np.stack([one, one[[1, 0, 2, 3]]], 1)
+    _, hits = in_batch(tf.constant(swapped))
+    assert hits.numpy().tolist() == [0, 0, 1, 1]
+    warm, _ = in_batch(tf.constant(near), temperature=1.0)
+    assert warm.numpy().mean() > 0.5
+
+
+def test_cosent_by_hand():
+    vectors = np.random.default_rng(1).normal(size=(5, 2, 3)).astype(np.float32)
+    labels = np.array([1, 3, 2, 3, 0], np.float32)
+    unit = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scores = 20 * (unit[:, 0] * unit[:, 1]).sum(-1)
+    total = 1 + sum(np.exp(scores[i] - scores[j]) for i in range(5) for j in range(5) if labels[i] < labels[j])
+    np.testing.assert_allclose(cosent(tf.constant(vectors), tf.constant(labels))[0], np.log(total), rtol=1e-5)
+    same = cosent(tf.constant(vectors), tf.zeros(5))[0]
+    np.testing.assert_allclose(same, 0, atol=1e-6)
+
+
+def test_what_losses_need():
+    assert [name for name, loss in LOSSES.items() if loss.labelled] == ["cosent", "cosine"]
+    assert [name for name, loss in LOSSES.items() if loss.head] == ["simcse", "supervised_simcse"]

@@ -1,0 +1,26 @@
+"""Single texts, until their programs are compiled."""
+
+import threading
+
+import numpy as np
+
+from tests.embed.encoder.encoder_cases import TEXTS
+
+
+def finish_compiling():
+    for thread in threading.enumerate():
+        if getattr(thread, "_target", None) and thread._target.__name__ == "_compile":
+            thread.join()
+
+
+def one_by_one(made, texts=TEXTS):
+    return np.stack([made.encode(text) for text in texts])
+
+
+def compiled(made):
+    """The widths that are compiled after every text came once."""
+    for text in TEXTS:
+        made.encode(text)
+    finish_compiling()
+    current = made._program.single_texts._current
+    return current and current.ready

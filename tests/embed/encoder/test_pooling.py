@@ -1,0 +1,154 @@
+"""Every strategy against plain NumPy over the model's hidden states."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from tests.embed.encoder.encoder_cases import TEXTS, encoder, model, tokenizer
+from tfplm.embed import Pooling, SentenceEncoder
+from tfplm.embed.encoder.pooling import PoolingPlan, normalize_rows
+from tfplm.embed.encoder.recipe import Recipe
+
+
+def states_and_masks(encoder, texts):
+    """Per text the hidden states `[layers + 1,T,H]` and the mask, from a batch of that text alone."""
+    for row in encoder.tokenize(texts):
+        batch = {"input_ids": row.input_ids[None], "token_type_ids": row.token_type_ids[None],
+                 "attention_mask": np.ones((1, len(row)), np.int32)}
+        states = encoder.model(batch, output_hidden_states=True)["hidden_states"]
+        yield np.stack([np.asarray(state)[0] for state in states])
+
+
+BY_HAND = {
+    "REDUCE_MEAN": lambda x: x.mean(0), "REDUCE_MAX": lambda x: x.max(0),
+    "REDUCE_MEAN_MAX": lambda x: np.concatenate([x.mean(0), x.max(0)]),
+    "FIRST_TOKEN": lambda x: x[0], "LAST_TOKEN": lambda x: x[-1], "MEAN_SQRT_LENGTH": lambda x: x.sum(0) / np.sqrt(len(x)),
+    "WEIGHTED_MEAN": lambda x: (x * np.arange(1, len(x) + 1)[:, None]).sum(0) / np.arange(1, len(x) + 1).sum(),
+}
+
+
+def test_numbers_are_those_of_bert_as_service():
+    names = ["NONE", "REDUCE_MAX", "REDUCE_MEAN", "REDUCE_MEAN_MAX", "FIRST_TOKEN", "LAST_TOKEN", "CLS_POOLED",
+             "CLASSIFICATION", "REGRESSION"]
+    assert [Pooling[name].value for name in names] == list(range(9))
+    assert Pooling.CLS_TOKEN is Pooling.FIRST_TOKEN and Pooling.SEP_TOKEN is Pooling.LAST_TOKEN
+    assert Pooling.of("mean") is Pooling.of(2) is Pooling.of("reduce-mean") is Pooling.of(Pooling.REDUCE_MEAN)
+
+
+@pytest.mark.parametrize(("name", "layers"), [
+    *((name, (-2, -1) if name == "REDUCE_MEAN_MAX" else (-1,)) for name in BY_HAND), ("REDUCE_MEAN", (0,)),
+    ("REDUCE_MEAN", (2, 1)), ("REDUCE_MAX", (-3, 0, -1))])
+def test_strategies(name, layers, tmp_path):
+    made = encoder(tmp_path, PoolingPlan.of(name, layers))
+    vectors = made.encode(TEXTS)
+    assert vectors.dtype == np.float32 and vectors.shape == (len(TEXTS), made.dimension)
+    for vector, states in zip(vectors, states_and_masks(made, TEXTS)):
+        outputs = states[1:]  # no embedding layer
+        expected = BY_HAND[name](np.concatenate([outputs[layer] for layer in layers], -1))
+        np.testing.assert_allclose(vector, expected, atol=2e-5)
+
+
+def test_layers_averaged(tmp_path):
+    made = encoder(tmp_path, PoolingPlan.of("mean", (0, -1), average_layers=True))
+    for vector, states in zip(made.encode(TEXTS), states_and_masks(made, TEXTS)):
+        np.testing.assert_allclose(vector, ((states[1] + states[-1]) / 2).mean(0), atol=2e-5)
+
+
+def test_several_strategies_side_by_side(tmp_path):
+    made = encoder(tmp_path, PoolingPlan.of(["cls", "mean"]))
+    for vector, states in zip(made.encode(TEXTS), states_and_masks(made, TEXTS)):
+        np.testing.assert_allclose(vector, np.concatenate([states[-1][0], states[-1].mean(0)]), atol=2e-5)
+
+
+def test_none_gives_tokens_and_zeros(tmp_path):
+    made = encoder(tmp_path, "NONE")
+    vectors = made.encode(TEXTS)
+    assert vectors.shape[0] == len(TEXTS) and vectors.shape[2] == made.dimension == 12
+    for vector, states in zip(vectors, states_and_masks(made, TEXTS)):
+        length = states.shape[1]
+        np.testing.assert_allclose(vector[:length], states[-1], atol=2e-5)
+        assert not vector[length:].any()
+    assert vectors.shape[1] == max(len(row) for row in made.tokenize(TEXTS))
+
+
+def test_cls_pooled_is_the_pooler(tmp_path):
+    made = encoder(tmp_path, PoolingPlan.of("CLS_POOLED", -2))  # the layer is ignored
+    for vector, row in zip(made.encode(TEXTS), made.tokenize(TEXTS)):
+        expected = made.model({"input_ids": row.input_ids[None]})["pooled_output"][0]
+        np.testing.assert_allclose(vector, np.asarray(expected), atol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "labels"), [("CLASSIFICATION", 4), ("REGRESSION", 1)])
+def test_heads(name, labels, tmp_path):
+    made = encoder(tmp_path, name, head="sequence_classification", num_labels=labels)
+    vectors = made.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), labels)
+    for vector, row in zip(vectors, made.tokenize(TEXTS)):
+        logits = np.asarray(made.model({"input_ids": row.input_ids[None]}))[0]
+        expected = np.exp(logits) / np.exp(logits).sum() if labels > 1 else 1 / (1 + np.exp(-logits))
+        np.testing.assert_allclose(vector, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["REDUCE_MEAN", "LAST_TOKEN", "NONE"])
+def test_mask_cls_sep_changes_attention_too(name, tmp_path):
+    made = encoder(tmp_path, PoolingPlan.of(name, mask_cls_sep=True))
+    texts = [TEXTS[0], TEXTS[1], "a dog"]
+    for vector, row in zip(made.encode(texts), made.tokenize(texts)):
+        mask = np.ones(len(row), np.int32)
+        mask[[0, -1]] = 0
+        batch = {"input_ids": row.input_ids[None], "attention_mask": mask[None]}
+        hidden = np.asarray(made.model(batch)["sequence_output"])[0]
+        real = hidden[1:-1]
+        expected = {"REDUCE_MEAN": real.mean(0), "LAST_TOKEN": hidden[mask.sum() - 1],
+                    "NONE": hidden * mask[:, None]}[name]
+        np.testing.assert_allclose(vector[:len(row)] if name == "NONE" else vector, expected, atol=2e-5)
+
+
+def test_upper_layers_are_not_computed(tmp_path):
+    whole = encoder(tmp_path, PoolingPlan.of("mean", -3))
+    before = whole.encode(TEXTS)
+    for block in whole.model.stack.blocks[1:]:
+        for variable in block.variables:
+            variable.assign(ops.full_like(variable, float("nan")))
+    fresh = SentenceEncoder(whole.model, whole.tokenizer, whole.recipe)
+    np.testing.assert_array_equal(fresh.encode(TEXTS), before)
+    needed = [len(one._program._function.get_concrete_function().captured_inputs)
+              for one in (fresh, encoder(tmp_path, "mean"))]
+    assert needed[0] < needed[1] / 2  # variables
+
+
+def test_pre_norm_stack_ends_with_its_norm(tmp_path):
+    fields = {"norm_placement": "pre", "final_norm": True}
+    made = SentenceEncoder(model(**fields), tokenizer(tmp_path), PoolingPlan.of("mean", (-2, -1)))
+    for vector, states in zip(made.encode(TEXTS), states_and_masks(made, TEXTS)):
+        np.testing.assert_allclose(vector, np.concatenate([states[-2].mean(0), states[-1].mean(0)]), atol=2e-5)
+
+
+def test_normalize_rows():
+    x = np.random.default_rng(0).normal(size=(4, 7)).astype(np.float32)
+    x[2] = 0
+    y = np.asarray(normalize_rows(x))
+    np.testing.assert_allclose(np.linalg.norm(y, axis=1), [1, 1, 0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: Pooling.of("REDUCE_MEEN"), "did you mean 'REDUCE_MEAN'"),
+    (lambda: Pooling.of(9), r"no pooling with number 9; expected one of 0 \(NONE\)"),
+    (lambda: PoolingPlan.of(["NONE", "mean"]), "NONE cannot be combined with other poolings"),
+    (lambda: PoolingPlan.of("mean", ()), "at least one strategy and one layer"),
+    (lambda: Recipe(PoolingPlan.of("WEIGHTED_MEAN"), pool_prompt=False), "cannot leave the prompt out"),
+])
+def test_errors_of_plans(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(("recipe", "changes", "message"), [
+    (PoolingPlan.of("mean", 3), {}, "there is no layer 3: the model has 3 layers"),
+    ("CLS_POOLED", {"pooler": False}, "CLS_POOLED needs a model with a pooler"),
+    ("CLASSIFICATION", {}, "needs a model with the head 'sequence_classification', found None"),
+    ("REGRESSION", {"head": "sequence_classification", "num_labels": 3}, "one output, found 3"),
+])
+def test_errors_of_models(recipe, changes, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        encoder(tmp_path, recipe, **changes)

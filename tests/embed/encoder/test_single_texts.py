@@ -1,0 +1,119 @@
+"""Texts that come one by one: their own program, and when it must not be used."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfplm
+from tests.embed.encoder.encoder_cases import TEXTS, encoder
+from tests.embed.encoder.single_cases import compiled, finish_compiling, one_by_one
+from tfplm.embed import SentenceEncoder
+from tfplm.embed.encoder import single_texts
+from tfplm.embed.encoder.pooling import PoolingPlan
+from tfplm.embed.encoder.recipe import Recipe
+
+
+@pytest.fixture
+def loaded(tmp_path, monkeypatch, request):
+    """An encoder of `from_pretrained`, whose single texts are compiled at the second one of a width."""
+    monkeypatch.setattr(single_texts, "_CALLS", 2)
+    source = encoder(tmp_path)
+    tfplm.save_pretrained(source.model, tmp_path / "saved", source.tokenizer)
+    return SentenceEncoder.from_pretrained(tmp_path / "saved", dtype=getattr(request, "param", None))
+
+
+@pytest.mark.parametrize(("loaded", "atol"), [(None, 2e-6), ("bfloat16", 0.03)], indirect=["loaded"])
+def test_single_texts_are_compiled_after_a_while(loaded, atol):
+    expected = loaded.encode(TEXTS)
+    assert compiled(loaded)
+    np.testing.assert_allclose(one_by_one(loaded), expected, atol=atol)
+    assert loaded._program.traces == 1
+
+
+def test_any_number_of_threads_may_ask(loaded):
+    expected = loaded.encode(TEXTS)
+    with ThreadPoolExecutor(4) as threads:
+        for vectors in threads.map(lambda _: one_by_one(loaded), range(8)):
+            np.testing.assert_allclose(vectors, expected, atol=2e-6)
+    assert compiled(loaded)
+
+
+def test_a_count_that_was_missed_does_not_matter(loaded):
+    loaded.encode(TEXTS[0])
+    counted = loaded._program.single_texts._current._calls
+    counted.update(dict.fromkeys(counted, 7))  # as when several threads count at once
+    loaded.encode(TEXTS[0])
+    finish_compiling()
+    assert loaded._program.single_texts._current.ready
+
+
+def test_single_texts_keep_the_width_of_their_tokens(loaded):
+    tokens = loaded.with_recipe(Recipe(PoolingPlan.of("NONE")))
+    expected = [tokens.encode(text) for text in TEXTS]
+    assert compiled(tokens)
+    for text, vectors in zip(TEXTS, expected):
+        np.testing.assert_allclose(tokens.encode(text), vectors, atol=2e-6)
+
+
+def test_weights_that_may_change_are_not_made_constants(loaded):
+    assert compiled(loaded)
+    expected = loaded.encode(TEXTS)
+    for weight in loaded.model.weights:  # asks for the model
+        if weight.path.endswith("/kernel"):
+            weight.assign(weight * 2)
+    np.testing.assert_allclose(one_by_one(loaded), loaded.encode(TEXTS), atol=2e-6)
+    assert np.abs(loaded.encode(TEXTS) - expected).max() > 0.01 and not compiled(loaded)
+
+
+def test_encoders_of_one_model_learn_together_that_it_may_change(loaded):
+    other = loaded.with_recipe(Recipe(PoolingPlan.of("max")))
+    assert compiled(other) and compiled(loaded)
+    assert loaded.model is other.model
+    assert not compiled(other) and not compiled(loaded)
+
+
+def test_large_models_are_not_copied_unasked(loaded, monkeypatch):
+    monkeypatch.setattr(single_texts, "UNASKED", 100)
+    assert not compiled(loaded.with_recipe(loaded.recipe)) and not compiled(loaded.freeze(max_bytes=100))
+    monkeypatch.setattr(single_texts, "_LIMIT", 100)
+    with pytest.raises(ValueError, match=r"the weights of .* have 0 MB, of which a program can hold 0: it cannot be frozen"):
+        loaded.freeze()
+
+
+@pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-6), ("bfloat16", 0.03)])
+def test_freezing_is_a_promise(tmp_path, dtype, atol):
+    made = encoder(tmp_path, dtype=dtype)
+    assert not compiled(made)
+    expected = made.encode(TEXTS)
+    assert made.freeze() is made and compiled(made)
+    np.testing.assert_allclose(one_by_one(made), expected, atol=atol)
+    for weight in made.model.weights:
+        if weight.path.endswith("/kernel"):
+            weight.assign(weight * 2)
+    np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=atol)  # as promised: they do not change
+    assert np.abs(made.encode(TEXTS)[0] - expected[0]).max() > 4 * atol
+    assert compiled(made.freeze())
+    np.testing.assert_allclose(made.encode(TEXTS[0]), made.encode(TEXTS)[0], atol=10 * atol)
+
+
+def test_freezing_what_has_no_program_for_single_texts(tmp_path):
+    made = encoder(tmp_path, "CLASSIFICATION", head="sequence_classification")
+    expected = made.encode(TEXTS)
+    np.testing.assert_allclose(made.freeze().encode(TEXTS[0]), expected[0], atol=2e-6)
+
+
+def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="tfplm.embed.encoder.single_texts")
+
+    def fail(table):
+        raise tf.errors.InvalidArgumentError(None, None, "no such operation")
+
+    monkeypatch.setattr(single_texts._Compiled, "_trace", lambda compiled: fail)
+    expected = made.encode(TEXTS)
+    texts = made.with_recipe(made.recipe).freeze()
+    for _ in range(2):
+        assert not compiled(texts)
+        np.testing.assert_allclose(one_by_one(texts), expected, atol=2e-6)
+    assert "are not compiled: no such operation" in caplog.text

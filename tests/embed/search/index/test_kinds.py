@@ -1,0 +1,49 @@
+"""The kind that suits so many vectors and so much memory."""
+
+import sys
+
+import pytest
+
+import tfplm.embed.search.index.kinds as kinds
+from tfplm.embed.search.index.exact import ExactIndex
+from tfplm.embed.search.index.kinds import choose_kind, make_index
+from tfplm.embed.search.index.vector_index import IndexSettings
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(("count", "memory", "kind", "reason"), [
+    (10_000, 8 * GIB, "flat", "comparing all of 10,000 vectors is quick, and exact"),
+    (1_000_000, 8 * GIB, "hnsw", r"a graph over 1,000,000 vectors takes 3.1 GiB of the 8.0 GiB that may be used"),
+    (1_000_000, 3 * GIB, "ivf", r"in cells take 2.9 GiB of the 3.0 GiB that may be used; a graph would take 3.1 GiB"),
+    (10_000_000, 64 * GIB, "ivf", r"28.7 GiB of the 64.0 GiB that may be used; a graph would take long to build"),
+    (10_000_000, 8 * GIB, "ivf_pq", "would take 28.7 GiB, more than the 8.0 GiB that may be used; codes take 1.9 GiB"),
+    (1_000, 1 << 20, "sq", "8 bits a number 758 KiB"),
+])
+def test_auto(count, memory, kind, reason, monkeypatch):
+    monkeypatch.setattr(kinds, "has_faiss", lambda: True)
+    choice = choose_kind("auto", count, 768, memory=memory)
+    assert choice.kind == kind and reason in choice.reason
+
+
+def test_without_faiss(monkeypatch):
+    monkeypatch.setattr(kinds, "has_faiss", lambda: False)
+    choice = choose_kind("auto", 10**6, 768)
+    assert choice.kind == "exact" and "pip install 'tfplm[search]'" in choice.reason
+    assert isinstance(make_index(choice.kind, 3), ExactIndex)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match=r"pip install 'tfplm\[search\]', or use kind 'exact'"):
+        make_index("flat", 3)
+
+
+def test_given_kinds_are_kept():
+    assert choose_kind("lsh", 10, 8) == ("lsh", "lsh was asked for")
+    assert choose_kind("ivf", 5000, 8).kind == "ivf"
+    choice = choose_kind("ivf_pq", 1999, 8, IndexSettings())
+    assert choice.kind == "flat" and choice.reason.startswith("1,999 vectors are too few to train ivf_pq on")
+    with pytest.raises(ValueError, match="kind is 'tree', expected auto, exact or one of flat"):
+        choose_kind("tree", 10, 8)
+
+
+def test_memory_of_this_machine():
+    assert kinds.usable_memory() > 1 << 28

@@ -1,0 +1,175 @@
+"""Worker threads, and engines in processes that die."""
+
+import os
+import queue
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.serve.fake_engines import FakeEngine, make_broken, make_engine, vectors_of
+from tfplm.serve.engines.engine import EngineInfo, WorkerDied
+from tfplm.serve.engines.process_engine import start_engines
+from tfplm.serve.queue.job import Job
+from tfplm.serve.queue.scheduler import Scheduler
+from tfplm.serve.queue.workers import Workers
+
+
+class Line:
+    """A scheduler, its workers, and the jobs that ended."""
+
+    def __init__(self, engines, **keywords):
+        self.ended = queue.Queue()
+        self.scheduler = Scheduler(engines[0].info)
+        self.workers = Workers(self.scheduler, engines, **keywords)
+        self.workers.start()
+
+    def put(self, *sequences) -> None:
+        self.scheduler.submit(Job(list(sequences), self.ended.put))
+
+    def get(self) -> Job:
+        return self.ended.get(timeout=30)
+
+    def stop(self) -> bool:
+        self.scheduler.close()
+        return self.workers.join(10)
+
+
+class Mortal(FakeEngine):
+    """Dies at the text `die`, and cannot be made again as often as `refusals` says."""
+
+    def __init__(self, refusals: int = 0):
+        super().__init__()
+        self.refusals, self.dead = refusals, False
+
+    def encode(self, sequences):
+        if "die" in sequences:
+            self.dead = True
+            raise WorkerDied("it was killed")
+        return super().encode(sequences)
+
+    def check(self):
+        if self.dead:
+            raise WorkerDied("it is dead")
+
+    def restart(self):
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise FileNotFoundError("the model is gone")
+        self.dead = False
+
+
+def test_jobs_are_served_and_counted():
+    counted = []
+    line = Line([FakeEngine(), FakeEngine()], encoded=lambda number, seconds: counted.append(number))
+    for i in range(50):
+        line.put(f"文{i}")
+    for _ in range(50):
+        job = line.get()
+        np.testing.assert_array_equal(job.vectors, vectors_of(job.sequences))
+    assert line.stop() and sum(counted) == 50
+
+
+def test_failures_are_told_and_the_worker_goes_on():
+    line = Line([FakeEngine()])
+    line.put("poison")
+    assert line.get().error == "ValueError: a poisonous text"
+    line.put("a")
+    assert line.get().error is None
+    assert line.stop()
+
+
+def test_stopping_serves_what_is_there():
+    line = Line([FakeEngine(seconds=0.05)])
+    for i in range(5):
+        line.put(*[f"{i}"] * 200)
+    assert line.stop() and line.ended.qsize() == 5
+
+
+def test_a_dead_engine_is_made_anew():
+    line = Line([Mortal()], pauses=(0.01, 0.1))
+    line.put("die")
+    assert line.get().error == "WorkerDied: it was killed"  # at its second try
+    line.put("a")
+    assert line.get().error is None
+    assert line.workers.restarts == 2 and line.workers.alive == [True]
+    assert line.stop()
+
+
+def test_without_a_worker_requests_are_answered():
+    line = Line([Mortal(refusals=5)], pauses=(0.05, 0.1))
+    line.put("die")
+    assert "no worker is running: FileNotFoundError: the model is gone" in line.get().error
+    line.put("a")
+    line.get()  # refused as well, or served when the engine is back
+    while not all(line.workers.alive):
+        time.sleep(0.01)
+    line.put("b")
+    assert line.get().error is None and line.stop()
+
+
+@pytest.fixture(scope="module")
+def processes():
+    engines = start_engines(make_engine, [(0.0, True), (0.0, True)])
+    yield engines
+    for engine in engines:
+        engine.close()
+
+
+def test_engines_in_processes(processes):
+    first, second = processes
+    assert first.pid != second.pid and first.info == EngineInfo(4, vocab_size=100)
+    encoded = first.encode(["你好", ["a", "b"], [1, 2]])
+    np.testing.assert_array_equal(encoded.vectors, vectors_of(["你好", ["a", "b"], [1, 2]]))
+    assert encoded.tokens[0] == ["[CLS]", "你", "好", "[SEP]"] and encoded.lengths.tolist() == [4, 4, 4]
+    with pytest.raises(RuntimeError, match="ValueError: a poisonous text"):
+        first.encode(["poison"])
+    assert len(first.encode([str(i) for i in range(3000)]).vectors) == 3000
+
+
+def test_a_process_that_dies_at_work(processes):
+    engine = processes[0]
+    with pytest.raises(WorkerDied, match="ended with exit code 9, in the middle of its work"):
+        engine.encode(["die"])
+    with pytest.raises(WorkerDied, match="while idle"):
+        engine.check()
+    engine.restart()
+    engine.check()
+    assert len(engine.encode(["a"]).vectors) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_signals_to_the_whole_group_leave_workers_at_work(processes, name):
+    """The server drains, and ends its workers itself."""
+    engine = processes[1]
+    os.kill(engine.pid, getattr(signal, name))
+    np.testing.assert_array_equal(engine.encode(["a"]).vectors, vectors_of(["a"]))
+
+
+def test_a_killed_process_behind_the_scheduler(processes):
+    line = Line(list(processes), pauses=(0.01, 0.1))
+    try:
+        for round_ in range(3):
+            os.kill(processes[0].pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+            for i in range(30):
+                line.put(f"{round_} {i}")
+            jobs = [line.get() for _ in range(30)]
+            assert [job.error for job in jobs] == [None] * 30
+            while not all(line.workers.alive) or line.workers.restarts <= round_:
+                time.sleep(0.01)
+    finally:
+        line.stop()
+
+
+def test_a_hung_process_is_killed():
+    (engine,) = start_engines(make_engine, [(60.0,)], timeout=0.2)
+    with pytest.raises(WorkerDied, match=r"killed: no answer within 0\.2 s"):
+        engine.encode(["a"])
+    engine.close()
+
+
+def test_an_engine_that_cannot_be_made():
+    with pytest.raises(RuntimeError, match="FileNotFoundError: there is no model here"):
+        start_engines(make_broken, [()])

@@ -1,0 +1,75 @@
+"""Callbacks of a fine-tuning: scores of the development set, and the best weights."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfplm.adapt.finetune.inference import Inference
+from tfplm.adapt.tasks.task import Task
+from tfplm.core.files import replacing
+from tfplm.models.pretrained.weights import named_variables
+from tfplm.summaries import create_writer
+from tfplm.training.loop.distribute import is_chief
+
+
+class Evaluation(keras.callbacks.Callback):
+    """At the end of each epoch: the task's scores on the development set, and pictures of them.
+
+    The main ones (`task.shown`) are in the logs as `val_NAME`, for callbacks that look at them and therefore stand
+    behind it (EarlyStopping, `BestWeights`, SummaryCallback); all others are in TensorBoard under `scores/`.
+    """
+
+    def __init__(self, task: Task, examples: list, features: list[dict], inference: Inference, log_dir=None,
+                 model: keras.Model | None = None):
+        super().__init__()
+        self.task, self.examples, self.features, self.inference = task, examples, features, inference
+        self.log_dir, self.pretrained = log_dir, model
+
+    def predictions(self) -> list[dict]:
+        """The predictions for the development set with the present weights."""
+        return self.task.predict(self.pretrained or self.model, self.examples, self.inference, self.features)
+
+    def on_epoch_end(self, epoch, logs=None):
+        predictions = self.predictions()
+        scores = self.task.score(predictions, self.examples)
+        logs.update({f"val_{name}": float(scores[name]) for name in self.task.shown})
+        if self.log_dir is not None and is_chief():
+            writer = create_writer(Path(self.log_dir) / "validation", self.model.distribute_strategy)
+            with writer.as_default(int(tf.convert_to_tensor(self.model.optimizer.iterations))):
+                for name in scores.keys() - set(self.task.shown):
+                    tf.summary.scalar(f"scores/{name}", scores[name])
+                for tag, picture in self.task.pictures(predictions, self.examples).items():
+                    tf.summary.image(tag, picture[None])
+            writer.close()
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the largest `monitor`, in a file, so that a resumed training finds them.
+
+    Read them back by `restore`. Sibling: Keras' ModelCheckpoint, which leaves half a file when it is killed.
+    """
+
+    def __init__(self, path: str | os.PathLike, monitor: str, model: keras.Model):
+        super().__init__()
+        self.path, self.monitor, self.pretrained, self.best = Path(path), monitor, model, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = (logs or {}).get(self.monitor)
+        if score is None:
+            raise ValueError(f"the logs have no {self.monitor}, only {', '.join(logs or {}) or 'nothing'}")
+        if np.isfinite(score) and (self.best is None or score > self.best):
+            self.best = float(score)
+            if is_chief():
+                with replacing(self.path) as beside, open(beside, "wb") as file:
+                    np.savez(file, **{path: keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
+                                      for path, variable in named_variables(self.pretrained).items()})
+
+    def restore(self) -> None:
+        """Sets the weights of the best epoch, where there is one."""
+        if self.path.is_file():
+            with np.load(self.path, allow_pickle=False) as file:
+                for path, variable in named_variables(self.pretrained).items():
+                    variable.assign(file[path])

@@ -1,0 +1,66 @@
+"""`tfplm evaluate`: the scores of a fine-tuned model on labelled data."""
+
+from pathlib import Path
+
+from tfplm.adapt.finetune.data import files_of, read_split
+from tfplm.adapt.finetune.predictor import Predictor
+from tfplm.adapt.finetune.training import has_labels
+from tfplm.adapt.tasks.catalogue import LABEL_KINDS
+from tfplm.core.config import write_json
+from tfplm.options.base import verb
+from tfplm.options.finetune import EvaluateOptions
+from tfplm.training.loop.progress import Line
+
+
+@verb(EvaluateOptions)
+def evaluate(options: EvaluateOptions) -> dict[str, float]:
+    """The scores, printed and given back; see `EvaluateOptions`.
+
+    Raises ValueError where the data have no labels.
+    """
+    predictor = Predictor.from_pretrained(options.source, options.dtype)
+    task = predictor.task
+    options.label_kind = LABEL_KINDS.get(task.name, "class")
+    examples = _examples(options, task.kind)
+    line = None if options.quiet else Line("evaluation", len(examples), _stderr(), 60.0, False)
+    predictions = predictor.predict_examples(examples, line)
+    if line is not None:
+        line.close({}, lambda: {"examples": len(examples)})
+    scores = task.score(predictions, examples)
+    print("\n".join(f"{name:24s} {value:.4f}" for name, value in scores.items()))
+    if options.output:
+        Path(options.output).parent.mkdir(parents=True, exist_ok=True)
+        write_json(options.output, scores)
+    if options.pictures:
+        _save_pictures(Path(options.pictures), task.pictures(predictions, examples))
+    return scores
+
+
+def _stderr():
+    import sys
+
+    return sys.stderr
+
+
+def _examples(options: EvaluateOptions, kind: str) -> list:
+    if not options.data.startswith("tfds:") and not Path(options.data).is_dir():
+        examples = read_split(options.data, kind, options, None)
+    else:
+        files = files_of(options.data)
+        wanted = ["test", "dev"] if options.split == "auto" else [options.split]
+        for split in wanted:
+            examples = read_split(files[split], kind, options, split) if split in files else []
+            if has_labels(examples):
+                break
+    if not has_labels(examples):
+        raise ValueError(f"{options.data}: the examples have no labels to be scored by; tfplm predict gives predictions "
+                         "without")
+    return examples
+
+
+def _save_pictures(folder: Path, pictures: dict) -> None:
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(folder / f"{name}.png")

@@ -1,0 +1,56 @@
+"""`tfplm predict`: what a fine-tuned model says about texts, in the user's terms."""
+
+import sys
+from pathlib import Path
+
+from tfplm.adapt.finetune.data import read_split
+from tfplm.adapt.finetune.predictor import Predictor
+from tfplm.adapt.finetune.writing import check_format, write_predictions
+from tfplm.adapt.tasks.catalogue import LABEL_KINDS
+from tfplm.data.text.text_files import read_lines
+from tfplm.options.base import verb
+from tfplm.options.finetune import PredictOptions
+from tfplm.training.loop.progress import Line
+
+
+@verb(PredictOptions)
+def run(options: PredictOptions) -> list[dict]:
+    """Predictions, written and given back; see `PredictOptions`."""
+    if options.output:
+        check_format(Path(options.output))
+    predictor = Predictor.from_pretrained(options.source, options.dtype)
+    task = predictor.task
+    options.label_kind = LABEL_KINDS.get(task.name, "class")
+    if options.file:
+        examples = read_split(options.file, task.kind, options, None)
+    else:
+        texts = options.texts or list(read_lines("-", options.encoding))
+        examples = predictor.examples(_rows(texts, task, bool(options.texts)))
+    line = None
+    if not options.quiet and len(examples) > 100:
+        line = Line("prediction", len(examples), sys.stderr, 60.0, False)
+    if hasattr(task, "n_best"):
+        task.n_best = options.n_best
+    predictions = predictor.predict_examples(examples, line)
+    if line is not None:
+        line.close({}, lambda: {"examples": len(examples)})
+    write_predictions(options.output, predictions, examples)
+    return predictions
+
+
+def _rows(texts: list[str], task, arguments: bool) -> list:
+    """Texts as the task takes them; questions, and lines with a tab, are pairs."""
+    pairs = task.kind == "question" or (task.kind == "text" and task.settings.pairs)
+    if pairs and arguments:
+        if len(texts) % 2:
+            what = "questions and contexts" if task.kind == "question" else "texts and their second texts"
+            raise ValueError(f"{len(texts)} texts: expected {what} in turns")
+        end = () if task.kind == "question" else None
+        return [(first, second, end) for first, second in zip(texts[::2], texts[1::2])]
+    if task.kind == "choice":
+        raise ValueError("choices come from a file: give --file FILE with JSON lines of text and choices")
+    rows = [tuple(text.split("\t")) if "\t" in text else (text,) for text in texts]
+    if task.kind == "question":
+        return [(*row[:2], ()) for row in rows]
+    return [row if len(row) > 1 else row[0] for row in rows] if task.kind != "text" else \
+        [(*row[:2], None) if len(row) > 1 else (row[0], None) for row in rows]

@@ -1,0 +1,67 @@
+"""A fine-tuned model, opened for use."""
+
+import os
+from collections.abc import Sequence
+
+from tfplm.adapt.finetune.inference import Inference
+from tfplm.adapt.finetune.result import open_task
+from tfplm.adapt.tasks.task import Task
+from tfplm.data.tasks.read import read_examples
+from tfplm.models.model import PretrainedModel
+from tfplm.models.pretrained.api import from_pretrained
+from tfplm.training.loop.progress import Line
+
+
+class Predictor:
+    """What `tfplm finetune` wrote, ready to predict: `Predictor.from_pretrained("model").predict(["文本", ...])`.
+
+    Attributes: `model`, `task` (with `tokenizer` and `labels`).
+    """
+
+    def __init__(self, model: PretrainedModel, task: Task):
+        self.model, self.task = model, task
+        self._inference = Inference(model, task.tokenizer.pad_token_id or 0)
+
+    @classmethod
+    def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None) -> "Predictor":
+        """From a folder that a fine-tuning wrote; FileNotFoundError where it has no task."""
+        task = open_task(source)
+        return cls(from_pretrained(source, task.head, dtype=dtype), task)
+
+    def examples(self, source) -> list:
+        """Examples from what `read_examples` takes, or from plain texts; for tags a text becomes words: what blanks
+        separate, and single characters where there are Chinese ones."""
+        if not isinstance(source, str | os.PathLike):
+            source = [self._plain(item) for item in source]
+        return read_examples(source, self.task.kind)
+
+    def _plain(self, item):
+        if not isinstance(item, str):
+            return item
+        return (words_of(item), None) if self.task.kind == "tagging" else (item, None)
+
+    def predict(self, source, progress: Line | None = None) -> list[dict]:
+        """A prediction for each example, as the task makes them.
+
+        source: a list of texts, of tuples (text, pair, None), (words, None), (question, context), or of examples.
+        """
+        return self.predict_examples(self.examples(source), progress)
+
+    def predict_examples(self, examples: Sequence, progress: Line | None = None) -> list[dict]:
+        """The same for examples as `tfplm.data.tasks.examples` has them."""
+        return self.task.predict(self.model, examples, self._inference, progress=progress)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a plain text: blanks separate them, and each Chinese, Japanese or Korean character stands alone."""
+    words, open_word = [], False
+    for character in text:
+        alone = "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3" or character >= "\uf900"
+        if character.isspace():
+            open_word = False
+        elif alone or not open_word:
+            words.append(character)
+            open_word = not alone
+        else:
+            words[-1] += character
+    return tuple(words)

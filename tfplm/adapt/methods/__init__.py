@@ -1,0 +1,1 @@
+"""Ways to adapt a model: freezing, frozen features, replay, an auxiliary language model."""

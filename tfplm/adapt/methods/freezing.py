@@ -1,0 +1,83 @@
+"""How much of a model is trained: its head alone, the last layers, everything; or more from epoch to epoch."""
+
+import re
+
+import keras
+
+from tfplm.models.model import PretrainedModel
+from tfplm.training.optimizers.layer_rates import BLOCK
+
+AMOUNTS = "all, head, features, or last:N for the N top layers"
+
+
+def parse_amount(amount: str) -> int | None:
+    """Number of top blocks that are trained below the head: 0 for "head" and "features", None for all of the model."""
+    if amount == "all":
+        return None
+    if amount in ("head", "features"):
+        return 0
+    if (found := re.fullmatch(r"last:(\d+)", amount)) is None:
+        raise ValueError(f"train is {amount!r}: expected {AMOUNTS}")
+    return int(found.group(1))
+
+
+def set_trained(model: PretrainedModel, amount: str) -> None:
+    """Freezes what `amount` leaves out. The pooler counts as a part of the head.
+
+    Call it before `compile`. With `share="all"` (ALBERT) there are no single layers: "last:N" is refused.
+    """
+    top = parse_amount(amount)
+    if top and model.config.share != "none":
+        raise ValueError(f"train is {amount!r}, but the layers of this model share their weights "
+                         f"(share={model.config.share!r}): choose all or head")
+    paths = [variable.path for variable in model.variables]
+    depth = 1 + max((int(found.group(1)) for path in paths if (found := re.search(BLOCK, path))), default=-1)
+    for layer in _leaves(model):
+        if layer.weights and all(_is_backbone(weight.path) for weight in layer.weights):
+            layer.trainable = top is None or _height(layer.weights[0].path, depth) < top
+
+
+def _leaves(layer: keras.layers.Layer):
+    """Layers that own variables."""
+    children = list(layer._layers)
+    if not children or layer._trainable_variables:
+        yield layer
+    for child in children:
+        yield from _leaves(child)
+
+
+def _is_backbone(path: str) -> bool:
+    return re.search(r"/(embeddings|decoder_embeddings|encoder|decoder)/", path) is not None
+
+
+def _height(path: str, depth: int) -> int:
+    """0 for the top block, ..., `depth` for the embeddings; norms behind the last block belong to it."""
+    found = re.search(BLOCK, path)
+    if found:
+        return depth - 1 - int(found.group(1))
+    return depth if "embeddings/" in path else 0
+
+
+class GradualUnfreezing(keras.callbacks.Callback):
+    """Trains the head first, then one more block, from the top, every `epochs` epochs (Howard & Ruder 2018, 3.3).
+
+    The optimizer must know all variables: compile with everything trainable. `model`: whose layers are frozen, where
+    `fit` is called on another that wraps it.
+    """
+
+    def __init__(self, epochs: int = 1, model: PretrainedModel | None = None):
+        super().__init__()
+        self.epochs, self.pretrained = epochs, model
+
+    def on_train_begin(self, logs=None):
+        self._inner, self._blocks = self.pretrained or self.model, None
+        self.model.optimizer.build(self.model.trainable_variables)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if (blocks := epoch // self.epochs) != self._blocks:  # a resumed training may begin at any epoch
+            set_trained(self._inner, f"last:{blocks}" if blocks else "head")
+            self.model.make_train_function(force=True)
+            self._blocks = blocks
+
+    def on_train_end(self, logs=None):
+        set_trained(self._inner, "all")

@@ -1,0 +1,1 @@
+"""Sequences as batches: collation, shuffling, mixing, augmentation."""

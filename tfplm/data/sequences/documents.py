@@ -1,0 +1,83 @@
+"""Documents as token ids, the form that records hold and that packing takes."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from tfplm.data.noise.vocabulary import NoiseVocabulary
+from tfplm.data.text.segmenter import Segmenter, word_starts
+
+_SENTENCES_AT_ONCE = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """`ids` int32 [N], without special tokens; `sentence_lengths` int32 [S], adding up to N; `word_starts` bool [N]."""
+
+    ids: np.ndarray
+    sentence_lengths: np.ndarray
+    word_starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def _begins_word(tokenizer) -> np.ndarray | None:
+    """bool [V] for WordPiece, where a token says itself whether it begins a word; None for other tokenizers."""
+    if tokenizer.rules.kind != "wordpiece":
+        return None
+    table = np.ones(len(tokenizer), bool)
+    table[[i for token, i in tokenizer.vocab.items() if token.startswith("##")]] = False
+    return table
+
+
+def _encode(sentences: list[str], tokenizer, segmenter: Segmenter | None, begins_word: np.ndarray | None):
+    """(ids, word starts) of every sentence."""
+    detail = {"return_offsets": True} if segmenter else {"return_word_ids": True} if begins_word is None else {}
+    batch = tokenizer(sentences, padding=False, truncation=False, add_special_tokens=False, **detail)
+    if segmenter:
+        starts = [word_starts(segmenter(text), offsets) for text, offsets in zip(sentences, batch["offsets"])]
+    elif begins_word is None:
+        starts = [np.diff(words, prepend=-1) != 0 for words in batch["word_ids"]]
+    else:
+        starts = [begins_word[ids] for ids in batch["input_ids"]]
+    return batch["input_ids"], starts
+
+
+def encode_documents(documents: Iterable[list[str]], tokenizer, segmenter: Segmenter | None = None
+                     ) -> Iterator[Document]:
+    """Documents of sentences -> documents of ids, many sentences at a time; what has no tokens is left out.
+
+    Words are the tokenizer's, or those of a Chinese segmenter (`tfplm.data.text.segmenter`), for whole-word masks.
+    """
+    documents, begins_word = iter(documents), _begins_word(tokenizer)
+    while True:
+        chunk, size = [], 0
+        while size < _SENTENCES_AT_ONCE and (document := next(documents, None)) is not None:
+            chunk.append(document)
+            size += len(document)
+        if not chunk:
+            return
+        ids, starts = _encode(list(itertools.chain.from_iterable(chunk)), tokenizer, segmenter, begins_word)
+        place = 0
+        for document in chunk:
+            part = slice(place, place + len(document))
+            place = part.stop
+            lengths = np.array([len(row) for row in ids[part]], np.int32)
+            if lengths.any():
+                yield Document(np.concatenate(ids[part]), lengths[lengths > 0], np.concatenate(starts[part]))
+
+
+def noise_vocabulary(tokenizer) -> NoiseVocabulary:
+    """The special ids of a `tfplm.Tokenizer`, as the noise functions want them."""
+    def first(*names: str) -> int:
+        ids = (getattr(tokenizer, f"{name}_token_id") for name in names)
+        return next((i for i in ids if i is not None), -1)
+
+    extra = {token: i for token, i in zip(tokenizer.all_special_tokens, tokenizer.all_special_ids)
+             if token.startswith("<extra_id_")}
+    sentinels = tuple(extra[token] for token in sorted(extra, key=lambda t: int(t[10:-1])))
+    return NoiseVocabulary(len(tokenizer), max(first("pad"), 0), first("mask"), first("cls", "bos"),
+                           first("sep", "eos"), first("sep", "eos"), sentinels, tuple(tokenizer.all_special_ids))

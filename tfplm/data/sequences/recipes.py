@@ -1,0 +1,56 @@
+"""How documents become examples, in one place for every objective."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Literal, get_args
+
+import numpy as np
+
+from tfplm.data.noise.vocabulary import NoiseVocabulary
+from tfplm.data.sequences.documents import Document
+from tfplm.data.sequences.packing import contiguous, full_sentences
+from tfplm.data.sequences.segment_pairs import Relation, segment_pairs
+
+Packing = Literal["framed", "stream", "full_sentences", "doc_sentences", "next", "order", "order3", "follow"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequences:
+    """Examples of at most `max_length` tokens.
+
+    packing:
+    - `framed`: begin, text, end; full to the last token (masked LM);
+    - `stream`: text only, full (GPT, T5);
+    - `full_sentences`, `doc_sentences`: whole sentences (RoBERTa), across or within documents;
+    - `next`, `order`, `order3`, `follow`: pairs of segments with `next_sentence_labels` (BERT, ALBERT, StructBERT;
+      UniLM).
+    short_rate: share of the documents whose pairs are shorter.
+    """
+
+    packing: Packing = "framed"
+    max_length: int = 128
+    short_rate: float = 0.1
+
+    def pack(self, documents: list[Document], vocabulary: NoiseVocabulary, rng: np.random.Generator) -> Iterator[dict]:
+        """Examples: dicts of int32 [T_i] arrays `input_ids`, `token_type_ids`, `word_starts`, and `sentence_ids` or
+        `next_sentence_labels`."""
+        if self.packing in ("framed", "stream"):
+            return contiguous(documents, self.max_length, vocabulary, frame=self.packing == "framed")
+        if self.packing in ("full_sentences", "doc_sentences"):
+            return full_sentences(documents, self.max_length, vocabulary, cross=self.packing == "full_sentences")
+        if self.packing in get_args(Relation):
+            return segment_pairs(documents, self.max_length, vocabulary, rng, self.packing, self.short_rate)
+        raise ValueError(f"packing {self.packing!r}: expected {', '.join(get_args(Packing))}")
+
+
+def length_stages(steps: int, max_length: int, shortest: int = 64, growth: int = 2) -> list[tuple[int, int]]:
+    """A curriculum, short first: [(steps, length), ...] with lengths that double up to `max_length`.
+
+    Each stage takes an equal share of the steps; the steps that do not divide go to the last one.
+    """
+    lengths = [max_length]
+    while lengths[0] // growth >= shortest:
+        lengths.insert(0, lengths[0] // growth)
+    share = steps // len(lengths)
+    stages = [(share, length) for length in lengths[:-1]]
+    return [stage for stage in [*stages, (steps - share * len(stages), max_length)] if stage[0]]

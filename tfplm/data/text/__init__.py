@@ -1,0 +1,1 @@
+"""Corpora and texts: files, documents, sentences, words."""

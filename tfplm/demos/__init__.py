@@ -1,0 +1,1 @@
+"""The demonstrations: pre-training in minutes, handwritten digits."""

@@ -1,0 +1,64 @@
+"""`tfplm similar`: cosines of texts and files."""
+
+import heapq
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+
+from tfplm.data.text.text_files import is_file, read_lines
+from tfplm.embed.commands.encode_file import open_encoder
+from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
+from tfplm.options.base import verb
+from tfplm.options.similar import SimilarOptions
+
+_CHUNK = 4096
+
+
+def similarity(encoder: SentenceEncoder, first: list, second: list, **keywords) -> np.ndarray:
+    """float32 `[N]`: cosines of `first[i]` and `second[i]`. keywords: of `encode`. ValueError for other than as many."""
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} texts: expected as many, for they are compared one by one")
+    vectors = encoder.encode([*first, *second], normalize=True, **keywords)
+    return (vectors[:len(first)] * vectors[len(first):]).sum(-1)
+
+
+def nearest(encoder: SentenceEncoder, text: str, candidates: Iterable[str], top: int = 10, **keywords
+            ) -> list[tuple[float, int, str]]:
+    """The candidates with the largest cosine: (cosine, number, candidate), best first. Read once, chunk by chunk."""
+    query = encoder.encode(text, normalize=True, **keywords)
+    best, numbered = [], enumerate(candidates)
+    while chunk := list(itertools.islice(numbered, _CHUNK)):
+        vectors = encoder.encode([candidate for _, candidate in chunk], normalize=True, **keywords)
+        found = ((float(score), -number, candidate) for score, (number, candidate) in zip(vectors @ query, chunk))
+        best = heapq.nlargest(top, itertools.chain(best, found))
+    return [(score, -number, candidate) for score, number, candidate in best]
+
+
+@verb(SimilarOptions)
+def run(options: SimilarOptions) -> np.ndarray | list[tuple[float, int, str]]:
+    """The verb. Returns the cosines, or what `nearest` found."""
+    if options.top < 1:
+        raise ValueError(f"top is {options.top}, expected 1 or more")
+    encoder = open_encoder(options)
+    keywords = {"prompt": options.prompt, "show_progress": None if not options.quiet else False}
+    files = [is_file(name) for name in (options.a, options.b)]
+    if sum(files) == 1:
+        file, text = (options.a, options.b) if files[0] else (options.b, options.a)
+        found = nearest(encoder, text, read_lines(file, options.encoding, longest=-1), options.top, **keywords)
+        for score, _, candidate in found:
+            print(f"{score:.4f}  {candidate}")
+        return found
+    sides = [read_lines(name, options.encoding, longest=-1) if file else iter([name])
+             for name, file in zip((options.a, options.b), files)]
+    cosines = [np.zeros(0, np.float32)]
+    while any(chunks := [list(itertools.islice(side, _CHUNK)) for side in sides]):
+        if len(chunks[0]) != len(chunks[1]):
+            lines = [sum(map(len, cosines)) + len(chunk) for chunk in chunks]
+            more = "" if _CHUNK in map(len, chunks) else f", {lines[0]} and {lines[1]}"
+            raise ValueError(f"{options.a} and {options.b} have different numbers of lines{more}: expected as many, for "
+                             "they are compared one by one")
+        cosines.append(similarity(encoder, *chunks, **keywords))
+        for cosine in cosines[-1]:
+            print(f"{cosine:.4f}")
+    return np.concatenate(cosines)

@@ -1,0 +1,154 @@
+"""Texts, pairs and triples for contrastive training, and their batches."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfplm.data.batches.batching import padded
+from tfplm.data.tasks.read import read_examples
+from tfplm.data.tasks.reading import Reading
+from tfplm.data.tasks.splits import find_splits
+from tfplm.data.text.text_files import find_files, read_lines
+from tfplm.embed.contrastive.losses import LOSSES
+from tfplm.embed.encoder.rows import TextIds, round_width
+from tfplm.embed.encoder.text_ids import TextReader
+
+_SORTED = 50  # batches whose texts are sorted by length together
+
+
+@dataclasses.dataclass
+class Group:
+    """Texts that belong together, the text itself first, and the score of a pair."""
+
+    texts: tuple[str, ...]
+    score: float | None = None
+
+
+def read_groups(sources: list[str], loss: str, split: str = "train", negatives: bool = False, encoding: str = "utf-8"
+                ) -> list[Group]:
+    """What a loss needs of files or folders.
+
+    `simcse`: each line is a text; of a table, such as the train file of a folder with pairs, the texts of each row, each
+    once. The others: two texts a row; with `negatives` a third
+    column, a text that is not alike. `cosent`, `cosine`: with a number; for `cosine` divided by the largest one.
+    `ranking`, `supervised_simcse`: where rows have a number, only those with the largest are alike, the rest is left
+    out. ValueError where rows have not what the loss needs.
+    """
+    kind = LOSSES[loss]
+    if kind.twice:
+        return [Group((text, text)) for source in sources for text in _texts(source, split, encoding)]
+    if negatives:
+        if kind.labelled:
+            raise ValueError(f"the loss {loss} compares pairs with scores: it cannot use hard negatives")
+        reading = Reading(text_column="0", pair_column="1", label_column="2", encoding=encoding)
+    else:
+        reading = Reading(label_kind="number", encoding=encoding)
+    examples = [example for source in sources for example in read_examples(source, "text", reading, split)]
+    for example in examples:
+        if example.pair is None or (kind.labelled and example.label is None):
+            raise ValueError(f"{example.origin}: the loss {loss} needs two texts"
+                             f"{' and a number' if kind.labelled else ''} in each row, found only "
+                             f"{'one text' if example.pair is None else 'the texts'}")
+    if negatives:
+        return [Group((example.text, example.pair, example.label)) for example in examples]
+    largest = max((example.label for example in examples if example.label is not None), default=None)
+    if kind.labelled:
+        scale = largest if loss == "cosine" and largest else 1.0
+        return [Group((example.text, example.pair), example.label / scale) for example in examples]
+    return [Group((example.text, example.pair)) for example in examples if example.label == largest]
+
+
+def _texts(source: str, split: str, encoding: str) -> list[str]:
+    """The lines of a source's files, or the texts of their rows. Of a folder with a file of the split that one counts."""
+    if Path(source).is_dir():
+        with contextlib.suppress(ValueError):  # a folder of texts
+            source = find_splits(source).get(split, source)
+    texts = []
+    for file in find_files(source):
+        if "\t" in next(iter(read_lines(file, encoding, longest=-1)), "") or file.endswith((".csv", ".jsonl", ".json")):
+            examples = read_examples(file, "text", Reading(encoding=encoding), None)
+            texts += dict.fromkeys(text for example in examples for text in (example.text, example.pair) if text)
+        else:
+            texts += [line for line in read_lines(file, encoding, longest=-1) if line.strip()]
+    return texts
+
+
+class GroupBatches:
+    """Batches without end, of `batch_size` groups each; which ones depends on (seed, number of the batch) alone.
+
+    A batch is as wide as its longest text, rounded up to one of few widths. The last, smaller batch of an epoch is left
+    out, but where it is the only one.
+
+    Args:
+        reader: texts to tokens. pad: id of the padding. prompt: is written before each text.
+        by_length: the texts of a batch are of about the same length, else any. That is faster, and a text cannot be told
+            from the negatives by its length.
+        repetition: where the pair is one text twice, the second one has up to max(2, `repetition` x tokens) of its tokens
+            twice (ESimCSE, Wu et al. 2022, section 3.1: 0.32), so that like length is no sign of like meaning.
+    """
+
+    def __init__(self, groups: list[Group], reader: TextReader, batch_size: int, seed: int = 0, pad: int = 0,
+                 prompt: str = "", *, by_length: bool = False, repetition: float = 0.0):
+        if not groups:
+            raise ValueError("there is nothing to train on: no text, or no pair that is alike")
+        self.groups, self.reader, self.seed, self.pad, self.prompt = groups, reader, seed, pad, prompt
+        self.batch_size, self.repetition = min(batch_size, len(groups)), repetition
+        self.steps = len(groups) // self.batch_size  # of an epoch
+        self._lengths = np.array([max(map(len, group.texts)) for group in groups]) if by_length else None
+
+    def batches(self, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
+        """From the batch number `start` of the training on."""
+        epoch = start // self.steps
+        while True:
+            chosen = self._chosen(np.random.default_rng((self.seed, epoch)))
+            for step in range(max(0, start - epoch * self.steps), self.steps):
+                yield self.batch(chosen[step], np.random.default_rng((self.seed, epoch, step)))
+            epoch += 1
+
+    def _chosen(self, random: np.random.Generator) -> np.ndarray:
+        """The groups of each batch of an epoch `[steps, batch_size]`."""
+        order = random.permutation(len(self.groups))[:self.steps * self.batch_size]
+        if self._lengths is not None:
+            for part in np.split(order, range(_SORTED * self.batch_size, len(order), _SORTED * self.batch_size)):
+                part[:] = part[np.argsort(self._lengths[part], kind="stable")]
+            return random.permutation(order.reshape(self.steps, -1))
+        return order.reshape(self.steps, -1)
+
+    def batch(self, numbers, random: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+        """`input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, and `labels` float32 `[B]`.
+
+        random: for the repetition; None for none.
+        """
+        groups = [self.groups[number] for number in numbers]
+        rows = self.reader([text for group in groups for text in group.texts], self.prompt)
+        if self.repetition and random is not None:
+            rows[1::2] = [repeated(row, self.repetition, self.reader, random) for row in rows[1::2]]
+        width = round_width(max(len(row) for row in rows))
+        if self.reader.max_length is not None:
+            width = min(width, max(self.reader.max_length, max(len(row) for row in rows)))
+        batch = _padded(rows, width, self.pad)
+        batch = {name: array.reshape(len(groups), -1, width) for name, array in batch.items()}
+        if groups[0].score is not None:
+            batch["labels"] = np.array([group.score for group in groups], np.float32)
+        return batch
+
+
+def repeated(row: TextIds, rate: float, reader: TextReader, random: np.random.Generator) -> TextIds:
+    """Some of a text's tokens twice, but the special ones around; how many is drawn from 0 to max(2, rate x tokens)."""
+    before, after = reader.around
+    tokens = len(row) - before - after  # below 0 where a text without tokens has but one
+    room = tokens if reader.max_length is None else reader.max_length - len(row)
+    count = min(random.integers(0, max(2, int(rate * tokens)), endpoint=True), tokens, room)
+    times = np.ones(len(row), np.int64)
+    if count > 0:
+        times[before + random.choice(tokens, count, replace=False)] = 2
+    return TextIds(np.repeat(row.input_ids, times), np.repeat(row.token_type_ids, times))
+
+
+def _padded(rows: list[TextIds], width: int, pad: int) -> dict[str, np.ndarray]:
+    return {"input_ids": padded([row.input_ids for row in rows], width, pad),
+            "attention_mask": padded([np.ones(len(row), np.int32) for row in rows], width),
+            "token_type_ids": padded([row.token_type_ids for row in rows], width)}

@@ -1,0 +1,182 @@
+"""`tfplm contrastive`: training of sentence vectors."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from tfplm.core.config import read_json, write_json
+from tfplm.core.sources import resolve
+from tfplm.data.batches.batch_source import dataset_like
+from tfplm.data.tasks.examples import TextExample
+from tfplm.embed.commands.sts_eval import evaluate, read_pairs
+from tfplm.embed.contrastive.data import GroupBatches, read_groups
+from tfplm.embed.contrastive.losses import LOSSES
+from tfplm.embed.contrastive.model import Contrastive
+from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
+from tfplm.embed.encoder.sentence_transformers import read_recipe
+from tfplm.embed.encoder.text_ids import TextReader
+from tfplm.options.base import verb
+from tfplm.options.contrastive import ContrastiveOptions
+from tfplm.summaries import SummaryCallback
+from tfplm.training.loop.callbacks import Place, ResumeBatches
+from tfplm.training.loop.distribute import is_chief, strategy_for
+from tfplm.training.loop.progress import Progress
+from tfplm.training.loop.run_folder import RESULTS, Folder, open_folder
+from tfplm.training.optimizers.make import compile_arguments
+
+BEST = "best.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ContrastiveResult:
+    """A finished training. output: folder of the encoder. spearman: x 100 on the dev pairs, of the saved weights;
+    before: of the model that it began with; None without dev pairs. steps: updates of the weights."""
+
+    output: Path
+    encoder: SentenceEncoder
+    spearman: float | None
+    before: float | None
+    steps: int
+
+
+@verb(ContrastiveOptions)
+def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
+    """Trains a model to give sentence vectors and saves it as a folder of sentence-transformers.
+
+    Started again with the same `output`, it goes on where it was stopped or killed.
+
+    Raises:
+        ValueError: data that the loss cannot use, or options that do not fit. FileNotFoundError: no such file.
+        KeyboardInterrupt: Ctrl-C, after saving.
+    """
+    if options.dropout is not None and not 0 <= options.dropout < 1:
+        raise ValueError(f"dropout is {options.dropout}: expected a rate from 0 to below 1")
+    for name in ("epochs", "batch_size", "max_length", "temperature"):
+        if getattr(options, name) <= 0:
+            raise ValueError(f"{name} is {getattr(options, name)}: expected more than 0")
+    if not 0 <= options.repetition <= 1 or (options.repetition and not LOSSES[options.loss].twice):
+        raise ValueError(f"repetition is {options.repetition} and the loss {options.loss}: expected a share from 0 to 1, "
+                         "with the loss simcse, where a text is its own pair")
+    groups = read_groups(options.data, options.loss, negatives=options.negatives, encoding=options.encoding)
+    pairs = read_pairs(options.dev, encoding=options.encoding) if options.dev else None
+    folder = open_folder(options, "contrastive")
+    keras.utils.set_random_seed(options.seed)
+    strategy = strategy_for(options.strategy)
+    with strategy.scope():
+        encoder = _open(options)
+    batches = GroupBatches(groups, TextReader(encoder.tokenizer, encoder.recipe.max_length, encoder.recipe.lowercase),
+                           _divisible(options.batch_size, len(groups), strategy.num_replicas_in_sync), options.seed,
+                           encoder.config.pad_token_id or 0, encoder.prompt(None), by_length=options.by_length,
+                           repetition=options.repetition)
+    with strategy.scope():
+        model = Contrastive(encoder.model, encoder.recipe.plan, options.loss, options.temperature)
+        model.compile(**compile_arguments(options, batches.steps * options.epochs))
+        model.optimizer.build(model.trainable_variables)
+    if not options.quiet:
+        print(f"{options.loss}: {len(groups):,} examples, {batches.steps:,} steps of {batches.batch_size} an epoch; "
+              f"summaries: tensorboard --logdir {folder.log_dir}")
+    best = KeepBest(encoder, pairs, folder, options)
+    _fit(model, batches, best, options, folder)
+    return _finish(best, batches.steps * options.epochs, options)
+
+
+def _open(options: ContrastiveOptions) -> SentenceEncoder:
+    """The encoder to be trained, with its dropout and pooling."""
+    path = resolve(options.init)
+    known = read_recipe(path) if path.is_dir() else None
+    default = None if known else ["CLS_TOKEN" if LOSSES[options.loss].head else "REDUCE_MEAN"]
+    changes = {} if options.dropout is None else {"hidden_dropout_prob": options.dropout,
+                                                  "attention_probs_dropout_prob": options.dropout}
+    if known and (known.dense or not known.pool_prompt):
+        raise ValueError(f"{path} has {'Dense modules' if known.dense else 'prompts that are not pooled'} behind its "
+                         "pooling, which cannot be trained: begin with the model itself, or with a folder without them")
+    return SentenceEncoder.from_pretrained(path, options.pooling or default, max_length=options.max_length,
+                                           dtype=_dtype(options), **changes)
+
+
+def _dtype(options: ContrastiveOptions) -> str | None:
+    return None if options.dtype == "float32" else options.dtype
+
+
+def _divisible(batch_size: int, groups: int, replicas: int) -> int:
+    """The batch's size, a multiple of the replicas."""
+    size = min(batch_size, groups) // replicas * replicas
+    if size < 1:
+        raise ValueError(f"{groups} examples and a batch of {batch_size} do not suffice for {replicas} devices")
+    return size
+
+
+def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: ContrastiveOptions, folder: Folder) -> None:
+    place = Place()
+    template = batches.batch(range(batches.batch_size))
+
+    def generate():
+        for _ in range(place.start):  # a resumed fit reads and drops so many
+            yield template
+        yield from batches.batches(place.start)
+
+    callbacks = [ResumeBatches(folder.checkpoints, place, batches.steps, options.save_every), best, Progress(options.quiet)]
+    if options.summary_every:
+        callbacks.append(SummaryCallback(folder.log_dir, {"scalars": options.summary_every, "weights": 0}, graph=False))
+    model.fit(dataset_like(generate, template), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
+              shuffle=False, callbacks=callbacks)
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Evaluates now and then and saves the encoder when it is the best so far; without pairs only `finish` saves."""
+
+    def __init__(self, encoder: SentenceEncoder, pairs: list[TextExample] | None, folder: Folder,
+                 options: ContrastiveOptions):
+        super().__init__()
+        self.encoder, self.pairs, self.folder, self.quiet = encoder, pairs, folder, options.quiet
+        self.every = options.evaluate_every
+        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else it was killed before there was anything to go on with
+        self.scores = read_json(folder.output / BEST) if resumed and (folder.output / BEST).is_file() else {}
+
+    def on_train_begin(self, logs=None):
+        self.every = self.every or max(1, self.params["steps"] // 8)
+        if self.pairs and "before" not in self.scores:
+            self.scores = {"before": self._score(), "best": None, "step": 0}
+            self._write()
+            self._say(f"Spearman before the training: {self.scores['before']:.2f}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.pairs and ((batch + 1) % self.every == 0 or batch + 1 == self.params["steps"]):
+            self._evaluate(logs)
+
+    def _evaluate(self, logs) -> None:
+        score = self._score()
+        if self.scores["best"] is None or score > self.scores["best"]:
+            step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+            self.scores |= {"best": score, "step": step}
+            if is_chief():
+                self.encoder.save_pretrained(self.folder.output)
+            self._write()
+        self._say(f"Spearman {score:.2f}, best {self.scores['best']:.2f}")
+
+    def _write(self) -> None:
+        if is_chief():
+            write_json(self.folder.output / BEST, self.scores)
+
+    def _score(self) -> float:
+        return evaluate(self.encoder, self.pairs, show_progress=False)[0]
+
+    def _say(self, text: str) -> None:
+        if not self.quiet and is_chief():
+            print(text, flush=True)
+
+
+def _finish(best: KeepBest, steps: int, options: ContrastiveOptions) -> ContrastiveResult:
+    output, encoder = best.folder.output, best.encoder
+    if is_chief():
+        if best.pairs is None:
+            encoder.save_pretrained(output)
+        encoder = SentenceEncoder.from_pretrained(output, dtype=_dtype(options))
+    result = ContrastiveResult(output, encoder, best.scores.get("best"), best.scores.get("before"), steps)
+    if is_chief():
+        write_json(output / RESULTS, {"spearman": result.spearman, "before": result.before, "steps": steps})
+    if not options.quiet:
+        told = "" if result.spearman is None else f"; Spearman {result.before:.2f} before, {result.spearman:.2f} now"
+        print(f"{output}: {steps:,} steps{told}")
+    return result

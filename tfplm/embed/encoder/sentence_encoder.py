@@ -1,0 +1,295 @@
+"""`SentenceEncoder`: texts in, vectors out."""
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from tfplm.core.config import Config
+from tfplm.core.sources import layout_of, resolve
+from tfplm.embed.encoder import single_texts
+from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
+from tfplm.embed.encoder.program import Program
+from tfplm.embed.encoder.recipe import Recipe
+from tfplm.embed.encoder.rows import Limits, TextIds, assemble, place
+from tfplm.embed.encoder.sentence_transformers import model_folder, read_recipe, write_recipe
+from tfplm.embed.encoder.text_ids import TextReader
+from tfplm.embed.encoder.whitening import Moments, Whitening
+from tfplm.models.model import PretrainedModel
+from tfplm.models.pretrained.api import from_pretrained, save_pretrained, source_config
+from tfplm.tokenizers import Tokenizer
+
+POOL = 16384  # texts that are tokenized and sorted by length together
+_MANY = 2000  # texts, from which on a progress bar is shown
+_UNLIMITED = 512  # tokens of a text where neither model nor tokenizer knows a limit
+_HEADS = {Pooling.CLASSIFICATION: "sequence_classification", Pooling.REGRESSION: "sequence_classification"}
+
+
+class SentenceEncoder:
+    """A model, its tokenizer and a recipe (pooling, length, normalisation, prompts): texts to float32 vectors.
+
+        encoder = SentenceEncoder.from_pretrained("sentence-transformers/all-MiniLM-L6-v2")
+        vectors = encoder.encode(["今天天气真好。", "The weather is fine today."])     # float32 [2,384]
+
+    A text's vector does not depend on the texts beside it, nor on their order (up to rounding).
+
+    Args:
+        model: a headless model; for `CLASSIFICATION` and `REGRESSION` one with the head "sequence_classification".
+        tokenizer: the model's.
+        recipe: `Recipe`, or a pooling (`"REDUCE_MEAN"`, `"cls"`, 2, ...); default: the mean over the last layer.
+
+    Attributes:
+        origin: the arguments of `from_pretrained`, by which other processes make the same; None without it.
+        whitening: a `Whitening`, applied behind the pooling and before normalisation; None for none. May be set.
+        batch_tokens: places of a batch. May be set.
+    """
+
+    def __init__(self, model: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | PoolingPlan | str | int | None = None):
+        if not isinstance(recipe, Recipe):
+            plan = recipe if isinstance(recipe, PoolingPlan) else PoolingPlan.of("REDUCE_MEAN" if recipe is None else recipe)
+            recipe = Recipe(plan)
+        limit = model.config.row_limit(tokenizer.model_max_length)
+        length = min(recipe.max_length or limit or _UNLIMITED, limit or 10**9)
+        self._model, self.tokenizer, self.recipe = model, tokenizer, dataclasses.replace(recipe, max_length=length)
+        self.whitening, self.batch_tokens, self.origin = None, 2048, None
+        self._widest = limit
+        self._program = Program(model, recipe.plan)
+        self._reader = TextReader(tokenizer, length, recipe.lowercase)
+        self._pad = model.config.pad_token_id or 0
+
+    @property
+    def model(self) -> PretrainedModel:
+        """The model itself, whose weights may then be changed: single texts are encoded more slowly from now on, but
+        after `freeze`. For a look at it there is `config`."""
+        single_texts.lend(self._model)
+        return self._model
+
+    @property
+    def config(self) -> Config:
+        """The model's configuration."""
+        return self._model.config
+
+    @property
+    def num_labels(self) -> int | None:
+        """Outputs of the model's head, if it has one."""
+        return self._model.num_labels
+
+    @classmethod
+    def from_pretrained(cls, source: str | os.PathLike, pooling=None, layers: int | Sequence[int] | None = None,  # noqa: PLR0913 (a contract)
+                        normalize: bool | None = None, max_length: int | None = None, dtype: str | None = None, *,
+                        average_layers: bool = False, mask_cls_sep: bool = False, num_labels: int | None = None,
+                        **config_overrides) -> "SentenceEncoder":
+        """The encoder of a directory or hub name, of sentence-transformers or of any model that `tfplm` reads.
+
+        Args:
+            pooling: a strategy of `Pooling` (name or number) or several, side by side. Default: what the directory
+                says (sentence-transformers), else the mean.
+            layers: default -1, the last; see `PoolingPlan`. Layers above the highest are not computed.
+            normalize: vectors of length 1. Default: what the directory says, else no.
+            max_length: tokens of a text, special ones included; longer texts are cut on the right. Default: what the
+                directory says, else as many as the model has positions.
+            dtype: "bfloat16" computes in it, about twice as fast on CPUs that know it; the vectors stay float32.
+            average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: of a fresh classification head.
+            config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
+        """
+        origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
+        path = resolve(source)
+        recipe = read_recipe(path) if path.is_dir() else None
+        folder = path if recipe is None else model_folder(path)
+        plan = recipe.plan if recipe else PoolingPlan()
+        if pooling is not None or layers is not None or average_layers or mask_cls_sep:
+            plan = PoolingPlan.of(plan.strategies if pooling is None else pooling,
+                                  plan.layers if layers is None else layers,
+                                  average_layers=average_layers, mask_cls_sep=mask_cls_sep)
+        changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
+        recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
+        model = _load(folder, plan, dtype, num_labels, config_overrides)
+        single_texts.keep(model)
+        encoder = cls(model, Tokenizer.from_pretrained(folder), recipe)
+        encoder.origin = {**origin, **config_overrides}
+        return encoder
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        if self.whitening is not None:
+            return self.whitening.dimension
+        if self.recipe.dense:
+            return self.recipe.dense[-1].kernel.shape[1]
+        plan, config = self.recipe.plan, self._model.config
+        if plan.strategies[0] in _HEADS:
+            return self._model.num_labels
+        copies = sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in plan.strategies)
+        layers = 1 if plan.average_layers or plan.of_model else len(plan.layers)
+        return config.hidden_size * copies * layers
+
+    def encode(self, texts, batch_tokens: int | None = None, *, prompt: str | None = None, normalize: bool | None = None,
+               show_progress: bool | None = None) -> np.ndarray:
+        """Vectors of texts, in their order.
+
+        Args:
+            texts: a str (one vector, `[H]`); a list of str; of pairs (tuples of two str); or of lists of tokens, which
+                are looked up as they are, a token "|||" dividing a pair.
+            batch_tokens: places of a batch: more of them is not faster on CPUs, and takes more memory.
+            prompt: written before each text: the name of one of the recipe's prompts, or the prompt itself; default:
+                the recipe's default prompt, "" for none.
+            normalize: vectors of length 1; default: the recipe's.
+            show_progress: a bar with texts per second and time left; default: where there are many, at a terminal.
+
+        Returns:
+            float32 `[N,H]`; for pooling `NONE` `[N,T,H]`, zero behind the end of a text.
+
+        TypeError for what is no text.
+        """
+        single = isinstance(texts, str) or (isinstance(texts, tuple) and len(texts) == 2)
+        texts = [texts] if single else list(texts)
+        prompt = self.prompt(prompt)
+        if show_progress is None and len(texts) >= _MANY:
+            disable = None  # tqdm's word for "where there is no terminal"
+        else:
+            disable = not show_progress
+        parts = []
+        with tqdm(total=len(texts), unit="text", unit_scale=True, disable=disable, dynamic_ncols=True) as bar:
+            for begin in range(0, len(texts), POOL):
+                rows = self._reader(texts[begin:begin + POOL], prompt, self.recipe.pool_prompt)
+                parts.append(self.encode_ids(rows, batch_tokens, normalize=normalize, progress=bar.update))
+        vectors = self._joined(parts)
+        return vectors[0] if single else vectors
+
+    def encode_ids(self, rows: Sequence[TextIds | Sequence[int]], batch_tokens: int | None = None, *,
+                   normalize: bool | None = None, progress=None) -> np.ndarray:
+        """As `encode`, of token ids with their special tokens, each at most `max_length` of them.
+
+        rows: `TextIds`, or lists or arrays of ids. progress: called with the number of texts after each batch.
+        """
+        rows = [row if isinstance(row, TextIds) else _text_ids(row) for row in rows]
+        self._check(rows)
+        lengths = [len(row) for row in rows]
+        result = None
+        for placement in place(lengths, Limits(batch_tokens or self.batch_tokens, self._program.packs, self._widest)):
+            vectors = self._program(assemble(rows, placement, self._pad))
+            if result is None:
+                wide = (max(lengths),) if self.recipe.plan.of_tokens else ()
+                result = np.zeros((len(rows), *wide, vectors.shape[-1]), np.float32)
+            numbers = [number for row in placement.rows for number in row]
+            if self.recipe.plan.of_tokens:
+                result[numbers, :vectors.shape[1]] = vectors
+            else:
+                result[numbers] = vectors
+            if progress is not None:
+                progress(len(numbers))
+        return self._finish(self._joined([]) if result is None else result, normalize)
+
+    def freeze(self, max_bytes: int | None = None) -> "SentenceEncoder":
+        """A promise that the model's weights stay as they are: short texts that come one by one are then encoded faster.
+
+        An encoder made by `from_pretrained` knows it, as long as nobody has asked for its `model` and the weights have
+        no more than 256 MB, and needs no promise. The programs, one for each of three widths, are compiled in the
+        background; they take about twice the memory of the model's weights. Later changes of the weights would be seen
+        by batches, but not by single texts, until it is called again. Models and poolings that cannot share rows (see
+        `program.can_pack`) gain nothing. Returns self.
+
+        max_bytes: of weights; with more of them nothing is promised.
+        """
+        texts = self._program.single_texts
+        if texts is not None and (max_bytes is None or texts.bytes <= max_bytes):
+            texts.freeze()
+        return self
+
+    def with_recipe(self, recipe: Recipe, tokenizer: Tokenizer | None = None) -> "SentenceEncoder":
+        """Another encoder of the same model, without whitening."""
+        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe)
+
+    def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
+        """Vectors of a tokenized batch: `input_ids` `[B,T]`, `attention_mask` `[B,T]` (1 = real; default: all),
+        `token_type_ids`; rows padded on the right. `[B,H]`, or `[B,T,H]` for pooling `NONE`."""
+        ids = np.asarray(batch["input_ids"], np.int32)
+        mask = np.asarray(batch.get("attention_mask", np.ones_like(ids)))
+        types = np.asarray(batch.get("token_type_ids", np.zeros_like(ids)), np.int32)
+        lengths = mask.sum(1)
+        if (mask != (np.arange(ids.shape[1]) < lengths[:, None])).any() or (lengths < 1).any():
+            raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens: expected rows of "
+                             "1s with the padding behind them")
+        vectors = self.encode_ids([TextIds(row[:n], kind[:n]) for row, kind, n in zip(ids, types, lengths)],
+                                  normalize=normalize)
+        if self.recipe.plan.of_tokens and vectors.shape[1] < ids.shape[1]:
+            vectors = np.pad(vectors, ((0, 0), (0, ids.shape[1] - vectors.shape[1]), (0, 0)))
+        return vectors
+
+    def fit_whitening(self, texts: Iterable[str], n_components: int | None = None, **keywords) -> Whitening:
+        """Fits a whitening on texts that need not fit into memory, sets it, and returns it. keywords: of `encode`."""
+        self.whitening, moments, texts = None, Moments(), iter(texts)
+        while chunk := list(itertools.islice(texts, POOL)):
+            moments.update(self.encode(chunk, normalize=False, **keywords))
+        self.whitening = Whitening.fit(moments, n_components)
+        return self.whitening
+
+    def tokenize(self, texts: list, prompt: str | None = None) -> list[TextIds]:
+        """What `encode` gives to `encode_ids`."""
+        return self._reader(texts, self.prompt(prompt), self.recipe.pool_prompt)
+
+    def prompt(self, name: str | None) -> str:
+        """The text of a prompt: of the one with that name, the default one for None, or the given text itself."""
+        recipe = self.recipe
+        if name is None:
+            return recipe.prompts.get(recipe.default_prompt, "")
+        return recipe.prompts.get(name, name)
+
+    def save_pretrained(self, directory: str | os.PathLike) -> None:
+        """Writes the model, its tokenizer and the modules of sentence-transformers, which reads the directory, too.
+
+        A whitening becomes a Dense module: `(x - mean) kernel` is `x kernel - mean kernel`.
+        """
+        recipe = self.recipe
+        if self.whitening is not None:
+            recipe = dataclasses.replace(recipe, dense=(*recipe.dense, self.whitening.as_dense()))
+        write_recipe(directory, recipe, self._model.config.hidden_size)
+        save_pretrained(self._model, directory, self.tokenizer)
+
+    def _check(self, rows: list[TextIds]) -> None:
+        size, most = self._model.config.vocab_size, self._widest
+        for number, row in enumerate(rows):
+            if not len(row):
+                raise ValueError(f"text {number} has no token")
+            if most is not None and len(row) > most:
+                raise ValueError(f"text {number} has {len(row)} tokens, but the model has positions for {most}: cut it")
+            if row.input_ids.max() >= size or row.input_ids.min() < 0:
+                raise ValueError(f"text {number} has an id outside of the vocabulary of {size}: does the tokenizer "
+                                 "belong to this model?")
+
+    def _finish(self, vectors: np.ndarray, normalize: bool | None) -> np.ndarray:
+        """Projections, whitening, normalisation."""
+        for module in self.recipe.dense:
+            vectors = module(vectors)
+        if self.whitening is not None:
+            vectors = self.whitening.apply(vectors)
+        if self.recipe.normalize if normalize is None else normalize:
+            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+        return np.ascontiguousarray(vectors, np.float32)
+
+    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
+        if not parts:
+            return np.zeros((0, self.dimension), np.float32)
+        if self.recipe.plan.of_tokens and len(parts) > 1:
+            longest = max(part.shape[1] for part in parts)
+            parts = [np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in parts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _load(folder: Path, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
+          ) -> PretrainedModel:
+    if layout_of(folder) != "keras" and source_config(folder).architecture == "seq2seq":
+        overrides = {"architecture": "encoder", **overrides}
+    head = _HEADS.get(plan.strategies[0])
+    if plan.strategies[0] is Pooling.REGRESSION and num_labels is None:
+        num_labels = 1
+    return from_pretrained(folder, head, num_labels=num_labels, dtype=dtype, **overrides)
+
+
+def _text_ids(row) -> TextIds:
+    ids = np.asarray(row, np.int32)
+    return TextIds(ids, np.zeros_like(ids))

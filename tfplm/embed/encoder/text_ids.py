@@ -1,0 +1,79 @@
+"""Texts, pairs and lists of tokens to token ids, each cut to the model's length."""
+
+import numpy as np
+
+from tfplm.embed.encoder.rows import TextIds
+from tfplm.tokenizers import Tokenizer
+from tfplm.tokenizers.frame import Frame, divide
+
+
+class TextReader:
+    """`reader(texts)`: a `TextIds` for each text.
+
+    A text is a str; a pair of them as a tuple; or a list of tokens, which are looked up in the vocabulary as they are
+    (an unknown one becomes the unknown token) and get the special tokens around.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_length: int | None, lowercase: bool = False):
+        self.tokenizer, self.max_length, self.lowercase = tokenizer, max_length, lowercase
+        self._frame = Frame.of(tokenizer)
+        special = self._frame.single_size
+        if max_length is not None and max_length <= special:
+            raise ValueError(f"max_length is {max_length}: it leaves no room for text beside the {special} special "
+                             "tokens")
+
+    @property
+    def around(self) -> tuple[int, int]:
+        """Special tokens before and behind a text."""
+        return self._frame.prefix.shape[1], self._frame.suffix.shape[1]
+
+    def __call__(self, texts: list, prompt: str = "", pool_prompt: bool = True) -> list[TextIds]:
+        """ValueError or TypeError for what is no text; a text without tokens gets one special token."""
+        kinds = {_kind_of(text, number) for number, text in enumerate(texts)}
+        if len(kinds) > 1:
+            return [self([text], prompt, pool_prompt)[0] for text in texts]
+        if not texts:
+            return []
+        rows = map(self._of_tokens, texts) if kinds == {"list"} else self._of_texts(texts, kinds == {"tuple"}, prompt)
+        skip = 0 if pool_prompt or not prompt else self._prompt_tokens(prompt)
+        return [self._never_empty(ids, types, skip) for ids, types in rows]
+
+    def _of_texts(self, texts: list, pairs: bool, prompt: str):
+        first = [prompt + (text[0] if pairs else text) for text in texts]
+        second = [text[1] for text in texts] if pairs else None
+        if self.lowercase:
+            first, second = [text.lower() for text in first], second and [text.lower() for text in second]
+        batch = self.tokenizer(first, second, self.max_length, padding=False,
+                               truncation="longest_first" if self.max_length else False)
+        return zip(batch["input_ids"], batch["token_type_ids"])
+
+    def _of_tokens(self, tokens: list[str]):
+        first, second = divide(tokens)
+        return self._frame.around(self._ids(first), None if second is None else self._ids(second), self.max_length)
+
+    def _ids(self, tokens: list[str]) -> list[int]:
+        return self.tokenizer.convert_tokens_to_ids(tokens) if tokens else []
+
+    def _prompt_tokens(self, prompt: str) -> int:
+        """Tokens of a prompt, special tokens before it included."""
+        prompt = prompt.lower() if self.lowercase else prompt
+        return self.around[0] + len(self.tokenizer.tokenize(prompt))
+
+    def _never_empty(self, ids, types, skip: int) -> TextIds:
+        if not len(ids):
+            tokenizer = self.tokenizer
+            ids = np.array([next(number for number in (tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
+                                 if number is not None)], np.int32)
+            types = np.zeros(1, np.int32)
+        return TextIds(ids, types, min(skip, len(ids) - 1))
+
+
+def _kind_of(text, number: int) -> str:
+    if isinstance(text, str):
+        return "str"
+    if isinstance(text, tuple) and len(text) == 2 and all(isinstance(part, str) for part in text):
+        return "tuple"
+    if isinstance(text, list) and all(isinstance(token, str) for token in text):
+        return "list"
+    raise TypeError(f"text {number} is {type(text).__name__} {str(text)[:40]!r}: expected a str, a pair (tuple of two "
+                    "str), or a list of tokens (list of str)")

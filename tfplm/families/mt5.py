@@ -1,0 +1,14 @@
+"""mT5 (Xue et al. 2020): T5 v1.1 on 101 languages."""
+
+from tfplm.families import t5
+
+MODEL_TYPE = "mt5"
+CLASS = "MT5"
+DIALECT = "t5"
+CONFIG = {**t5.CONFIG, **t5.V1_1, "vocab_size": 250112}
+PRESETS = {
+    "mt5-small": t5.size(512, 8, 6, 1024), "mt5-base": t5.size(768, 12, 12, 2048),
+    "mt5-large": t5.size(1024, 24, 16, 2816), "mt5-xl": t5.size(2048, 24, 32, 5120),
+    "mt5-xxl": t5.size(4096, 24, 64, 10240),
+}
+NAMES = t5.NAMES

@@ -1,0 +1,12 @@
+"""XLM-R (Conneau et al. 2019): RoBERTa on 100 languages with one SentencePiece vocabulary."""
+
+from tfplm.families import roberta
+
+MODEL_TYPE = "xlm-roberta"
+CLASS = "XLMRoberta"
+CONFIG = {**roberta.CONFIG, "vocab_size": 250002}
+PRESETS = {
+    "xlm-roberta-base": {},
+    "xlm-roberta-large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
+}
+NAMES = roberta.NAMES

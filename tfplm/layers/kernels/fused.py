@@ -1,0 +1,250 @@
+"""The fused kernels: the only file of `layers` that speaks TensorFlow instead of `keras.ops`.
+
+Where the time goes on a CPU: products belong to oneDNN, which also fuses bias and GELU behind them in inference; the
+element-wise rest is memory-bound, so each chain of it is one XLA cluster, forward and backward. A cluster is compiled
+once per shape (about 0.1 s), which pays inside a `tf.function` only: eager calls use the plain operations.
+"""
+
+import functools
+
+import tensorflow as tf
+
+from tfplm.layers.kernels.hashing import keep_mask
+from tfplm.layers.kernels.tuning import prefers_xla
+
+
+def _in_graphs(function, **options):
+    """`function`, behind a `tf.function` of its own where a graph is being built."""
+    inner = tf.function(function, autograph=False, **options)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        return (function if tf.executing_eagerly() else inner)(*arguments)
+
+    return call
+
+
+def cluster(function):
+    """`function` as one XLA cluster where a graph is being built."""
+    return _in_graphs(function, jit_compile=True)
+
+
+def _differentiable(function):
+    """`tf.custom_gradient`, whose `function` gives the result and the function of the gradient.
+
+    TensorFlow keeps for ever what a custom gradient has seen in a graph, and searches that graph at each use: here it
+    sees a small function of its own, once per shape, and not the whole model.
+    """
+    return _in_graphs(tf.custom_gradient(function))
+
+
+# Activations ------------------------------------------------------------------------------------------------------
+
+def activate(x, activation: str | None):
+    """Element-wise activation by its configuration name; `gelu` is the erf form, `gelu_new` the tanh form."""
+    if activation is None:
+        return x
+    if activation in ("gelu", "gelu_new"):
+        return tf.nn.gelu(x, approximate=activation == "gelu_new")
+    if activation == "quick_gelu":
+        return x * tf.sigmoid(tf.cast(1.702, x.dtype) * x)
+    return {"relu": tf.nn.relu, "silu": tf.nn.silu, "tanh": tf.tanh}[activation](x)
+
+
+def _wide_gelu(x, activation: str):
+    return tf.cast(activate(tf.cast(x, tf.float32), activation), x.dtype)
+
+
+def _gelu_slope(x, activation: str):
+    if activation == "gelu":
+        return 0.5 * (1 + tf.math.erf(x * 0.7071067811865476)) + x * tf.exp(-0.5 * x * x) * 0.3989422804014327
+    tanh = tf.tanh(0.7978845608028654 * x * (1 + 0.044715 * x * x))
+    return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * 0.7978845608028654 * (1 + 3 * 0.044715 * x * x)
+
+
+def _gelu_gradient(x, upstream, activation: str):
+    slope = _gelu_slope(tf.cast(x, tf.float32), activation)
+    return tf.cast(tf.cast(upstream, tf.float32) * slope, x.dtype)
+
+
+# Products ---------------------------------------------------------------------------------------------------------
+
+@functools.cache
+def _trained_dense(activation: str | None, xla: bool):
+    """Dense with its own gradient, for training: TensorFlow's GELU is ten operations in each direction, and its bias
+    gradient a slow reduction, where a product with ones is one pass at memory speed."""
+    wrap = cluster if xla else lambda function: function
+    forward = cluster(lambda x: _wide_gelu(x, activation))
+    backward = cluster(lambda x, upstream: _gelu_gradient(x, upstream, activation))
+    product = wrap(lambda x, kernel, bias: tf.nn.bias_add(tf.matmul(x, kernel), bias))
+
+    @wrap
+    def products(x, kernel, upstream):
+        ones = tf.ones([1, tf.shape(upstream)[0]], upstream.dtype)
+        return (tf.matmul(upstream, kernel, transpose_b=True), tf.matmul(x, upstream, transpose_a=True),
+                tf.matmul(ones, upstream)[0])
+
+    @_differentiable
+    def dense(x, kernel, bias):
+        y = product(x, kernel, bias)
+
+        def gradient(upstream):
+            return products(x, kernel, upstream if activation is None else backward(y, upstream))
+
+        return (y if activation is None else forward(y)), gradient
+
+    return dense
+
+
+@functools.cache
+def _dense(activation: str | None, xla: bool):
+    """Written right behind the product, bias and GELU become one oneDNN operation with it."""
+    def dense(x, kernel, bias):
+        return activate(tf.nn.bias_add(tf.matmul(x, kernel), bias), activation)
+
+    return cluster(dense) if xla else dense
+
+
+def dense(x, kernel, bias=None, activation: str | None = None, training: bool = False):
+    """`activation(x kernel + bias)`: x `[..., in]`, kernel `[in, out]` -> `[..., out]`."""
+    x = tf.convert_to_tensor(x)
+    kernel = tf.cast(tf.convert_to_tensor(kernel), x.dtype)
+    rows = tf.reshape(x, [-1, kernel.shape[0]])
+    if bias is None:
+        return _like(activate(tf.matmul(rows, kernel), activation), x)
+    bias, xla = tf.cast(tf.convert_to_tensor(bias), x.dtype), prefers_xla(kernel)
+    if not training:
+        return _like(_dense(activation, xla)(rows, kernel, bias), x)
+    fused = activation if activation in ("gelu", "gelu_new") else None
+    y = _trained_dense(fused, xla)(rows, kernel, bias)
+    return _like(y if fused else activate(y, activation), x)
+
+
+def dense_transposed(x, table):
+    """`x table^T`: x `[..., in]`, table `[out, in]` -> `[..., out]`; logits over an embedding table."""
+    x = tf.convert_to_tensor(x)
+    table = tf.cast(tf.convert_to_tensor(table), x.dtype)
+    return _like(tf.matmul(tf.reshape(x, [-1, table.shape[1]]), table, transpose_b=True), x)
+
+
+def _like(y, x):
+    """y `[N, out]` with the leading axes of x `[..., in]`."""
+    y_shape = tf.concat([tf.shape(x)[:-1], tf.shape(y)[-1:]], 0)
+    return tf.ensure_shape(tf.reshape(y, y_shape), [*x.shape[:-1], y.shape[-1]])
+
+
+# Dropout ----------------------------------------------------------------------------------------------------------
+
+def _drop(x, rate: float, seed):
+    return tf.where(keep_mask(tf.shape(x), rate, seed), x * tf.cast(1 / (1 - rate), x.dtype), tf.zeros((), x.dtype))
+
+
+@functools.cache
+def _dropout(rate: float):
+    drop = cluster(lambda x, seed: _drop(x, rate, seed))
+
+    @_differentiable
+    def dropout(x, seed):
+        return drop(x, seed), lambda upstream: (drop(upstream, seed), None)
+
+    return dropout
+
+
+def dropout(x, rate: float, seed=None):
+    """Inverted dropout; `seed` is a uint32 `[2]` tensor."""
+    return x if rate == 0 else _dropout(rate)(x, seed)
+
+
+# Norm -------------------------------------------------------------------------------------------------------------
+
+def _normalize(x, epsilon: float):
+    """(x minus its mean over its deviation, 1 / deviation), over the last axis, in float32."""
+    x = tf.cast(x, tf.float32)
+    centred = x - tf.reduce_mean(x, -1, keepdims=True)
+    scale = tf.math.rsqrt(tf.reduce_mean(centred * centred, -1, keepdims=True) + epsilon)
+    return centred * scale, scale
+
+
+@functools.cache
+def _add_layer_norm(epsilon: float, rate: float):
+    """The kernel for one epsilon and rate. Saves the sum x + dropout(y), and makes the rest again."""
+
+    @cluster
+    def forward(x, y, gamma, beta, seed):
+        total = x + (_drop(y, rate, seed) if rate else y)
+        normal, _ = _normalize(total, epsilon)
+        return tf.cast(normal * tf.cast(gamma, tf.float32) + tf.cast(beta, tf.float32), x.dtype), total
+
+    @cluster
+    def backward(total, gamma, upstream, seed):
+        normal, scale = _normalize(total, epsilon)
+        upstream = tf.cast(upstream, tf.float32)
+        axes = list(range(len(total.shape) - 1))
+        inner = upstream * tf.cast(gamma, tf.float32)
+        dx = scale * (inner - tf.reduce_mean(inner, -1, keepdims=True)
+                      - normal * tf.reduce_mean(inner * normal, -1, keepdims=True))
+        dx = tf.cast(dx, total.dtype)
+        return (dx, _drop(dx, rate, seed) if rate else dx, tf.cast(tf.reduce_sum(upstream * normal, axes), gamma.dtype),
+                tf.cast(tf.reduce_sum(upstream, axes), gamma.dtype))
+
+    @_differentiable
+    def add_norm(x, y, gamma, beta, seed):
+        result, total = forward(x, y, gamma, beta, seed)
+        return result, lambda upstream: (*backward(total, gamma, upstream, seed), None)
+
+    return add_norm
+
+
+def add_layer_norm(x, y, gamma, beta, epsilon: float, rate: float = 0.0, seed=None):
+    """`layer_norm(x + dropout(y))`: residual connection and norm in one."""
+    gamma, beta = tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+    return _add_layer_norm(epsilon, rate)(x, y, gamma, beta, tf.zeros([2], tf.uint32) if seed is None else seed)
+
+
+def layer_norm(x, gamma, beta, epsilon: float):
+    """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32."""
+    return add_layer_norm(x, tf.zeros_like(x), gamma, beta, epsilon)
+
+
+# Softmax ----------------------------------------------------------------------------------------------------------
+
+@functools.cache
+def _softmax(rate: float):
+    """Softmax and dropout. The exponentials are oneDNN's, which XLA's are slower than; the gradient is one cluster."""
+    drop = cluster(lambda x, seed: _drop(x, rate, seed))
+
+    @cluster
+    def backward(weights, upstream, seed):
+        upstream = tf.cast(_drop(upstream, rate, seed) if rate else upstream, tf.float32)
+        wide = tf.cast(weights, tf.float32)
+        return tf.cast(wide * (upstream - tf.reduce_sum(upstream * wide, -1, keepdims=True)), weights.dtype)
+
+    @_differentiable
+    def softmax(scores, seed):
+        weights = tf.nn.softmax(scores) if scores.dtype == tf.bfloat16 and not _has_gpu() else \
+            tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), scores.dtype)
+        return drop(weights, seed) if rate else weights, lambda upstream: (backward(weights, upstream, seed), None)
+
+    return softmax
+
+
+@functools.cache
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def attention_weights(query, key, scale: float, allow=None, bias=None, rate: float = 0.0, seed=None):
+    """`dropout(softmax(scale query key^T + bias, where allow))`: `[B,N,T,D]`, `[B,N,S,D]` -> `[B,N,T,S]`.
+
+    Product, scale and a mask that is *added* become one oneDNN operation, so there always is a mask; a select would
+    be a pass of its own, and a slow one. Sums are in float32 (oneDNN's, inside, for bfloat16).
+    """
+    low = -3e4 if query.dtype == tf.float16 else -1e9
+    if allow is None:
+        mask = tf.zeros([tf.shape(query)[0], 1, 1, tf.shape(key)[2]], query.dtype)
+    else:
+        mask = tf.where(allow, tf.zeros((), query.dtype), tf.constant(low, query.dtype))
+    scores = tf.matmul(query, key, transpose_b=True) * tf.cast(scale, query.dtype) + mask
+    if bias is not None:
+        scores = scores + tf.cast(bias, scores.dtype)
+    return _softmax(rate)(scores, tf.zeros([2], tf.uint32) if seed is None else seed)

@@ -1,0 +1,255 @@
+"""`tfplm perplexity`: how well a language model knows a text, token by token, over long texts and in batches."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from keras import ops
+from tqdm import tqdm
+
+from tfplm.data.text.text_files import find_files, read_lines
+from tfplm.models.scoring.language_model import CAUSAL, MASKED, SEQ2SEQ, LanguageModel, open_language_model
+from tfplm.models.scoring.windows import causal_windows, masked_windows
+from tfplm.options.base import verb
+from tfplm.options.perplexity import PerplexityOptions, ScoringOptions
+
+_MOST_LOGITS = 1 << 26  # in a batch: 256 MB
+
+
+@dataclasses.dataclass(frozen=True)
+class TextScore:
+    """`log_probability` in nats, the sum over `tokens` scored tokens of one text."""
+
+    log_probability: float
+    tokens: int
+
+    @property
+    def perplexity(self) -> float:
+        return _exp(-self.log_probability / self.tokens) if self.tokens else float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Perplexity:
+    """`kind`: causal, masked (pseudo-perplexity) or seq2seq. `scores`: of every text, in order. `tokens`: scored ones.
+    `loss`: mean negative log-probability of a token, nats."""
+
+    kind: str
+    scores: tuple[TextScore, ...]
+
+    @property
+    def tokens(self) -> int:
+        return sum(score.tokens for score in self.scores)
+
+    @property
+    def loss(self) -> float:
+        return -math.fsum(score.log_probability for score in self.scores) / self.tokens
+
+    @property
+    def perplexity(self) -> float:
+        return _exp(self.loss)
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of the model's batch: token ids, the columns whose logits are read, and the tokens expected there."""
+
+    text: int
+    ids: np.ndarray
+    columns: np.ndarray
+    targets: np.ndarray
+    encoder: np.ndarray | None = None
+
+
+def perplexity(source, texts: str | Sequence[str], targets: str | Sequence[str] | None = None, *, tokenizer=None,
+               dtype: str | None = None, progress: bool = False, **options) -> Perplexity:
+    """Perplexity of texts, weighted by tokens over all of them.
+
+    - Causal models: exact; each token given those before it in its text, as far as a window of `max_length` reaches.
+      The first token of a text is not scored unless `bos=True`.
+    - Masked models: pseudo-perplexity (Salazar et al. 2020, section 2): each token masked alone, given all others.
+    - Encoder-decoders: of `targets`, given `texts`, the closing token included.
+
+    Args:
+        source: a directory or hub name, or a model with a language model's head (then with `tokenizer`).
+        options: the fields of `tfplm.options.perplexity.ScoringOptions`: max_length, stride, max_tokens, ...
+
+    Raises ValueError where there is no token to score, a stride larger than a window, or the source is no language
+    model.
+    """
+    options = ScoringOptions(**options)
+    opened = open_language_model(source, tokenizer, dtype=dtype)
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    if (opened.kind == SEQ2SEQ) != (targets is not None):
+        raise ValueError("an encoder-decoder scores targets given texts: pass both, or lines SOURCE TAB TARGET"
+                         if targets is None else f"targets are for encoder-decoders, this is a {opened.kind} model")
+    if targets is not None:
+        targets = [targets] if isinstance(targets, str) else list(targets)
+        if len(targets) != len(texts):
+            raise ValueError(f"{len(texts)} texts, but {len(targets)} targets")
+    rows = {CAUSAL: causal_rows, MASKED: masked_rows}.get(opened.kind, seq2seq_rows)(opened, texts, targets, options)
+    size = options.batch_size * (8 if opened.kind == MASKED else 1)
+    sums, counts = np.zeros(len(texts)), np.zeros(len(texts), np.int64)
+    with tqdm(unit="token", unit_scale=True, desc="scoring", disable=None if progress else True) as bar:
+        for batch in _batches(rows, size, opened.model.config.vocab_size):
+            for row, value in zip(batch, _log_probabilities(opened, batch)):
+                sums[row.text] += value
+                counts[row.text] += len(row.targets)
+            bar.update(sum(len(row.targets) for row in batch))
+    if not counts.sum():
+        raise ValueError("there is no token to score: the text is empty" + (
+            ", or a single token, which has nothing before it (bos=True scores it)" if opened.kind == CAUSAL else ""))
+    return Perplexity(opened.kind, tuple(TextScore(float(s), int(n)) for s, n in zip(sums, counts)))
+
+
+def _batches(rows: Iterator[Row], size: int, vocabulary: int) -> Iterator[list[Row]]:
+    """At most `size` rows at a time, and no more logits than `_MOST_LOGITS`."""
+    batch, widest = [], 0
+    for row in rows:
+        widest = max(widest, len(row.targets))
+        if len(batch) == size or (batch and (len(batch) + 1) * widest * vocabulary > _MOST_LOGITS):
+            yield batch
+            batch, widest = [], len(row.targets)
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _window_size(opened: LanguageModel, options: ScoringOptions, most: int, special: int) -> tuple[int, int]:
+    """(tokens of text in a window, stride)."""
+    limit = options.max_length or min(opened.limit or most, most)
+    if opened.limit is not None and limit > opened.limit:
+        raise ValueError(f"max_length is {limit}, but the model has positions for {opened.limit}")
+    size = limit - special
+    stride = max(1, size // 2) if options.stride is None else options.stride
+    if size < 2 or stride > size:
+        raise ValueError(f"stride {stride}: a window of max_length {limit} has {size} tokens of text, and no token may "
+                         "be passed over")
+    return size, stride
+
+
+def _limited(tokens: int | None, rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows with at most so many targets altogether."""
+    left = math.inf if tokens is None else tokens
+    for row in rows:
+        if len(row.targets) > left:
+            row = dataclasses.replace(row, columns=row.columns[:int(left)], targets=row.targets[:int(left)])
+        if not len(row.targets):
+            return
+        left -= len(row.targets)
+        yield row
+
+
+def causal_rows(opened: LanguageModel, texts: list[str], targets: None, options: ScoringOptions) -> Iterator[Row]:
+    """Windows of every text; the token at column c is expected at column c - 1."""
+    config, tokenizer = opened.model.config, opened.tokenizer
+    if config.attention_type == "causal_reverse":
+        raise ValueError("this model reads from right to left: it has no perplexity from left to right")
+    before = []
+    if options.bos:
+        if tokenizer.bos_token_id is None and tokenizer.cls_token_id is None:
+            raise ValueError(f"bos=True: the vocabulary ({tokenizer.family}) has no begin-of-text token")
+        before = [tokenizer.cls_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id]
+    size, stride = _window_size(opened, options, 1024, 0)
+
+    def rows() -> Iterator[Row]:
+        for text, ids in enumerate(_encode(tokenizer, texts)):
+            ids = np.concatenate([np.array(before, np.int32), ids])
+            for window in causal_windows(len(ids), size, stride):
+                places = np.arange(window.first, window.last)
+                yield Row(text, ids[window.start:window.end], places - 1 - window.start, ids[places])
+
+    return _limited(options.max_tokens, rows())
+
+
+def masked_rows(opened: LanguageModel, texts: list[str], targets: None, options: ScoringOptions) -> Iterator[Row]:
+    """A row for each token, where it alone is masked."""
+    mask = opened.tokenizer.mask_token_id
+    if mask is None:
+        raise ValueError(f"the vocabulary ({opened.tokenizer.family}) has no mask token, which pseudo-perplexity needs")
+    size, stride = _window_size(opened, options, 128, len(opened.prefix) + len(opened.suffix))
+
+    def rows() -> Iterator[Row]:
+        for text, ids in enumerate(_encode(opened.tokenizer, texts)):
+            for window in masked_windows(len(ids), size, stride):
+                for place in range(window.first, window.last):
+                    masked = ids[window.start:window.end].copy()
+                    masked[place - window.start] = mask
+                    row = np.array([*opened.prefix, *masked, *opened.suffix], np.int32)
+                    yield Row(text, row, np.array([place - window.start + len(opened.prefix)]), ids[place:place + 1])
+
+    return _limited(options.max_tokens, rows())
+
+
+def seq2seq_rows(opened: LanguageModel, texts: list[str], targets: list[str], options: ScoringOptions) -> Iterator[Row]:
+    """The target's tokens, each expected one column behind the token before it."""
+    limit = options.max_length or opened.limit
+    cut = {"max_length": limit} if limit else {"truncation": False}
+
+    def rows() -> Iterator[Row]:
+        for number, (text, target) in enumerate(zip(texts, targets)):
+            encoder, decoder = (opened.tokenizer([t], padding=False, **cut)["input_ids"][0] for t in (text, target))
+            yield Row(number, decoder, np.arange(len(decoder)), decoder, encoder)
+
+    return _limited(options.max_tokens, rows())
+
+
+def _encode(tokenizer, texts: list[str]) -> Iterator[np.ndarray]:
+    """Ids of one text after the other: a corpus need not be in memory as ids."""
+    for text in texts:
+        yield tokenizer([text], padding=False, truncation=False, add_special_tokens=False)["input_ids"][0]
+
+
+def _log_probabilities(opened: LanguageModel, rows: list[Row]) -> np.ndarray:
+    """float64 `[B]`: the sums of the targets' log-probabilities."""
+    batch = opened.rows([row.ids for row in rows], framed=False)
+    if opened.kind == SEQ2SEQ:
+        labels = batch
+        batch = opened.rows([row.encoder for row in rows], framed=False)
+        batch["decoder_input_ids"] = np.asarray(opened.model.shift_right(ops.convert_to_tensor(labels["input_ids"])))
+    width = -(-max(len(row.targets) for row in rows) // 8) * 8
+    columns, targets = np.zeros((2, len(rows), width), np.int32)
+    counted = np.zeros((len(rows), width), bool)
+    for number, row in enumerate(rows):
+        count = len(row.targets)
+        columns[number, :count], targets[number, :count], counted[number, :count] = row.columns, row.targets, True
+    found = np.asarray(opened.log_probabilities({**batch, "masked_lm_positions": columns}, targets), np.float64)
+    return np.where(counted, found, 0).sum(1)
+
+
+def _read_files(options: PerplexityOptions) -> list[list[str]]:
+    names = [name for source in options.text for name in (["-"] if source == "-" else find_files(source))]
+    files = [list(read_lines(name, options.encoding, longest=-1)) for name in names]
+    files = [lines for lines in files if any(map(str.strip, lines))]
+    if not files:
+        raise ValueError(f"{', '.join(names)}: the text is empty; some text is expected")
+    return files
+
+
+@verb(PerplexityOptions)
+def run(options: PerplexityOptions) -> Perplexity:
+    """The verb: prints the perplexity of files, and returns what `perplexity` returns."""
+    files = _read_files(options)  # an empty file, or a wrong path, is told before the model is read
+    opened = open_language_model(options.source, dtype=options.dtype)
+    targets = None
+    if options.by == "line" or opened.kind == SEQ2SEQ:
+        texts = [line for lines in files for line in lines if line.strip()]
+    else:
+        texts = ["\n".join(lines).strip("\n") for lines in files]
+    if opened.kind == SEQ2SEQ:
+        without = next((text for text in texts if "\t" not in text), None)
+        if without is not None:
+            raise ValueError(f"no tab in the line {without[:80]!r}: an encoder-decoder needs lines SOURCE TAB TARGET")
+        texts, targets = zip(*(text.split("\t", 1) for text in texts))
+    keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(ScoringOptions)}
+    result = perplexity(opened, texts, targets, progress=not options.quiet, **keywords)
+    if options.per_text:
+        for text, score in zip(texts, result.scores):
+            print(f"{score.perplexity:.4f}\t{score.tokens}\t{text[:80]}".splitlines()[0])
+    name = "pseudo-perplexity" if result.kind == MASKED else "perplexity"
+    print(f"{name} {result.perplexity:.4f}  ({result.tokens:,} tokens, {result.loss:.4f} nats a token)")
+    return result

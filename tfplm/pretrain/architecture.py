@@ -1,0 +1,58 @@
+"""Which model a pre-training trains: its configuration, fitted to objective and tokenizer, and the model itself."""
+
+import dataclasses
+
+import keras
+
+import tfplm.families  # noqa: F401  (registers them)
+from tfplm.core.config import Config
+from tfplm.data.noise import WORD_TAGS
+from tfplm.families import registry
+from tfplm.models.pretrained.api import from_config, from_pretrained, source_config
+from tfplm.options.pretrain import PretrainOptions
+from tfplm.pretrain.objectives.catalogue import TaskPlan, saved_head
+
+
+def _default_preset(plans: list[TaskPlan]) -> str:
+    names = [name for plan in plans for name, _ in plan.terms]
+    if "rtd" in names:
+        return "electra-small-discriminator"
+    if "span-corruption" in names:
+        return "t5-small"
+    if {"denoising", "mass"} & set(names):
+        return "bart-base"
+    return "gpt2" if {"clm", "clm-reverse"} >= set(names) else "bert-base-uncased"
+
+
+def base_config(options: PretrainOptions, plans: list[TaskPlan]) -> Config:
+    """The architecture before the vocabulary is known: of --init, --preset, --model-type or the objective."""
+    if options.init:
+        if options.preset:
+            raise ValueError(f"both --init {options.init} and --preset {options.preset} were given: the architecture is "
+                             "that of --init; leave one of them out")
+        return source_config(options.init).replace(**options.overrides())
+    if options.preset or not options.model_type:
+        config = registry.preset(options.preset or _default_preset(plans))
+    else:
+        config = Config.from_dict(registry.family(options.model_type).base)
+    names = {name for plan in plans for name, _ in plan.terms}
+    if names == {"clm-reverse"} and config.attention_type == "causal":
+        config = config.replace(attention_type="causal_reverse")
+    return config.replace(**options.overrides())
+
+
+def with_labels(config: Config, plans: list[TaskPlan], emoji: tuple[str, ...]) -> Config:
+    """`id2label` where the saved head classifies."""
+    labels = {"token_classification": WORD_TAGS, "sequence_classification": emoji}.get(saved_head(plans))
+    return config if labels is None else config.replace(id2label=dict(enumerate(labels)))
+
+
+def make_model(config: Config, plans: list[TaskPlan], options: PretrainOptions) -> keras.Model:
+    """The model with the head that is saved: fresh, or with the weights of --init."""
+    head, labels = saved_head(plans), len(config.id2label or ()) or None
+    if not options.init:
+        return from_config(config, head, num_labels=labels, dtype=options.dtype)
+    before = source_config(options.init)
+    changes = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)
+               if getattr(config, field.name) != getattr(before, field.name)}
+    return from_pretrained(options.init, head, num_labels=labels, dtype=options.dtype, **changes)

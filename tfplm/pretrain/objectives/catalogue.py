@@ -1,0 +1,109 @@
+"""All objectives by name, and the syntax of sums and mixtures of them.
+
+    mlm    mlm+sop    mlm:1+sop:0.5    mlm+nsp@3,clm@1
+"""
+
+import dataclasses
+
+from tfplm.core.suggest import did_you_mean
+from tfplm.pretrain.objectives.labelled import EmojiPrediction, Tagging
+from tfplm.pretrain.objectives.language_model import LanguageModel, ReverseLanguageModel
+from tfplm.pretrain.objectives.masked_lm import MaskedLanguageModel
+from tfplm.pretrain.objectives.objective import Objective
+from tfplm.pretrain.objectives.replaced_tokens import ReplacedTokenDetection
+from tfplm.pretrain.objectives.sentence_relation import NextSentence, SentenceOrder, SentenceOrder3
+from tfplm.pretrain.objectives.sequence_to_sequence import Denoising, MaskedSegment, SpanCorruption
+from tfplm.pretrain.objectives.span_boundary import SpanBoundary
+from tfplm.pretrain.objectives.unilm import UniLM
+
+OBJECTIVES: dict[str, type[Objective]] = {kind.name: kind for kind in (
+    MaskedLanguageModel, NextSentence, SentenceOrder, SentenceOrder3, LanguageModel, ReverseLanguageModel,
+    ReplacedTokenDetection, SpanBoundary, SpanCorruption, Denoising, MaskedSegment, UniLM, EmojiPrediction, Tagging)}
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskPlan:
+    """One task as it was written: objectives with the weights of their losses (None: the default), and its share."""
+
+    text: str
+    terms: tuple[tuple[str, float | None], ...]
+    share: float = 1.0
+
+    @property
+    def kinds(self) -> list[type[Objective]]:
+        return [OBJECTIVES[name] for name, _ in self.terms]
+
+    @property
+    def packing(self) -> str:
+        """How its text becomes examples: labels of whole examples decide, then the noise, else framed text."""
+        kinds = sorted(self.kinds, key=lambda kind: (kind.packing not in ("labelled", "next", "order", "order3"),
+                                                     not kind.spoils))
+        return kinds[0].packing
+
+    @property
+    def architectures(self) -> set[str]:
+        return set.intersection(*(set(kind.architectures) for kind in self.kinds))
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise ValueError(f"objective '{where}': '{text}' is no weight; expected a number above 0, as in mlm:1+sop:0.5")
+    return value
+
+
+def parse_task(text: str) -> TaskPlan:
+    """`mlm:1+sop:0.5@2` -> a plan. ValueError for unknown names (with the nearest) and impossible sums."""
+    body, _, share = text.strip().partition("@")
+    terms = []
+    for term in body.split("+"):
+        name, _, weight = term.strip().lower().partition(":")
+        if name not in OBJECTIVES:
+            raise ValueError(f"there is no objective '{name}'{did_you_mean(name, OBJECTIVES) or '.'} Objectives are "
+                             f"{', '.join(OBJECTIVES)}")
+        terms.append((name, _number(weight, text) if weight else None))
+    plan = TaskPlan(body.strip(), tuple(terms), _number(share, text) if share else 1.0)
+    _check_sum(plan)
+    return plan
+
+
+def _check_sum(plan: TaskPlan) -> None:
+    names = [name for name, _ in plan.terms]
+    groups = {"change the tokens of a batch": [kind.name for kind in plan.kinds if kind.spoils],
+              "say what an example is made of": [kind.name for kind in plan.kinds
+                                                 if kind.packing in ("labelled", "next", "order", "order3")
+                                                 and not kind.spoils]}
+    for what, members in groups.items():
+        if len(members) > 1:
+            raise ValueError(f"objective '{plan.text}': {' and '.join(members)} both {what}, so they cannot share a "
+                             f"batch; train on batches of each: {','.join(members)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"objective '{plan.text}' names one objective twice")
+    if not plan.architectures:
+        needs = "; ".join(f"{kind.name}: {' or '.join(kind.architectures)}" for kind in plan.kinds)
+        raise ValueError(f"objective '{plan.text}': no architecture suits all of it ({needs})")
+
+
+def parse_objective(text: str) -> list[TaskPlan]:
+    """The tasks of `--objective`, as many as there are commas, and one. ValueError says what is wrong."""
+    plans = [parse_task(part) for part in text.split(",")]
+    if not set.intersection(*(plan.architectures for plan in plans)):
+        raise ValueError(f"objective '{text}': no architecture suits all of its tasks ("
+                         + "; ".join(f"{plan.text}: {' or '.join(sorted(plan.architectures))}" for plan in plans) + ")")
+    return plans
+
+
+def saved_head(plans: list[TaskPlan]) -> str:
+    """The head of the model that is trained and saved: of the objective that says most about tokens."""
+    heads = {kind.head for plan in plans for kind in plan.kinds}
+    if "replaced_token_detection" in heads and heads & {"masked_lm", "causal_lm"}:
+        raise ValueError("rtd trains a model without a vocabulary's projection: it cannot be mixed with other objectives "
+                         "that say tokens")
+    order = ("replaced_token_detection", "seq2seq_lm", "masked_lm", "pretraining", "causal_lm",
+             "token_classification", "sequence_classification")
+    if {"masked_lm", "pretraining"} <= heads and "replaced_token_detection" not in heads:
+        return "pretraining"
+    return next(head for head in order if head in heads)

@@ -1,0 +1,130 @@
+"""What an objective is: the interface that the files beside this one fill in."""
+
+import abc
+import dataclasses
+
+import keras
+import numpy as np
+
+from tfplm.core.config import Config
+from tfplm.data.noise import Masking, NoiseVocabulary, PhraseTable, join_phrases
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One loss of an objective, with its metrics `NAME_loss`, `NAME_accuracy` and, if `perplexity`, that as well.
+
+    labels, weights: the keys of the batch that hold them; no labels: they come out of the model (rtd).
+    classes: how many labels there are. factor: of this loss in the sum.
+    """
+
+    name: str
+    labels: str | None
+    weights: str | None = None
+    classes: int = 2
+    factor: float = 1.0
+    perplexity: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What objectives are made with: the architecture, the special ids, and the options of the noise."""
+
+    config: Config
+    vocabulary: NoiseVocabulary
+    masking: Masking = dataclasses.field(default_factory=Masking)
+    phrases: PhraseTable | None = None
+    kinds: tuple[str, ...] = ("permutation", "infilling")
+    generator_size: float = 0.25
+    emoji: tuple[str, ...] = ()
+
+
+class Objective(abc.ABC):
+    """Base of the objectives, which write `parts` and `predict`; one instance belongs to one task of one model.
+
+    Class attributes:
+        name: in `--objective`. architectures: `Config.architecture` values it can train.
+        head: of the model that is saved. packing: of `tfplm.data.sequences.recipes`.
+        spoils: whether the noise changes the tokens (at most one objective of a sum does).
+    """
+
+    name = ""
+    architectures: tuple[str, ...] = ("encoder",)
+    head: str | None = None
+    packing = "framed"
+    spoils = False
+
+    def __init__(self, setting: Setting, factor: float | None = None):
+        self.setting, self.factor = setting, 1.0 if factor is None else factor
+        self.layers: list[keras.layers.Layer] = []
+        self.check()
+
+    @classmethod
+    def check_architecture(cls, config: Config) -> None:
+        """Raises ValueError where the architecture does not suit the objective."""
+        if config.architecture not in cls.architectures:
+            raise ValueError(f"objective {cls.name} trains {_one_of(cls.architectures)}, but {config.model_type} is "
+                             f"{_one_of((config.architecture,))}: take another --preset or --init")
+
+    def check(self) -> None:  # noqa: B027 (most objectives suit every vocabulary)
+        """Raises ValueError where the vocabulary does not suit the objective."""
+
+    @abc.abstractmethod
+    def parts(self) -> list[Part]:
+        """Its losses, in order."""
+
+    def raw_length(self, length: int) -> int:
+        """Tokens of an example whose spoilt form has `length` tokens."""
+        return length
+
+    def noise(self, batch: dict, rng: np.random.Generator) -> dict:
+        """The batch with what has to be predicted; weights are 0 and 1."""
+        return batch
+
+    def build(self, model: keras.Model) -> None:  # noqa: B027 (most objectives need no layer of their own)
+        """Makes the `layers` that the model itself does not have."""
+
+    @abc.abstractmethod
+    def predict(self, forward: "Forward") -> dict[str, tuple]:
+        """Part's name -> (logits, labels, weights)."""
+
+    def masking_of(self, batch: dict) -> Masking:
+        """The masking with as many predictions as rows of this width can need, so that hardly any place is empty."""
+        masking = self.setting.masking
+        return dataclasses.replace(masking, max_predictions=max(1, round(batch["input_ids"].shape[1] * masking.rate)))
+
+    def with_phrases(self, batch: dict) -> dict:
+        return batch if self.setting.phrases is None else join_phrases(batch, self.setting.phrases)
+
+
+def _one_of(architectures: tuple[str, ...]) -> str:
+    words = {"encoder": "an encoder", "decoder": "a decoder", "seq2seq": "an encoder-decoder"}
+    return " or ".join(words[name] for name in architectures)
+
+
+class Forward:
+    """One pass of the model over a batch, shared by the objectives of a sum.
+
+    An objective that spoils the tokens inside the model changes `batch` before the features are made.
+    """
+
+    def __init__(self, model: keras.Model, batch: dict, training: bool):
+        self.model, self.batch, self.training = model, batch, training
+        self._features = self._head = None
+
+    @property
+    def features(self) -> dict:
+        if self._features is None:
+            self._features = self.model.features(self.batch, training=self.training)
+        return self._features
+
+    def head(self):
+        """The output of the model's own head."""
+        if self._head is None:
+            self._head = self.model.head(self.features, self.batch, training=self.training)
+        return self._head
+
+    def language_model(self):
+        """Logits over the vocabulary: [B,T,V], or [B,P,V] of the masked positions."""
+        output = self.head()
+        return output["masked_lm"] if isinstance(output, dict) else output

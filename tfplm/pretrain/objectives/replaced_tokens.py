@@ -1,0 +1,118 @@
+"""ELECTRA: a small masked language model replaces tokens, the model tells which ones (Clark et al. 2020)."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from tfplm.core.config import Config
+from tfplm.data.noise import mask_tokens
+from tfplm.layers.dense import Dense, Dropout
+from tfplm.layers.embeddings import Embeddings
+from tfplm.layers.initializers import kernel_initializer
+from tfplm.layers.stack import Stack
+from tfplm.models.encoder import Encoder
+from tfplm.pretrain.objectives.objective import Objective, Part
+
+DISCRIMINATOR_WEIGHT = 50.0  # section 3.1, lambda
+
+
+class SharedEmbeddings(Embeddings):
+    """All tables and the norm of another model's embeddings; only the projection to the hidden size is its own."""
+
+    def __init__(self, config: Config, other: Embeddings, **keywords):
+        keras.layers.Layer.__init__(self, **keywords)
+        self.config, size = config, config.word_embedding_size
+        self.word, self.position, self.token_type = other.word, other.position, other.token_type
+        self.task_type, self.norm = other.task_type, other.norm
+        self.dropout, self.project = Dropout(config.embedding_dropout, name="dropout"), None
+        if size != config.hidden_size:
+            self.project = Dense(size, config.hidden_size, name="project",
+                                 kernel_initializer=kernel_initializer(config, size))
+        self.built = True
+
+
+class Generator(Encoder):
+    """An encoder with a masked-LM head on another model's embeddings."""
+
+    def __init__(self, config: Config, discriminator: Encoder, **keywords):
+        self._shared = (discriminator.embeddings,)  # a tuple: not a layer of its own yet
+        super().__init__(config, "masked_lm", **keywords)
+
+    def build_backbone(self):
+        self.embeddings = SharedEmbeddings(self.config, self._shared[0], name="embeddings")
+        self.stack = Stack(self.config, name="encoder")
+
+
+def generator_config(config: Config, size: float) -> Config:
+    """The generator's architecture: `size` times as wide (hidden, feed-forward, heads), as deep (section 3.2)."""
+    heads = max(1, round(config.num_attention_heads * size))
+    hidden = max(1, round(config.hidden_size * size / heads)) * heads
+    return config.replace(hidden_size=hidden, num_attention_heads=heads, embedding_size=config.word_embedding_size,
+                          intermediate_size=max(1, round(config.ffn_size * size)),
+                          head_dim=None, lm_transform=True)
+
+
+def put_at(ids, positions, values, weights):
+    """ids [B,T] with `values` at `positions` (both [B,P]) where weights [B,P] are not 0."""
+    rows, width = tf.shape(ids)[0], tf.shape(ids)[1]
+    places = tf.where(weights > 0, positions, width)  # an additional column takes what is no prediction
+    indices = tf.stack([tf.broadcast_to(tf.range(rows)[:, None], tf.shape(places)), places], -1)
+    return tf.tensor_scatter_nd_update(tf.pad(ids, [[0, 0], [0, 1]]), indices, values)[:, :width]
+
+
+class ReplacedTokenDetection(Objective):
+    """`rtd`: generator and discriminator in one step, on shared embeddings; the discriminator is what is saved.
+
+    The generator learns by masked language modelling alone; what it puts in is drawn from its distribution (Gumbel),
+    and a token that it guesses right counts as original (section 2).
+    """
+
+    name, head, spoils = "rtd", "replaced_token_detection", True
+
+    def __init__(self, setting, factor=None):
+        super().__init__(setting, DISCRIMINATOR_WEIGHT if factor is None else factor)
+
+    @classmethod
+    def check_architecture(cls, config):
+        super().check_architecture(config)
+        if config.model_type != "electra":
+            raise ValueError(f"rtd trains ELECTRA's discriminator, found model_type {config.model_type}: take a preset "
+                             "of electra, such as --preset electra-small-discriminator")
+
+    def check(self):
+        self.setting.vocabulary.need("mask")
+
+    def parts(self):
+        return [Part("generator", "masked_lm_ids", "masked_lm_weights", self.setting.config.vocab_size),
+                Part("rtd", None, "rtd_weights", 2, self.factor)]
+
+    def noise(self, batch, rng):
+        masking = dataclasses.replace(self.masking_of(batch), mask_share=0.85, random_share=0.0)
+        special = self.setting.vocabulary.is_special(batch["input_ids"])
+        noisy = mask_tokens(self.with_phrases(batch), rng, self.setting.vocabulary, masking)
+        return {**noisy, "rtd_weights": batch["attention_mask"] * ~special}
+
+    def build(self, model):
+        config = generator_config(model.config, self.setting.generator_size)
+        self.generator = Generator(config, model, dtype=model.dtype_policy, name="generator")
+        self.layers = [self.generator]
+        self.seed = self.generator.sampling_seed = keras.random.SeedGenerator(name="sampling")
+
+    def predict(self, forward):
+        batch, training = forward.batch, forward.training
+        labels, weights = batch["masked_lm_ids"], batch["masked_lm_weights"]
+        logits = self.generator(batch, training=training)  # [B,P,V]
+        positions = batch["masked_lm_positions"]
+        original = put_at(batch["input_ids"], positions, labels, weights)
+        replaced = put_at(batch["input_ids"], positions, self.sample(tf.stop_gradient(logits), training), weights)
+        forward.batch = {**batch, "input_ids": replaced}
+        found = forward.head()
+        return {"generator": (logits, labels, weights),
+                "rtd": (found, tf.cast(tf.not_equal(original, replaced), tf.int32), batch["rtd_weights"])}
+
+    def sample(self, logits, training: bool):
+        """int32 [B,P], drawn by the Gumbel trick; the same ones each time outside of training."""
+        seed = tf.cast(self.seed.next(), tf.int32) if training else tf.constant([0, 0])
+        uniform = tf.random.stateless_uniform(tf.shape(logits), seed, minval=1e-9, maxval=1.0)
+        return tf.argmax(logits - tf.math.log(-tf.math.log(uniform)), -1, tf.int32)

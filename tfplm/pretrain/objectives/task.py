@@ -1,0 +1,64 @@
+"""A task: the objectives of one kind of batch, with the noise that makes the batch and the losses that come of it."""
+
+import keras
+import numpy as np
+
+from tfplm.pretrain.losses import normalised
+from tfplm.pretrain.objectives.catalogue import OBJECTIVES, TaskPlan
+from tfplm.pretrain.objectives.objective import Forward, Objective, Part, Setting
+
+_FOR_NOISE_ONLY = ("word_starts", "sentence_ids")
+
+
+class Task:
+    """`objectives` share the batches that `noise` makes. Those that spoil the tokens come first in the model and last
+    in the noise: the others label the whole text.
+
+    keys: of its own batches, where batches have those of other tasks as well; None where they have no others.
+    """
+
+    def __init__(self, plan: TaskPlan, objectives: list[Objective]):
+        self.plan = plan
+        self.keys: frozenset[str] | None = None
+        self.objectives = sorted(objectives, key=lambda objective: not objective.spoils)
+
+    @property
+    def parts(self) -> list[Part]:
+        return [part for objective in self.objectives for part in objective.parts()]
+
+    def raw_length(self, length: int) -> int:
+        return self.objectives[0].raw_length(length)
+
+    def noise(self, batch: dict, rng: np.random.Generator) -> dict:
+        """A packed batch -> what the model is given and has to say. int32, weights float32 (see `normalised`)."""
+        for objective in reversed(self.objectives):
+            batch = objective.noise(batch, rng)
+        return finished(batch)
+
+    def predict(self, model: keras.Model, batch: dict, training: bool) -> dict[str, tuple]:
+        """Part's name -> (logits, labels, weights)."""
+        own = {key: value for key, value in batch.items() if self.keys is None or key in self.keys}
+        forward, predictions = Forward(model, own, training), {}
+        for objective in self.objectives:
+            predictions |= objective.predict(forward)
+        return predictions
+
+
+def finished(batch: dict) -> dict:
+    """The batch as the model gets it: nothing that only noise needs, weights that make means over predictions."""
+    return {name: normalised(value) if name.endswith("_weights") else value
+            for name, value in batch.items() if name not in _FOR_NOISE_ONLY}
+
+
+def make_tasks(plans: list[TaskPlan], setting: Setting) -> list[Task]:
+    """The tasks; an objective with the same weight in two of them is one and the same.
+
+    Raises ValueError where the architecture or the vocabulary does not suit an objective.
+    """
+    config, made = setting.config, {}
+    for plan in plans:
+        for term, kind in zip(plan.terms, plan.kinds):
+            kind.check_architecture(config)
+            if term not in made:
+                made[term] = OBJECTIVES[term[0]](setting, term[1])
+    return [Task(plan, [made[term] for term in plan.terms]) for plan in plans]

@@ -1,0 +1,48 @@
+"""UniLM: one encoder, masked tokens, four rules of who sees whom (Dong et al. 2019, section 2.3)."""
+
+import tensorflow as tf
+
+from tfplm.data.noise import POLICIES, mix_policies
+from tfplm.pretrain.objectives.masked_lm import MaskedLanguageModel
+from tfplm.pretrain.objectives.objective import Part
+
+
+def combined_mask(attention_mask, prefix_lengths, attention_policy):
+    """int32 [B,T,T]: rows see the prefix and what stands before them (right to left: behind), padding never.
+
+    attention_mask [B,T]; prefix_lengths, attention_policy [B] as `mix_policies` makes them.
+    """
+    places = tf.range(tf.shape(attention_mask)[1])
+    row, column = places[None, :, None], places[None, None, :]
+    backwards = tf.equal(attention_policy, POLICIES.index("right_to_left"))[:, None, None]
+    seen = (column < prefix_lengths[:, None, None]) | tf.where(backwards, column >= row, column <= row)
+    return tf.cast(seen & tf.cast(attention_mask[:, None, :], tf.bool), tf.int32)
+
+
+class UniLM(MaskedLanguageModel):
+    """`unilm`: a third of the examples bidirectional, a third sequence to sequence, a sixth each way."""
+
+    name, packing = "unilm", "order"
+
+    @classmethod
+    def check_architecture(cls, config):
+        super().check_architecture(config)
+        if config.attention_type != "full":
+            raise ValueError("unilm makes its own masks and needs attention_type full, found "
+                             f"{config.attention_type}: add --attention-type full")
+
+    def parts(self):
+        return [Part("unilm", "masked_lm_ids", "masked_lm_weights", self.setting.config.vocab_size, self.factor)]
+
+    def noise(self, batch, rng):
+        masking = self.masking_of(batch)
+        if masking.unit == "token":  # UniLM's own: 80 % single tokens, else a bigram or trigram
+            masking = type(masking)(unit="ngram", lengths=(0.8, 0.1, 0.1), rate=masking.rate,
+                                    max_predictions=masking.max_predictions)
+        return mix_policies(self.with_phrases(batch), rng, self.setting.vocabulary, masking)
+
+    def predict(self, forward):
+        batch = forward.batch
+        mask = combined_mask(batch["attention_mask"], batch["prefix_lengths"], batch["attention_policy"])
+        forward.batch = {**batch, "attention_mask": mask}
+        return {"unilm": (forward.language_model(), batch["masked_lm_ids"], batch["masked_lm_weights"])}

@@ -1,0 +1,1 @@
+"""bert-as-service's command lines."""

@@ -1,0 +1,1 @@
+"""Engines: what a worker of the server runs."""

@@ -1,0 +1,157 @@
+"""An engine in a process of its own, which may die without taking the server with it."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+
+import numpy as np
+
+from tfplm.options.serve import ServeOptions
+from tfplm.serve.engines.engine import Encoded, Engine, EngineInfo, WorkerDied
+from tfplm.serve.zmq.protocol import Sequence
+
+
+class ProcessEngine:
+    """Passes batches to an engine that `make(*arguments)` makes in a child process.
+
+    `make` is a module's function and `arguments` can be pickled, for the child is spawned: TensorFlow does not survive
+    a fork. Batches and vectors go through a pipe, which no other program can reach.
+
+    The child starts to load at once; `info` is there after `ready()`.
+
+    Args:
+        start_timeout: seconds until the child's engine must be there.
+        timeout: seconds for one batch, after which the child counts as hung and is killed; None: for ever.
+    """
+
+    info: EngineInfo
+
+    def __init__(self, make: Callable[..., Engine], arguments: tuple = (), start_timeout: float = 600.0,
+                 timeout: float | None = None):
+        self.make, self.arguments, self.start_timeout, self.timeout = make, arguments, start_timeout, timeout
+        self._launch()
+
+    def _launch(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_work, args=(there, self.make, self.arguments), daemon=True,
+                                        name="tfplm-engine")
+        self._process.start()
+        there.close()  # the child alone holds it, so that its end is seen here
+
+    def ready(self) -> None:
+        """Waits for the child's engine; RuntimeError with the reason where it could not be made."""
+        try:
+            kind, value = self._receive(self.start_timeout)
+        except WorkerDied as error:
+            raise RuntimeError(f"the engine was not made: {error}") from None
+        if kind == "failed":
+            self.close()
+            raise RuntimeError(value)
+        self.info = value
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def encode(self, sequences: list[Sequence]) -> Encoded:
+        try:
+            self._pipe.send(sequences)
+        except (OSError, ValueError) as error:
+            raise self._died(f"it does not listen ({error})") from None
+        kind, value = self._receive(self.timeout)
+        if kind == "failed":
+            raise RuntimeError(value)
+        shape, dtype, lengths, tokens = value
+        try:
+            vectors = np.empty(shape, dtype)
+            if vectors.size:
+                self._pipe.recv_bytes_into(vectors.reshape(-1).view(np.uint8).data)
+        except (OSError, EOFError) as error:
+            raise self._died(f"in the middle of an answer ({error})") from None
+        return Encoded(vectors, lengths, tokens)
+
+    def check(self) -> None:
+        if not self._process.is_alive():
+            raise self._died("while idle")
+
+    def restart(self) -> None:
+        self.close()
+        self._launch()
+        self.ready()
+
+    def close(self) -> None:
+        """Ends the child, which has nothing to save; an `encode` in another thread raises WorkerDied."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def _receive(self, timeout: float | None):
+        ready = wait([self._pipe, self._process.sentinel], timeout)
+        if not ready:
+            self._process.kill()
+            raise self._died(f"killed: no answer within {timeout:g} s")
+        try:
+            return self._pipe.recv()
+        except (OSError, EOFError):
+            raise self._died("in the middle of its work") from None
+
+    def _died(self, when: str) -> WorkerDied:
+        self._process.join(5)
+        return WorkerDied(f"process {self._process.pid} ended with exit code {self._process.exitcode}, {when}")
+
+
+def start_engines(make: Callable[..., Engine], arguments: list[tuple], start_timeout: float = 600.0,
+                  timeout: float | None = None) -> list[ProcessEngine]:
+    """One engine for each tuple of arguments, ready; all children load at the same time."""
+    engines = []
+    try:
+        for each in arguments:
+            engines.append(ProcessEngine(make, each, start_timeout, timeout))
+        for engine in engines:
+            engine.ready()
+    except BaseException:
+        for engine in engines:
+            engine.close()
+        raise
+    return engines
+
+
+def _work(pipe: Connection, make: Callable[..., Engine], arguments: tuple) -> None:
+    """The child: an engine, and batches until the pipe is closed."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the server decides, and kills
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        engine = make(*arguments)
+        pipe.send(("ready", engine.info))
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # the server may have ended before the model was there
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
+        return
+    while True:
+        try:
+            sequences = pipe.recv()
+        except (OSError, EOFError):
+            return
+        try:
+            encoded = engine.encode(sequences)
+        except Exception as error:
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
+            continue
+        vectors = np.ascontiguousarray(encoded.vectors)
+        pipe.send(("done", (vectors.shape, str(vectors.dtype), encoded.lengths, encoded.tokens)))
+        if vectors.size:
+            pipe.send_bytes(vectors.reshape(-1).view(np.uint8).data)
+
+
+def make_in_process(options: ServeOptions, number: int) -> Engine:
+    """The engine of worker `number`, in a process that does nothing else."""
+    share = max(1, (os.cpu_count() or 1) // options.num_worker)
+    os.environ.setdefault("OMP_NUM_THREADS", str(share))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from tfplm.serve.engines.sentence_engine import make_engine
+
+    return make_engine(options, number)

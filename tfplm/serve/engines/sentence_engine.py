@@ -1,0 +1,206 @@
+"""The real engine: a `SentenceEncoder` with the habits of bert-as-service."""
+
+import dataclasses
+import logging
+import os
+import re
+
+import numpy as np
+
+from tfplm.embed.encoder import single_texts
+from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
+from tfplm.embed.encoder.rows import TextIds
+from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
+from tfplm.embed.encoder.sentence_transformers import read_recipe
+from tfplm.options.serve import DEFAULTS, ServeOptions
+from tfplm.serve.engines.engine import Encoded, EngineInfo
+from tfplm.serve.engines.model_folder import model_folder
+from tfplm.serve.zmq.protocol import Sequence
+from tfplm.tokenizers.frame import DIVIDER, cut_pair, divide
+
+log = logging.getLogger("tfplm.serve")
+_PAIR = re.compile(r"^(.*) \|\|\| (.*)$", re.DOTALL)  # greedy: the last one divides
+_WIDTHS, _ROWS = range(8, 65, 8), (*range(2, 17), 32)  # shapes of single texts, and of batches of short ones: small, full
+
+
+class SentenceEngine:
+    """Encodes texts, pairs (`first ||| second`), lists of tokens (`|||` divides them as well) and lists of ids.
+
+    Args:
+        encoder: pooling and maximum length are its own.
+        options: of how tokens are made, padded and sent.
+    """
+
+    def __init__(self, encoder: SentenceEncoder, options: ServeOptions):
+        self.encoder, self.options, self.tokenizer = encoder, options, encoder.tokenizer
+        plan, longest = encoder.recipe.plan, encoder.recipe.max_length
+        self.dtype = "float16" if options.fp16 else "float32"
+        fixed = longest if options.max_seq_len != "NONE" or options.fixed_embed_length else None
+        self.info = EngineInfo(encoder.dimension, self.dtype, plan.of_tokens, fixed if plan.of_tokens else None, longest,
+                               encoder.config.vocab_size, _settings(encoder, options))
+
+    def encode(self, sequences: list[Sequence]) -> Encoded:
+        rows = self.rows(sequences)
+        vectors = self.encoder.encode_ids(rows, normalize=self.options.normalize).astype(self.dtype, copy=False)
+        tokens = None
+        if self.options.show_tokens_to_client:
+            tokens = [self.tokenizer.convert_ids_to_tokens(row.input_ids) for row in rows]
+        return Encoded(vectors, np.array([len(row) for row in rows], np.int32), tokens)
+
+    def warm_up(self) -> None:
+        """Encodes one text of each usual length, and batches of usual sizes: new shapes take a compilation."""
+        (token, *_), longest = self.encoder.tokenize(["a"])[0].input_ids, self.info.max_length
+        for width in _WIDTHS:
+            self.encoder.encode_ids([[token] * min(width, longest)])
+        length = min(16, longest)
+        for rows in _ROWS:
+            self.encoder.encode_ids([[token] * length] * (rows * 64 // length))
+
+    def rows(self, sequences: list[Sequence]) -> list[TextIds]:
+        """The ids of every sequence, special ones included, cut to the maximum length."""
+        rows: list[TextIds | None] = [None] * len(sequences)
+        kinds: dict[bool, list[int]] = {True: [], False: []}  # plain text, or lists of tokens
+        prepared = [self._prepare(sequence) for sequence in sequences]
+        for number, sequence in enumerate(prepared):
+            kinds[isinstance(sequence, str)].append(number)
+        for plain, numbers in kinds.items():
+            chosen = [prepared[number] for number in numbers]
+            if not chosen:
+                continue
+            bare = self.options.no_special_token
+            found = self._bare(chosen, plain) if bare else self.encoder.tokenize(chosen)
+            for number, row in zip(numbers, found):
+                rows[number] = row
+        return rows
+
+    def _prepare(self, sequence: Sequence) -> str | list[str]:
+        """A text, or a list of tokens. A pair becomes one, since lists are cut as bert-as-service cuts."""
+        if isinstance(sequence, str):
+            if pair := _PAIR.match(sequence):
+                first, second = pair.groups()
+                return [*self.tokenizer.tokenize(first), DIVIDER, *self.tokenizer.tokenize(second)]
+            return sequence
+        return self.tokenizer.convert_ids_to_tokens(sequence) if isinstance(sequence[0], int) else sequence
+
+    def _bare(self, sequences: list, plain: bool) -> list[TextIds]:
+        """Without special tokens: the second text of a pair has segment 1, and nothing divides them."""
+        limit = self.encoder.recipe.max_length
+        if plain:
+            halves = [(ids.tolist(), []) for ids in self.tokenizer(sequences, padding=False, truncation=False,
+                                                                   add_special_tokens=False)["input_ids"]]
+        else:
+            halves = [self._halves(tokens) for tokens in sequences]
+        rows = []
+        for first, second in halves:
+            left, right = cut_pair(len(first), len(second), limit)
+            first, second = first[:left], second[:right]
+            if not first and not second:
+                first = [self.tokenizer.unk_token_id or 0]
+            types = np.zeros(len(first) + len(second), np.int32)
+            types[len(first):] = self.encoder.config.type_vocab_size > 1
+            rows.append(TextIds(np.array(first + second, np.int32), types))
+        return rows
+
+    def _halves(self, tokens: list[str]) -> tuple[list[int], list[int]]:
+        return tuple(self.tokenizer.convert_tokens_to_ids(half) if half else [] for half in divide(tokens))
+
+    def check(self) -> None:
+        """This engine lives as long as the process."""
+
+    def restart(self) -> None:
+        """Nothing to be done."""
+
+    def close(self) -> None:
+        """Nothing to be done."""
+
+
+def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
+    """Loads the model of worker `number` onto its device, and compiles it, so that the first clients need not wait."""
+    use_devices(options, number)
+    with model_folder(options) as folder:
+        encoder = _load(folder, options)
+    engine = SentenceEngine(encoder, options)
+    if options.warm_up:
+        # compiled for from the first single text on, while the rest of the warm-up goes on; these weights never change
+        encoder.freeze(max_bytes=single_texts.UNASKED)
+        engine.warm_up()
+    return engine
+
+
+def use_devices(options: ServeOptions, number: int) -> None:
+    """The GPU of a worker, or none; its share of the CPU's cores."""
+    import tensorflow as tf
+
+    try:
+        gpus = tf.config.list_physical_devices("GPU")
+        if options.cpu:
+            tf.config.set_visible_devices([], "GPU")
+        elif gpus:
+            wanted = options.device_map or list(range(len(gpus)))
+            if wrong := [each for each in wanted if not 0 <= each < len(gpus)]:
+                raise ValueError(f"device_map names GPU {wrong[0]}, but this machine has {len(gpus)}, from 0 on")
+            mine = gpus[wanted[number % len(wanted)]]
+            tf.config.set_visible_devices([mine], "GPU")
+            tf.config.experimental.set_memory_growth(mine, True)
+        if options.num_worker > 1:
+            tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // options.num_worker))
+    except RuntimeError as error:  # TensorFlow is in use already, in a program that serves among other things
+        log.info("devices stay as they are: %s", error)
+    if options.xla:
+        tf.config.optimizer.set_jit("autoclustering")
+
+
+def _load(folder, options: ServeOptions) -> SentenceEncoder:
+    recipe = read_recipe(folder) if folder.is_dir() else None
+    pooling, layers, length = options.pooling_strategy, options.pooling_layer, options.max_seq_len
+    if recipe is None:
+        pooling, layers = pooling or DEFAULTS["pooling_strategy"], layers or DEFAULTS["pooling_layer"]
+        length = DEFAULTS["max_seq_len"] if length is None else length
+    length = None if length == "NONE" else length
+    encoder = SentenceEncoder.from_pretrained(folder, pooling, layers, options.normalize, length, options.dtype,
+                                              mask_cls_sep=options.mask_cls_sep, num_labels=options.num_labels)
+    if length is not None and encoder.recipe.max_length < length:
+        raise ValueError(f"max_seq_len is {length}, but the model has positions for {encoder.recipe.max_length}")
+    if recipe is not None and options.max_seq_len == "NONE":
+        encoder = _with(encoder, max_length=None)
+    if options.cased_tokenization:
+        encoder = _with(encoder, tokenizer=_cased(encoder.tokenizer, folder))
+    if options.no_position_embeddings:
+        _forget_positions(encoder.model)
+        single_texts.keep(encoder.model)  # as before: nobody else has it
+    return encoder
+
+
+def _with(encoder: SentenceEncoder, tokenizer=None, **changes) -> SentenceEncoder:
+    recipe = dataclasses.replace(encoder.recipe, **changes)
+    return encoder.with_recipe(recipe, tokenizer)
+
+
+def _cased(tokenizer, folder):
+    """The same WordPiece vocabulary, without lower-casing."""
+    from tfplm.tokenizers import Tokenizer
+
+    vocab = (folder if folder.is_dir() else folder.parent) / "vocab.txt"
+    if not vocab.is_file():
+        raise ValueError(f"cased_tokenization needs a WordPiece vocabulary, but there is no {vocab}")
+    cased = Tokenizer.from_vocab(vocab, lowercase=False, model_type=tokenizer.family)
+    cased.model_max_length = tokenizer.model_max_length
+    return cased
+
+
+def _forget_positions(model) -> None:
+    position = model.embeddings.position
+    if position is None or not position.variables:
+        raise ValueError("no_position_embeddings is for models with a table of positions, which this one has not")
+    for variable in position.variables:
+        variable.assign(np.zeros(variable.shape, "float32"))
+
+
+def _settings(encoder: SentenceEncoder, options: ServeOptions) -> dict:
+    """The options as the model decided them, under bert-as-service's names."""
+    plan: PoolingPlan = encoder.recipe.plan
+    longest = None if options.max_seq_len == "NONE" else encoder.recipe.max_length
+    lower = encoder.tokenizer.settings.get("do_lower_case")
+    return {"max_seq_len": longest, "pooling_layer": list(plan.layers), "num_labels": encoder.num_labels,
+            "pooling_strategy": Pooling(plan.strategies[0]).value,
+            "do_lower_case": not options.cased_tokenization if lower is None else bool(lower)}

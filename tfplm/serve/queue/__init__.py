@@ -1,0 +1,1 @@
+"""From requests to batches and back: jobs, the scheduler, workers, statistics."""

@@ -1,0 +1,48 @@
+"""What the server says of itself: the JSON of SHOW_CONFIG and SHOW_STATUS, with all keys of bert-as-service 1.10."""
+
+import importlib.metadata
+import platform
+import sys
+from datetime import datetime
+
+from tfplm.options.serve import DEFAULTS, STRATEGIES, ServeOptions
+from tfplm.serve.zmq.protocol import VERSION
+
+# the arguments of bert-serving-start that are reported
+ARGUMENTS = (
+    "ckpt_name", "config_name", "cors", "cpu", "device_map", "do_lower_case", "fixed_embed_length", "fp16",
+    "gpu_memory_fraction", "graph_tmp_dir", "http_max_connect", "http_port", "mask_cls_sep", "max_batch_size",
+    "max_seq_len", "model_dir", "no_position_embeddings", "no_special_token", "num_labels", "num_worker",
+    "pooling_layer", "pooling_strategy", "port", "port_out", "prefetch_size", "priority_batch_size",
+    "show_tokens_to_client", "tuned_model_dir", "verbose", "xla",
+)
+
+
+def describe(options: ServeOptions, started: datetime, **settings) -> dict:
+    """What does not change while the server runs. settings: what the model decided in place of the options."""
+    given = {name: default if getattr(options, name) is None else getattr(options, name)
+             for name, default in DEFAULTS.items()}
+    values = {**vars(options), "do_lower_case": not options.cased_tokenization, "model_dir": str(options.source),
+              **given, **settings}
+    if values["max_seq_len"] == "NONE":
+        values["max_seq_len"] = None
+    values["pooling_strategy"] = STRATEGIES.get(values["pooling_strategy"], values["pooling_strategy"])
+    return {**{name: values[name] for name in ARGUMENTS}, **_versions(), "server_start_time": str(started),
+            "tfplm_version": importlib.metadata.version("tfplm"), "host": options.host, "dtype": options.dtype}
+
+
+def _versions() -> dict:
+    import zmq
+
+    return {"tensorflow_version": importlib.metadata.version("tensorflow").split("."), "python_version": sys.version,
+            "server_version": VERSION, "pyzmq_version": zmq.pyzmq_version(), "zmq_version": zmq.zmq_version(),
+            "platform": platform.platform()}
+
+
+def runtime(client: bytes, options: ServeOptions) -> dict:
+    """What bert-as-service tells of its processes; workers here are threads, or processes behind pipes."""
+    workers = options.num_worker
+    return {"client": client.decode("ascii", "replace"), "num_process": workers if workers > 1 else 1,
+            "ventilator -> worker": [f"worker-{number}" for number in range(workers)], "worker -> sink": "scheduler",
+            "ventilator <-> sink": "scheduler", "server_current_time": str(datetime.now()), "device_map": [],
+            "num_concurrent_socket": max(8, 2 * workers)}

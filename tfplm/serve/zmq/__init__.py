@@ -1,0 +1,1 @@
+"""bert-as-service's protocol over ZeroMQ."""

@@ -1,0 +1,1 @@
+"""What surrounds the steps of a training: devices, strategies, resuming, signals, progress."""

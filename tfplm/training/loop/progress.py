@@ -1,0 +1,155 @@
+"""A progress bar for Keras' `fit` and `evaluate`, with throughput."""
+
+import sys
+import time
+
+import keras
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from tfplm.summaries.recorders import token_counter_of
+from tfplm.training.loop.distribute import is_chief
+
+BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt}"
+NOTEBOOK = any("notebook" in base.__module__ for base in tqdm.__mro__)
+
+
+class Progress(keras.callbacks.Callback):
+    """Epoch, step, loss and metrics, examples and tokens per second, time left; pass it to `fit` with `verbose=0`.
+
+        epoch 1/3 |██████    | 540/900  loss 0.4321  accuracy 0.8125  310 examples/s  12,400 tokens/s  0:01:10 left
+
+    A bar in a terminal or notebook. Elsewhere (a file, a pipe) plain lines: one at the end of each epoch, and one every
+    `interval` seconds in between. Tokens are counted where the batch is a dict with `attention_mask` or `input_ids`.
+    Under several workers only the chief shows anything.
+
+    Args:
+        quiet: write nothing at all.
+        interval: seconds between two plain lines; None for one line per epoch only.
+        file: where to write; standard error by default.
+    """
+
+    def __init__(self, quiet: bool = False, interval: float | None = 60.0, file=None):
+        super().__init__()
+        self.quiet, self.interval, self.file = quiet, interval, file
+        self._training = self._testing = self._counter = None
+        self._test_steps = None  # known after the first validation
+
+    def set_model(self, model):
+        super().set_model(model)
+        self.quiet = self.quiet or not is_chief()
+        if not self.quiet and model.optimizer is not None:
+            self._counter = token_counter_of(model)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self.quiet:
+            self._training = self._line(f"epoch {epoch + 1}/{self.params.get('epochs', 1)}", self.params.get("steps"))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._training:
+            self._training.advance(batch + 1, logs, self._counts)
+
+    def on_test_begin(self, logs=None):
+        if self._training:
+            self._training.pause(self._counts)
+            self._testing = self._line("  validation", self._test_steps, nested=True)
+        elif not self.quiet:
+            self._testing = self._line("evaluation", self.params.get("steps"))
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self._testing:
+            self._testing.advance(batch + 1, logs, self._counts)
+
+    def on_test_end(self, logs=None):
+        if self._testing:
+            self._test_steps = self._testing.done
+            self._testing.close(logs, self._counts)
+        if self._training:
+            self._training.resume()
+        self._testing = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._training:
+            self._training.close(logs, self._counts)
+        self._training = None
+
+    def _line(self, title: str, total: int | None, nested: bool = False):
+        return Line(title, total, self.file or sys.stderr, self.interval, nested)
+
+    def _counts(self) -> dict[str, float]:
+        """Examples and tokens so far."""
+        counts = {"examples": self._sum(self.model._loss_tracker.count)}
+        if self._counter is not None and not self._testing:
+            counts["tokens"] = self._sum(self._counter.total)
+        return counts
+
+    def _sum(self, variable) -> float:
+        """Over the replicas, without asking other workers: those would have to answer."""
+        strategy = self.model.distribute_strategy
+        variable = variable.value if isinstance(variable, keras.Variable) else variable
+        parts = strategy.experimental_local_results(variable)
+        return sum(float(tf.convert_to_tensor(part)) for part in parts) * strategy.num_replicas_in_sync / len(parts)
+
+
+class Line:
+    """One bar, or in its place the plain lines of one epoch."""
+
+    def __init__(self, title: str, total: int | None, stream, interval: float | None, nested: bool):
+        self.title, self.total, self.stream, self.nested = title, total, stream, nested
+        self.done, self._begin, self._paused = 0, None, None
+        self._live = NOTEBOOK or stream.isatty()
+        self._every = 0.2 if self._live else interval
+        self._shown = time.monotonic()
+        self._bar = tqdm(total=total, desc=title, file=stream, leave=not nested, dynamic_ncols=True,
+                         bar_format=BAR) if self._live else None
+
+    def advance(self, done: int, logs: dict, counts) -> None:
+        self.done = min(done, self.total or done)
+        now = time.monotonic()
+        if self._begin is None:  # rates without the first step, which compiles, and without what a resume skipped
+            self._begin, self._shown = (now, self.done, counts()), now
+        elif self._every is not None and now - self._shown >= self._every and not (self.nested and not self._live):
+            self._shown = now
+            self._show(self._text(logs, self._rates(now, counts()), now))
+
+    def pause(self, counts) -> None:
+        self._paused = time.monotonic(), self._rates(time.monotonic(), counts())
+
+    def resume(self) -> None:
+        if self._begin and self._paused:
+            lost = time.monotonic() - self._paused[0]
+            self._begin = (self._begin[0] + lost, *self._begin[1:])
+
+    def close(self, logs: dict | None, counts) -> None:
+        now = time.monotonic()
+        # a validation has reset the counts of the training
+        rates = self._paused[1] if self._paused else self._rates(now, counts())
+        if self._live or not self.nested:
+            self._show(self._text(logs, rates))
+        if self._bar is not None:
+            self._bar.close()
+
+    def _rates(self, now: float, counts: dict) -> dict[str, float]:
+        if self._begin is None or now <= self._begin[0]:
+            return {}
+        began, steps, before = self._begin
+        rates = {name: (count - before.get(name, 0)) / (now - began) for name, count in counts.items()}
+        rates["steps"] = (self.done - steps) / (now - began)
+        return {name: rate for name, rate in rates.items() if rate > 0}
+
+    def _text(self, logs: dict | None, rates: dict, now: float | None = None) -> str:
+        parts = [f"{name} {float(value):.4g}" for name, value in (logs or {}).items()]
+        parts += [f"{rate:,.0f} {name}/s" if rate >= 10 else f"{rate:.2g} {name}/s"
+                  for name, rate in rates.items() if name != "steps"]
+        if now is not None and self.total and "steps" in rates:
+            seconds = int((self.total - self.done) / rates["steps"])
+            parts.append(f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left")
+        return "  ".join(parts)
+
+    def _show(self, text: str) -> None:
+        if self._bar is None:
+            print(f"{self.title}  step {self.done}/{self.total or '?'}  {text}", file=self.stream, flush=True)
+            return
+        self._bar.n = self.done
+        self._bar.bar_format = f"{BAR}  {text}"  # tqdm's own postfix begins with a comma
+        self._bar.refresh()

@@ -1,0 +1,76 @@
+"""Checkpoints of a training run: written by `tf.train.CheckpointManager`, read from the newest that is whole."""
+
+import logging
+import os
+import re
+import shutil
+
+import keras
+import tensorflow as tf
+
+from tfplm.training.loop.distribute import is_chief
+from tfplm.training.loop.state import RunState
+
+log = logging.getLogger(__name__)
+
+
+class RunCheckpoint:
+    """All variables of a compiled, built model, its optimizer and metrics, and a dict of JSON values.
+
+    Only the chief writes to `directory`; the other workers take part in the saving (variables that live in parts on
+    several workers are summed by all of them) with a folder of their own, which `close` removes.
+    """
+
+    def __init__(self, model: keras.Model, directory: str, keep: int):
+        self.directory, self._state = directory, RunState()
+        self._metrics = model.metrics_variables
+        # the graph of objects does not reach all variables (the seeds of dropout, for one): hence the list
+        self._checkpoint = tf.train.Checkpoint(
+            model=model, optimizer=model.optimizer, state=self._state, metrics=self._metrics,
+            variables=[*model.variables, *model.optimizer.variables])
+        self._own = None if is_chief() else os.path.join(directory, f".worker-{os.getpid()}")
+        self._manager = tf.train.CheckpointManager(self._checkpoint, self._own or directory, max_to_keep=keep)
+        self._path = None
+
+    def save(self, values: dict) -> None:
+        self._state.values = values
+        self._manager.save()
+
+    def restore(self) -> dict | None:
+        """The values of the newest checkpoint, after setting all variables; None where there is none."""
+        for path in self._newest_first():
+            if (damage := _damage(path)) is not None:
+                log.warning("checkpoint %s is damaged and is skipped (%s)", path, damage)
+                continue
+            try:
+                self._checkpoint.restore(path).assert_consumed()
+            except (AssertionError, ValueError) as error:
+                raise ValueError(f"checkpoint {path} is of another model or optimizer than the one that is trained; "
+                                 f"give another folder, or delete this one to start anew ({error})") from error
+            self._path = path
+            return self._state.values
+        return None
+
+    def restore_metrics(self) -> None:
+        """The metrics once more, from the checkpoint that `restore` found."""
+        tf.train.Checkpoint(metrics=self._metrics).read(self._path).expect_partial()
+
+    def close(self) -> None:
+        if self._own:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    def _newest_first(self) -> list[str]:
+        names = os.listdir(self.directory) if os.path.isdir(self.directory) else []
+        numbers = [int(found.group(1)) for name in names if (found := re.fullmatch(r"ckpt-(\d+)\.index", name))]
+        return [os.path.join(self.directory, f"ckpt-{number}") for number in sorted(numbers, reverse=True)]
+
+
+def _damage(path: str) -> str | None:
+    """What is wrong with a checkpoint, found by reading it whole (each tensor has a checksum); None for nothing."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except Exception as error:  # the reader turns the one damage into an IndexError, the next into a DataLossError
+        return str(error).partition("\n")[0]
+    return None

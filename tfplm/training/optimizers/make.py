@@ -1,0 +1,72 @@
+"""From options to an optimizer."""
+
+import dataclasses
+
+import keras
+
+from tfplm.options.optimizer import OptimizerOptions
+from tfplm.training.optimizers.adam import LAMB, SGD, Adafactor, AdamW
+from tfplm.training.optimizers.lookahead import Lookahead
+from tfplm.training.optimizers.schedules import InverseSquareRoot, Schedule, SlantedTriangular
+
+
+def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps: int | None = None,
+                   rates: dict[str, float] | None = None, **changes):
+    """A Keras optimizer with its schedule: `make_optimizer("adamw", learning_rate=2e-5, total_steps=1000)`.
+
+    Args:
+        options: `OptimizerOptions`, or the optimizer's name.
+        total_steps: updates of the whole training (batches / `accumulation`); every falling schedule needs it.
+        rates: factors of the learning rate by expressions of the variables' paths, see `Updates`.
+        changes: fields of `OptimizerOptions` that differ from `options`.
+    """
+    if isinstance(options, str):
+        options = OptimizerOptions(optimizer=options)
+    options = dataclasses.replace(options or OptimizerOptions(), **changes)
+    common = {
+        "learning_rate": make_schedule(options, total_steps), "weight_decay": options.weight_decay,
+        "layer_decay": options.layer_decay, "rates": rates, "global_clipnorm": options.clip_norm or None,
+        "gradient_accumulation_steps": options.accumulation if options.accumulation > 1 else None,
+    }
+    moments = {"beta_1": options.beta_1, "beta_2": options.beta_2, "epsilon": options.epsilon}
+    makers = {
+        "adamw": lambda: AdamW(**common, **moments),
+        "bert_adam": lambda: AdamW(**common, **moments, bias_correction=False),
+        "lamb": lambda: LAMB(**common, **moments),
+        "adafactor": lambda: Adafactor(**common, relative_step=False),
+        "sgd": lambda: SGD(**common, momentum=options.beta_1),
+    }
+    if options.optimizer not in makers:
+        raise ValueError(f"optimizer is {options.optimizer!r}; expected one of {', '.join(makers)}")
+    optimizer = makers[options.optimizer]()
+    return Lookahead(optimizer, steps=options.lookahead) if options.lookahead else optimizer
+
+
+def compile_arguments(options, steps: float, rates: dict[str, float] | None = None) -> dict:
+    """`optimizer` and `jit_compile` of `keras.Model.compile`, for a training of so many batches.
+
+    Args:
+        options: `OptimizerOptions` that are `TrainingOptions` too and have `jit`. In mixed_float16 the loss is scaled.
+        rates: as of `make_optimizer`.
+    """
+    updates = max(int(steps // options.accumulation), (options.warmup_steps or 0) + 1)
+    optimizer = make_optimizer(options, total_steps=updates, rates=rates)
+    if options.dtype == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    return {"optimizer": optimizer, "jit_compile": {"on": True, "off": False, "auto": "auto"}[options.jit]}
+
+
+def make_schedule(options: OptimizerOptions, total_steps: int | None = None
+                  ) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate of each update."""
+    warmup = options.warmup_steps
+    if warmup is None:
+        warmup = round(options.warmup_ratio * (total_steps or 0))
+    if options.schedule == "inverse_sqrt":
+        return InverseSquareRoot(options.learning_rate, warmup)
+    if options.schedule == "slanted_triangular":
+        if total_steps is None:
+            raise ValueError("the slanted_triangular schedule needs total_steps, the updates of the whole training")
+        return SlantedTriangular(options.learning_rate, total_steps, max(1, warmup) / total_steps)
+    return Schedule(options.learning_rate, options.schedule, warmup, total_steps, options.end_learning_rate,
+                    options.power)

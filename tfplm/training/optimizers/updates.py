@@ -1,0 +1,133 @@
+"""What every tfplm optimizer adds to a Keras one: updates that are the same on one device and on many.
+
+Keras clips each replica's own gradient before the sum, cannot accumulate under `MirroredStrategy`, counts the steps of
+a schedule in batches even where several make an update, and forgets `exclude_from_weight_decay` in a saved file.
+
+    gradients -> sum over replicas -> accumulate -> clip by global norm -> decay weights -> update
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+
+from tfplm.training.loop.distribute import batch_share
+from tfplm.training.optimizers.layer_rates import layer_rates
+
+NO_DECAY = ("bias", "gamma", "beta", "scale")  # biases and the parameters of norms, by the variable's own name
+
+
+class Updates:
+    """Mixin, left of a Keras optimizer.
+
+    Args (beside the Keras optimizer's):
+        no_decay: variables whose own name contains one of these expressions are not decayed.
+        rates: multipliers of the learning rate, `{regular expression of the path: factor}` (the first that is found
+            counts, else 1) or a function of the variable; decay goes by the multiplied rate as well.
+        layer_decay: factor of the rate from each block to the one below, see `layer_rates`; beside `rates`.
+    """
+
+    def __init__(self, *args, no_decay: tuple[str, ...] = NO_DECAY,
+                 rates: Mapping[str, float] | Callable | None = None, layer_decay: float = 1.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.no_decay, self.rates, self.layer_decay = tuple(no_decay), rates or {}, layer_decay
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        if callable(self.rates):
+            self.rates = {f"^{re.escape(variable.path)}$": float(self.rates(variable)) for variable in variables}
+        paths = [variable.path for variable in variables]
+        self._factors = [factor * next((rate for path, rate in self.rates.items() if re.search(path, here)), 1.0)
+                         for here, factor in zip(paths, layer_rates(paths, self.layer_decay))]
+        self._decayed = [bool(self.weight_decay) and self._use_weight_decay(variable)
+                         and not any(re.search(part, variable.name) for part in self.no_decay)
+                         for variable in variables]
+
+    def get_config(self):
+        if callable(self.rates):
+            raise ValueError("rates is a function, which a file cannot hold; build the optimizer first "
+                             "(optimizer.build(model.trainable_variables)), or give a mapping of paths")
+        return {**super().get_config(), "no_decay": list(self.no_decay), "rates": dict(self.rates),
+                "layer_decay": self.layer_decay}
+
+    def _get_current_learning_rate(self):
+        if isinstance(self._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            return self._learning_rate(self.iterations)  # updates, where Keras counts batches
+        return super()._get_current_learning_rate()
+
+    def _backend_apply_gradients(self, grads, trainable_variables):
+        indices = [self._get_variable_index(variable) for variable in trainable_variables]
+        variables = [variable.value if isinstance(variable, keras.Variable) else variable
+                     for variable in trainable_variables]
+        grads = self._sum_over_replicas([tf.cast(tf.convert_to_tensor(grad), variable.dtype)
+                                         for grad, variable in zip(grads, variables)])
+        steps = self.gradient_accumulation_steps or 1
+        if steps > 1:
+            stores = [self._accumulated_gradients[index].value for index in indices]
+            grads = [grad + store for grad, store in zip(grads, stores)]
+            scale = self._scale(grads, 1.0 / steps)
+        else:
+            stores, scale = [], self._scale(grads, 1.0)
+        tf.__internal__.distribute.interim.maybe_merge_call(
+            self._update_or_store, self._distribution_strategy, indices, variables, stores, grads, scale)
+        self._average_variables()
+
+    def _sum_over_replicas(self, grads):
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return grads
+        if (share := batch_share()) is not None:
+            grads = [tf.math.multiply_no_nan(grad, tf.cast(share, grad.dtype)) for grad in grads]
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, grads)
+
+    def _scale(self, grads, factor: float):
+        """The factor of the summed gradients: mean over the accumulated, clipped by global norm."""
+        if self.clipnorm or self.clipvalue:
+            raise ValueError("tfplm's optimizers clip by the global norm only: use global_clipnorm")
+        if not self.global_clipnorm:
+            return tf.constant(factor)
+        halves = [tf.cast(tf.nn.l2_loss(grad), tf.float32) for grad in grads]
+        norm = tf.sqrt(2.0 * tf.add_n(halves)) * factor
+        # an infinite norm must stay visible: the update becomes NaN, as in Keras
+        return factor * tf.minimum(1.0, self.global_clipnorm / norm) + (norm - norm)
+
+    def _update_or_store(self, distribution, indices, variables, stores, grads, scale):
+        def update():
+            rate = tf.cast(self.learning_rate, tf.float32)
+            for index, variable, grad in zip(indices, variables, grads):
+                distribution.extended.update(variable, self._update_variable, args=(
+                    grad, scale, rate * self._factors[index], index, *self._slots(index)), group=False)
+            for store in stores:
+                distribution.extended.update(store, lambda local: local.assign(tf.zeros_like(local)), group=False)
+
+        def keep():
+            for store, grad in zip(stores, grads):
+                distribution.extended.update(store, lambda local, new: local.assign(new), args=(grad,), group=False)
+
+        if not stores:
+            update()
+            return
+        last = tf.equal((tf.convert_to_tensor(self._iterations.value) + 1) % self.gradient_accumulation_steps, 0)
+        tf.cond(last, lambda: (update(), tf.no_op())[1], lambda: (keep(), tf.no_op())[1])
+
+    def _slots(self, index: int) -> tuple:
+        """The optimizer's variables that `_update_variable` gets, as local ones of the same device."""
+        return ()
+
+    def _update_variable(self, variable, grad, scale, rate, index):
+        if self._decayed[index]:
+            variable.assign_sub(variable * tf.cast(rate * self.weight_decay, variable.dtype))
+        self.update_step(grad * tf.cast(scale, grad.dtype), variable, rate)
+
+    def _average_variables(self):
+        """Exponential moving average of the weights (`use_ema`), as in Keras."""
+        if not self.use_ema:
+            return
+        self._update_model_variables_moving_average(self._trainable_variables)
+        if self.ema_overwrite_frequency:
+            due = tf.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
+            keras.ops.cond(due, lambda: self._overwrite_model_variables_with_average_value(self._trainable_variables),
+                           lambda: None)
