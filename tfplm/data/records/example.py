@@ -1,4 +1,4 @@
-"""`tf.train.Example` messages to NumPy arrays and back, without TensorFlow."""
+"""Encoding and decoding of `tf.train.Example` messages as NumPy arrays, without TensorFlow."""
 
 import functools
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import numpy as np
 
 @functools.cache
 def _message_class():
-    """The class of `tf.train.Example`, built from its few lines of definition in a descriptor pool of its own."""
+    """The message class of `tf.train.Example`, defined here in a separate descriptor pool."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tfplm", syntax="proto3")
@@ -33,7 +33,7 @@ def _message_class():
 
 
 def encode_example(features: dict[str, np.ndarray | bytes]) -> bytes:
-    """A serialized Example; integer and boolean arrays become int64 lists, float arrays float lists."""
+    """Serializes an Example; integer and boolean arrays become int64 lists, float arrays float lists."""
     example = _message_class()()
     for name, value in features.items():
         feature = example.features.feature[name]
@@ -47,9 +47,10 @@ def encode_example(features: dict[str, np.ndarray | bytes]) -> bytes:
 
 
 def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, np.ndarray | bytes]:
-    """Features of a serialized Example: int32 and float32 arrays [N], or bytes.
+    """Parses a serialized Example into int32 and float32 arrays [N], or bytes.
 
-    ValueError when a `needed` one is missing; the message names it, what there is, and the `origin` (a file).
+    Raises ValueError if a feature in `needed` is missing; the message names it, the features found, and `origin` (a
+    file).
     """
     example = _message_class().FromString(data)
     decoded = {}
