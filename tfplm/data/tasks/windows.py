@@ -100,13 +100,13 @@ def spans_of_windows(length: int, room: int, stride: int) -> list[tuple[int, int
 def _windows(question: np.ndarray, context: np.ndarray, frame: Frame, settings: WindowSettings, target: tuple
              ) -> list[dict]:
     cls, labelled, answer = target
-    lead = [*frame.before.T, *((token, frame.first) for token in question), *frame.between.T]
+    lead = [*frame.pair_prefix.T, *((token, frame.first) for token in question), *frame.pair_separator.T]
     lead = np.array(lead, np.int32).reshape(-1, 2)
     features = []
-    for start, end in spans_of_windows(len(context), settings.max_length - len(lead) - frame.behind.shape[1],
+    for start, end in spans_of_windows(len(context), settings.max_length - len(lead) - frame.pair_suffix.shape[1],
                                        settings.stride):
         piece = np.stack([context[start:end], np.full(end - start, frame.second)], 1)
-        ids, types = np.concatenate([lead, piece, frame.behind.T]).astype(np.int32).T
+        ids, types = np.concatenate([lead, piece, frame.pair_suffix.T]).astype(np.int32).T
         null = int(np.argmax(ids == cls)) if cls is not None else 0
         feature = {"input_ids": np.ascontiguousarray(ids), "token_type_ids": np.ascontiguousarray(types),
                    "context_begin": np.int32(len(lead)), "context_first": np.int32(start),
