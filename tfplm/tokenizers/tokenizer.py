@@ -64,7 +64,7 @@ class Tokenizer(Vocabulary):
     @classmethod
     def from_bpe(cls, vocab: str | os.PathLike, merges: str | os.PathLike, model_type: str | None = None,
                  add_prefix_space: bool = False, **special: str) -> "Tokenizer":
-        """Loads BPE (byte-level, except GPT-1's) from `vocab.json` and `merges.txt` (or `encoder.json`, `vocab.bpe`)."""
+        """Loads BPE (byte-level unless GPT-1's) from `vocab.json` and `merges.txt` (or `encoder.json`, `vocab.bpe`)."""
         backend = backends.bpe(Path(vocab), Path(merges), add_prefix_space)
         kind = backends.kind_of(backend)
         name = families.find(model_type) if model_type else directory.guess_family(kind, backend.get_vocab())
