@@ -4,48 +4,13 @@ A record is: length uint64, checksum of it uint32, data, checksum of it uint32, 
 CRC-32C. The files are the same that `tf.io.TFRecordWriter` writes and `tf.data.TFRecordDataset` reads.
 """
 
-import functools
 import gzip
 import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-_BLOCK = 4096  # bytes whose checksum is one look-up
-
-
-def _byte_table() -> np.ndarray:
-    """uint32 [256]: the CRC-32C (Castagnoli) of each single byte, without its inversions."""
-    table = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        table = np.where(table & 1, np.uint32(0x82F63B78) ^ (table >> np.uint32(1)), table >> np.uint32(1))
-    return table
-
-
-@functools.cache
-def _tables() -> np.ndarray:
-    """uint32 [BLOCK,256]: what a byte adds to the checksum when k bytes follow it; the sum of bits is xor."""
-    one = _byte_table()
-    rows = [one]
-    for _ in range(_BLOCK - 1):
-        rows.append(one[rows[-1] & 255] ^ (rows[-1] >> np.uint32(8)))
-    return np.stack(rows)
-
-
-def crc32c(data: bytes) -> int:
-    """CRC-32C of the data."""
-    tables, array = _tables(), np.frombuffer(data, np.uint8)
-    state = 0xFFFFFFFF
-    for begin in range(0, len(array), _BLOCK):
-        block = array[begin:begin + _BLOCK].copy()
-        # the state is xored into the first four bytes; what does not fit there only moves on
-        head = np.frombuffer(struct.pack("<I", state), np.uint8)[:len(block)]
-        block[:len(head)] ^= head
-        rest = state >> 8 * len(head)
-        state = rest ^ int(np.bitwise_xor.reduce(tables[np.arange(len(block) - 1, -1, -1), block]))
-    return state ^ 0xFFFFFFFF
+from google_crc32c import value as crc32c
 
 
 def _masked(data: bytes) -> bytes:
