@@ -2,6 +2,8 @@
 
 import keras
 
+from tfplm.core.keras_internals import own_weights, sublayers
+
 
 def layer_paths(model: keras.Layer) -> dict[str, keras.Layer]:
     """path -> layer for every layer below `model`, such as `encoder/block_0/attention/query`, outer ones first.
@@ -14,7 +16,7 @@ def layer_paths(model: keras.Layer) -> dict[str, keras.Layer]:
 
     def walk(layer, prefix):
         taken = set()
-        for child in layer._layers:
+        for child in sublayers(layer):
             if id(child) in seen or isinstance(child, keras.layers.InputLayer):
                 continue
             seen.add(id(child))
@@ -36,8 +38,8 @@ def variable_paths(model: keras.Layer, trainable: bool = True) -> dict[str, kera
     wanted = {id(weight) for weight in weights}
     paths, seen = {}, set()
     for path, layer in [("", model), *layer_paths(model).items()]:
-        own = [*layer._trainable_variables, *layer._non_trainable_variables]
-        for variable in own:
+        trainable_ones, others = own_weights(layer)
+        for variable in [*trainable_ones, *others]:
             if id(variable) not in wanted or id(variable) in seen:
                 continue
             seen.add(id(variable))
