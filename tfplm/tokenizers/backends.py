@@ -6,7 +6,7 @@ from pathlib import Path
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from tfplm.tokenizers.families import Family
+from tfplm.tokenizers.families import Family, Kind
 
 
 def read_text(path: Path) -> str:
@@ -34,7 +34,7 @@ def read_vocab(path: Path) -> dict[str, int]:
     tokens = [line.rstrip("\r") for line in lines]
     if all("\t" in token and token.rpartition("\t")[2].isdigit() for token in tokens):
         return {token: int(number) for token, _, number in (line.rpartition("\t") for line in tokens)}
-    vocab = {}
+    vocab: dict[str, int] = {}
     for number, token in enumerate(tokens):
         if token in vocab:  # the last one counts; the line of the first keeps its id, under a name that no text has
             vocab[f"[duplicate {vocab[token]}]"] = vocab[token]
@@ -103,7 +103,7 @@ def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> 
     return backend
 
 
-def kind_of(backend: Backend) -> str:
+def kind_of(backend: Backend) -> Kind:
     """The algorithm of a tokenizer, in the words of `families.Kind`."""
     model = type(backend.model).__name__
     if model == "BPE" and "ByteLevel" in str(backend.pre_tokenizer):
@@ -115,10 +115,11 @@ def kind_of(backend: Backend) -> str:
 
 def set_template(backend: Backend, family: Family, roles: dict[str, str], language: str | None = None) -> None:
     """Makes the backend add the family's special tokens around a text and a pair of texts."""
-    names = {**roles, "lang": language}
+    names = {**roles, **({} if language is None else {"lang": language})}
     single, pair = (template.format_map(names).split() for template in (family.single, family.pair))
-    ids = {token: backend.token_to_id(token) for role, token in names.items() if f"{{{role}}}" in family.pair}
-    if missing := [token for token, number in ids.items() if number is None]:
+    tokens = dict.fromkeys(token for role, token in names.items() if f"{{{role}}}" in family.pair)
+    ids = {token: number for token in tokens if (number := backend.token_to_id(token)) is not None}
+    if missing := [token for token in tokens if token not in ids]:
         raise ValueError(f"special token(s) {', '.join(missing)} are not in the vocabulary of "
                          f"{backend.get_vocab_size()} tokens, but every text of this model needs them")
     if family.kind == "byte_bpe" and ids:  # as the template, and the offsets leave out the space before a word

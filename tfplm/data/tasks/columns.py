@@ -253,7 +253,7 @@ def tag_columns(table: Table, reading: Reading) -> dict[str, str]:
     """Roles `tokens`, `tags`, `id` of a table whose rows are whole sentences."""
     if table.columns in (["tokens", "tags"], ["tokens"]):  # of a CoNLL file, whose reader has chosen already
         return {name: name for name in table.columns}
-    roles = {}
+    roles: dict[str, str] = {}
     for role, given, names in (("tokens", reading.text_column, TOKENS), ("tags", reading.tag_column or
                                 reading.label_column, TAGS), ("id", reading.id_column, IDS)):
         free = [column for column in table.columns if column not in roles.values()]
