@@ -1,4 +1,4 @@
-"""SentencePiece models give the ids of the library `sentencepiece` itself, after each family's own preprocessing."""
+"""SentencePiece models give the same ids as the library `sentencepiece`, after each family's preprocessing."""
 
 import io
 import unicodedata
@@ -35,7 +35,7 @@ def split_numbers(processor, pieces: list[str]) -> list[str]:
 
 def texts(data):
     lines = [line for corpus in CORPORA for line in lines_of(data(*corpus.split("/")))] + HARD
-    # <unk> in a text is the token itself here; U+0085 is a space for transformers, and unknown to SentencePiece
+    # here <unk> in a text is the token itself; U+0085 is a space in transformers and unknown in SentencePiece
     return [line for line in lines if "<unk>" not in line and "\u0085" not in line]
 
 
@@ -68,7 +68,7 @@ def test_xlnet(data):
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 @pytest.mark.parametrize("options", [{}, {"byte_fallback": True}, {"add_dummy_prefix": False}], ids=str)
-def test_own_models(kind, options):
+def test_trained_models(kind, options):
     model = io.BytesIO()
     corpus = ["the rain in spain stays mainly in the plain", "春眠不觉晓处处闻啼鸟", "3.14 is pi and 2.72 is e"] * 30
     sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(corpus), model_writer=model, vocab_size=420,
@@ -81,7 +81,7 @@ def test_own_models(kind, options):
         assert backend.encode(text, add_special_tokens=False).ids == processor.encode(text), text
 
 
-def test_a_file_that_is_cut_short(data, tmp_path):
+def test_a_truncated_file(data, tmp_path):
     whole = data("vocabs", "t5_base_spiece.model").read_bytes()
     (tmp_path / "spiece.model").write_bytes(whole[:100_001])
     with pytest.raises(ValueError, match=r"spiece.model \(100001 bytes\) is not a complete SentencePiece model"):

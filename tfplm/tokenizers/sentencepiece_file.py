@@ -1,4 +1,4 @@
-"""SentencePiece model files (Kudo and Richardson 2018) as Rust tokenizers that give the same ids."""
+"""Conversion of SentencePiece model files (Kudo and Richardson 2018) to Rust tokenizers with the same ids."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ _UNIGRAM, _BPE = 1, 2
 
 @dataclasses.dataclass
 class Model:
-    """What a `.model` file says, as far as encoding needs it."""
+    """The content of a `.model` file that encoding needs."""
 
     pieces: list[tuple[str, float, int]]  # piece, score, type
     model_type: int
@@ -63,11 +63,11 @@ def _splits_number(piece: str) -> bool:
 
 
 def _vocabulary(model: Model, family: Family) -> list[tuple[str, float]]:
-    """(token, score) by id."""
+    """(token, score) in the order of ids."""
     best = max((score for _, score, kind in model.pieces if kind == 1), default=0.0)
     scored = []
     for piece, score, kind in model.pieces[family.skip:]:
-        if kind == USER_DEFINED:  # the score that SentencePiece itself gives it, so that it always wins
+        if kind == USER_DEFINED:  # SentencePiece's own score for it, with which it always wins
             score = len(piece) * best - 0.1
         elif family.clean and _splits_number(piece):  # XLNet and ALBERT split "2008," (their `encode_pieces`)
             score -= 100
@@ -77,8 +77,8 @@ def _vocabulary(model: Model, family: Family) -> list[tuple[str, float]]:
 
 
 def _merges(vocab: list[tuple[str, float]]) -> list[tuple[str, str]]:
-    """The merges of a SentencePiece BPE model: every way to make a piece of two, the best scored piece first."""
-    ids = {token: number for number, (token, _) in enumerate(vocab)}
+    """The merges of a SentencePiece BPE model: all ways to form a piece from two, best-scored pieces first."""
+    ids = {token: index for index, (token, _) in enumerate(vocab)}
     ranked = [(-score, ids[token[:cut]], ids[token[cut:]], token[:cut], token[cut:]) for token, score in vocab
               for cut in range(1, len(token)) if token[:cut] in ids and token[cut:] in ids]
     return [(left, right) for *_, left, right in sorted(ranked)]
@@ -114,11 +114,11 @@ def build(model: Model, family: Family, lower_case: bool = False, keep_accents: 
         backend.normalizer = normalizer
     scheme = "always" if model.dummy_prefix else "never"
     space = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=scheme)
-    words = model.dummy_prefix and model.remove_extra_spaces  # then a space means no more than that a word begins
+    words = model.dummy_prefix and model.remove_extra_spaces  # a space then only marks the start of a word
     backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space]) if words else space
     metaspace = decoders.Metaspace(replacement="▁", prepend_scheme=scheme)
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), metaspace]) if model.byte_fallback else metaspace
-    # one-character symbols are found by the model itself; as added tokens they would cut words apart: "3.14"
+    # the model itself finds one-character symbols; as added tokens they would split words such as "3.14"
     names = [AddedToken(piece, normalized=False, special=kind == CONTROL) for piece, _, kind in
              model.pieces[family.skip:] if kind == CONTROL or (kind == USER_DEFINED and len(piece) > 1)]
     backend.add_tokens(names)

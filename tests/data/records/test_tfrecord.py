@@ -53,12 +53,12 @@ def test_damaged_files(tmp_path, compress):
     path = tmp_path / "a"
     write_records(path, RECORDS, compress)
     whole = path.read_bytes()
-    for number in (1, 7, 14, 30, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:number])
+    for index in (1, 7, 14, 30, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:index])
         with pytest.raises(ValueError, match=r"record \d+: .*; make the file again"):
             list(read_records(path))
         changed = bytearray(whole)
-        changed[number] ^= 0x10
+        changed[index] ^= 0x10
         path.write_bytes(changed)
         try:
             assert list(read_records(path)) == RECORDS  # a bit of gzip's header that means nothing

@@ -1,4 +1,4 @@
-"""`tf.train.Example` messages to NumPy arrays and back, without TensorFlow."""
+"""Encoding and decoding of `tf.train.Example` messages as NumPy arrays, without TensorFlow."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ def _message_class():
 
 
 def encode_example(features: Mapping[str, np.ndarray | bytes]) -> bytes:
-    """A serialized Example; integer and boolean arrays become int64 lists, float arrays float lists."""
+    """Serializes an Example; integer and boolean arrays become int64 lists, float arrays float lists."""
     example = _message_class()()
     for name, value in features.items():
         feature = example.features.feature[name]
@@ -43,9 +43,10 @@ def encode_example(features: Mapping[str, np.ndarray | bytes]) -> bytes:
 
 
 def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, Any]:
-    """Features of a serialized Example: int32 and float32 arrays [N], or bytes.
+    """Parses a serialized Example into int32 and float32 arrays [N], or bytes.
 
-    ValueError when a `needed` one is missing; the message names it, what there is, and the `origin` (a file).
+    Raises ValueError if a feature in `needed` is missing; the message names it, the features found, and `origin` (a
+    file).
     """
     example = _message_class().FromString(data)
     decoded: dict[str, np.ndarray | bytes] = {}
