@@ -11,6 +11,9 @@ EXTRAS = {
              "bert-serving-client==1.10.0", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
              "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
              "mypy>=2.4,<3"],
+    # the site; ruff shortens its signatures, jieba finds the Chinese words of its search
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings>=1,<2", "mkdocstrings-python>=2,<3", "ruff>=0.9",
+             "jieba>=0.42"],
     "search": ["faiss-cpu>=1.8"],  # approximate search; without it, exact
     "milvus": ["pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'"],
     "postgres": ["psycopg[binary]>=3.1"],
