@@ -86,3 +86,20 @@ def test_a_truncated_file(data, tmp_path):
     (tmp_path / "spiece.model").write_bytes(whole[:100_001])
     with pytest.raises(ValueError, match=r"spiece.model \(100001 bytes\) is not a complete SentencePiece model"):
         tfplm.Tokenizer.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", r"the file has 0 pieces of SentencePiece model type 1: expected a unigram \(1\) or BPE \(2\) model"),
+    (b"\x0a\x03\x0a\x01a\x12\x02\x18\x03", "has 1 pieces of SentencePiece model type 3"),  # words
+    (b"\x0a\x05\x15\x00\x00\x00\x00", r"\(7 bytes\) is not a complete SentencePiece model: a piece without text"),
+    (b"\x0a\x03\x0a\x01\xff", "is not a complete SentencePiece model: .*utf-8"),
+    (b"SQLite format 3", "is not a complete SentencePiece model"),
+])
+def test_files_that_are_something_else(content, message):
+    with pytest.raises(ValueError, match=message):
+        sentencepiece_file.parse(content)
+
+
+def test_defaults_of_the_format():
+    parsed = sentencepiece_file.parse(b"\x0a\x03\x0a\x01a")
+    assert parsed == sentencepiece_file.Model([("a", 0.0, 1)], 1, False, b"", True, True)

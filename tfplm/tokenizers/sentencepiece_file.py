@@ -1,15 +1,12 @@
-"""Conversion of SentencePiece model files (Kudo and Richardson 2018) to Rust tokenizers with the same ids.
-
-The file is a protocol buffer with three messages. The short parser here avoids generated code, which depends on a
-particular version of `protobuf`.
-"""
+"""Conversion of SentencePiece model files (Kudo and Richardson 2018) to Rust tokenizers with the same ids."""
 
 import dataclasses
-import struct
+import functools
 
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
+from tfplm.core.protobuf import Definition, Field
 from tfplm.tokenizers.families import Family
 
 CONTROL, USER_DEFINED = 3, 4
@@ -28,60 +25,37 @@ class Model:
     remove_extra_spaces: bool
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def _fields(data: bytes):
-    """(field number, value) of a protocol buffer message: int, float or bytes."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-        elif wire == 2:
-            length, at = _varint(data, at)
-            value, at = data[at:at + length], at + length
-        elif wire == 5:
-            value, at = struct.unpack_from("<f", data, at)[0], at + 4
-        elif wire == 1:
-            value, at = None, at + 8
-        else:
-            raise ValueError(f"wire type {wire}")
-        if at > len(data):
-            raise IndexError("truncated")
-        yield number, value
-
-
-def _piece(data: bytes) -> tuple[str, float, int]:
-    fields = dict(_fields(data))
-    return fields[1].decode("utf-8"), fields.get(2, 0.0), fields.get(3, 1)
+@functools.cache
+def _message_class():
+    """The class of `ModelProto`, with the fields of sentencepiece_model.proto that encoding needs."""
+    file = Definition("tfplm.sentencepiece", "proto2")
+    # pieces are bytes, as protobuf accepts strings that are not UTF-8; types are enums, of which any value is accepted
+    file.add("Piece", piece=Field(1, "bytes", "required"), score=Field(2, "float"), type=Field(3, "int32", default="1"))
+    file.add("Trainer", model_type=Field(3, "int32", default="1"), byte_fallback=Field(35, "bool"))
+    file.add("Normalizer", precompiled_charsmap=Field(2, "bytes"), add_dummy_prefix=Field(3, "bool", default="true"),
+             remove_extra_whitespaces=Field(4, "bool", default="true"))
+    file.add("Model", pieces=Field(1, "Piece", "repeated"), trainer=Field(2, "Trainer"),
+             normalizer=Field(3, "Normalizer"))
+    return file.message_class("Model")
 
 
 def parse(data: bytes, name: str = "the file") -> Model:
-    """Parses the bytes of a `.model` file. Raises ValueError if they are anything else or truncated."""
+    """Parses the bytes of a `.model` file; raises ValueError if they are anything else or truncated."""
+    from google.protobuf.message import DecodeError
+
     try:
-        messages: dict[int, list[bytes]] = {1: [], 2: [b""], 3: [b""]}
-        for number, value in _fields(data):
-            messages.setdefault(number, []).append(value)
-        trainer, normalizer = dict(_fields(messages[2][-1])), dict(_fields(messages[3][-1]))
-        pieces = [_piece(message) for message in messages[1]]
-    except (IndexError, KeyError, ValueError, TypeError, AttributeError, struct.error) as error:
+        model = _message_class().FromString(data)
+        if not model.IsInitialized():
+            raise ValueError("a piece without text")
+        pieces = [(piece.piece.decode("utf-8"), piece.score, piece.type) for piece in model.pieces]
+    except (DecodeError, ValueError) as error:
         raise ValueError(f"{name} ({len(data)} bytes) is not a complete SentencePiece model: {error}") from error
-    model_type = trainer.get(3, _UNIGRAM)
-    if not pieces or model_type not in (_UNIGRAM, _BPE):
-        raise ValueError(f"{name} has {len(pieces)} pieces of SentencePiece model type {model_type}: "
+    if not pieces or model.trainer.model_type not in (_UNIGRAM, _BPE):
+        raise ValueError(f"{name} has {len(pieces)} pieces of SentencePiece model type {model.trainer.model_type}: "
                          "expected a unigram (1) or BPE (2) model")
-    return Model(pieces, model_type, bool(trainer.get(35, 0)), normalizer.get(2, b""), bool(normalizer.get(3, 1)),
-                 bool(normalizer.get(4, 1)))
+    rules = model.normalizer
+    return Model(pieces, model.trainer.model_type, model.trainer.byte_fallback, rules.precompiled_charsmap,
+                 rules.add_dummy_prefix, rules.remove_extra_whitespaces)
 
 
 def _splits_number(piece: str) -> bool:
@@ -111,7 +85,7 @@ def _merges(vocab: list[tuple[str, float]]) -> list[tuple[str, str]]:
 
 
 def _normalizer(model: Model, family: Family, lower_case: bool, keep_accents: bool):
-    steps = []
+    steps: list[normalizers.Normalizer] = []
     if family.clean:
         steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
         if not keep_accents:

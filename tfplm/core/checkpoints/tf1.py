@@ -89,7 +89,8 @@ def _check_data_files(prefix: Path) -> None:
         raise FileNotFoundError(f"{prefix}.index is missing; a TensorFlow checkpoint is NAME.index and NAME.data-*: "
                                 "add the index")
     found = {path.name for path in _data_files(prefix)}
-    count = int(DATA.search(sorted(found)[-1])[1]) if found else 1
+    last = DATA.search(max(found, default=""))
+    count = int(last[1]) if last else 1
     expected = {f"{prefix.name}.data-{i:05d}-of-{count:05d}" for i in range(count)}
     if missing := sorted(expected - found):
         raise FileNotFoundError(f"{prefix}.index exists, but not {', '.join(missing)}: the index only names the "

@@ -4,48 +4,13 @@ A record is: length uint64, its checksum uint32, data, its checksum uint32, all 
 CRC-32C. The format is that of `tf.io.TFRecordWriter` and `tf.data.TFRecordDataset`.
 """
 
-import functools
 import gzip
 import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-_BLOCK = 4096  # the number of bytes whose checksum is computed with one table lookup
-
-
-def _byte_table() -> np.ndarray:
-    """uint32 [256]: the CRC-32C (Castagnoli) of each single byte, without the inversions."""
-    table = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        table = np.where(table & 1, np.uint32(0x82F63B78) ^ (table >> np.uint32(1)), table >> np.uint32(1))
-    return table
-
-
-@functools.cache
-def _tables() -> np.ndarray:
-    """uint32 [BLOCK,256]: the contribution, combined by xor, of a byte to the checksum if k bytes follow it."""
-    one = _byte_table()
-    rows = [one]
-    for _ in range(_BLOCK - 1):
-        rows.append(one[rows[-1] & 255] ^ (rows[-1] >> np.uint32(8)))
-    return np.stack(rows)
-
-
-def crc32c(data: bytes) -> int:
-    """The CRC-32C checksum of the data."""
-    tables, array = _tables(), np.frombuffer(data, np.uint8)
-    state = 0xFFFFFFFF
-    for start in range(0, len(array), _BLOCK):
-        block = array[start:start + _BLOCK].copy()
-        # the state is xored into the first four bytes; the bytes that do not fit there are only shifted
-        head = np.frombuffer(struct.pack("<I", state), np.uint8)[:len(block)]
-        block[:len(head)] ^= head
-        rest = state >> 8 * len(head)
-        state = rest ^ int(np.bitwise_xor.reduce(tables[np.arange(len(block) - 1, -1, -1), block]))
-    return state ^ 0xFFFFFFFF
+from google_crc32c import value as crc32c
 
 
 def _masked(data: bytes) -> bytes:
