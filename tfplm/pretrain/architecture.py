@@ -4,7 +4,6 @@ import dataclasses
 
 import keras
 
-import tfplm.families  # noqa: F401  (registers them)
 from tfplm.core.config import Config
 from tfplm.data.noise import WORD_TAGS
 from tfplm.families import registry
@@ -47,9 +46,16 @@ def with_labels(config: Config, plans: list[TaskPlan], emoji: tuple[str, ...]) -
     return config if labels is None else config.replace(id2label=dict(enumerate(labels)))
 
 
+def saved_labels(config: Config, plans: list[TaskPlan]) -> int | None:
+    """The number of outputs of the saved head, where it classifies: names of labels, or relations of two sentences."""
+    if saved_head(plans) == "pretraining":  # of several objectives the one with the fewest classes has the saved head
+        return min(kind.classes for plan in plans for kind in plan.kinds if kind.head == "pretraining")
+    return len(config.id2label or ()) or None
+
+
 def make_model(config: Config, plans: list[TaskPlan], options: PretrainOptions) -> keras.Model:
     """The model with the head that is saved: fresh, or with the weights of --init."""
-    head, labels = saved_head(plans), len(config.id2label or ()) or None
+    head, labels = saved_head(plans), saved_labels(config, plans)
     if not options.init:
         return from_config(config, head, num_labels=labels, dtype=options.dtype)
     before = source_config(options.init)

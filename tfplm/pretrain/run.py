@@ -13,6 +13,7 @@ from tfplm.data.noise.denoising import KINDS
 from tfplm.families import registry
 from tfplm.models.pretrained.api import save_pretrained
 from tfplm.models.pretrained.fitting import fit_tokenizer
+from tfplm.models.pretrained.source import open_source
 from tfplm.models.pretrained.weights import export
 from tfplm.options.base import verb
 from tfplm.options.pretrain import PretrainOptions
@@ -46,6 +47,8 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     """
     _check(options)
     plans = parse_objective(options.objective)
+    if options.init:  # each file of it is then read once
+        options = dataclasses.replace(options, init=open_source(options.init))
     config = base_config(options, plans)
     _check_architecture(plans, config)
     folder = open_folder(options, "pretrain")

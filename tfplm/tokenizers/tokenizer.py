@@ -8,8 +8,10 @@ import numpy as np
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from tfplm.tokenizers import backends, batches, directory, families, saving, sentencepiece_file
-from tfplm.tokenizers.families import ROLES
+from tfplm.core.sources import resolve
+from tfplm.core.tokenizer_rules import ROLES, TokenizerRules
+from tfplm.families import registry
+from tfplm.tokenizers import backends, batches, directory, saving, sentencepiece_file
 from tfplm.tokenizers.vocabulary import Vocabulary
 
 
@@ -39,8 +41,6 @@ class Tokenizer(Vocabulary):
         """
         path = Path(source)
         if not path.exists():
-            from tfplm.core.sources import resolve
-
             path = resolve(source)
         if not path.is_dir() and (not path.is_file() or path.suffix == ".keras"):
             path = path.parent  # a model or a checkpoint lies beside its vocabulary
@@ -48,9 +48,10 @@ class Tokenizer(Vocabulary):
 
     @classmethod
     def from_vocab(cls, path: str | os.PathLike, lowercase: bool | None = None, strip_accents: bool | None = None,
-                   tokenize_chinese_chars: bool = True, model_type: str = "bert", **special: str) -> "Tokenizer":
+                   tokenize_chinese_chars: bool = True, model_type: str | None = None, **special: str) -> "Tokenizer":
         """WordPiece from a `vocab.txt`. `lowercase=None`: as the vocabulary shows, cased if it has capital letters.
 
+        `model_type`: the family whose special tokens are put around a text; default: BERT.
         `special` names special tokens other than the family's: `mask_token="[BLANK]"`.
         """
         vocab = backends.read_vocab(Path(path))
@@ -58,7 +59,7 @@ class Tokenizer(Vocabulary):
         settings = {"do_lower_case": lowercase, "strip_accents": strip_accents,
                     "tokenize_chinese_chars": tokenize_chinese_chars}
         backend = backends.wordpiece(vocab, lowercase, strip_accents, tokenize_chinese_chars)
-        return cls._assemble(backend, families.find(model_type), special, settings)
+        return cls._assemble(backend, directory.rules_or_usual(model_type, "wordpiece"), special, settings)
 
     @classmethod
     def from_bpe(cls, vocab: str | os.PathLike, merges: str | os.PathLike, model_type: str | None = None,
@@ -66,38 +67,37 @@ class Tokenizer(Vocabulary):
         """BPE from `vocab.json` and `merges.txt` (OpenAI: `encoder.json`, `vocab.bpe`); byte-level, but for GPT-1's."""
         backend = backends.bpe(Path(vocab), Path(merges), add_prefix_space)
         kind = backends.kind_of(backend)
-        name = families.find(model_type) if model_type else directory.guess_family(kind, backend.get_vocab())
+        rules = registry.rules_for(model_type) if model_type else directory.guess_rules(kind, backend.get_vocab())
         settings = {"add_prefix_space": add_prefix_space} if kind == "byte_bpe" else {}
-        return cls._assemble(backend, name, special, settings)
+        return cls._assemble(backend, rules, special, settings)
 
     @classmethod
-    def from_sentencepiece(cls, path: str | os.PathLike, model_type: str = "t5", lowercase: bool | None = None,
+    def from_sentencepiece(cls, path: str | os.PathLike, model_type: str | None = None, lowercase: bool | None = None,
                            keep_accents: bool = False, src_lang: str = "en_XX", **special: str) -> "Tokenizer":
         """From a SentencePiece `.model` file, with the ids that SentencePiece gives, in the layout of `model_type`.
 
-        `lowercase` and `keep_accents` concern ALBERT (lower-cased unless told) and XLNet (cased); `src_lang` mBART.
+        Without a `model_type` the layout is T5's. `lowercase` and `keep_accents` concern ALBERT (lower-cased unless told)
+        and XLNet (cased); `src_lang` mBART.
         """
         data = Path(path).read_bytes()
-        name = families.find(model_type)
-        family = families.FAMILIES[name]
+        family = directory.rules_or_usual(model_type, "sentencepiece")
         lowercase = family.lower_case if lowercase is None else lowercase
         backend = sentencepiece_file.build(sentencepiece_file.parse(data, str(path)), family, lowercase, keep_accents)
         settings = {"do_lower_case": lowercase, "keep_accents": keep_accents} if family.clean else {}
-        if name in ("t5", "mt5"):
+        if family.extra_ids:
             settings["extra_ids"] = len(family.tail)
         if "{lang}" in family.single:
             settings["src_lang"] = src_lang
-        tokenizer = cls._assemble(backend, name, special, settings)
+        tokenizer = cls._assemble(backend, family, special, settings)
         tokenizer.sentencepiece_model = data
         return tokenizer
 
     @classmethod
-    def _assemble(cls, backend: Backend, name: str, special: dict[str, str | AddedToken], settings: dict):
+    def _assemble(cls, backend: Backend, family: TokenizerRules, special: dict[str, str | AddedToken], settings: dict):
         """Special tokens and template around a bare backend.
 
         A special token given as a string has to be in the vocabulary; an AddedToken is added to it.
         """
-        family = families.FAMILIES[name]
         vocab = backend.get_vocab()
         # the space before <mask> belongs to it: fairseq's models know the mask without a space
         tokens = {role: AddedToken(token, normalized=False, special=True,
@@ -114,7 +114,7 @@ class Tokenizer(Vocabulary):
         backend.add_special_tokens([*tokens.values(), *extra])
         roles = {role: token.content for role, token in tokens.items()}
         backends.set_template(backend, family, {**family.tokens, **roles}, settings.get("src_lang"))
-        return cls(backend, name, roles, settings)
+        return cls(backend, family.name, roles, settings)
 
     # ---- text to ids
 

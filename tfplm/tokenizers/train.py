@@ -18,19 +18,11 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from tfplm.core.files import replacing
-from tfplm.tokenizers.families import FAMILIES, Family, Kind, find
+from tfplm.core.tokenizer_rules import Kind, TokenizerRules
+from tfplm.families import registry
 from tfplm.tokenizers.tokenizer import Tokenizer
 
-_DEFAULTS = {"wordpiece": "bert", "bpe": "openai-gpt", "byte_bpe": "roberta", "sentencepiece": "albert"}
 _LONGEST_LINE = 1000  # characters; SentencePiece passes over lines of more than 4,192 bytes
-# id layouts of the SentencePiece files that the families were published with
-_LAYOUTS = {
-    "albert": {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1, "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]},
-    "xlnet": {"unk_id": 0, "bos_id": 1, "eos_id": 2,
-              "control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>"]},
-    "t5": {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
-    "mt5": {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
-}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -57,11 +49,12 @@ class VocabularySettings:
     model_type: str | None = None
 
     def __post_init__(self):
-        if self.kind not in _DEFAULTS:
-            raise ValueError(f"kind='{self.kind}': expected {', '.join(_DEFAULTS)}")
+        if self.kind not in _LEARNERS:
+            raise ValueError(f"kind='{self.kind}': expected {', '.join(_LEARNERS)}")
         if not 0 < self.character_coverage <= 1:
             raise ValueError(f"character_coverage={self.character_coverage}: expected a share above 0, at most 1")
-        self.model_type = find(self.model_type or _DEFAULTS[self.kind])
+        usual = registry.default_rules(self.kind, "learning")
+        self.model_type = (registry.rules_for(self.model_type) if self.model_type else usual).name
         if self.family.kind != self.kind:
             raise ValueError(f"model type '{self.model_type}' has a {self.family.kind} vocabulary, not {self.kind}")
         if self.lowercase is None:
@@ -72,8 +65,8 @@ class VocabularySettings:
             raise ValueError("the BPE of the first GPT is lower-cased: use byte_bpe for a cased vocabulary")
 
     @property
-    def family(self) -> Family:
-        return FAMILIES[self.model_type]
+    def family(self) -> TokenizerRules:
+        return registry.rules_for(self.model_type)
 
     @property
     def reserved(self) -> list[str]:
@@ -119,7 +112,7 @@ def learn_once(place: Path, lines: Iterable[str], model_type: str, kind: Kind | 
     `kind` and `settings` are those of `train_vocabulary`; "auto" is what the `model_type` was published with.
     """
     if not place.exists():
-        usual = FAMILIES[find(model_type)].kind
+        usual = registry.rules_for(model_type).kind
         kind = usual if kind == "auto" else kind
         tokenizer = train_vocabulary(lines, kind, vocab_size, model_type=model_type if kind == usual else None, **settings)
         with replacing(place) as beside:
@@ -255,7 +248,7 @@ def _byte_bpe(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
 
 def _sentencepiece(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
     family = settings.family
-    layout = dict(_LAYOUTS.get(settings.model_type, {}))
+    layout = dict(family.layout)
     control = [*layout.pop("control_symbols", []), *settings.special_tokens,
                *(token for token in settings.reserved if token.startswith("[unused"))]
     model = io.BytesIO()

@@ -1,7 +1,6 @@
 """Where text comes from: paths, globs, folders, gzip files and standard input, as lines of `str`."""
 
 import codecs
-import difflib
 import glob
 import gzip
 import io
@@ -9,6 +8,8 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from tfplm.core.suggest import nearest
 
 LONGEST_LINE = 1 << 20  # characters read at a time from one line, which bounds the memory whatever the file is
 _HEAD = 1 << 16  # bytes looked at to tell text from the rest
@@ -39,7 +40,7 @@ def _not_found(source: str, path: Path) -> str:
     folder = path.parent
     while not folder.is_dir():
         folder, path = folder.parent, folder
-    near = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], n=3, cutoff=0.4)
+    near = nearest(path.name, [p.name for p in folder.iterdir()], n=3, cutoff=0.4)
     hint = "the nearest: " + ", ".join(str(folder / name) for name in near) if near else f"looked in {folder}"
     return f"there is no file or folder {source}; {hint}"
 

@@ -107,7 +107,7 @@ def load(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | Non
     """Fills the model's variables from a checkpoint that passes the audit; raises what `match` raises."""
     result, variables = match(model, checkpoint, names, tolerance), named_variables(model)
     for path, (name, place) in result.found.items():
-        variables[path].assign(_ours(checkpoint.read(name), place))
+        variables[path].assign(read_ours(checkpoint, name, place))
     return Report({path: name for path, (name, _) in result.found.items()}, sorted(result.missing), result.ignored)
 
 
@@ -150,7 +150,9 @@ def _leftover(names, layout, prefix, spare, tolerance) -> tuple[list[str], list[
     return ignored, sorted(spare - set(ignored))
 
 
-def _ours(array: np.ndarray, place: Place) -> np.ndarray:
+def read_ours(checkpoint: Checkpoint, name: str, place: Place) -> np.ndarray:
+    """A tensor of a checkpoint in the shape of our variable."""
+    array = checkpoint.read(name)
     if place.squeeze:
         array = array[0]
     if place.part:
