@@ -26,9 +26,6 @@ def _default_preset(plans: list[TaskPlan]) -> str:
 def base_config(options: PretrainOptions, plans: list[TaskPlan]) -> Config:
     """The architecture before the vocabulary is known: of --init, --preset, --model-type or the objective."""
     if options.init:
-        if options.preset:
-            raise ValueError(f"both --init {options.init} and --preset {options.preset} were given: the architecture is "
-                             "that of --init; leave one of them out")
         return source_config(options.init).replace(**options.overrides())
     if options.preset or not options.model_type:
         config = registry.preset(options.preset or _default_preset(plans))

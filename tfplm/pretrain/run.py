@@ -82,6 +82,9 @@ def _check(options: PretrainOptions) -> None:
         raise ValueError(f"held_out is {options.held_out}: expected a share from 0 to below 1")
     if options.batch_tokens < options.max_length:
         raise ValueError(f"batch_tokens {options.batch_tokens} hold not one example of max_length {options.max_length}")
+    if options.init and options.preset:
+        raise ValueError(f"both --init {options.init} and --preset {options.preset} were given: the architecture is that of "
+                         "--init; leave one of them out")
     if wrong := set(options.noise) - set(KINDS):
         raise ValueError(f"unknown noise {', '.join(sorted(wrong))}: expected some of {', '.join(KINDS)}")
 
