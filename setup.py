@@ -45,6 +45,7 @@ setup(
         "sentencepiece>=0.2",
         "tokenizers>=0.20",
         "protobuf>=5",
+        "google-crc32c>=1.5",  # the checksums of TFRecord files
         "importlib_resources>=6",  # tensorflow-datasets imports it and does not declare it
         "matplotlib>=3.8",
         "pillow>=10",

@@ -1,4 +1,4 @@
-"""Rows of a table -> texts with labels, sentences with tags, texts with targets."""
+"""Construction of examples from table rows: texts with labels, sentences with tags, texts with targets."""
 
 import logging
 import math
@@ -13,7 +13,7 @@ _SEPARATORS = "|,;"
 
 
 def text_examples(table: Table, reader: Reader) -> list[TextExample]:
-    """Texts or pairs with a class, several classes, a number, or no label where no column has one."""
+    """Texts or pairs with a class, several classes or a number, or without a label if the table has none."""
     roles = find_columns(table, reader.reading)
     reader.report.columns.update(roles)
     log.info("%s: %s", table.name, ", ".join(f"{role} is column {column!r}" for role, column in roles.items()))
@@ -22,7 +22,8 @@ def text_examples(table: Table, reader: Reader) -> list[TextExample]:
     for row in table.rows:
         text, pair, name = (_string(row.values.get(roles.get(role))) for role in ("text", "pair", "id"))
         if label is not None and not (text or pair) and not _string(row.values.get(roles["label"], "x")):
-            reader.reject(row.origin, "a row without text and label", f"a text in column {roles['text']!r}", "remove it")
+            reader.reject(row.origin, "a row without text and label", f"a text in column {roles['text']!r}",
+                          "remove it")
             continue
         found, value = (True, None) if label is None else label(row)
         if not found:
@@ -33,7 +34,7 @@ def text_examples(table: Table, reader: Reader) -> list[TextExample]:
 
 
 def _string(value: Any) -> str:
-    """Text as it is, but for blanks at its ends; JSON's null is an empty text."""
+    """A value as text without blanks at its ends; JSON's null is an empty text."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -44,7 +45,7 @@ def _string(value: Any) -> str:
 
 
 def _label_reader(table: Table, column: str | None, reader: Reader):
-    """row -> (whether it could be read, label); None for a table without labels."""
+    """A function from a row to (True if it could be read, label); None for a table without labels."""
     kind = reader.reading.label_kind
     if column is None or (column in table.columns and _unlabelled(table, column, kind)):
         return None
@@ -61,7 +62,7 @@ def _label_reader(table: Table, column: str | None, reader: Reader):
 
 
 def _unlabelled(table: Table, column: str, kind: str) -> bool:
-    """Whether the column says nothing: null everywhere, or -1, which stands for a missing class."""
+    """Returns True if the column holds no labels: all values are null or, for classes, -1."""
     values = {_string(row.values.get(column)) if row.values.get(column) is not None else None for row in table.rows}
     return values <= {None, "-1"} if kind != "number" else values <= {None}
 
@@ -89,7 +90,7 @@ def _number(row: Row, column: str, reader: Reader) -> tuple[bool, float | None]:
 
 
 def _separator(table: Table, column: str) -> str:
-    """The separator that some label has, `,` where none has any."""
+    """The first separator found in any label, else `,`."""
     values = [value for row in table.rows if isinstance(value := row.values.get(column), str)]
     return next((mark for mark in _SEPARATORS if any(mark in value for value in values)), ",")
 
@@ -100,7 +101,7 @@ def _several(value: Any, separator: str) -> tuple[str, ...]:
 
 
 def _indicators(row: Row, columns: list[str], reader: Reader) -> tuple[bool, tuple[str, ...]]:
-    """A column of 0 or 1 for each class -> the names of those that have a 1."""
+    """The names of the columns, one for each class, that contain a 1."""
     labels = []
     for column in columns:
         value = _string(row.values.get(column)).lower()
@@ -112,7 +113,7 @@ def _indicators(row: Row, columns: list[str], reader: Reader) -> tuple[bool, tup
 
 
 def tagged_examples(table: Table, reader: Reader) -> list[TaggedExample]:
-    """Sentences: lists of words and of tags, or strings of them with blanks between."""
+    """Sentences from lists of words and of tags, or from strings that separate them by blanks."""
     roles = tag_columns(table, reader.reading)
     reader.report.columns.update(roles)
     tagged = "tags" in roles and any(row.values.get(roles["tags"]) is not None for row in table.rows)
@@ -140,7 +141,7 @@ def _words(value: Any) -> list[str] | None:
 
 
 def target_examples(table: Table, reader: Reader) -> list[TargetExample]:
-    """Texts and what is to be written for them; None where no column has it."""
+    """Texts with their target texts; the targets are None if no column has them."""
     roles = target_columns(table, reader.reading)
     reader.report.columns.update(roles)
     log.info("%s: %s", table.name, ", ".join(f"{role} is column {column!r}" for role, column in roles.items()))
