@@ -20,7 +20,6 @@ from tfplm.pretrain.losses import binary_scores, class_scores, normalised
 from tfplm.pretrain.objectives.catalogue import OBJECTIVES, parse_objective, saved_head
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.replaced_tokens import generator_config, put_at
-from tfplm.pretrain.objectives.sentence_relation import NextSentence
 from tfplm.pretrain.objectives.task import make_tasks
 from tfplm.pretrain.objectives.unilm import combined_mask
 
@@ -245,16 +244,6 @@ def test_syntax():
     assert saved_head(plans) == "pretraining" and saved_head(parse_objective("unilm")) == "masked_lm"
     assert saved_head(parse_objective("rtd+sop")) == "replaced_token_detection"
     assert saved_head(parse_objective("emoji+mlm")) == "masked_lm" and saved_head(parse_objective("clm")) == "causal_lm"
-
-
-@pytest.mark.parametrize(("objective", "classes", "own"), [
-    ("mlm+sop3", 3, {"sop3": False}), ("mlm+nsp", 2, {"nsp": False}), ("rtd+sop", None, {"sop": True}),
-    ("mlm+nsp,mlm+sop3", 2, {"nsp": False, "sop3": True})])
-def test_the_saved_head_has_the_relations_of_its_objective(objective, classes, own):
-    model = make(objective)
-    head = model.backbone.head
-    assert (head.next_sentence.kernel.shape[-1] if model.backbone.head_name == "pretraining" else None) == classes
-    assert {one.name: one.own for task in model.tasks for one in task.objectives if isinstance(one, NextSentence)} == own
 
 
 @pytest.mark.parametrize("text, message", [

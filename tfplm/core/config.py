@@ -113,7 +113,7 @@ class Config:
     bos_token_id: int | None = None
     eos_token_id: int | None = None
     decoder_start_token_id: int | None = None
-    language_code_first: bool = False  # without decoder_start_token_id a decoder starts with the language code (mBART)
+    language_code_first: bool = False  # the start token of mBART's decoder, unless decoder_start_token_id is set
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
 

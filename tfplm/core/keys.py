@@ -1,4 +1,4 @@
-"""Other libraries' `config.json` <-> `Config`: the mechanism. What a family spells otherwise stands in its file, as `Keys`.
+"""Other libraries' `config.json` <-> `Config`: the mechanism. A family's own spellings are in its file, as `Keys`.
 
 Reading accepts a family's spelling and our own names. A key that is neither understood nor known to be harmless is an
 error, because ignoring it silently gives a model that differs from the original.
@@ -27,14 +27,14 @@ class Keys:
 
     Args:
         names: our field -> their key, for the fields whose names differ.
-        read: (the file's content, its layout) -> the content in which keys whose *values* are spelled in another way
-            are our fields. It is given a copy.
+        read: (a copy of the file's content, its layout) -> the content in which keys whose *values* are spelled
+            differently are replaced by our fields.
         write: (the content in their names, the configuration, the layout) -> the content of the file: the inverse.
-        ffn_size: the width of the feed-forward layers is written as a number, as null where it is 4 x hidden_size, or
-            never, because their code knows no other.
-        harmless: keys that do not change what a model computes, beside `HARMLESS`.
-        must_be: keys that change the computation -> the only value for which this library computes the same, beside
-            `MUST_BE`.
+        ffn_size: whether the width of the feed-forward layers is written as a number, as null if it is 4 x hidden_size,
+            or never, because their code supports no other width.
+        harmless: keys that do not change what a model computes, in addition to `HARMLESS`.
+        must_be: keys that change the computation -> the only value for which this library computes the same, in
+            addition to `MUST_BE`.
     """
 
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -87,7 +87,7 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, 
     Args:
         values: the file's content, in the family's names or ours.
         base: our fields' values for this family where the file is silent.
-        keys: the family's. layout: "hf", or "tf1" for the config of a TF1 release.
+        keys: the spelling of the family. layout: "hf", or "tf1" for the config of a TF1 release.
 
     Raises:
         ValueError: a key that is not understood, or one whose value asks for another computation.

@@ -63,8 +63,8 @@ def layout_of(source: str | os.PathLike) -> Literal["hf", "tf1", "keras"]:
 def config_file(source: str | os.PathLike, tf1_configs: Collection[str]) -> Path:
     """The config of a directory, or of a TensorFlow checkpoint prefix in one; the weights need not be there.
 
-    tf1_configs: what the configs of TF1 releases are called (`tfplm.families.registry.tf1_configs()`). One that has more
-    words before `.json`, such as the size of the model, counts where it is alone. FileNotFoundError lists what was found.
+    tf1_configs: file names of the configs of TF1 releases (`tfplm.families.registry.tf1_configs()`). A longer name, such
+    as `bert_config_large.json`, counts if it is the only one. FileNotFoundError lists the files that were found.
     """
     path = Path(source)
     directory = path if path.is_dir() else path.parent

@@ -1,6 +1,6 @@
-"""What the tokenizers of the model families differ in: special tokens, templates, padding side, SentencePiece layout.
+"""Differences between the tokenizers of model families: special tokens, templates, padding side, SentencePiece layout.
 
-A template names roles in braces: `{cls} $A {sep}`; `:1` is the segment (token type) of a piece, 0 when not written.
+A template names roles in braces: `{cls} $A {sep}`; `:1` is the segment (token type) of a piece; default 0.
 """
 
 import dataclasses
@@ -13,13 +13,13 @@ Kind = Literal["wordpiece", "byte_bpe", "bpe", "sentencepiece"]
 
 @dataclasses.dataclass(frozen=True)
 class TokenizerRules:
-    """The rules of one family, which stand in its file.
+    """The tokenizer rules of one family, from its file in `tfplm.families`.
 
     `head`, `skip` and `tail` turn the pieces of a SentencePiece file into the vocabulary: `head + pieces[skip:] +
     tail`. fairseq's models (XLM-R, mBART, CamemBERT) have their own special tokens before SentencePiece's.
     """
 
-    name: str  # a model type, or a name of their own
+    name: str  # the model type; of further rules of a family another name
     kind: Kind
     tokens: dict[str, str]  # role -> token
     single: str = "$A"
@@ -39,13 +39,12 @@ class TokenizerRules:
     tokenizer_class: str = "PreTrainedTokenizerFast"  # the name in Hugging Face's tokenizer_config.json
     file_name: str = ""  # of the SentencePiece model
 
-    # which rules a directory's tokenizer has
-    also: tuple[str, ...] = ()  # further model types that have these rules, and no file of their own
-    class_decides: bool = False  # the tokenizer_class tells, for the model's config names another model type
-    signs: tuple[str, ...] = ()  # tokens that tell, where no configuration does; of several rules the one with most
-    # what the rules are taken for without such signs: "reading" a directory, "learning" a vocabulary of their kind, or the
-    # name of a file
+    # how the rules of a directory's tokenizer are found
+    also: tuple[str, ...] = ()  # further model types with these rules, which have no file
+    class_decides: bool = False  # the tokenizer_class wins over the model_type, which is another family's
+    signs: tuple[str, ...] = ()  # tokens that identify the rules without a configuration; the rules with most of them win
+    # the rules are the default of their kind for "reading" a directory, for "learning" a vocabulary, or for a file name
     default_for: tuple[str, ...] = ()
-    extra_ids: bool = False  # tokenizer_config.json counts the sentinels of `tail` under this key
-    without_extra_ids: str = ""  # the rules that are meant where the count is 0
-    layout: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of a learned SentencePiece model: its ids
+    extra_ids: bool = False  # tokenizer_config.json holds the number of sentinels in `tail` under this key
+    without_extra_ids: str = ""  # the rules for a directory where that number is 0
+    layout: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # ids of a learned SentencePiece model

@@ -1,4 +1,4 @@
-"""One short file per model family, which says all of it. `registry` finds the files; nothing here imports TensorFlow.
+"""One short file per model family, with all that is specific to it. `registry` finds the files without TensorFlow.
 
     MODEL_TYPE       the `model_type` of config.json
     CLASS            the stem of the class names in transformers: "Bert" of BertModel, BertForMaskedLM, ...
@@ -7,13 +7,12 @@
     NAMES            `Names`: our variables and theirs, in Hugging Face's and Google's files
     KEYS             `Keys`: the spelling of its config.json
     TOKENIZER        `TokenizerRules`
-    and where there is something to say:
-    MORE_TOKENIZERS  further rules, for models that call themselves the same
-    CLASSES          head -> the end of its class name in transformers, where it is not the usual one
-    TF1              `TF1Release`: how the files of Google's (OpenAI's) release are called and told
-    true_type        (tensor names, directory) -> the model type of checkpoints that call themselves this family and are
-                     another, or None
+    optional:
+    MORE_TOKENIZERS  further rules, of models with the same model type
+    CLASSES          head -> the end of its class name in transformers, where it is unusual
+    TF1              `TF1Release`: file names and tensor names of Google's (OpenAI's) TensorFlow 1 release
+    true_type        (tensor names, directory) -> the model type of checkpoints with this MODEL_TYPE and the layout of
+                     another family, else None
 
-A file without CONFIG is a family of which only the tokenizer is there. What a family shares with another one is imported
-from that one's file.
+A file without CONFIG holds a tokenizer only. A family imports from another family's file what it shares with it.
 """

@@ -27,7 +27,7 @@ TOKENIZER = dataclasses.replace(
     xlm_roberta.TOKENIZER, name="mbart", single="$A {eos} {lang}", pair="$A $B {eos} {lang}", extra=_LANGUAGES,
     tail=(*_LANGUAGES, "<mask>"), reserved_positions=0, tokenizer_class="MBartTokenizer", also=(), signs=(),
     default_for=())
-# models of mBART-50 (Tang et al. 2020) call themselves mbart
+# the model type of mBART-50 (Tang et al. 2020) is mbart as well
 _MBART50 = dataclasses.replace(
     TOKENIZER, name="mbart50", single="{lang} $A {eos}", pair="{lang} $A $B {eos}", extra=_LANGUAGES_50,
     tail=(*_LANGUAGES_50, "<mask>"), tokenizer_class="MBart50Tokenizer", class_decides=True)

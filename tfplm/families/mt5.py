@@ -16,7 +16,7 @@ NAMES = t5.NAMES
 
 
 def _read(values: dict, layout: str) -> dict:
-    """transformers 5 writes `tie_word_embeddings: true` into every file, and scales the outputs of none."""
+    """transformers 5 writes `tie_word_embeddings: true` into every file and never scales the outputs."""
     return t5.KEYS.read({"scale_decoder_outputs": values.pop("lm_scale", False), **values}, layout)
 
 

@@ -21,7 +21,7 @@ CLASSES = gpt2.CLASSES
 
 
 def _read(values: dict, layout: str) -> dict:
-    return {**values, "afn": "gelu_new"} if values.get("afn") == "gelu" else values  # GPT's code means the tanh form
+    return {**values, "afn": "gelu_new"} if values.get("afn") == "gelu" else values  # the tanh form in GPT's code
 
 
 def _write(values: dict, config, layout: str) -> dict:

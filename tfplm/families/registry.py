@@ -1,5 +1,4 @@
-"""Families, presets and tokenizer rules by name. The files of the families are found, and imported, at the first question.
-"""
+"""Families, presets and tokenizer rules by name. The families' files are found and imported at the first call."""
 
 import dataclasses
 import functools
@@ -15,14 +14,14 @@ from tfplm.core.suggest import did_you_mean, nearest
 from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
 
-# head -> the end of its class name in transformers; of two with the same end the latter is read
+# head -> the end of its class name in transformers; reading takes the last head with that end
 _CLASSES = {
     "masked_lm": "ForMaskedLM", "replaced_token_detection": "ForPreTraining", "pretraining": "ForPreTraining",
     "causal_lm": "ForCausalLM", "seq2seq_lm": "ForConditionalGeneration",
     "sequence_classification": "ForSequenceClassification", "multiple_choice": "ForMultipleChoice",
     "token_classification": "ForTokenClassification", "question_answering": "ForQuestionAnswering",
 }
-# heads with logits over the vocabulary, by architecture: what older class names mean by "LM head"
+# architecture -> the head of a language model, "LM head" in older class names
 LANGUAGE_MODELS = {"encoder": "masked_lm", "decoder": "causal_lm", "seq2seq": "seq2seq_lm"}
 
 
@@ -31,9 +30,9 @@ class TF1Release:
     """The TensorFlow 1 release of a family.
 
     Args:
-        config: name of the configuration's file. checkpoint: name of the checkpoint that `save_pretrained` writes.
-        signs: parts of tensor names that tell the family; of several families the one with the longest sign.
-        names: head -> its table, for the heads whose tensors have other names.
+        config: file name of the configuration. checkpoint: name of the checkpoint that `save_pretrained` writes.
+        signs: parts of tensor names that identify the family; the family with the longest sign wins.
+        names: head -> table, for heads whose tensors have other names.
     """
 
     config: str
@@ -44,13 +43,13 @@ class TF1Release:
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """What distinguishes one published model family, from its file in `tfplm.families`, whose package describes it."""
+    """A model family, made from its file; the docstring of `tfplm.families` describes the fields."""
 
     model_type: str
     class_stem: str
     tokenizers: tuple[TokenizerRules, ...]
     tf1: TF1Release | None = None
-    config: dict[str, Any] | None = None  # None: only the tokenizer is there
+    config: dict[str, Any] | None = None  # None: a tokenizer only
     presets: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     names: Names | None = None
     keys: Keys | None = None
@@ -59,7 +58,7 @@ class Family:
 
     @classmethod
     def of(cls, file) -> "Family":
-        """The family of a module of `tfplm.families`. AttributeError names what it lacks."""
+        """The family of a module of `tfplm.families`; AttributeError names a constant that is missing."""
         rules = (file.TOKENIZER, *getattr(file, "MORE_TOKENIZERS", ()))
         words = {field: getattr(file, word) for field, word in (("tf1", "TF1"), ("classes", "CLASSES"),
                                                                 ("true_type", "true_type")) if hasattr(file, word)}
@@ -80,7 +79,7 @@ class Family:
         return write_config(config, self.base, self.keys, layout)
 
     def names_for(self, head: str | None, layout: Layout = "tf1") -> Names:
-        """The table of a checkpoint of this layout for a model with this head."""
+        """The table of weight names for a checkpoint of this layout and a model with this head."""
         return self.tf1.names.get(head, self.names) if layout == "tf1" and self.tf1 else self.names
 
     def class_name(self, head: str | None, architecture: str | None = None) -> str:
@@ -90,7 +89,7 @@ class Family:
         return self.class_stem + {**_CLASSES, **self.classes}.get(head, "Model")
 
     def head_of(self, class_name: str) -> str | None:
-        """The inverse: the head of a class of transformers, of older versions as well; None for none."""
+        """The head of a class of transformers, also of older versions; None for a headless one."""
         language_model = LANGUAGE_MODELS.get(self.config.get("architecture", "encoder"))
         endings = {"LMHeadModel": "causal_lm", "WithLMHeadModel": language_model,
                    **{ending: head for head, ending in [*_CLASSES.items(), *self.classes.items()]}}
@@ -108,14 +107,14 @@ class Family:
 
 @functools.cache
 def _files() -> dict[str, Family]:
-    """model type -> family, of all files of the package that have a MODEL_TYPE."""
+    """model type -> family, of all files in the package with a MODEL_TYPE."""
     package = importlib.import_module("tfplm.families")
     modules = [importlib.import_module(f"tfplm.families.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
     return {module.MODEL_TYPE: Family.of(module) for module in modules if hasattr(module, "MODEL_TYPE")}
 
 
 def families() -> list[str]:
-    """The model types that there are models of."""
+    """The model types whose models are supported."""
     return sorted(name for name, family in _files().items() if family.config is not None)
 
 
@@ -148,7 +147,7 @@ def tf1_configs() -> dict[str, str]:
 
 
 def tf1_family(tensors: list[str]) -> Family | None:
-    """The family that the names of a TF1 checkpoint's tensors tell; None where none does."""
+    """The family that the tensor names of a TF1 checkpoint identify, else None."""
     signs = {sign: family for family in _files().values() if family.tf1 for sign in family.tf1.signs}
     found = [sign for sign in signs if any(sign in name for name in tensors)]
     return signs[max(found, key=len)] if found else None
@@ -156,7 +155,7 @@ def tf1_family(tensors: list[str]) -> Family | None:
 
 @functools.cache
 def _rules() -> dict[str, TokenizerRules]:
-    """Every name that tokenizer rules have -> the rules."""
+    """Each name of tokenizer rules -> the rules."""
     families = _files().values()
     named = {name: rules for family in families for rules in family.tokenizers for name in (*rules.also, rules.name)}
     return {**named, **{family.model_type: family.tokenizers[0] for family in families}}
@@ -168,12 +167,12 @@ def all_rules() -> list[TokenizerRules]:
 
 
 def find_rules(model_type: str | None) -> TokenizerRules | None:
-    """The tokenizer rules of a model type, or of that name; None where there are none."""
+    """The tokenizer rules of a model type, or those with this name; None if there are none."""
     return _rules().get(model_type)
 
 
 def rules_for(model_type: str) -> TokenizerRules:
-    """The same; a ValueError lists the names there are."""
+    """`find_rules`, with a ValueError that lists the known names."""
     if model_type not in _rules():
         raise ValueError(f"no tokenizer rules for model type '{model_type}'{did_you_mean(model_type, _rules())}; known are "
                          f"{', '.join(sorted(_rules()))}")
@@ -190,5 +189,5 @@ def rules_of_class(tokenizer_class: str | None) -> TokenizerRules | None:
 
 
 def default_rules(kind: str, purpose: str) -> TokenizerRules | None:
-    """What a tokenizer of this kind is taken for; `purpose` is a word of `TokenizerRules.default_for`."""
+    """The default rules of a kind of tokenizer; `purpose` is one of `TokenizerRules.default_for`."""
     return next((rules for rules in all_rules() if rules.kind == kind and purpose in rules.default_for), None)

@@ -42,7 +42,7 @@ TOKENIZER = TokenizerRules(
 
 
 def true_type(tensors: Collection[str], directory: Path) -> str | None:
-    """Chinese RoBERTa-wwm-ext (Cui et al. 2019) calls itself roberta and has BERT's layout: its model type, else None."""
+    """BERT's model type for Chinese RoBERTa-wwm-ext (Cui et al. 2019), whose config says roberta; else None."""
     prefixes = {prefix for prefix in (bert.NAMES.hf_prefix, NAMES.hf_prefix)
                 if any(name.startswith(prefix) for name in tensors)}
     wordpiece = (directory / "vocab.txt").exists() and not (directory / "merges.txt").exists()

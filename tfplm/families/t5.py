@@ -79,7 +79,7 @@ def _read(values: dict, layout: str) -> dict:
                    "hidden_act": "gelu_new" if form == "gated-gelu" else activation}
     if str((values.get("architectures") or [""])[0]).endswith("EncoderModel"):
         values["architecture"] = "encoder"
-    if not {"scale_decoder_outputs", "lm_scale"} & set(values):  # the files of transformers 4 tell it by another key
+    if not {"scale_decoder_outputs", "lm_scale"} & set(values):  # transformers 4 has one key for both
         values["scale_decoder_outputs"] = bool(values.get("tie_word_embeddings", True))
     return values
 
@@ -87,9 +87,9 @@ def _read(values: dict, layout: str) -> dict:
 def _write(values: dict, config, layout: str) -> dict:
     form = "gelu" if config.hidden_act == "gelu_new" and config.ffn_gated else config.hidden_act
     values["feed_forward_proj"] = ("gated-" if config.ffn_gated else "") + form
-    told = ["ffn_gated", "hidden_act"]  # by that key
-    told += [name for name in ("decoder_attention_heads", "decoder_intermediate_size") if getattr(config, name) is None]
-    return {name: value for name, value in values.items() if name not in told}
+    silent = ["ffn_gated", "hidden_act"]  # feed_forward_proj holds both
+    silent += [name for name in ("decoder_attention_heads", "decoder_intermediate_size") if getattr(config, name) is None]
+    return {name: value for name, value in values.items() if name not in silent}
 
 
 KEYS = Keys({

@@ -7,7 +7,8 @@ import keras
 from tfplm.core.config import Config
 from tfplm.data.noise import WORD_TAGS
 from tfplm.families import registry
-from tfplm.models.pretrained.api import from_config, from_pretrained, source_config
+from tfplm.models.pretrained.api import from_config, from_pretrained
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.pretrain import PretrainOptions
 from tfplm.pretrain.objectives.catalogue import TaskPlan, saved_head
 
@@ -26,7 +27,7 @@ def _default_preset(plans: list[TaskPlan]) -> str:
 def base_config(options: PretrainOptions, plans: list[TaskPlan]) -> Config:
     """The architecture before the vocabulary is known: of --init, --preset, --model-type or the objective."""
     if options.init:
-        return source_config(options.init).replace(**options.overrides())
+        return open_source(options.init).config_for(saved_head(plans)).replace(**options.overrides())
     if options.preset or not options.model_type:
         config = registry.preset(options.preset or _default_preset(plans))
     else:
@@ -44,8 +45,8 @@ def with_labels(config: Config, plans: list[TaskPlan], emoji: tuple[str, ...]) -
 
 
 def saved_labels(config: Config, plans: list[TaskPlan]) -> int | None:
-    """The number of outputs of the saved head, where it classifies: names of labels, or relations of two sentences."""
-    if saved_head(plans) == "pretraining":  # of several objectives the one with the fewest classes has the saved head
+    """The number of outputs of the saved head: labels, or relations of two sentences; None for other heads."""
+    if saved_head(plans) == "pretraining":  # the objective with the fewest classes uses the saved head
         return min(kind.classes for plan in plans for kind in plan.kinds if kind.head == "pretraining")
     return len(config.id2label or ()) or None
 
@@ -55,7 +56,7 @@ def make_model(config: Config, plans: list[TaskPlan], options: PretrainOptions) 
     head, labels = saved_head(plans), saved_labels(config, plans)
     if not options.init:
         return from_config(config, head, num_labels=labels, dtype=options.dtype)
-    before = source_config(options.init)
+    before = open_source(options.init).config_for(head)
     changes = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)
                if getattr(config, field.name) != getattr(before, field.name)}
     return from_pretrained(options.init, head, num_labels=labels, dtype=options.dtype, **changes)

@@ -47,7 +47,7 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     """
     _check(options)
     plans = parse_objective(options.objective)
-    if options.init:  # each file of it is then read once
+    if options.init:  # from here on, no file of it is read twice
         options = dataclasses.replace(options, init=open_source(options.init))
     config = base_config(options, plans)
     _check_architecture(plans, config)

@@ -59,12 +59,12 @@ def find_files(path: Path) -> tuple[str, tuple[Path, ...]]:
 
 
 def rules_or_usual(model_type: str | None, kind: str) -> TokenizerRules:
-    """The rules of a model type; without one what a tokenizer of this kind is taken for."""
+    """The rules of a model type, or the default rules of a kind of tokenizer."""
     return registry.rules_for(model_type) if model_type else registry.default_rules(kind, "reading")
 
 
 def guess_rules(kind: str, vocab, file_name: str = "") -> TokenizerRules:
-    """The rules that the tokens themselves tell of, or the name of their file, where no configuration does."""
+    """The rules by the tokens, else by the file name, else the default of the kind; used without a configuration."""
     vocab = set(vocab)
     found = [rules for rules in registry.all_rules() if rules.kind == kind and rules.signs and vocab >= set(rules.signs)]
     if found:

@@ -1,7 +1,8 @@
-"""`open_source`: what it tells of a saved model, and what it reads for that."""
+"""`open_source`: its attributes, and which files it reads."""
 
 import json
 import os
+import pickle
 import zipfile
 
 import keras
@@ -23,6 +24,11 @@ def test_what_it_tells(folder, opened):
     assert open_source(source) is source and str(source) == str(folder) and os.fspath(source) == str(folder)
     model = tfplm.from_pretrained(source, source.head)
     assert model.config == source.config and opened == {"model.safetensors": 1}
+
+
+def test_another_process_opens_it_again(folder):
+    again = pickle.loads(pickle.dumps(open_source(folder)))
+    assert (again.name, again.path) == (str(folder), folder) and again.config == open_source(folder).config
 
 
 def test_tf1(tmp_path):
@@ -56,7 +62,7 @@ def test_a_keras_file_is_read_without_its_weights(tmp_path, monkeypatch):
     assert (source.layout, source.head, source.labels) == ("keras", "token_classification", ("a", "b", "c"))
     assert source.config == config and source.family.model_type == "bert"
     assert tfplm.models.pretrained.api.source_config(tmp_path / "bare.keras") == config
-    with pytest.raises(ValueError, match=r"bare.keras is read by Keras, as a whole: expected a checkpoint with names"):
+    with pytest.raises(ValueError, match=r"bare.keras is a Keras file; expected a checkpoint with named tensors"):
         source.checkpoint()
 
 

@@ -44,7 +44,7 @@ def finetune(options: FinetuneOptions) -> FinetuneResult:
     data = load_examples(options, TASKS[options.task].kind, say)
     replay = Replay(options, TASKS[options.task].kind, len(data.train), say) if options.replay else None
     folder = open_folder(options, "finetune")
-    if options.init:  # each file of it is then read once
+    if options.init:  # from here on, no file of it is read twice
         options = dataclasses.replace(options, init=open_source(options.init))
     keras.utils.set_random_seed(options.seed)
     task = make_task(options, data, folder)

@@ -28,7 +28,7 @@ def generate(options: GenerateOptions) -> list[str]:
 
 
 def _head(source: Source) -> str | None:
-    """The head of a language model that fits the architecture of a source; of a `.keras` file the one it has."""
+    """The language model's head for the architecture of a source; of a `.keras` file its own head."""
     if source.layout == "keras":
         return source.head
     return "seq2seq_lm" if source.config.architecture == "seq2seq" else "causal_lm"

@@ -49,7 +49,7 @@ def from_config(preset_or_config: "str | Config | dict", head: str | None = None
 def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_labels: int | None = None, dtype=None,
                     **config_overrides) -> PretrainedModel:
     """A model with the weights of `source`: a directory in Hugging Face's or Google's TF1 layout, a `.keras` file, or
-    a name that Hugging Face's cache or hub knows; or what `open_source` made of one.
+    a name in Hugging Face's cache or hub, or an open source (`tfplm.models.open_source`).
 
     Args:
         head: as in `from_config`; its weights are read where the checkpoint has them, else they are fresh, and the log
@@ -102,7 +102,7 @@ def _initialize(model, paths) -> None:
 
 
 def _from_keras(source: Source, head, num_labels, dtype, overrides) -> PretrainedModel:
-    source.config  # noqa: B018  (says what the file holds where it is no model of this library)
+    source.config  # noqa: B018  (a ValueError for files of other libraries)
     model = keras.models.load_model(source.file)
     if head == model.head_name and dtype is None and num_labels in (None, model.num_labels) and not overrides:
         return model
@@ -145,7 +145,7 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
     if format == "hf":
         write_safetensors(directory, tensors)
         labels = {}
-        # transformers takes the number of sentence relations from the labels, too, and without any it is 2
+        # transformers derives the number of sentence relations from the labels; its default is 2
         usual = model.head_name == "pretraining" and model.num_labels == 2
         if model.head_name in LABELLED and not usual and not config.get("id2label"):
             labels = {"id2label": {index: f"LABEL_{index}" for index in range(model.num_labels)},

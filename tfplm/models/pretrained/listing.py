@@ -11,7 +11,7 @@ from tfplm.options.models import ParamsOptions, PresetsOptions
 def params(options: ParamsOptions) -> int:
     """Prints the number of parameters of a preset or a saved model, and the table per module. Returns the number."""
     saved = Path(options.model).expanduser().exists()
-    config = None if saved else registry.preset(options.model)  # or it says which names there are
+    config = None if saved else registry.preset(options.model)  # a ValueError with the nearest names
     from tfplm.models.pretrained.counting import by_module, parameters_by_name
     from tfplm.models.pretrained.source import open_source
 

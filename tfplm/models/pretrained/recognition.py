@@ -1,4 +1,4 @@
-"""What a checkpoint is: what the weights and the files say wins over what the config says."""
+"""The family and the form of a checkpoint: weights and files win over the config."""
 
 from pathlib import Path
 from typing import Any
@@ -43,17 +43,18 @@ def _by_prefix(names: list[str]) -> str | None:
 
 
 def is_tied(config: Config, checkpoint: Checkpoint, names: Names, head: str | None, compare: bool) -> bool:
-    """Whether the logits over the vocabulary are made with the token embeddings. What a checkpoint holds decides, for
-    the config's flag does not: transformers 5 writes `tie_word_embeddings: true` beside output matrices of their own
-    (T5 v1.1, mT5), and published files say false where there is no such matrix.
+    """Whether the logits over the vocabulary are computed with the token embeddings.
+
+    The tensors decide, because the config's flag is unreliable: transformers 5 writes `tie_word_embeddings: true` even
+    if T5 v1.1 or mT5 has a separate output matrix, and published files with false may lack one.
 
     Args:
-        config: as the file says. head: that the checkpoint was saved with, None for none or unknown.
-        compare: whether an output matrix is held against the embeddings where the config calls it tied, which reads
-            both; without it the flag counts then.
+        config: as the file states it. head: the head that the checkpoint was saved with, None if unknown or headless.
+        compare: whether to compare an output matrix with the embeddings where the flag is true, which reads both;
+            without comparison the flag decides.
     """
     found = _find("lm_decoder/kernel", checkpoint, names)
-    if found is None:  # without other parts of such a head there is nothing to decide, and the flag is for a fresh one
+    if found is None:  # a checkpoint without such a head leaves the form of a fresh one to the flag
         parts = ("lm_bias", "lm_transform/kernel", "lm_norm/gamma")
         return (config.tie_word_embeddings or head in LANGUAGE_MODELS
                 or any(_find(part, checkpoint, names) is not None for part in parts))
@@ -64,7 +65,7 @@ def is_tied(config: Config, checkpoint: Checkpoint, names: Names, head: str | No
 
 
 def _find(path: str, checkpoint: Checkpoint, names: Names) -> tuple[str, Place] | None:
-    """(name, place) of the tensor that holds a variable of ours, None where there is none."""
+    """(name, place) of the tensor for a variable of ours, None if there is none."""
     prefix = detect_prefix(names, checkpoint.layout, checkpoint.names())
     return next(((name, place) for place in names.places(path, checkpoint.layout, prefix) for name in place.names
                  if name in checkpoint), None)

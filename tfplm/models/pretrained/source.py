@@ -1,4 +1,4 @@
-"""A saved model, opened once: `open_source(name)`. Whatever takes the name of a model takes what it returns as well."""
+"""A saved model, opened once: `open_source(name)`. Everything that accepts a model's name accepts the result as well."""
 
 import functools
 import json
@@ -17,12 +17,12 @@ from tfplm.tokenizers import Tokenizer
 
 
 class Source(os.PathLike):
-    """What lies at a path or behind a hub name. Each part is read when it is first asked for, and once.
+    """A saved model. Each part is read at the first access, and once.
 
-    As a path it is `path`, as a text the name that was given.
+    `os.fspath(source)` is its path, `str(source)` the name it was opened with.
 
     Attributes:
-        name: as it was given. path: the directory, `.keras` file or TensorFlow prefix.
+        name: the name it was opened with. path: the directory, `.keras` file or TensorFlow prefix.
     """
 
     def __init__(self, name: str | os.PathLike):
@@ -37,9 +37,12 @@ class Source(os.PathLike):
     def __repr__(self) -> str:
         return f"open_source({self.name!r})"
 
+    def __reduce__(self):
+        return open_source, (self.name,)  # another process opens it again
+
     @functools.cached_property
     def layout(self) -> Literal["hf", "tf1", "keras"]:
-        """Hugging Face's files, a TF1 release, or a `.keras` file; FileNotFoundError where it is none of these."""
+        """Hugging Face's files, a TF1 release, or a `.keras` file; FileNotFoundError for anything else."""
         return layout_of(self.path)
 
     @property
@@ -48,10 +51,10 @@ class Source(os.PathLike):
         return self.path if self.path.suffix == ".keras" else next(self.path.glob("*.keras"))
 
     def checkpoint(self) -> Checkpoint:
-        """The weights, of which none is read yet. ValueError for a `.keras` file, whose weights only Keras reads."""
+        """The weights, none of which is read yet; ValueError for a `.keras` file, whose weights only Keras reads."""
         if self.layout == "keras":
-            raise ValueError(f"{self.file} is read by Keras, as a whole: expected a checkpoint with names of tensors; use "
-                             "tfplm.from_pretrained, or convert it first (tfplm convert)")
+            raise ValueError(f"{self.file} is a Keras file; expected a checkpoint with named tensors: use "
+                             "tfplm.from_pretrained, or convert the file first (tfplm convert)")
         return self._checkpoint
 
     @functools.cached_property
@@ -60,22 +63,22 @@ class Source(os.PathLike):
 
     @functools.cached_property
     def family(self) -> Family:
-        """The family that weights and files tell; ValueError for one that is not supported."""
+        """The family, by weights and files; ValueError for one that is not supported."""
         if self.layout == "keras":
             return registry.family(self._keras["config"]["model_type"])
         return recognize(self._values, self.checkpoint(), self.path)
 
     @functools.cached_property
     def config(self) -> Config:
-        """The configuration; whether logits are made with the token embeddings is told by the names of the tensors, see
-        `config_for`. ValueError for a key that is not understood."""
+        """The configuration; `tie_word_embeddings` follows the names of the tensors, see `config_for`. ValueError for a
+        key that is not understood."""
         if self.layout == "keras":
             return Config.from_dict(self._keras["config"])
         return self._tied(self.family.read_config(self._values, self.layout), compare=False)
 
     def config_for(self, head: str | None) -> Config:
-        """The configuration for a model with this head: for one over the vocabulary an output matrix in the checkpoint is
-        held against the token embeddings, where the config does not call it another."""
+        """The configuration for a model with this head. For a head over the vocabulary, an output matrix that the config
+        calls tied is compared with the token embeddings; if they differ, it is not tied."""
         if self.layout == "keras" or head not in LANGUAGE_MODELS:
             return self.config
         return self._compared
@@ -90,19 +93,19 @@ class Source(os.PathLike):
 
     @functools.cached_property
     def head(self) -> str | None:
-        """The head that the model was saved with, as far as its config says."""
+        """The head that the model was saved with, if its config names one."""
         if self.layout == "keras":
             return self._keras.get("head")
         return self.family.head_of((self._values.get("architectures") or [""])[0])
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """The names of the labels in their order; None where it has none."""
+        """The names of the labels in order; None if there are none."""
         names = self.config.id2label
         return None if not names else tuple(names[index] for index in sorted(names))
 
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer that lies there, a new one each time; FileNotFoundError where there is none."""
+        """A new tokenizer from the same directory; FileNotFoundError if there is none."""
         return Tokenizer.from_pretrained(self.path)
 
     @functools.cached_property
@@ -112,7 +115,7 @@ class Source(os.PathLike):
 
     @functools.cached_property
     def _keras(self) -> dict[str, Any]:
-        """What `PretrainedModel.get_config` wrote into the `.keras` file; the weights in it are not read."""
+        """The result of `PretrainedModel.get_config` in the `.keras` file, whose weights are not read."""
         try:
             with zipfile.ZipFile(self.file) as archive:
                 saved = json.loads(archive.read("config.json"))
@@ -126,13 +129,13 @@ class Source(os.PathLike):
 
 
 def open_source(name: str | os.PathLike) -> Source:
-    """The source of a saved model: a directory, a `.keras` file, a TensorFlow prefix, or a hub name. One that is open
-    already is given back, so that a command that opens its model first reads each file of it once.
+    """Opens a saved model: a directory, a `.keras` file, a TensorFlow prefix, or a hub name. Returns an open source
+    unchanged, so that a command that opens its model at the start reads each file once.
 
         source = tfplm.models.open_source("bert-base-chinese")
         source.config.hidden_size, source.family.model_type, source.head
         model, tokenizer = tfplm.from_pretrained(source, "masked_lm"), source.tokenizer()
 
-    FileNotFoundError says where was looked and what to do.
+    FileNotFoundError names the searched places and what to do.
     """
     return name if isinstance(name, Source) else Source(name)

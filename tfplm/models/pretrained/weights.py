@@ -151,7 +151,7 @@ def _leftover(names, layout, prefix, spare, tolerance) -> tuple[list[str], list[
 
 
 def read_ours(checkpoint: Checkpoint, name: str, place: Place) -> np.ndarray:
-    """A tensor of a checkpoint in the shape of our variable."""
+    """A tensor of a checkpoint, in the form of our variable."""
     array = checkpoint.read(name)
     if place.squeeze:
         array = array[0]

@@ -71,7 +71,7 @@ def open_language_model(source: "str | os.PathLike | PretrainedModel | LanguageM
     """A model with its vocabulary's scores.
 
     Args:
-        source: a directory or hub name, what `open_source` made of one, or a model made with a language model's head.
+        source: a directory, a hub name, an open source, or a model made with a language model's head.
         tokenizer: of a model; default: the one that lies in the directory.
         kind: of models that could be both masked and causal; default: as the configuration's attention is.
 

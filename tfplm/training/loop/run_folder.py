@@ -60,6 +60,6 @@ def _check_same(options: TrainingOptions, output: Path, verb: str) -> None:
 
 
 def _plain(options: TrainingOptions) -> dict:
-    """The options as JSON holds them; a path, or a model that is open already, by its name."""
+    """The options as JSON values; a path or an open source by its name."""
     values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     return {name: str(value) if isinstance(value, os.PathLike) else value for name, value in values.items()}
