@@ -80,7 +80,8 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
     """
     vocabulary.need("begin", "separator", "end")
     body = length - 2
-    parts, size, number = [], 0, 0
+    parts: list[Sequence] = []  # each the ids, word starts and sentence ids of a stretch
+    size = number = 0
 
     def example() -> dict:
         return next(_rows([np.concatenate(column)[None] for column in zip(*parts)], vocabulary, frame=True))
