@@ -1,6 +1,6 @@
 """Documents to full sequences: contiguous streams (GPT, T5) and whole sentences (RoBERTa)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
