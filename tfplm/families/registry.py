@@ -188,6 +188,10 @@ def rules_of_class(tokenizer_class: str | None) -> TokenizerRules | None:
     return next((rules for rules in all_rules() if rules.tokenizer_class == wanted), None)
 
 
-def default_rules(kind: str, purpose: str) -> TokenizerRules | None:
-    """The default rules of a kind of tokenizer; `purpose` is one of `TokenizerRules.default_for`."""
-    return next((rules for rules in all_rules() if rules.kind == kind and purpose in rules.default_for), None)
+def default_rules(kind: str, *purposes: str) -> TokenizerRules:
+    """The default rules of a kind of tokenizer for the first purpose that has some, see `TokenizerRules.default_for`."""
+    for purpose in purposes:
+        for rules in all_rules():
+            if rules.kind == kind and purpose in rules.default_for:
+                return rules
+    raise ValueError(f"no tokenizer rules of kind '{kind}' are the default for {' or '.join(purposes)}")

@@ -127,7 +127,7 @@ class SummaryCallback(keras.callbacks.Callback):
         # the logs of the previous one
         accumulated = innermost(self.model.optimizer).gradient_accumulation_steps or 1
         if self._base is None:
-            self._base = self._iterations() * accumulated - batch
+            self._base = self._updates() * accumulated - batch
         step = (self._base + batch) // accumulated
         if self._last is None:
             self._last = step
@@ -141,7 +141,7 @@ class SummaryCallback(keras.callbacks.Callback):
 
     def on_test_begin(self, logs=None) -> None:
         if self._last is not None:  # the training metrics are about to be reset
-            self._write(self._iterations())
+            self._write(self._updates())
             self._throughput.pause()
 
     def on_test_end(self, logs=None) -> None:
@@ -149,7 +149,7 @@ class SummaryCallback(keras.callbacks.Callback):
             self._throughput.resume()
 
     def on_epoch_end(self, epoch, logs=None) -> None:
-        step = self._iterations()
+        step = self._updates()
         self._write(step)
         values = {name[4:]: value for name, value in (logs or {}).items() if name.startswith("val_")}
         if values:
@@ -166,7 +166,7 @@ class SummaryCallback(keras.callbacks.Callback):
             if writer is not None:
                 writer.close()
 
-    def _iterations(self) -> int:
+    def _updates(self) -> int:
         return int(tf.convert_to_tensor(self.model.optimizer.iterations))
 
     def _counts(self, step: int) -> dict[str, int]:

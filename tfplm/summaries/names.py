@@ -2,6 +2,8 @@
 
 import keras
 
+from tfplm.core.keras_internals import own_weights, sublayers
+
 
 def layer_paths(model: keras.Layer) -> dict[str, keras.Layer]:
     """Maps paths such as `encoder/block_0/attention/query` to all layers below `model`, outer layers first.
@@ -13,7 +15,7 @@ def layer_paths(model: keras.Layer) -> dict[str, keras.Layer]:
 
     def walk(layer, prefix):
         taken = set()
-        for child in layer._layers:
+        for child in sublayers(layer):
             if id(child) in seen or isinstance(child, keras.layers.InputLayer):
                 continue
             seen.add(id(child))
@@ -35,8 +37,8 @@ def variable_paths(model: keras.Layer, trainable: bool = True) -> dict[str, kera
     wanted = {id(weight) for weight in weights}
     paths, seen = {}, set()
     for path, layer in [("", model), *layer_paths(model).items()]:
-        own = [*layer._trainable_variables, *layer._non_trainable_variables]
-        for variable in own:
+        trainable_ones, others = own_weights(layer)
+        for variable in [*trainable_ones, *others]:
             if id(variable) not in wanted or id(variable) in seen:
                 continue
             seen.add(id(variable))

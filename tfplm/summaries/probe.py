@@ -2,11 +2,13 @@
 
 import contextlib
 import functools
+import inspect
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfplm.core.keras_internals import shadow, unshadow
 from tfplm.summaries.names import layer_paths, variable_paths
 
 
@@ -33,13 +35,12 @@ def recorded_outputs(model: keras.Model):
     try:
         for path, layer in layer_paths(model).items():
             if not isinstance(layer, keras.metrics.Metric):
-                # into the instance's dict directly: Keras' attribute tracking is for layers and variables
-                vars(layer)["call"] = recording(path, layer.call)
+                shadow(layer, "call", recording(path, layer.call))
                 patched.append(layer)
         yield outputs
     finally:
         for layer in patched:
-            vars(layer).pop("call", None)
+            unshadow(layer, "call")
 
 
 class Probe:
@@ -66,7 +67,7 @@ class Probe:
 
     def call(self, **keywords):
         """The model's output on the batch."""
-        if "training" in self.model._call_signature.parameters:
+        if "training" in inspect.signature(self.model.call).parameters:
             keywords["training"] = False
         return self.model(self.x, **keywords)
 

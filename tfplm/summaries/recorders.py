@@ -5,6 +5,8 @@ import types
 import keras
 import tensorflow as tf
 
+from tfplm.core.keras_internals import after_reduction, before_clipping, kept, shadow
+
 
 def _variable(model: keras.Model, value, aggregation) -> tf.Variable:
     """A variable with one copy per replica, so that a step compiled for one device can write it."""
@@ -33,27 +35,17 @@ class GradientNorm:
         optimizer = innermost(model.optimizer)
         self.every, self.optimizer = every, optimizer
         self.value = _variable(model, float("nan"), tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        # into the instances' dicts, as Keras' attribute tracking is for layers and variables
-        if hasattr(optimizer, "_scale"):  # an optimizer of `tfplm.training`, which clips the sum of all replicas
-            vars(optimizer)["_scale"] = self._before_scaling
+        if hasattr(optimizer, "gradient_scale"):  # of `tfplm.training`, which clips the sum of all replicas
+            shadow(optimizer, "gradient_scale", self._before_scaling)
         elif model.distribute_strategy.num_replicas_in_sync == 1:
-            vars(optimizer)["_clip_gradients"] = self._before_clipping
+            before_clipping(optimizer, self._record)
         else:
-            vars(optimizer)["_all_reduce_sum_gradients"] = self._after_reduction
+            after_reduction(optimizer, self._record)
         model.train_function = None  # traced again, with the recorder
 
     def _before_scaling(self, gradients, factor):
         self._record(gradients, factor)
-        return type(self.optimizer)._scale(self.optimizer, gradients, factor)
-
-    def _before_clipping(self, gradients):
-        self._record(gradients)
-        return type(self.optimizer)._clip_gradients(self.optimizer, gradients)
-
-    def _after_reduction(self, gradients_and_variables):
-        reduced = type(self.optimizer)._all_reduce_sum_gradients(self.optimizer, gradients_and_variables)
-        self._record([gradient for gradient, _ in reduced])
-        return reduced
+        return type(self.optimizer).gradient_scale(self.optimizer, gradients, factor)
 
     def _record(self, gradients, factor: float = 1.0) -> None:
         def norm():
@@ -81,7 +73,7 @@ class TokenCounter:
             return original(data)
 
         # a bound method with the same name, because strategies inspect both
-        vars(model)["train_step"] = types.MethodType(train_step, model)
+        shadow(model, "train_step", types.MethodType(train_step, model))
         model.train_function = None
 
     def _count(self, data) -> None:
@@ -96,14 +88,13 @@ class TokenCounter:
 
 def gradient_norm_of(model: keras.Model, every: int) -> GradientNorm:
     """The recorder of the model's optimizer: created once, and reused by later calls of `fit`."""
-    found = vars(model.optimizer).get("_gradient_norm")
-    if found is None or found.every != every:
-        found = vars(model.optimizer)["_gradient_norm"] = GradientNorm(model, every)
+    found = kept(model.optimizer, "_gradient_norm", lambda: GradientNorm(model, every))
+    if found.every != every:
+        found = GradientNorm(model, every)
+        shadow(model.optimizer, "_gradient_norm", found)
     return found
 
 
 def token_counter_of(model: keras.Model) -> TokenCounter:
     """The counter of the model, created once."""
-    if "_token_counter" not in vars(model):
-        vars(model)["_token_counter"] = TokenCounter(model)
-    return vars(model)["_token_counter"]
+    return kept(model, "_token_counter", lambda: TokenCounter(model))

@@ -6,7 +6,7 @@ from pathlib import Path
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from tfplm.core.tokenizer_rules import TokenizerRules
+from tfplm.core.tokenizer_rules import Kind, TokenizerRules
 
 
 def read_text(path: Path) -> str:
@@ -35,7 +35,7 @@ def read_vocab(path: Path) -> dict[str, int]:
     tokens = [line.rstrip("\r") for line in lines]
     if all("\t" in token and token.rpartition("\t")[2].isdigit() for token in tokens):
         return {token: int(index) for token, _, index in (line.rpartition("\t") for line in tokens)}
-    vocab = {}
+    vocab: dict[str, int] = {}
     for index, token in enumerate(tokens):
         if token in vocab:  # the last one wins; the id of the first is kept under a name that occurs in no text
             vocab[f"[duplicate {vocab[token]}]"] = vocab[token]
@@ -104,7 +104,7 @@ def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> 
     return backend
 
 
-def kind_of(backend: Backend) -> str:
+def kind_of(backend: Backend) -> Kind:
     """The algorithm of a tokenizer, one of `tokenizer_rules.Kind`."""
     model = type(backend.model).__name__
     if model == "BPE" and "ByteLevel" in str(backend.pre_tokenizer):
@@ -116,10 +116,11 @@ def kind_of(backend: Backend) -> str:
 
 def set_template(backend: Backend, family: TokenizerRules, roles: dict[str, str], language: str | None = None) -> None:
     """Makes the backend add the family's special tokens to a text and to a pair of texts."""
-    names = {**roles, "lang": language}
+    names = {**roles, **({} if language is None else {"lang": language})}
     single, pair = (template.format_map(names).split() for template in (family.single, family.pair))
-    ids = {token: backend.token_to_id(token) for role, token in names.items() if f"{{{role}}}" in family.pair}
-    if missing := [token for token, token_id in ids.items() if token_id is None]:
+    tokens = dict.fromkeys(token for role, token in names.items() if f"{{{role}}}" in family.pair)
+    ids = {token: token_id for token in tokens if (token_id := backend.token_to_id(token)) is not None}
+    if missing := [token for token in tokens if token not in ids]:
         raise ValueError(f"special token(s) {', '.join(missing)} are not in the vocabulary of "
                          f"{backend.get_vocab_size()} tokens, but every text of this model needs them")
     if family.kind == "byte_bpe" and ids:  # like the template, but the offsets exclude the space before a word

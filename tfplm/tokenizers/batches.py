@@ -94,7 +94,7 @@ class Rows:
 
     def __init__(self, lengths: np.ndarray, width: int | None, side: str):
         self.lengths, self.ragged = lengths, width is None
-        if not self.ragged:
+        if width is not None:
             columns = np.arange(width)
             real = columns < lengths[:, None] if side == "right" else columns >= width - lengths[:, None]
             self.real = real  # [B,T]

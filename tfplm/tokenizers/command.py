@@ -42,10 +42,8 @@ def tokenize(options: TokenizeOptions) -> list[list[int]]:
     # at a terminal every line is answered at once
     typed = not options.text and not options.file and sys.stdin.isatty()
     for chunk in _chunks(_texts(options), 1 if typed else 500):
-        pairs = None
-        if options.pairs:
-            chunk, pairs = zip(*map(_halves, chunk))
-        rows = tokenizer(chunk, pairs, options.max_length, padding=False,
+        texts, pairs = zip(*map(_halves, chunk)) if options.pairs else (chunk, None)
+        rows = tokenizer(texts, pairs, options.max_length, padding=False,
                          truncation="longest_first" if options.max_length else False,
                          add_special_tokens=options.special_tokens)["input_ids"]
         for row in rows:

@@ -85,9 +85,9 @@ def divide(tokens: list[str]) -> tuple[list[str], list[str] | None]:
     return tokens[:index], tokens[index + 1:]
 
 
-def _encoded(tokenizer: Tokenizer, *texts: str) -> tuple[np.ndarray, np.ndarray]:
+def _encoded(tokenizer: Tokenizer, text: str, pair: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(ids and segments `[2,T]`, positions of the tokens that are not special)."""
-    batch = tokenizer(*texts, return_special_tokens_mask=True, padding=False, truncation=False)
+    batch = tokenizer(text, pair, return_special_tokens_mask=True, padding=False, truncation=False)
     return (np.stack([batch["input_ids"][0], batch["token_type_ids"][0]]).astype(np.int32),
             np.flatnonzero(batch["special_tokens_mask"][0] == 0))
 

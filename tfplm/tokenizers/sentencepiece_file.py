@@ -85,7 +85,7 @@ def _merges(vocab: list[tuple[str, float]]) -> list[tuple[str, str]]:
 
 
 def _normalizer(model: Model, family: TokenizerRules, lower_case: bool, keep_accents: bool):
-    steps = []
+    steps: list[normalizers.Normalizer] = []
     if family.clean:
         steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
         if not keep_accents:

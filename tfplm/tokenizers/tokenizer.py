@@ -1,8 +1,9 @@
 """The tokenizer of every model family: text to int32 ids and back."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import AddedToken
@@ -84,7 +85,7 @@ class Tokenizer(Vocabulary):
         family = directory.rules_or_usual(model_type, "sentencepiece")
         lowercase = family.lower_case if lowercase is None else lowercase
         backend = sentencepiece_file.build(sentencepiece_file.parse(data, str(path)), family, lowercase, keep_accents)
-        settings = {"do_lower_case": lowercase, "keep_accents": keep_accents} if family.clean else {}
+        settings: dict = {"do_lower_case": lowercase, "keep_accents": keep_accents} if family.clean else {}
         if family.extra_ids:
             settings["extra_ids"] = len(family.tail)
         if "{lang}" in family.single:
@@ -94,7 +95,7 @@ class Tokenizer(Vocabulary):
         return tokenizer
 
     @classmethod
-    def _assemble(cls, backend: Backend, family: TokenizerRules, special: dict[str, str | AddedToken], settings: dict):
+    def _assemble(cls, backend: Backend, family: TokenizerRules, special: Mapping[str, str | AddedToken], settings: dict):
         """Adds special tokens and the template to a bare backend.
 
         A special token given as a string must be in the vocabulary; an AddedToken is added to it.
@@ -121,7 +122,7 @@ class Tokenizer(Vocabulary):
 
     def __call__(self, texts: str | Sequence, pairs: str | Sequence | None = None, max_length: int | None = None,
                  padding: str | int | bool = "longest", truncation: str | bool = "longest_first",
-                 **details) -> dict[str, np.ndarray]:
+                 **details) -> dict[str, Any]:
         """Encodes a batch of texts or text pairs as `input_ids`, `attention_mask`, `token_type_ids`: int32 [B,T].
 
         Args:
@@ -138,32 +139,31 @@ class Tokenizer(Vocabulary):
         Raises ValueError for a text longer than `model_max_length`, unless `max_length` is given or `truncation` is
         False.
         """
-        details = batches.Details(**details)
-        inputs = batches.as_inputs(texts, pairs, details.is_split_into_words)
+        rarer = batches.Details(**details)
+        inputs = batches.as_inputs(texts, pairs, rarer.is_split_into_words)
         strategy = batches.check_strategy(truncation)
-        encodings, origins = self._encode(inputs, max_length, strategy, details)
+        encodings, origins = self._encode(inputs, max_length, strategy, rarer)
         lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
         self._check_lengths(lengths, max_length, strategy)
         limit = self.model_max_length if max_length is None else max_length
         width = None if padding is False else batches.width_of(int(lengths.max(initial=0)), padding, limit)
         rows = batches.Rows(lengths, width, self.padding_side)
         segments = self.rules.segments and (pairs is not None or ":" in self.rules.single)
-        batch = batches.to_arrays(encodings, rows, details, (self.pad_token_id or 0, self.rules.pad_segment), segments)
-        if details.stride is not None:
+        batch = batches.to_arrays(encodings, rows, rarer, (self.pad_token_id or 0, self.rules.pad_segment), segments)
+        if rarer.stride is not None:
             batch["overflow_to_sample_mapping"] = np.array(origins, np.int32)
         return batch
 
     def _encode(self, inputs: list, max_length: int | None, strategy: str | None, details: batches.Details):
         """The encodings of all rows, and the index of the text of each row."""
-        cut = strategy is not None and max_length is not None
-        if cut:
+        if strategy is not None and max_length is not None:
             self._check_cut(inputs, max_length, strategy, details)
         elif details.stride is not None:
             raise ValueError("stride needs max_length, and truncation other than False")
         backend = self._word_backend if details.is_split_into_words else self._backend
         call = backend.encode_batch if details.need_text else backend.encode_batch_fast
         with self._lock:  # truncation is part of the backend's state
-            if cut:
+            if strategy is not None and max_length is not None:
                 backend.enable_truncation(max_length, stride=details.stride or 0, strategy=strategy)
             try:
                 encodings = call(inputs, is_pretokenized=details.is_split_into_words,

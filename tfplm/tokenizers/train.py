@@ -53,10 +53,8 @@ class VocabularySettings:
             raise ValueError(f"kind='{self.kind}': expected {', '.join(_LEARNERS)}")
         if not 0 < self.character_coverage <= 1:
             raise ValueError(f"character_coverage={self.character_coverage}: expected a share above 0 and at most 1")
-        usual = registry.default_rules(self.kind, "learning")
-        self.model_type = (registry.rules_for(self.model_type) if self.model_type else usual).name
         if self.family.kind != self.kind:
-            raise ValueError(f"model type '{self.model_type}' has a {self.family.kind} vocabulary, not {self.kind}; "
+            raise ValueError(f"model type '{self.family.name}' has a {self.family.kind} vocabulary, not {self.kind}; "
                              "change the kind or the model type")
         if self.lowercase is None:
             self.lowercase = self.kind in ("wordpiece", "bpe") or self.family.lower_case
@@ -67,7 +65,7 @@ class VocabularySettings:
 
     @property
     def family(self) -> TokenizerRules:
-        return registry.rules_for(self.model_type)
+        return registry.rules_for(self.model_type) if self.model_type else registry.default_rules(self.kind, "learning")
 
     @property
     def reserved(self) -> list[str]:
@@ -90,16 +88,15 @@ def train_vocabulary(lines: Iterable[str], kind: Literal["wordpiece", "bpe", "by
     `lines` is read twice; an iterator is saved to a temporary file in between. If the corpus has too little text for
     `vocab_size` tokens, the vocabulary is smaller and a warning is logged. Raises ValueError for a corpus without text.
     """
-    settings = VocabularySettings(kind=kind, vocab_size=vocab_size, **settings)
+    wanted = VocabularySettings(kind=kind, vocab_size=vocab_size, **settings)
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as spool:
         if iter(lines) is lines:
             lines = _spooled(lines, spool)
-        clean = _normalizer(settings)
-        known = _characters(map(clean, lines), settings)
-        if kind == "byte_bpe":
-            known = None
-        tokenizer = _LEARNERS[kind](_Corpus(lines, clean, known), settings)
-    tokenizer.add_tokens(settings.special_tokens, special=True)
+        clean = _normalizer(wanted)
+        known = _characters(map(clean, lines), wanted)
+        corpus = _Corpus(lines, clean, known, blanks=kind != "byte_bpe")
+        tokenizer = _LEARNERS[kind](corpus, wanted)
+    tokenizer.add_tokens(wanted.special_tokens, special=True)
     if len(tokenizer) < vocab_size:
         logging.getLogger(__name__).warning(
             "the corpus supports a vocabulary of %d tokens, fewer than the %d asked for", len(tokenizer), vocab_size)
@@ -142,8 +139,8 @@ def _normalizer(settings: VocabularySettings) -> Callable[[str], str]:
     if settings.kind == "byte_bpe":
         return str
     if settings.kind != "sentencepiece":
-        return normalizers.BertNormalizer(lowercase=settings.lowercase).normalize_str
-    steps = [normalizers.NFKC()]
+        return normalizers.BertNormalizer(lowercase=bool(settings.lowercase)).normalize_str
+    steps: list[normalizers.Normalizer] = [normalizers.NFKC()]
     if settings.family.clean:
         steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"'), normalizers.NFKD(),
                  normalizers.StripAccents(), normalizers.NFKC()]
@@ -161,7 +158,7 @@ def _is_word(character: str) -> bool:
 
 def _characters(lines: Iterable[str], settings: VocabularySettings) -> set[str]:
     """The most frequent characters, limited by `character_coverage` and the size of the vocabulary."""
-    counts = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
     for line in lines:
         counts.update(line)
     for character in [c for c in counts if c.isspace()]:
@@ -189,14 +186,14 @@ def _characters(lines: Iterable[str], settings: VocabularySettings) -> set[str]:
 class _Corpus:
     """The normalized lines, cut to a manageable length, with spaces instead of unknown characters."""
 
-    def __init__(self, lines: Iterable[str], clean: Callable[[str], str], known: set[str] | None):
-        self.lines, self.clean, self.known = lines, clean, known
+    def __init__(self, lines: Iterable[str], clean: Callable[[str], str], known: set[str], blanks: bool = True):
+        self.lines, self.clean, self.known, self.blanks = lines, clean, known, blanks
 
     def __iter__(self) -> Iterator[str]:
-        table = collections.defaultdict(lambda: " ", {ord(c): c for c in self.known or ()})
+        table = collections.defaultdict(lambda: " ", {ord(c): c for c in self.known})
         for line in self.lines:
             line = self.clean(line.rstrip("\n"))
-            if self.known is not None:
+            if self.blanks:
                 line = line.translate(table)
             start = 0
             while len(line) - start > _LONGEST_LINE:
@@ -212,8 +209,8 @@ def _learn_with_rust(corpus: _Corpus, settings: VocabularySettings, backend: Bac
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(path) for path in backend.model.save(folder)]
         if settings.kind == "wordpiece":
-            return Tokenizer.from_vocab(files[0], lowercase=settings.lowercase, model_type=settings.model_type)
-        return Tokenizer.from_bpe(*files, model_type=settings.model_type)
+            return Tokenizer.from_vocab(files[0], lowercase=settings.lowercase, model_type=settings.family.name)
+        return Tokenizer.from_bpe(files[0], files[1], settings.family.name)
 
 
 def _common(settings: VocabularySettings, alphabet: Iterable[str] = ()) -> dict:
@@ -263,7 +260,7 @@ def _sentencepiece(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "learned.model")
         path.write_bytes(model.getvalue())
-        return Tokenizer.from_sentencepiece(path, settings.model_type, settings.lowercase)
+        return Tokenizer.from_sentencepiece(path, settings.family.name, settings.lowercase)
 
 
 _LEARNERS = {"wordpiece": _wordpiece, "bpe": _bpe, "byte_bpe": _byte_bpe, "sentencepiece": _sentencepiece}

@@ -3,7 +3,8 @@
 import functools
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import overload
 
 import numpy as np
 from tokenizers import AddedToken
@@ -21,6 +22,22 @@ _CJK_SPACE = re.compile(f"(?<=[{_CJK}]) (?=[{_CJK}])")
 
 class Vocabulary:
     """The part of a tokenizer other than encoding; `Tokenizer` documents the attributes."""
+
+    # properties, made for all roles below the class
+    bos_token: str | None
+    eos_token: str | None
+    unk_token: str | None
+    sep_token: str | None
+    pad_token: str | None
+    cls_token: str | None
+    mask_token: str | None
+    bos_token_id: int | None
+    eos_token_id: int | None
+    unk_token_id: int | None
+    sep_token_id: int | None
+    pad_token_id: int | None
+    cls_token_id: int | None
+    mask_token_id: int | None
 
     def __init__(self, backend: Backend, family: str, roles: dict[str, str], settings: dict | None = None):
         self._backend, self._roles, self._lock = backend, dict(roles), threading.Lock()
@@ -50,7 +67,13 @@ class Vocabulary:
             raise ValueError(f"id {wrong} is not in the vocabulary: expected 0 to {len(self) - 1}")
         return ids.astype(int).tolist()
 
-    def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
+    @overload
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...  # type: ignore[overload-overlap]  # a str is a Sequence
+
+    @overload
+    def convert_tokens_to_ids(self, tokens: Sequence[str]) -> list[int]: ...
+
+    def convert_tokens_to_ids(self, tokens):
         """The ids of tokens. A token outside the vocabulary gets the unknown id, or raises ValueError without one."""
         if not isinstance(tokens, str):
             return [self.convert_tokens_to_ids(token) for token in tokens]
@@ -59,7 +82,13 @@ class Vocabulary:
             raise ValueError(f"'{tokens}' is not in the vocabulary of {len(self)} tokens")
         return self.unk_token_id if token_id is None else token_id
 
-    def convert_ids_to_tokens(self, ids) -> str | list[str]:
+    @overload
+    def convert_ids_to_tokens(self, ids: int | np.integer) -> str: ...
+
+    @overload
+    def convert_ids_to_tokens(self, ids: Iterable) -> list[str]: ...
+
+    def convert_ids_to_tokens(self, ids):
         """The tokens of ids."""
         if isinstance(ids, int | np.integer):
             return self.convert_ids_to_tokens([ids])[0]

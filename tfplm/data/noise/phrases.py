@@ -12,7 +12,7 @@ class PhraseTable:
     """
 
     def __init__(self, phrases: list[list[int]]):
-        by_length = {}
+        by_length: dict[int, set[int]] = {}
         for phrase in phrases:
             if len(phrase) > 1:
                 by_length.setdefault(len(phrase), set()).add(int(_hashes(np.asarray([phrase]), len(phrase))[0, 0]))

@@ -74,6 +74,7 @@ def _start_worker(options: RecordsOptions) -> None:
 
 
 def _write(number: int, texts: list[list[str]], digest: str, size: int) -> tuple[dict, int]:
+    assert _WRITER is not None  # made by _start_worker
     return _WRITER.write(number, texts, digest), size
 
 

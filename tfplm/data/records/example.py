@@ -1,7 +1,8 @@
 """Encoding and decoding of `tf.train.Example` messages as NumPy arrays, without TensorFlow."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def _message_class():
     return file.message_class("Example")
 
 
-def encode_example(features: dict[str, np.ndarray | bytes]) -> bytes:
+def encode_example(features: Mapping[str, np.ndarray | bytes]) -> bytes:
     """Serializes an Example; integer and boolean arrays become int64 lists, float arrays float lists."""
     example = _message_class()()
     for name, value in features.items():
@@ -41,14 +42,14 @@ def encode_example(features: dict[str, np.ndarray | bytes]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, np.ndarray | bytes]:
+def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, Any]:
     """Parses a serialized Example into int32 and float32 arrays [N], or bytes.
 
     Raises ValueError if a feature in `needed` is missing; the message names it, the features found, and `origin` (a
     file).
     """
     example = _message_class().FromString(data)
-    decoded = {}
+    decoded: dict[str, np.ndarray | bytes] = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
         if kind == "int64_list":

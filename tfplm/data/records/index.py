@@ -81,7 +81,7 @@ class Journal:
         """Writes the index of the first `count` shards and removes later ones (of an earlier, longer text)."""
         self._remove([shard for number, shard in self.shards.items() if number >= count])
         shards = [self.shards[number] for number in range(count)]
-        totals = {}
+        totals: dict[str, dict[str, int]] = {}
         for file in (file for shard in shards for file in shard["files"]):
             split = totals.setdefault(file["split"], {"files": 0})
             split["files"] += 1

@@ -20,7 +20,7 @@ def text_examples(table: Table, reader: Reader) -> list[TextExample]:
     label = _label_reader(table, roles.get("label"), reader)
     examples = []
     for row in table.rows:
-        text, pair, name = (_string(row.values.get(roles.get(role))) for role in ("text", "pair", "id"))
+        text, pair, name = (_string(row.get(roles.get(role))) for role in ("text", "pair", "id"))
         if label is not None and not (text or pair) and not _string(row.values.get(roles["label"], "x")):
             reader.reject(row.origin, "a row without text and label", f"a text in column {roles['text']!r}",
                           "remove it")
@@ -77,7 +77,7 @@ def _class(row: Row, column: str, reader: Reader) -> tuple[bool, str | None]:
 
 
 def _number(row: Row, column: str, reader: Reader) -> tuple[bool, float | None]:
-    value = row.values.get(column)
+    value = row.get(column)
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -129,7 +129,7 @@ def tagged_examples(table: Table, reader: Reader) -> list[TaggedExample]:
             reader.reject(row.origin, f"{len(words)} words and {len(tags)} tags", "a tag for each word")
             continue
         reader.report.empty_texts += not words
-        name = _string(row.values.get(roles.get("id")))
+        name = _string(row.get(roles.get("id")))
         examples.append(TaggedExample(tuple(words), None if tags is None else tuple(tags), name, row.origin))
     return examples
 
@@ -149,8 +149,8 @@ def target_examples(table: Table, reader: Reader) -> list[TargetExample]:
     given = column is not None and any(row.values.get(column) is not None for row in table.rows)
     examples = []
     for row in table.rows:
-        text, name = (_string(row.values.get(roles.get(role))) for role in ("text", "id"))
-        target = _string(row.values.get(column)) if given else None
+        text, name = (_string(row.get(roles.get(role))) for role in ("text", "id"))
+        target = _string(row.get(column)) if given else None
         if given and not target:
             reader.reject(row.origin, "no target" if text else "a row without text and target",
                           f"a text in column {column!r}")

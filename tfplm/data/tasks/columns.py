@@ -253,7 +253,7 @@ def tag_columns(table: Table, reading: Reading) -> dict[str, str]:
     """Maps the roles `tokens`, `tags`, `id` to the columns of a table whose rows are sentences."""
     if table.columns in (["tokens", "tags"], ["tokens"]):  # a CoNLL file, whose reader has already chosen
         return {name: name for name in table.columns}
-    roles = {}
+    roles: dict[str, str] = {}
     for role, given, names in (("tokens", reading.text_column, TOKENS), ("tags", reading.tag_column or
                                 reading.label_column, TAGS), ("id", reading.id_column, IDS)):
         free = [column for column in table.columns if column not in roles.values()]

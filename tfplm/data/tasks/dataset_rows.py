@@ -52,7 +52,7 @@ def _split_name(name: str, splits: list[str], split: str | None) -> str:
 
 def _plain_dict(features: Any, example: dict) -> dict:
     row = {key: _plain(features[key], value) for key, value in example.items()}
-    translation = next((row.pop(key) for key in ("translation",) if isinstance(row.get(key), dict)), {})
+    translation = row.pop("translation") if isinstance(row.get("translation"), dict) else {}
     return {**row, **translation}
 
 

@@ -52,7 +52,7 @@ class DataProcessor:
     def get_test_examples(self, data_dir: str) -> list[InputExample]:
         raise NotImplementedError(f"{type(self).__name__} does not define get_test_examples")
 
-    def get_labels(self) -> list[str]:
+    def get_labels(self) -> Sequence[str | None]:
         """All labels, in the order of their ids."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_labels")
 
@@ -96,7 +96,7 @@ class GlueProcessor(DataProcessor):
     def get_test_examples(self, data_dir: str) -> list[InputExample]:
         return self._examples(data_dir, self.layout.test, "test")
 
-    def get_labels(self) -> list[str]:
+    def get_labels(self) -> Sequence[str | None]:
         return [None] if self.layout.labels is None else list(self.layout.labels)
 
     def _examples(self, data_dir: str, file: str, split: str) -> list[InputExample]:

@@ -24,18 +24,18 @@ def question_examples(table: Table, reader: Reader) -> list[QuestionExample]:
     reader.report.columns.update({role: column for role, column in columns.items() if column})
     examples, counts = [], {"moved": 0, "lost": 0}
     for row in table.rows:
-        value = {role: row.values.get(column) for role, column in columns.items() if column}
+        value = {role: row.get(column) for role, column in columns.items() if column}
         missing = [role for role in ("question", "context") if not isinstance(value.get(role), str)]
         if missing:
             reader.reject(row.origin, f"no text in {columns[missing[0]]!r}", "a question and its context")
             continue
-        answers = None
+        answers: tuple[Answer, ...] | None = None
         if value.get("answers") is not None:
-            answers = _answers(value["answers"], value.get("start"))
-            if answers is None:
+            found = _answers(value["answers"], value.get("start"))
+            if found is None:
                 reader.reject(row.origin, f"answers {shorten(value['answers'])}", "a list of {text, answer_start}")
                 continue
-            answers = tuple(_placed(answer, value["context"], counts) for answer in answers)
+            answers = tuple(_placed(answer, value["context"], counts) for answer in found)
         impossible = value.get("impossible")
         impossible = answers == () if impossible is None else str(impossible).lower() in ("true", "1")
         reader.report.empty_texts += not value["question"].strip()

@@ -3,9 +3,9 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from tfplm.data.tasks.build import tagged_examples, target_examples, text_examples
 from tfplm.data.tasks.choices import choice_examples
@@ -22,9 +22,10 @@ from tfplm.data.text.text_files import find_files
 
 log = logging.getLogger(__name__)
 
-_EXAMPLES = {"text": (TextExample, text_examples), "tagging": (TaggedExample, tagged_examples),
-             "question": (QuestionExample, question_examples), "choice": (ChoiceExample, choice_examples),
-             "target": (TargetExample, target_examples)}
+_EXAMPLES: dict[str, tuple[type, Callable[[Table, Reader], list]]] = {
+    "text": (TextExample, text_examples), "tagging": (TaggedExample, tagged_examples),
+    "question": (QuestionExample, question_examples), "choice": (ChoiceExample, choice_examples),
+    "target": (TargetExample, target_examples)}
 # the meanings of the values of a tuple, in order
 _TUPLES = {"text": ("text", "pair", "label"), "tagging": ("tokens", "tags"), "choice": ("text", "choices", "label"),
            "question": ("question", "context", "answers"), "target": ("text", "target")}
@@ -52,7 +53,7 @@ def read_examples(source: str | os.PathLike | Iterable, kind: Kind, reading: Rea
     reader = Reader(reading or Reading(), Report() if report is None else report)
     files: list[str] = []
     if isinstance(source, (str, os.PathLike)):
-        examples = []
+        examples: list = []
         for table, names in _tables(os.fspath(source), kind, reader, split):
             table = rows_of_split(table, reader.reading, split)
             examples += _EXAMPLES[kind][1](table, reader)
@@ -133,7 +134,7 @@ def _from_python(source: Iterable, kind: Kind, reader: Reader) -> list:
     return build(rows_table("the examples", rows, reader), reader)
 
 
-def _tuple_names(kind: Kind, item: tuple, origin: str) -> tuple[str, ...]:
+def _tuple_names(kind: Kind, item: Sequence, origin: str) -> tuple[str, ...]:
     names = _TUPLES[kind]
     if kind == "text" and len(item) == 2:
         return "text", "label"
@@ -147,10 +148,10 @@ def _named_labels(examples: list[TextExample], files: list[str], reading: Readin
     if reading.label_kind == "number":
         return examples
 
-    def labels(example: TextExample) -> tuple[str, ...]:
+    def labels(example: TextExample) -> tuple[Any, ...]:
         return example.label if isinstance(example.label, tuple) else () if example.label is None else (example.label,)
 
-    names = label_names(files, {label for example in examples for label in labels(example)}, reading)
+    names: dict[Any, str] = label_names(files, {label for example in examples for label in labels(example)}, reading)
     if not names:
         return examples
     return [example if example.label is None else dataclasses.replace(

@@ -32,6 +32,10 @@ class Row:
     origin: str
     values: dict[str, Any]
 
+    def get(self, column: str | None) -> Any:
+        """The value in a column; None where the row has none, or there is no such column."""
+        return None if column is None else self.values.get(column)
+
 
 @dataclasses.dataclass
 class Table:

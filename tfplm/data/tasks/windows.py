@@ -51,9 +51,9 @@ def question_windows(examples: Sequence[QuestionExample], tokenizer: Tokenizer, 
                          f"{settings.max_query_length} tokens, and {frame.size} are special ones; make max_length larger "
                          "or max_query_length smaller")
     contexts = encode_contexts([example.context for example in examples], tokenizer)
-    questions = tokenizer([example.question for example in examples], add_special_tokens=False, padding=False,
-                          truncation=False)["input_ids"] if examples else []
-    features = []
+    questions = [] if not examples else tokenizer(
+        [example.question for example in examples], add_special_tokens=False, padding=False, truncation=False)["input_ids"]
+    features: list[dict] = []
     for index, example in enumerate(examples):
         ids, offsets = contexts[example.context]
         answer = answer_tokens(example, offsets) if labelled else None
@@ -100,8 +100,8 @@ def spans_of_windows(length: int, room: int, stride: int) -> list[tuple[int, int
 def _windows(question: np.ndarray, context: np.ndarray, frame: Frame, settings: WindowSettings, target: tuple
              ) -> list[dict]:
     cls, labelled, answer = target
-    lead = [*frame.pair_prefix.T, *((token, frame.first) for token in question), *frame.pair_separator.T]
-    lead = np.array(lead, np.int32).reshape(-1, 2)
+    lead = np.array([*frame.pair_prefix.T, *((token, frame.first) for token in question), *frame.pair_separator.T],
+                    np.int32).reshape(-1, 2)
     features = []
     for start, end in spans_of_windows(len(context), settings.max_length - len(lead) - frame.pair_suffix.shape[1],
                                        settings.stride):

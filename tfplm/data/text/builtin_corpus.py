@@ -37,7 +37,7 @@ def _module_texts(path: Path) -> Iterator[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return
-    nodes = [tree]
+    nodes: list[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = [tree]
     while nodes:  # visits only nodes that can have a docstring: `ast.walk` takes several times as long
         node = nodes.pop()
         yield ast.get_docstring(node) or ""

@@ -31,7 +31,8 @@ def guess_layout(lines: list[str]) -> Layout:
 
 def _cut(sentences: Iterable[str | None]) -> Iterator[list[str]]:
     """Groups sentences into documents; a document ends at None or at `LONGEST_DOCUMENT` characters."""
-    document, size = [], 0
+    document: list[str] = []
+    size = 0
     for sentence in itertools.chain(sentences, [None]):
         if document and (sentence is None or size + len(sentence) > LONGEST_DOCUMENT):
             yield document
@@ -68,6 +69,7 @@ def documents_of_lines(lines: Iterable[str], layout: Layout = "auto") -> Iterato
         head = list(itertools.islice(lines, _SAMPLE))
         layout = guess_layout(head)
         lines = itertools.chain(head, lines)
+    sentences: Iterator[str | None]
     if layout == "sentences":
         sentences = (piece for line in lines for piece in _one_sentence(line))
     elif layout == "wrapped":
@@ -75,7 +77,7 @@ def documents_of_lines(lines: Iterable[str], layout: Layout = "auto") -> Iterato
     elif layout == "documents":
         sentences = (sentence for line in lines for sentence in (None, *split_sentences(line)))
     elif layout == "paragraphs":
-        sentences = (sentence for line in lines for sentence in (split_sentences(line) or [None]))
+        sentences = (sentence for line in lines for sentence in ((*split_sentences(line),) or (None,)))
     else:
         raise ValueError(f"layout {layout!r}: expected auto, sentences, paragraphs, wrapped or documents")
     return _cut(sentences)
@@ -83,7 +85,7 @@ def documents_of_lines(lines: Iterable[str], layout: Layout = "auto") -> Iterato
 
 def _one_sentence(line: str) -> list[str | None]:
     line = line.strip()
-    return [None] if not line else [line] if len(line) <= 1000 else split_sentences(line)
+    return [None] if not line else [line] if len(line) <= 1000 else [*split_sentences(line)]
 
 
 def _json_documents(name: str, encoding: str, field: str) -> Iterator[list[str]]:

@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tfplm.core.suggest import nearest
 
@@ -47,7 +48,7 @@ def _not_found(source: str, path: Path) -> str:
 
 def open_bytes(name: str) -> io.BufferedReader:
     """Opens a file, or standard input for `-`, as bytes; gzip is detected by content, not by name."""
-    raw = sys.stdin.buffer if name == "-" else open(name, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
+    raw: Any = sys.stdin.buffer if name == "-" else open(name, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
     file = io.BufferedReader(raw, _HEAD)
     if file.peek(2)[:2] == b"\x1f\x8b":
         return io.BufferedReader(gzip.GzipFile(fileobj=file))

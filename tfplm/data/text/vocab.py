@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -81,9 +81,11 @@ def report(tokenizer: Tokenizer, read: Read, options: VocabOptions) -> str:
     """A summary of the vocabulary and its corpus, with statistics and an example from the first sentences."""
     rows = tokenizer(read.sample, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
     tokens = sum(map(len, rows))
-    unknown = 0 if tokenizer.unk_token_id is None else sum(int((row == tokenizer.unk_token_id).sum()) for row in rows)
-    example = next((row for row in rows if len(row)), [])
-    pieces = [tokenizer.decode([token]) if options.kind == "byte_bpe" else tokenizer.convert_ids_to_tokens(int(token))
+    unknown = 0
+    if tokenizer.unk_token_id is not None:
+        unknown = sum(int((row == tokenizer.unk_token_id).sum()) for row in rows)
+    example: Sequence[int] = next((row.tolist() for row in rows if len(row)), [])
+    pieces = [tokenizer.decode([token]) if options.kind == "byte_bpe" else tokenizer.convert_ids_to_tokens(token)
               for token in example[:12]]
     files = sorted(path.name for path in Path(options.output).iterdir() if path.is_file())
     return "\n".join([
