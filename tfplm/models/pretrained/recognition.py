@@ -10,7 +10,6 @@ from tfplm.core.config import Config
 from tfplm.core.weight_names import Names, Place, detect_prefix
 from tfplm.families import registry
 from tfplm.families.registry import Family
-from tfplm.models.pretrained.weights import read_ours
 
 # heads with logits over the vocabulary
 LANGUAGE_MODELS = {*registry.LANGUAGE_MODELS.values(), "pretraining"}
@@ -61,7 +60,7 @@ def is_tied(config: Config, checkpoint: Checkpoint, names: Names, head: str | No
     table = _find("embeddings/word/embeddings", checkpoint, names)
     if not config.tie_word_embeddings or not compare or table is None:
         return config.tie_word_embeddings
-    return _equal(*(read_ours(checkpoint, name, place) for name, place in (found, table)))
+    return _equal(*(place.read(checkpoint.read(name)) for name, place in (found, table)))
 
 
 def _find(path: str, checkpoint: Checkpoint, names: Names) -> tuple[str, Place] | None:
