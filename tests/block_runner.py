@@ -1,6 +1,6 @@
 """Runs the code blocks of Markdown pages in one process: `python block_runner.py JOB.json`, see `readme_blocks.run_pages`.
 
-Each page has an empty folder and a namespace of its own. TensorFlow is imported once for all of them.
+Each page has its own empty folder and namespace. TensorFlow is imported once for all of them.
 """
 
 import json

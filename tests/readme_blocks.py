@@ -1,4 +1,4 @@
-"""The code blocks of a Markdown file, and what may be said about one in a comment before it.
+"""The code blocks of a Markdown file, and the marks in a comment before one.
 
     <!-- run -->                    a shell block is run (others are only checked)
     <!-- not run: REASON -->        a Python block is only compiled: it needs a network, a GPU, your own files
