@@ -15,7 +15,7 @@ from tfplm.data.batches.batch_source import (
     token_batches,
     with_other_keys,
 )
-from tfplm.data.batches.batching import Batching
+from tfplm.data.batches.batching import Batching, token_pads
 from tfplm.data.sequences.labelled import text_examples
 from tfplm.data.sequences.recipes import Sequences, length_stages
 from tfplm.options.pretrain import PretrainOptions
@@ -47,17 +47,17 @@ class Batches:
 
     def _source(self, task: Task, length: int, held_out: bool = False) -> BatchSource | None:
         """The batches of a task; None where there is no held-out text."""
-        options, pad = self.options, self.corpus.vocabulary.pad
+        options, pads = self.options, token_pads(self.corpus.vocabulary.pad)
         batching = Batching(options.batch_tokens, multiple=min(max(8, length // 16), length), rows_multiple=self.replicas)
         common = {"batching": batching, "seed": options.seed, "shuffle": not held_out}
         if self.corpus.features is not None:
             _check_static(task)
             return BatchSource(lambda epoch, rng: self.corpus.features(held_out, rng), noise=lambda batch, _:
-                               finished(batch), pad=pad, **common)
+                               finished(batch), pads=pads, **common)
         if task.plan.packing == "labelled":
             texts = self.corpus.labelled(held_out)
             examples = [_with_emoji(example) for example in text_examples(texts, self.corpus.tokenizer, length)]
-            return BatchSource(shuffled(examples), noise=task.noise, pad=pad, **common) if texts else None
+            return BatchSource(shuffled(examples), noise=task.noise, pads=pads, **common) if texts else None
         reader = self.corpus.reader(held_out)
         if reader is None:
             return None

@@ -60,11 +60,11 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         model = Pretraining(make_model(config, plans, options), tasks)
-        _check_layout(model.backbone)
+        _check_layout(model.inner)
         model.compile(**compile_arguments(options, options.steps))
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
-        print(f"{options.objective}: {model.backbone.name} of {model.backbone.count_params():,} parameters, vocabulary "
+        print(f"{options.objective}: {model.inner.name} of {model.inner.count_params():,} parameters, vocabulary "
               f"{config.vocab_size:,}, {len(held_out)} held-out batches; summaries: tensorboard --logdir "
               f"{folder.log_dir}")
     speed = _fit(model, batches, held_out, options, folder)
@@ -132,16 +132,15 @@ def _finish(model: Pretraining, batches: Batches, held_out: list[dict], folder: 
         metrics.pop("loss")
         metrics, trivial = split_rates({name: float(value) for name, value in metrics.items()},
                                        baselines(batches, held_out), model.parts)
-    tokens, places = (int(keras.ops.convert_to_numpy(count)) for count in (model.tokens, model.places))
+    counts = model.counts()
     result = PretrainResult(
-        output=folder.output, model=model.backbone, tokenizer=batches.corpus.tokenizer, log_dir=folder.log_dir,
+        output=folder.output, model=model.inner, tokenizer=batches.corpus.tokenizer, log_dir=folder.log_dir,
         metrics=with_perplexity(metrics, model.parts), baselines=with_perplexity(trivial, model.parts),
-        steps=model.steps_done(), tokens=tokens, tokens_per_second=speed.tokens_per_second,
-        padding=1 - tokens / max(places, 1), parameters=model.backbone.count_params())
+        steps=counts["steps"], tokens=counts["tokens"], tokens_per_second=speed.tokens_per_second,
+        padding=1 - counts["tokens"] / max(counts["positions"], 1), parameters=model.inner.count_params())
     if is_chief():
-        save_pretrained(model.backbone, folder.output, result.tokenizer)
-        for name, extra in model.saved_beside().items():
-            save_pretrained(extra, folder.output / name, result.tokenizer)
+        for name, saved in model.saved_models().items():
+            save_pretrained(saved, folder.output / name, result.tokenizer)
         numbers = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)
                    if field.name not in ("output", "model", "tokenizer", "log_dir")}
         write_json(folder.output / RESULTS, numbers)

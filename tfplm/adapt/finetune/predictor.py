@@ -20,7 +20,7 @@ class Predictor:
 
     def __init__(self, model: PretrainedModel, task: Task):
         self.model, self.task = model, task
-        self._inference = Inference(model, task.tokenizer.pad_token_id or 0)
+        self._inference = Inference(model, task.pads)
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None) -> "Predictor":

@@ -55,7 +55,6 @@ class Run:
         self.feature_seconds = 0.0
         self.features = task.features([*data.train, *(replay.examples if replay else [])], labelled=True)
         self.dev_features = task.features(data.dev, labelled=False)
-        self.pad = task.tokenizer.pad_token_id or 0
         _require_scores(data.dev, "development")
         _require_scores(replay.held_out if replay else [], "earlier task's held-out")
         keras.utils.set_random_seed(options.seed)
@@ -67,14 +66,14 @@ class Run:
             self.trained = self._around()
             if options.train == "features":
                 self._remember()
-        self.inference = Inference(self.model, self.pad)
+        self.inference = Inference(self.model, task.pads)
         self.batches = TaskBatches(task, self.features, options.batch_size, options.seed, self._noise())
         with self.trained.distribute_strategy.scope():
             self._compile()
 
     def _around(self) -> keras.Model:
         if self.options.train == "features":
-            return FrozenFeatures(self.model, self.pad)
+            return FrozenFeatures(self.model, self.task.pads)
         return WithLanguageModel(self.model, self.options.auxiliary_lm) if self.options.auxiliary_lm else self.model
 
     def _remember(self) -> None:
@@ -101,7 +100,7 @@ class Run:
         """The callback that scores the development set; on frozen features, these are used again."""
         inference = self.inference
         if self.options.train == "features":
-            inference = Inference(self.trained, self.pad, collate=collate_states(self.trained))
+            inference = Inference(self.trained, self.task.pads, collate=collate_states(self.trained))
         return Evaluation(self.task, self.data.dev, self.dev_features, inference, self.folder.log_dir, self.model)
 
     def scores(self, examples: list) -> tuple[dict[str, float], list[dict]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
+from tfplm.data.batches.batching import Pad, token_pads
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.tokenizers import Tokenizer
 
@@ -50,6 +51,7 @@ class Task(abc.ABC):
     name = kind = head = monitor = ""
     targets: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    token_targets: tuple[str, ...] = ()  # the targets that have a value for each token
     per_token = False  # whether the model has outputs for each token
 
     def __init__(self, tokenizer: Tokenizer, settings: TaskSettings | None = None, labels: LabelMap | None = None):
@@ -58,6 +60,11 @@ class Task(abc.ABC):
     @property
     def num_labels(self) -> int | None:
         return None if self.labels is None else len(self.labels.names)
+
+    @property
+    def pads(self) -> dict[str, Pad]:
+        """How features are padded, see `collate`."""
+        return token_pads(self.tokenizer.pad_token_id or 0, also=self.token_targets)
 
     def learn(self, examples: Sequence) -> None:  # noqa: B027 (choices and target texts have nothing to learn)
         """Learns the labels of the training examples; those already known keep their places."""

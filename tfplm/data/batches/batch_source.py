@@ -2,12 +2,12 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfplm.data.batches.batching import Batching, bucket_by_length
+from tfplm.data.batches.batching import Batching, Pad, bucket_by_length, token_pads
 from tfplm.data.records.features import read_features
 from tfplm.data.sequences.recipes import Sequences
 
@@ -22,6 +22,7 @@ class BatchSource:
     """Batches of every epoch, as NumPy dicts or as a `tf.data.Dataset`.
 
     examples(epoch, rng): the examples of an epoch. noise(batch, rng): applied to whole batches, anew in each epoch.
+    pads: as in `collate`.
     The order and the noise of a batch depend on (seed, epoch, number of the batch) alone, so that `start` gives what an
     uninterrupted run would have given there. shuffle=False: the order of the files, for evaluation.
     """
@@ -30,7 +31,7 @@ class BatchSource:
     batching: Batching = dataclasses.field(default_factory=Batching)
     noise: Noise | None = None
     seed: int = 0
-    pad: int = 0
+    pads: Mapping[str, Pad] = dataclasses.field(default_factory=token_pads)
     shuffle: bool = True
     # batches of the epochs that were seen to their end; a caller may keep it with a checkpoint: resuming in the n-th
     # epoch then need not count the batches of the earlier ones again
@@ -40,7 +41,7 @@ class BatchSource:
         """The batches of one epoch behind the first `skip` ones, whose noise is not computed."""
         rng = np.random.default_rng((self.seed, number)) if self.shuffle else None
         count = 0
-        for batch in bucket_by_length(self.examples(number, rng), self.batching, rng, self.pad):
+        for batch in bucket_by_length(self.examples(number, rng), self.batching, rng, self.pads):
             if count >= skip:
                 noise_rng = np.random.default_rng((self.seed, number if self.shuffle else 0, count, 1))
                 yield self.noise(batch, noise_rng) if self.noise else batch
@@ -131,7 +132,7 @@ def token_batches(records, sequences: Sequences | None = None, noise: Noise | No
         for documents in records.windows(rng, shard):
             yield from sequences.pack(documents, records.vocabulary, choice)
 
-    return BatchSource(examples, noise=noise, pad=records.vocabulary.pad, **source)
+    return BatchSource(examples, noise=noise, pads=token_pads(records.vocabulary.pad), **source)
 
 
 def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), **source) -> BatchSource:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfplm.core.rounding import round_up
 from tfplm.data.noise.language_model import decoder_side
 from tfplm.data.noise.masking import Masking, mask_tokens
 from tfplm.data.noise.rows import body_bounds, choose_exactly, gather_left, length_mask, needed, share_of
@@ -132,7 +133,7 @@ def denoise(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
         if kind in kinds:
             noisy = _APPLY[kind](noisy, rng, vocabulary)
     start = vocabulary.end if start is None else start
-    width = -(-int(noisy["attention_mask"].sum(1).max(initial=1)) // 8) * 8  # spoilt rows are shorter; few widths
+    width = round_up(int(noisy["attention_mask"].sum(1).max(initial=1)), 8)  # spoilt rows are shorter; few widths
     kept = {key: value[:, :width] if value.ndim == 2 else value for key, value in noisy.items()
             if key not in ("word_starts", "sentence_ids")}
     return kept | decoder_side(batch["input_ids"], batch["attention_mask"], start)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from tfplm.data.batches.batch_source import BatchSource, shuffled
+from tfplm.data.batches.batching import token_pads
 from tfplm.data.sequences.documents import noise_vocabulary
 
 _TEXTS_AT_ONCE = 1024
@@ -26,4 +27,4 @@ def text_batches(labelled: Iterable[tuple[str, int]], tokenizer, max_length: int
     source: `batching`, `seed`, `shuffle` of `BatchSource`.
     """
     examples = list(text_examples(labelled, tokenizer, max_length))
-    return BatchSource(shuffled(examples), pad=noise_vocabulary(tokenizer).pad, **source)
+    return BatchSource(shuffled(examples), pads=token_pads(noise_vocabulary(tokenizer).pad), **source)
