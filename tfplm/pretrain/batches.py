@@ -22,7 +22,6 @@ from tfplm.options.pretrain import PretrainOptions
 from tfplm.pretrain.corpus import Corpus
 from tfplm.pretrain.model import TASK
 from tfplm.pretrain.objectives.task import Task, finished
-from tfplm.training.loop.callbacks import Place
 
 _STATIC = {"mlm", "nsp", "sop", "sop3"}  # objectives whose labels BERT's own records hold
 _FEW = 50  # batches in an epoch; below it the last, smaller one is trained on as well
@@ -36,7 +35,7 @@ class Batches:
 
     def __init__(self, corpus: Corpus, tasks: list[Task], options: PretrainOptions, replicas: int = 1):
         self.corpus, self.tasks, self.options, self.replicas = corpus, tasks, options, replicas
-        self.place = Place()
+        self.start = 0  # batches that a resumed training has seen
         lengths = length_stages(options.steps, options.max_length) if options.curriculum \
             else [(options.steps, options.max_length)]
         self.stages = [(steps, {str(number): self._source(task, length) for number, task in enumerate(tasks)})
@@ -112,14 +111,8 @@ class Batches:
         return result
 
     def dataset(self) -> tf.data.Dataset:
-        """`batches` from `place.start` on, behind as many copies of one batch: a resumed `fit` reads and drops those."""
-        template = self.complete(0, self._templates[0])
-
-        def generate():
-            yield from itertools.repeat(template, self.place.start)
-            yield from self.batches(self.place.start)
-
-        return dataset_like(generate, template)
+        """`batches` from `start` on, which a resumed training sets."""
+        return dataset_like(lambda: self.batches(self.start), self.complete(0, self._templates[0]))
 
 
 def _with_emoji(example: dict) -> dict:

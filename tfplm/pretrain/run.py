@@ -26,9 +26,10 @@ from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.task import make_tasks
 from tfplm.pretrain.result import PretrainResult, report, split_rates, with_perplexity
 from tfplm.pretrain.summaries import summaries
-from tfplm.training.loop.callbacks import End, ResumeBatches, Speed
+from tfplm.training.loop.callbacks import End, Speed
 from tfplm.training.loop.distribute import is_chief, strategy_for
 from tfplm.training.loop.progress import Progress
+from tfplm.training.loop.resume import Resume
 from tfplm.training.loop.run_folder import RESULTS, Folder, open_folder
 from tfplm.training.optimizers.make import compile_arguments
 
@@ -107,7 +108,7 @@ def _check_layout(model: keras.Model) -> None:
 
 def _fit(model: Pretraining, batches: Batches, held_out: list[dict], options: PretrainOptions, folder: Folder) -> Speed:
     epoch_steps = min(options.evaluate_every or math.ceil(options.steps / 10), options.steps)
-    resume, speed = ResumeBatches(folder.checkpoints, batches.place, epoch_steps, options.save_every), Speed()
+    resume, speed = Resume(folder.checkpoints, options.save_every, data=batches), Speed()
     callbacks = [resume, End(options.steps, epoch_steps, options.minutes), speed, Progress(options.quiet)]
     if options.summary_every:
         callbacks.append(summaries(folder.log_dir, held_out, batches.corpus.tokenizer, options.summary_every,

@@ -34,4 +34,9 @@ class TaskBatches:
     def dataset(self, epochs: int) -> tf.data.Dataset:
         """Epoch after epoch, from batch `start` on; give `steps_per_epoch=batches.steps` to `fit`."""
         first = self.split(next(self.source.epoch(0)))
-        return dataset_like(lambda: map(self.split, self.source.batches(self.start, epochs)), first)
+
+        def generate():
+            self.source.epoch_lengths[:] = [self.steps] * (self.start // self.steps)  # epochs that need not be read
+            return map(self.split, self.source.batches(self.start, epochs))
+
+        return dataset_like(generate, first)

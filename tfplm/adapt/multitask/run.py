@@ -91,7 +91,8 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
         model.optimizer.build(model.trainable_variables)
     evaluations = _evaluations(model, opened)
     epochs = max(1, math.ceil(options.epochs))
-    callbacks = [Resume(folder.checkpoints, options.save_every), _Evaluations(evaluations), Progress(options.quiet)]
+    callbacks = [Resume(folder.checkpoints, options.save_every, data=batches), _Evaluations(evaluations),
+                 Progress(options.quiet)]
     if options.summary_every:
         callbacks.append(SummaryCallback(folder.log_dir, Every(scalars=options.summary_every), graph=False))
     model.fit(batches.dataset(), steps_per_epoch=math.ceil(batches.steps / epochs), epochs=epochs, verbose=0,

@@ -19,7 +19,7 @@ class TaskSettings:
     max_length, stride: of a row, and the overlap of rows where a text is cut into several. label_kind: of texts, one
     class, several, or a number. pairs: whether texts come in pairs; both_orders: of them. crf: of tags.
     language: whose words the scores count ("en", ...). null_answers: whether questions may have no answer;
-    min_null_gap: how much better the empty one must then be.
+    min_null_gap: how much better the empty one must then be. n_best: how many answers a prediction lists.
     """
 
     max_length: int = 128
@@ -34,6 +34,7 @@ class TaskSettings:
     max_query_length: int = 64
     null_answers: bool = False
     min_null_gap: float = 0.0
+    n_best: int = 1
     max_target_length: int = 64
     num_beams: int = 1
     language: str = "en"
