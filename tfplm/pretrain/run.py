@@ -9,21 +9,22 @@ import tensorflow as tf
 from tfplm.core.config import write_json
 from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.noise import Masking, PhraseTable
-from tfplm.data.noise.denoising import KINDS
 from tfplm.families import registry
 from tfplm.models.pretrained.api import save_pretrained
 from tfplm.models.pretrained.fitting import fit_tokenizer
 from tfplm.models.pretrained.weights import export
 from tfplm.options.base import verb
+from tfplm.options.objectives import own_flags
 from tfplm.options.pretrain import PretrainOptions
 from tfplm.pretrain.architecture import base_config, make_model, with_labels
 from tfplm.pretrain.baselines import baselines
 from tfplm.pretrain.batches import Batches
-from tfplm.pretrain.corpus import Corpus, open_corpus
+from tfplm.pretrain.corpus import Corpus
 from tfplm.pretrain.model import Pretraining
-from tfplm.pretrain.objectives.catalogue import TaskPlan, parse_objective
+from tfplm.pretrain.objectives.catalogue import OBJECTIVES, TaskPlan, kinds_of, parse_objective
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.task import make_tasks
+from tfplm.pretrain.opening import open_corpus
 from tfplm.pretrain.result import PretrainResult, report, split_rates, with_perplexity
 from tfplm.pretrain.summaries import summaries
 from tfplm.training.loop.callbacks import End, Speed
@@ -51,9 +52,9 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     _check_architecture(plans, config)
     folder = open_folder(options, "pretrain")
     keras.utils.set_random_seed(options.seed)
-    labelled = any(plan.packing == "labelled" for plan in plans)
+    labelled = next((kind for kind in kinds_of(plans) if kind.packing == "labelled"), None)
     corpus = open_corpus(options, config, folder.data, labelled)
-    config = with_labels(fit_tokenizer(config, corpus.tokenizer, options), plans, corpus.emoji)
+    config = with_labels(fit_tokenizer(config, corpus.tokenizer, options), plans, corpus.classes)
     strategy = strategy_for(options.strategy)
     tasks = make_tasks(plans, _setting(options, config, corpus))
     batches = Batches(corpus, tasks, options, strategy.num_replicas_in_sync)
@@ -80,15 +81,14 @@ def _check(options: PretrainOptions) -> None:
         raise ValueError(f"held_out is {options.held_out}: expected a share from 0 to below 1")
     if options.batch_tokens < options.max_length:
         raise ValueError(f"batch_tokens {options.batch_tokens} hold not one example of max_length {options.max_length}")
-    if wrong := set(options.noise) - set(KINDS):
-        raise ValueError(f"unknown noise {', '.join(sorted(wrong))}: expected some of {', '.join(KINDS)}")
+    for kind in OBJECTIVES.values():
+        kind.check_flags(own_flags(options))
 
 
 def _check_architecture(plans: list[TaskPlan], config) -> None:
     """Before any work on the corpus is done."""
-    for plan in plans:
-        for kind in plan.kinds:
-            kind.check_architecture(config)
+    for kind in kinds_of(plans):
+        kind.check_architecture(config)
 
 
 def _setting(options: PretrainOptions, config, corpus: Corpus) -> Setting:
@@ -97,12 +97,12 @@ def _setting(options: PretrainOptions, config, corpus: Corpus) -> Setting:
         with open(options.phrases, encoding=options.encoding) as file:
             phrases = PhraseTable.from_texts([line.strip() for line in file if line.strip()], corpus.tokenizer)
     unit = "word" if phrases is not None and options.masking == "token" else options.masking
-    return Setting(config, corpus.vocabulary, Masking(unit, options.masked_rate), phrases, tuple(options.noise),
-                   options.generator_size, corpus.emoji)
+    return Setting(config, corpus.vocabulary, Masking(unit, options.masked_rate), phrases, own_flags(options),
+                   corpus.classes)
 
 
 def _check_layout(model: keras.Model) -> None:
-    """Whether the model can be saved at the end, said at the begin."""
+    """Raises ValueError at the start for a model that could not be saved at the end."""
     export(model, registry.family(model.config.model_type).names, "hf")
 
 

@@ -135,10 +135,14 @@ def token_batches(records, sequences: Sequences | None = None, noise: Noise | No
     return BatchSource(examples, noise=noise, pads=token_pads(records.vocabulary.pad), **source)
 
 
-def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), **source) -> BatchSource:
-    """Batches from files of BERT's static features (`create_pretraining_data.py`, or `tfplm records --layout bert`)."""
+def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), keep: Callable[[dict], bool] | None = None,
+                    **source) -> BatchSource:
+    """Batches from files of BERT's static features (`create_pretraining_data.py`, or `tfplm records --layout bert`).
+
+    keep: which examples there are; None for all. shard, source: as in `token_batches`.
+    """
     def examples(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
-        return itertools.islice(read_features(files, rng), shard[0], None, shard[1])
+        return itertools.islice(filter(keep, read_features(files, rng)), shard[0], None, shard[1])
 
     return BatchSource(examples, **source)
 
