@@ -67,6 +67,7 @@ def batches_of(model: Pretraining, task: int = 0, length: int = 32, rows: int = 
     """Batches of one of its tasks."""
     task = model.tasks[task]
     return token_batches(documents(), Sequences(task.plan.packing, task.raw_length(length)), task.noise, seed=seed,
+                         columns=task.columns,
                          batching=Batching(rows * task.raw_length(length), multiple=length, drop_remainder=True))
 
 

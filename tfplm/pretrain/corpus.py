@@ -72,7 +72,8 @@ class DocumentCorpus(Corpus):
         packing = self.options.packing
         if packing == "auto" or task.plan.packing in ("next", "order", "order3"):
             packing = task.plan.packing
-        return token_batches(reader, Sequences(packing, task.raw_length(length)), task.noise, **common)
+        return token_batches(reader, Sequences(packing, task.raw_length(length)), task.noise, columns=task.columns,
+                             **common)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -120,6 +121,9 @@ class LabelledCorpus(Corpus):
         if task.plan.packing != "labelled":
             raise ValueError(f"{task.plan.text} reads running text, {self.kind.name} labelled texts: train one after the "
                              "other, the second with --init")
+        if task.columns:
+            raise ValueError(f"{task.plan.text} needs whole documents, {self.kind.name} reads single texts: train one "
+                             "after the other, the second with --init")
         examples = self._examples(held_out)
         return text_batches(examples, self.tokenizer, length, f"{self.kind.name}_labels", noise=task.noise,
                             **self._common(length, held_out)) if examples else None

@@ -9,12 +9,14 @@ import numpy as np
 
 from tfplm.data.batches.batching import Batching, Pad, bucket_by_length, token_pads
 from tfplm.data.records.features import read_features
+from tfplm.data.sequences.documents import Document
 from tfplm.data.sequences.recipes import Sequences
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 Noise = Callable[[dict, np.random.Generator], dict]
+Column = Callable[[Document], np.ndarray]
 
 
 @dataclasses.dataclass
@@ -119,20 +121,24 @@ def with_other_keys(batch: dict, templates: Iterable[dict]) -> dict:
 
 
 def token_batches(records, sequences: Sequences | None = None, noise: Noise | None = None,
-                  shard: tuple[int, int] = (0, 1), **source) -> BatchSource:
+                  shard: tuple[int, int] = (0, 1), columns: Mapping[str, Column] | None = None, **source) -> BatchSource:
     """Batches from `TokenRecords` (or a `DocumentList`): packed anew in each epoch, noise while reading.
 
     noise: `noise(batch, rng) -> batch`, such as `functools.partial(mask_tokens, vocabulary=records.vocabulary)`.
-    shard: (index, count) of a worker among several. source: `batching`, `seed`, `shuffle`.
+    shard: (index, count) of a worker among several. columns: what noise must know of whole documents, functions that
+    give a value for each token; the batch has it under this name. source: `batching`, `seed`, `shuffle`.
     """
-    sequences = sequences or Sequences()
+    sequences, columns = sequences or Sequences(), columns or {}
 
     def examples(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
         choice = np.random.default_rng(0) if rng is None else rng  # pairs are drawn in evaluation, too
         for documents in records.windows(rng, shard):
+            if columns:
+                documents = [dataclasses.replace(document, columns={name: make(document) for name, make in
+                                                                    columns.items()}) for document in documents]
             yield from sequences.pack(documents, records.vocabulary, choice)
 
-    return BatchSource(examples, noise=noise, pads=token_pads(records.vocabulary.pad), **source)
+    return BatchSource(examples, noise=noise, pads=token_pads(records.vocabulary.pad, also=columns), **source)
 
 
 def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), keep: Callable[[dict], bool] | None = None,

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tfplm.core.config import Config
+from tfplm.data.batches.batch_source import Column
 from tfplm.data.noise import Masking, NoiseVocabulary, PhraseTable, join_phrases
 
 
@@ -111,6 +112,11 @@ class Objective(abc.ABC):
     @abc.abstractmethod
     def parts(self) -> list[Part]:
         """Its losses, in order."""
+
+    def columns(self) -> Mapping[str, Column]:
+        """What `noise` must know of whole documents: key of the batch -> a function of the document that gives a value
+        for each token. Only of packings of running text; `noise` takes these keys out of the batch."""
+        return {}
 
     def raw_length(self, length: int) -> int:
         """Tokens of an example whose corrupted form has `length` tokens."""

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from tfplm.data.batches.batch_source import Column
 from tfplm.pretrain.losses import normalised
 from tfplm.pretrain.objectives.catalogue import OBJECTIVES, TaskPlan
 from tfplm.pretrain.objectives.objective import Forward, Objective, Part, Setting
@@ -25,6 +26,10 @@ class Task:
     @property
     def parts(self) -> list[Part]:
         return [part for objective in self.objectives for part in objective.parts()]
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        return {key: make for objective in self.objectives for key, make in objective.columns().items()}
 
     def raw_length(self, length: int) -> int:
         return self.objectives[0].raw_length(length)
