@@ -14,7 +14,7 @@ from tfplm.data.sequences.recipes import Sequences
 from tfplm.families import registry
 from tfplm.pretrain.architecture import saved_labels, with_labels
 from tfplm.pretrain.model import Pretraining
-from tfplm.pretrain.objectives.catalogue import parse_objective, saved_head
+from tfplm.pretrain.objectives.catalogue import OBJECTIVES, parse_objective, saved_head
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.task import make_tasks
 from tfplm.training.optimizers.make import make_optimizer
@@ -28,8 +28,8 @@ TINY = {"vocab_size": SIZE, "hidden_size": 16, "num_hidden_layers": 2, "num_atte
 FAMILIES = {"clm": ("gpt2", {}), "clm-reverse": ("gpt2", {"attention_type": "causal_reverse"}), "rtd": ("electra", {}),
             "rtd+sop": ("electra", {"embedding_size": 8}), "span-corruption": ("t5", {"head_dim": 8}),
             "denoising": ("bart", {"decoder_start_token_id": SEP}), "mass": ("bart", {"decoder_start_token_id": SEP})}
-ALL = ["mlm", "mlm+nsp", "mlm:1+sop:0.5", "mlm+sop3", "nsp", "clm", "clm-reverse", "rtd", "rtd+sop", "span-boundary",
-       "span-corruption", "denoising", "mass", "unilm", "tagging", "mlm+tagging"]
+ALL = [*(name for name, kind in OBJECTIVES.items() if kind.packing != "labelled"), "mlm+nsp", "mlm:1+sop:0.5", "mlm+sop3",
+       "rtd+sop", "mlm+tagging"]
 
 
 def documents(count=40, seed=0) -> DocumentList:
@@ -55,7 +55,7 @@ def make(objective: str, eager: bool = True, dtype: str = "float32", **changes) 
     """A compiled tiny model with the objective."""
     config, plans = config_of(objective, **changes), parse_objective(objective)
     keras.utils.set_random_seed(1)
-    tasks = make_tasks(plans, Setting(config, VOCABULARY, emoji=("☀", "☔")))
+    tasks = make_tasks(plans, Setting(config, VOCABULARY, classes=("☀", "☔")))
     labels = saved_labels(config, plans)
     model = Pretraining(tfplm.from_config(config, saved_head(plans), num_labels=labels, dtype=dtype), tasks)
     model.compile(make_optimizer(learning_rate=0.01, schedule="constant", warmup_steps=0), run_eagerly=eager)
@@ -66,6 +66,7 @@ def batches_of(model: Pretraining, task: int = 0, length: int = 32, rows: int = 
     """Batches of one of its tasks."""
     task = model.tasks[task]
     return token_batches(documents(), Sequences(task.plan.packing, task.raw_length(length)), task.noise, seed=seed,
+                         columns=task.columns,
                          batching=Batching(rows * task.raw_length(length), multiple=length, drop_remainder=True))
 
 

@@ -8,8 +8,8 @@ from tfplm.core.config import Config
 from tfplm.core.keras_internals import set_path
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
+from tfplm.layers.precision import dtype_policy
 from tfplm.models.heads import head_class, make_head
-from tfplm.models.precision import dtype_policy
 from tfplm.models.pretrained.weights import named_variables
 
 

@@ -68,9 +68,9 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     replay: str | None = flag(None, "data (as --data) of an earlier task: some are trained on again, and what was "
                                     "forgotten is reported")
     replay_share: float = flag(0.2, "replayed examples as a part of the new ones")
-    augment: Literal["none", "mask", "replace", "replace-lm", "ngram", "cutoff"] = flag(
+    augment: Literal["none", "mask", "replace", "replace-lm", "ngram", "cutoff", "cutoff-span"] = flag(
         "none", "training texts are changed at random, anew in each epoch: masks; other words, by embeddings or by the "
-                "masked language model; n-grams; tokens hidden from attention")
+                "masked language model; n-grams; tokens, or a span of them, hidden from attention")
     augment_rate: float = flag(0.1, "share of words or tokens that augmentation changes")
 
     save_every: int | None = flag(None, "steps between two checkpoints (default: ten minutes)")

@@ -18,7 +18,7 @@ def samples(model: Pretraining, held_out: list[dict], tokenizer) -> list[tuple[s
         batch = next((batch for batch in held_out if len(model.tasks) == 1 or batch[TASK][0] == number), None)
         if batch is not None:
             few = {key: tf.constant(value[:ROWS]) for key, value in batch.items() if key != TASK}
-            rows += _said(task, model.backbone, few, tokenizer)
+            rows += _said(task, model.inner, few, tokenizer)
     return rows
 
 
@@ -41,7 +41,7 @@ def embeddings(model: Pretraining, tokenizer) -> dict[str, Embedding]:
     """The vectors of the first tokens that are not special: with a learned vocabulary, the commonest."""
     special = set(tokenizer.all_special_ids)
     ids = [i for i in range(len(tokenizer)) if i not in special][:POINTS]
-    table = keras.ops.convert_to_numpy(model.backbone.embeddings.word.embeddings)
+    table = keras.ops.convert_to_numpy(model.inner.embeddings.word.embeddings)
     return {"tokens": Embedding(table[ids], tokenizer.convert_ids_to_tokens(ids))}
 
 

@@ -25,17 +25,22 @@ def parse_amount(amount: str) -> int | None:
 def set_trained(model: PretrainedModel, amount: str) -> None:
     """Freezes what `amount` leaves out. The pooler counts as a part of the head.
 
-    Call it before `compile`. With `share="all"` (ALBERT) there are no single layers: "last:N" is refused.
+    Call it before `compile`. Raises ValueError as `check_amount` does.
     """
+    check_amount(model, amount)
     top = parse_amount(amount)
-    if top and model.config.share != "none":
-        raise ValueError(f"train is {amount!r}, but the layers of this model share their weights "
-                         f"(share={model.config.share!r}): choose all or head")
     paths = [variable.path for variable in model.variables]
     depth = 1 + max((int(found.group(1)) for path in paths if (found := re.search(BLOCK, path))), default=-1)
     for layer in _leaves(model):
         if layer.weights and all(_is_backbone(weight.path) for weight in layer.weights):
             layer.trainable = top is None or _height(layer.weights[0].path, depth) < top
+
+
+def check_amount(model: PretrainedModel, amount: str) -> None:
+    """Raises ValueError for single layers of a model that has none (`share="all"`, as in ALBERT)."""
+    if parse_amount(amount) and model.config.share != "none":
+        raise ValueError(f"train is {amount!r}, but the layers of this model share their weights "
+                         f"(share={model.config.share!r}): choose all or head")
 
 
 def _leaves(layer: keras.layers.Layer):

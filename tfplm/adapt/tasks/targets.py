@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tfplm.adapt.finetune.inference import by_length
+from tfplm.adapt.finetune.inference import inference_batches
 from tfplm.adapt.finetune.losses import CrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.data.batches.batching import collate
@@ -75,9 +75,8 @@ class Translation(Task):
     def outputs(self, model, features, inference, progress=None) -> list:
         """Generated ids for each feature; texts of about the same length go together."""
         result = [None] * len(features)
-        for part, width in by_length(features, _BATCH_TOKENS // self.settings.num_beams, progress):
-            batch = collate([{"input_ids": features[place]["input_ids"]} for place in part], width,
-                            self.tokenizer.pad_token_id or 0)
+        for part, width in inference_batches(features, _BATCH_TOKENS // self.settings.num_beams, progress):
+            batch = collate([{"input_ids": features[place]["input_ids"]} for place in part], width, self.pads)
             ids = np.asarray(model.generate(batch, max_new_tokens=self.settings.max_target_length,
                                             num_beams=self.settings.num_beams))
             for row, place in zip(ids, part):

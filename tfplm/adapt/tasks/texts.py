@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tfplm.adapt.finetune.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from tfplm.adapt.methods.encoding import encode
+from tfplm.adapt.tasks.encoding import encode_pairs, gpt_frame
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.data.batches.batching import padded
 from tfplm.data.tasks.examples import TextExample
@@ -43,7 +43,7 @@ class TextTask(Task):
         return features
 
     def _rows(self, texts: list[str], pairs: list[str] | None) -> list[dict]:
-        batch = encode(self.tokenizer, texts, pairs, self.settings.max_length)
+        batch = encode_pairs(self.tokenizer, texts, pairs, self.settings.max_length, gpt_frame(self.tokenizer))
         return [{"input_ids": ids, "token_type_ids": types}
                 for ids, types in zip(batch["input_ids"], batch["token_type_ids"])]
 

@@ -142,11 +142,3 @@ def cut_span(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
 def _hidden(batch: dict, places: np.ndarray) -> dict:
     mask = np.asarray(batch.get("attention_mask", np.ones(places.shape, np.int32)))
     return {**batch, "attention_mask": np.where(places, 0, mask).astype(np.int32)}
-
-
-def cut_features(embeddings: np.ndarray, rng: np.random.Generator, rate: float = 0.1) -> np.ndarray:
-    """Feature cut-off (Shen et al. 2020, section 3.1) of embeddings [B,T,H]: in each row a share of the H features is
-    zero at all tokens."""
-    size = embeddings.shape[-1]
-    cut = choose_exactly(np.ones((len(embeddings), size), bool), np.full(len(embeddings), round(rate * size)), rng)
-    return np.where(cut[:, None], 0, embeddings).astype(embeddings.dtype)

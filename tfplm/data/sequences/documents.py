@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -14,11 +14,15 @@ _SENTENCES_AT_ONCE = 2048
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """`ids` int32 [N], without special tokens; `sentence_lengths` int32 [S], adding up to N; `word_starts` bool [N]."""
+    """`ids` int32 [N], without special tokens; `sentence_lengths` int32 [S], adding up to N; `word_starts` bool [N].
+
+    columns: further arrays [N], a value for each token, which examples get as int32; 0 for their special tokens.
+    """
 
     ids: np.ndarray
     sentence_lengths: np.ndarray
     word_starts: np.ndarray
+    columns: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.batches.batching import padded
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.reading import Reading
@@ -95,7 +96,7 @@ class GroupBatches:
         if not groups:
             raise ValueError("there is nothing to train on: no text, or no pair that is alike")
         self.groups, self.reader, self.seed, self.pad, self.prompt = groups, reader, seed, pad, prompt
-        self.batch_size, self.repetition = min(batch_size, len(groups)), repetition
+        self.batch_size, self.repetition, self.start = min(batch_size, len(groups)), repetition, 0
         self.steps = len(groups) // self.batch_size  # of an epoch
         self._lengths = np.array([max(map(len, group.texts)) for group in groups]) if by_length else None
 
@@ -107,6 +108,10 @@ class GroupBatches:
             for step in range(max(0, start - epoch * self.steps), self.steps):
                 yield self.batch(chosen[step], np.random.default_rng((self.seed, epoch, step)))
             epoch += 1
+
+    def dataset(self):
+        """`batches` from `start` on, which a resumed training sets, as a `tf.data.Dataset`."""
+        return dataset_like(lambda: self.batches(self.start), self.batch(range(self.batch_size)))
 
     def _chosen(self, random: np.random.Generator) -> np.ndarray:
         """The groups of each batch of an epoch `[steps, batch_size]`."""

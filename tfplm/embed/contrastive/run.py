@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 
 from tfplm.core.config import read_json, write_json
-from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.tasks.examples import TextExample
 from tfplm.embed.commands.sts_eval import evaluate, read_pairs
 from tfplm.embed.contrastive.data import GroupBatches, read_groups
@@ -19,9 +18,9 @@ from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.contrastive import ContrastiveOptions
 from tfplm.summaries import SummaryCallback
-from tfplm.training.loop.callbacks import Place, ResumeBatches
 from tfplm.training.loop.distribute import is_chief, strategy_for
 from tfplm.training.loop.progress import Progress
+from tfplm.training.loop.resume import Resume
 from tfplm.training.loop.run_folder import RESULTS, Folder, open_folder
 from tfplm.training.optimizers.make import compile_arguments
 
@@ -108,18 +107,10 @@ def _divisible(batch_size: int, groups: int, replicas: int) -> int:
 
 
 def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: ContrastiveOptions, folder: Folder) -> None:
-    place = Place()
-    template = batches.batch(range(batches.batch_size))
-
-    def generate():
-        for _ in range(place.start):  # a resumed fit reads and drops so many
-            yield template
-        yield from batches.batches(place.start)
-
-    callbacks = [ResumeBatches(folder.checkpoints, place, batches.steps, options.save_every), best, Progress(options.quiet)]
+    callbacks = [Resume(folder.checkpoints, options.save_every, data=batches), best, Progress(options.quiet)]
     if options.summary_every:
         callbacks.append(SummaryCallback(folder.log_dir, {"scalars": options.summary_every, "weights": 0}, graph=False))
-    model.fit(dataset_like(generate, template), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
+    model.fit(batches.dataset(), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
               shuffle=False, callbacks=callbacks)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfplm.core.rounding import power_of_two, round_up
+
 SHORTEST = 64  # width of a row for several texts; wider ones double it
 _SPARE = 16  # one row in so many may be empty for the sake of fewer shapes
 
@@ -52,17 +54,16 @@ class Limits:
 
 def round_width(length: int) -> int:
     """The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, ...: few widths, each of which costs a compilation."""
-    return max(8, -(-length // 8) * 8) if length <= 24 else _round_up(length, 2)
+    return max(8, round_up(length, 8)) if length <= 24 else _round_up(length, 2)
 
 
 def _round_up(number: int, steps: int) -> int:
     """The next of the numbers that divide the way between powers of two in so many steps; by two: 1, 2, 3, 4, 6, 8, ..."""
-    step = max((1 << (number - 1).bit_length()) // (2 * steps), 1)
-    return -(-number // step) * step
+    return round_up(number, max(power_of_two(number) // (2 * steps), 1))
 
 
 def _row_width(length: int) -> int:
-    return max(SHORTEST, 1 << (length - 1).bit_length())
+    return max(SHORTEST, power_of_two(length))
 
 
 def place(lengths: Sequence[int], limits: Limits) -> list[Placement]:

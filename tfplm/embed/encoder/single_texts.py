@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfplm.core.rounding import power_of_two
 from tfplm.layers.attention import one_cluster
 from tfplm.models.model import PretrainedModel
 
@@ -77,7 +78,7 @@ class _Compiled:
         self._program, self._lock, self._calls = None, threading.Lock(), collections.Counter()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray | None:
-        width = max(16, 1 << (batch["input_ids"].shape[1] - 1).bit_length())
+        width = max(16, power_of_two(batch["input_ids"].shape[1]))
         if width in self.ready:
             return self._program(tf.constant(_table(batch, width))).numpy()
         self._calls[width] += 1

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from tfplm.core.rounding import power_of_two, round_up
+
 
 @dataclasses.dataclass(frozen=True)
 class Prompts:
@@ -49,8 +51,7 @@ class Prompts:
 
 def bucket(length: int) -> int:
     """The next width for which a program is compiled: 16, 32, ..., at most a quarter (from 64 on) above `length`."""
-    step = max(16, 2 ** (length - 1).bit_length() // 8)
-    return -(-length // step) * step
+    return round_up(length, max(16, power_of_two(length) // 8))
 
 
 def align(batch: dict, ids: str = "input_ids", mask: str = "attention_mask") -> Prompts:

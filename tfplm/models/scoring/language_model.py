@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfplm.core.rounding import round_up
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
 from tfplm.models.pretrained.source import open_source
@@ -56,7 +57,7 @@ class LanguageModel:
         """Token ids without special tokens -> int32 `input_ids` and `attention_mask` `[B,T]`, padded on the right."""
         before, after = (self.prefix, self.suffix) if framed else ([], [])
         rows = [np.array([*before, *body, *after], np.int32) for body in bodies]
-        width = -(-max(map(len, rows)) // 8) * 8  # few widths: each is traced once
+        width = round_up(max(map(len, rows)), 8)  # few widths: each is traced once
         width = max(map(len, rows)) if self.limit is not None and width > self.limit else width
         ids = np.full((len(rows), width), self.tokenizer.pad_token_id or 0, np.int32)
         real = np.zeros_like(ids)

@@ -34,16 +34,18 @@ class Resume(keras.callbacks.Callback):
         every_minutes: minutes between two, whichever comes first; with neither, 10 minutes. Each end of an epoch is
             saved as well.
         keep: number of checkpoints that are kept; 2 at least, should the newest be damaged.
+        data: what makes the batches, where it can start anywhere: its attribute `start` is set to the number of batches
+            that were trained on, before the dataset is read, and none is read again. It needs `steps_per_epoch`.
     """
 
     def __init__(self, directory: str | os.PathLike, every_steps: int | None = None,
-                 every_minutes: float | None = None, keep: int = 3):
+                 every_minutes: float | None = None, keep: int = 3, data=None):
         super().__init__()
         if keep < 2:
             raise ValueError(f"keep is {keep}; expected 2 or more, so that one is left when the newest is damaged")
         self.directory, self.keep, self.every_steps = os.fspath(directory), keep, every_steps
         self.every_minutes = 10.0 if every_steps is None and every_minutes is None else every_minutes
-        self._signals = Signals()
+        self.data, self._signals = data, Signals()
         self._epoch = self._files = None
 
     def on_train_begin(self, logs=None):
@@ -54,6 +56,8 @@ class Resume(keras.callbacks.Callback):
             build_for_fit(self.model, self._iterator, batch_spec)
         self._files = RunCheckpoint(self.model, self.directory, self.keep)
         self._epoch, self._batches, self._logs = None, 0, {}
+        if self.data is not None:
+            self.data.start = 0
         if resumed := self._files.restore():
             self._go_on(resumed)
         self._resumed = resumed  # until the first batch
@@ -69,7 +73,10 @@ class Resume(keras.callbacks.Callback):
             return
         start_fit_at(self.model, resumed["epoch"])
         if resumed["epoch"] < self.params["epochs"]:
-            fast_forward(self._iterator, resumed["epoch"] - self._first, resumed["batch"])
+            epochs, batches = resumed["epoch"] - self._first, resumed["batch"]
+            if self.data is not None:
+                self.data.start = epochs * self.params["steps"] + batches
+            fast_forward(self._iterator, epochs, batches, read=self.data is None)
 
     def on_epoch_begin(self, epoch, logs=None):
         start_fit_at(self.model, None)
