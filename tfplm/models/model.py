@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from tfplm.core.config import Config
+from tfplm.core.keras_internals import set_path
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
 from tfplm.layers.precision import dtype_policy
@@ -31,7 +32,8 @@ class PretrainedModel(keras.Model):
         with dtype_policy(dtype) as policy:
             super().__init__(name=name or config.model_type.replace("-", "_"), dtype=policy)
             self.config, self.head_name = config, head
-            self.num_labels = num_labels or len(config.id2label or ()) or 2
+            # id2label names classes, not relations of sentences
+            self.num_labels = num_labels or (len(config.id2label or ()) if head != "pretraining" else 0) or 2
             if config.id2label and len(config.id2label) != self.num_labels:  # the names of other labels
                 self.config = config = config.replace(id2label=None)
             self.build_backbone()
@@ -43,7 +45,7 @@ class PretrainedModel(keras.Model):
                 self.head = None if head is None else make_head(head, config, self, self.num_labels)
         self.built = True
         for path, variable in named_variables(self).items():
-            variable._path = f"{self.name}/{path}"  # Keras' own leaves out the layers around, so that paths collide
+            set_path(variable, f"{self.name}/{path}")  # Keras' own leaves out the layers around: paths collide
 
     def build_backbone(self):
         """Makes the embeddings and stacks."""

@@ -10,6 +10,7 @@ from tfplm.adapt.tasks.task import Task
 from tfplm.data.tasks.read import read_examples
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.source import open_source
 from tfplm.training.loop.progress import Line
 
 
@@ -25,10 +26,11 @@ class Predictor:
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None, **settings) -> "Predictor":
-        """From a folder that a fine-tuning wrote; FileNotFoundError where it has no task.
+        """From a folder that a fine-tuning wrote; FileNotFoundError if it has no task.
 
         settings: fields of `TaskSettings` in place of the saved ones, such as `n_best=5` or `num_beams=4`.
         """
+        source = open_source(source)
         task = open_task(source, **settings)
         return cls(from_pretrained(source, task.head, dtype=dtype), task)
 

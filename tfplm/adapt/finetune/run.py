@@ -12,6 +12,7 @@ from tfplm.adapt.finetune.training import prepare, train
 from tfplm.adapt.methods.freezing import parse_amount
 from tfplm.adapt.methods.replay import Replay
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.training.loop.run_folder import open_folder
@@ -34,6 +35,8 @@ def finetune(options: FinetuneOptions) -> FinetuneResult:
     data = load_examples(options, kind, report_line)
     replay = Replay(options, kind, len(data.train), report_line) if options.replay else None
     folder = open_folder(options, "finetune")
+    if options.init:  # from here on, no file of it is read twice
+        options = dataclasses.replace(options, init=open_source(options.init))
     keras.utils.set_random_seed(options.seed)
     start = open_start(options, _texts(data.train), folder.data)
     task = make_task(start)

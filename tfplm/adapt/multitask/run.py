@@ -15,6 +15,7 @@ from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
 from tfplm.models.pretrained.api import from_pretrained, save_pretrained, source_config
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.options.multitask import MultitaskOptions
@@ -77,6 +78,7 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
 
     The model of each is saved in OUTPUT/NAME, the scores in OUTPUT/results.json.
     """
+    options = dataclasses.replace(options, init=open_source(options.init))
     opened = _open(options, tokenizer := Tokenizer.from_pretrained(options.init))
     folder = open_folder(options, "multitask")
     tasks = {name: task for name, (task, _) in opened.items()}
