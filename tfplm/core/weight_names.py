@@ -9,7 +9,9 @@ for theirs means "not there".
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 # our variable name -> the last part of theirs; several: the first is written, all are read
 LEAVES = {
@@ -32,15 +34,26 @@ class Place:
 
     names: tuple[str, ...]
     transpose: bool = False  # theirs is the transpose of ours
-    part: tuple[int, int] | None = None  # ours is part i of k along theirs' last axis
+    part: tuple[int, int] | None = None  # ours is part i of k of theirs along the outputs, the last axis of ours
     squeeze: bool = False  # theirs has a first axis of length 1 that ours has not
 
     def shape(self, ours: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of their tensor for a variable of ours."""
-        shape = tuple(ours[::-1] if self.transpose else ours)
-        if self.part:
-            shape = (*shape[:-1], shape[-1] * self.part[1])
+        shape = (*ours[:-1], ours[-1] * self.part[1]) if self.part else tuple(ours)
+        shape = shape[::-1] if self.transpose else shape
         return (1, *shape) if self.squeeze else shape
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """The value of our variable from their tensor."""
+        array = theirs[0] if self.squeeze else theirs
+        array = array.T if self.transpose else array
+        return np.split(array, self.part[1], axis=-1)[self.part[0]] if self.part else array
+
+    def write(self, ours: Sequence[np.ndarray]) -> np.ndarray:
+        """Their tensor from the values of our variables in it, in order: all parts of it, or the one there is."""
+        array = np.concatenate(ours, axis=-1) if self.part else ours[0]
+        array = array.T if self.transpose else array
+        return array[None] if self.squeeze else array
 
 
 @dataclasses.dataclass(frozen=True)
