@@ -21,7 +21,7 @@ class WithLanguageModel(keras.Model):
 
     def __init__(self, model: PretrainedModel, weight: float = 0.5):
         super().__init__(name="with_language_model", dtype=model.dtype_policy, autocast=False)
-        if model.config.architecture == "seq2seq" or model.config.attention_type not in ("causal", "sparse"):
+        if not model.is_causal:
             raise ValueError(f"the auxiliary language model needs causal attention, but attention_type is "
                              f"{model.config.attention_type!r}: leave --auxiliary-lm out, or take a model such as gpt2")
         self.pretrained, self.weight = model, weight

@@ -21,7 +21,7 @@ class FrozenFeatures(keras.Model):
 
     def __init__(self, model: PretrainedModel, pad: int = 0):
         super().__init__(name="frozen_features", dtype=model.dtype_policy)
-        if model.config.architecture not in ("encoder", "decoder") or model.head_name == "multiple_choice":
+        if not model.heads_read_states or model.head_name == "multiple_choice":
             raise ValueError("features of the frozen model work for encoders and decoders, with texts, tags and "
                              "answers; choose --train head here")
         self.pretrained, self._states = model, []

@@ -9,7 +9,7 @@ from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 def _parts(model) -> list:
     """The layers that a step applies."""
-    return [model.decoder if model.config.architecture == "seq2seq" else model.stack, model.head]
+    return [model.decoding_stack, model.head]
 
 
 def _kernels(model) -> list:

@@ -12,14 +12,14 @@ class LanguageModel(Objective):
 
     name, head, packing, spoils = "clm", "causal_lm", "stream", True
     architectures = ("decoder", "encoder")
-    direction, own_attention = "left-to-right", ("causal", "sparse")
+    direction, own_attention = "left-to-right", "causal"
 
     @classmethod
     def check_architecture(cls, config):
         super().check_architecture(config)
-        if config.attention_type not in (*cls.own_attention, "full"):
-            raise ValueError(f"{cls.name} needs attention_type {' or '.join(cls.own_attention)} (or full, and a mask is "
-                             f"made), found {config.attention_type}: add --attention-type {cls.own_attention[0]}")
+        if config.attention_type not in (cls.own_attention, "full"):
+            raise ValueError(f"{cls.name} needs attention_type {cls.own_attention} (or full, and a mask is made), found "
+                             f"{config.attention_type}: add --attention-type {cls.own_attention}")
 
     def parts(self):
         return [Part(self.name, "labels", "label_weights", self.setting.config.vocab_size, self.factor, True)]
@@ -40,4 +40,4 @@ class LanguageModel(Objective):
 class ReverseLanguageModel(LanguageModel):
     """`clm-reverse`: says the token before."""
 
-    name, direction, own_attention = "clm-reverse", "right-to-left", ("causal_reverse",)
+    name, direction, own_attention = "clm-reverse", "right-to-left", "causal_reverse"
