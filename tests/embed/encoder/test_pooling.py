@@ -136,7 +136,7 @@ def test_normalize_rows():
     (lambda: Pooling.of(9), r"no pooling with number 9; expected one of 0 \(NONE\)"),
     (lambda: PoolingPlan.of(["NONE", "mean"]), "NONE cannot be combined with other poolings"),
     (lambda: PoolingPlan.of("mean", ()), "at least one strategy and one layer"),
-    (lambda: Recipe(PoolingPlan.of("WEIGHTED_MEAN"), pool_prompt=False), "cannot leave the prompt out"),
+    (lambda: Recipe(PoolingPlan.of("WEIGHTED_MEAN"), pool_prompt=False), "cannot exclude the prompt"),
 ])
 def test_errors_of_plans(make, message):
     with pytest.raises(ValueError, match=message):

@@ -4,6 +4,7 @@ import re
 
 import keras
 
+from tfplm.core.keras_internals import own_weights, sublayers
 from tfplm.models.model import PretrainedModel
 from tfplm.training.optimizers.layer_rates import BLOCK
 
@@ -39,8 +40,8 @@ def set_trained(model: PretrainedModel, amount: str) -> None:
 
 def _leaves(layer: keras.layers.Layer):
     """Layers that own variables."""
-    children = list(layer._layers)
-    if not children or layer._trainable_variables:
+    children = sublayers(layer)
+    if not children or own_weights(layer)[0]:
         yield layer
     for child in children:
         yield from _leaves(child)

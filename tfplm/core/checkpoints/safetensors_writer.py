@@ -56,7 +56,8 @@ def write_safetensors(directory: str | os.PathLike, tensors: Mapping | Iterable,
 def _write_file(path: Path, part: dict[str, Tensor]) -> None:
     # wide elements first, so that every tensor is aligned to its own element
     names = sorted(part, key=lambda name: (-part[name].dtype.itemsize, name))
-    header, end = {"__metadata__": {"format": "pt"}}, 0
+    header: dict[str, dict] = {"__metadata__": {"format": "pt"}}
+    end = 0
     for name in names:
         begin, end = end, end + part[name].nbytes
         header[name] = {"dtype": KINDS[part[name].dtype], "shape": list(part[name].shape), "data_offsets": [begin, end]}
@@ -69,4 +70,4 @@ def _write_file(path: Path, part: dict[str, Tensor]) -> None:
             if (array.nbytes, array.dtype) != (part[name].nbytes, part[name].dtype):
                 raise ValueError(f"tensor '{name}' was read as {array.dtype} {list(array.shape)}, announced as "
                                  f"{part[name].dtype} {list(part[name].shape)}")
-            file.write(array.reshape(-1).view(np.uint8))
+            file.write(array.reshape(-1).view(np.uint8).data)

@@ -1,6 +1,7 @@
 """A tensor that is not read yet: what every reader returns and every writer takes."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def tensor_table(tensors: Mapping | Iterable) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             array = np.asarray(value)
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            value = Tensor(array.shape, array.dtype, lambda array=array: array)
+            value = Tensor(array.shape, array.dtype, functools.partial(np.asarray, array))
         if value.dtype not in KINDS:
             raise ValueError(f"tensor '{name}' has dtype {value.dtype}, which is not supported; known are "
                              f"{', '.join(map(str, KINDS))}")
@@ -61,7 +62,8 @@ def tensor_table(tensors: Mapping | Iterable) -> dict[str, Tensor]:
 
 def split(table: dict[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]]:
     """The table in parts of at most `max_bytes`, in order; a tensor that is larger has a part of its own."""
-    parts, size = [{}], 0
+    parts: list[dict[str, Tensor]] = [{}]
+    size = 0
     for name, tensor in table.items():
         if parts[-1] and size + tensor.nbytes > max_bytes:
             parts.append({})

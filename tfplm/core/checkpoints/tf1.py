@@ -88,7 +88,8 @@ def _check_data_files(prefix: Path) -> None:
     if not Path(f"{prefix}.index").is_file():
         raise FileNotFoundError(f"{prefix}.index is missing; a TensorFlow checkpoint is NAME.index and NAME.data-*")
     found = {path.name for path in _data_files(prefix)}
-    count = int(DATA.search(sorted(found)[-1])[1]) if found else 1
+    last = DATA.search(max(found, default=""))
+    count = int(last[1]) if last else 1
     expected = {f"{prefix.name}.data-{i:05d}-of-{count:05d}" for i in range(count)}
     if missing := sorted(expected - found):
         raise FileNotFoundError(f"{prefix}.index is there, but not {', '.join(missing)}: the index only names the "

@@ -9,7 +9,7 @@ import collections
 import io
 import pickle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 STORAGES = {"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16",
             "BFloat16Storage": "bfloat16", "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16",
@@ -102,7 +102,7 @@ class Unpickler(pickle.Unpickler):
         return storage
 
 
-def load(file: io.IOBase, path: Path) -> tuple[object, dict[str, Storage]]:
+def load(file: io.IOBase, path: Path) -> tuple[Any, dict[str, Storage]]:
     """(the next object of `file`, its storages); every way in which that can fail is a ValueError naming `path`."""
     unpickler = Unpickler(file, path)
     try:

@@ -1,6 +1,6 @@
 """Documents to full sequences: contiguous streams (GPT, T5) and whole sentences (RoBERTa)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -80,7 +80,8 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
     """
     vocabulary.need("begin", "separator", "end")
     body = length - 2
-    parts, size, number = [], 0, 0
+    parts: list[Sequence] = []  # each the ids, word starts and sentence ids of a stretch
+    size = number = 0
 
     def example() -> dict:
         return next(_rows([np.concatenate(column)[None] for column in zip(*parts)], vocabulary, frame=True))

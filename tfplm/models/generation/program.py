@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfplm.core.keras_internals import flat_layers, kept
 from tfplm.layers.cache import reorder
 from tfplm.models.generation import beams, decoding, rowwise, search
 from tfplm.models.generation.plan import Plan
@@ -49,7 +50,7 @@ class Program:
 
 def program(model, plan: Plan) -> Program:
     """The model's program for a plan, made once."""
-    programs = model.__dict__.setdefault("_generating_programs", {})
+    programs = kept(model, "_generating_programs", dict)
     if plan not in programs:
         programs[plan] = Program(model, plan)
     return programs[plan]
@@ -68,6 +69,6 @@ def choose_compiler(model, rows: int, jit_compile: bool | None) -> tuple[bool, b
     if tf.config.list_logical_devices("GPU"):
         return True, False
     low = model.compute_dtype == model.variable_dtype == "bfloat16"
-    quantized = any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers())
+    quantized = any(getattr(layer, "quantization_mode", None) for layer in flat_layers(model))
     rowwise = low and rows == 1 and not quantized
     return rowwise or not low, rowwise

@@ -4,7 +4,8 @@ import contextlib
 
 import keras
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+from tfplm.core.keras_internals import flat_layers, optimization_barrier
 
 
 def _parts(model) -> list:
@@ -14,7 +15,7 @@ def _parts(model) -> list:
 
 def _kernels(model) -> list:
     """The kernels of all dense layers, each once."""
-    layers = {id(layer): layer for part in _parts(model) for layer in part._flatten_layers()
+    layers = {id(layer): layer for part in _parts(model) for layer in flat_layers(part)
               if isinstance(layer, keras.layers.Dense)}
     return [layer.kernel for layer in layers.values()]
 
@@ -37,7 +38,6 @@ def instead_of(model, transposed: list[tf.Tensor], step):
     table = model.embeddings.word.embeddings
     # XLA moves what does not change in a loop out of it: it would make a float32 copy of each weight once, and read
     # twice as much memory in each step. Behind the barrier they seem to depend on the step.
-    *transposed, embeddings, _ = gen_xla_ops.xla_optimization_barrier(
-        [*transposed, tf.convert_to_tensor(table), step])
+    *transposed, embeddings, _ = optimization_barrier([*transposed, tf.convert_to_tensor(table), step])
     mapping = [(kernel, tf.transpose(rows)) for kernel, rows in zip(_kernels(model), transposed)]
     return keras.StatelessScope(state_mapping=[*mapping, (table, embeddings)])

@@ -6,8 +6,9 @@ import time
 import keras
 import tensorflow as tf
 
+from tfplm.core.keras_internals import build_for_fit, local_of_fit, start_fit_at
 from tfplm.training.loop.distribute import batch_spec
-from tfplm.training.loop.position import fast_forward, local_of_fit
+from tfplm.training.loop.position import fast_forward
 from tfplm.training.loop.run_checkpoint import RunCheckpoint
 from tfplm.training.loop.signals import Signals
 from tfplm.training.loop.state import callback_state, random_state, set_callback_state, set_random_state
@@ -50,7 +51,7 @@ class Resume(keras.callbacks.Callback):
         self._first = local_of_fit("initial_epoch")
         strategy = self.model.distribute_strategy
         with strategy.scope():  # a model that its first batch would build has no variables to save yet
-            self.model._symbolic_build(data_batch=batch_spec(self._iterator._distributed_dataset))
+            build_for_fit(self.model, self._iterator, batch_spec)
         self._files = RunCheckpoint(self.model, self.directory, self.keep)
         self._epoch, self._batches, self._logs = None, 0, {}
         if resumed := self._files.restore():
@@ -64,14 +65,14 @@ class Resume(keras.callbacks.Callback):
     def _go_on(self, resumed: dict) -> None:
         self.model.history.history.update(resumed["history"])
         if resumed["stopped"]:  # by EarlyStopping, say: nothing is left to do
-            self.model._initial_epoch = self.params["epochs"]
+            start_fit_at(self.model, self.params["epochs"])
             return
-        self.model._initial_epoch = resumed["epoch"]
+        start_fit_at(self.model, resumed["epoch"])
         if resumed["epoch"] < self.params["epochs"]:
             fast_forward(self._iterator, resumed["epoch"] - self._first, resumed["batch"])
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model._initial_epoch = None
+        start_fit_at(self.model, None)
         if self._epoch is not None:
             self._save(epoch, 0)
         elif self._resumed:  # fit has just reset the metrics, and callbacks themselves
@@ -108,7 +109,7 @@ class Resume(keras.callbacks.Callback):
         self._batches, self._logs = 0, {}
 
     def on_train_end(self, logs=None):
-        self.model._initial_epoch = None
+        start_fit_at(self.model, None)
         if self._epoch is not None:
             self._save(self._epoch + 1, 0)
         self._signals.remove()

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfplm.core.keras_internals import adam_moments
 from tfplm.training.optimizers.updates import Updates
 
 FUSED_FROM = 2 ** 18  # elements; below, compiling costs more than it saves
@@ -47,7 +48,7 @@ class AdamW(Updates, keras.optimizers.AdamW):
         self.bias_correction = bias_correction
 
     def _slots(self, index):
-        return self._momentums[index].value, self._velocities[index].value
+        return adam_moments(self, index)
 
     def _update_variable(self, variable, grad, scale, rate, index, momentum, velocity):
         beta_1, beta_2 = tf.constant(self.beta_1), tf.constant(self.beta_2)
@@ -73,7 +74,7 @@ class LAMB(Updates, keras.optimizers.Lamb):
     """
 
     def _slots(self, index):
-        return self._momentums[index].value, self._velocities[index].value
+        return adam_moments(self, index)
 
     def _update_variable(self, variable, grad, scale, rate, index, momentum, velocity):
         step = tf.cast(self.iterations + 1, variable.dtype)

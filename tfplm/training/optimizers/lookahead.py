@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfplm.core import keras_internals
+
 
 @keras.saving.register_keras_serializable("tfplm")
 class Lookahead(keras.optimizers.Optimizer):
@@ -31,7 +33,7 @@ class Lookahead(keras.optimizers.Optimizer):
 
     @property
     def variables(self):
-        return self._variables + self.inner_optimizer.variables
+        return super().variables + self.inner_optimizer.variables
 
     @property
     def iterations(self):
@@ -52,17 +54,17 @@ class Lookahead(keras.optimizers.Optimizer):
         if not self.built:
             with keras.name_scope(self.name):
                 self.build(list(trainable_variables))
-        variables = list(trainable_variables or self._trainable_variables)
+        variables = list(trainable_variables or keras_internals.trained_variables(self))
         batches = self.steps * (self.inner_optimizer.gradient_accumulation_steps or 1)
-        done = self.inner_optimizer._iterations
+        done = keras_internals.batch_counter(self.inner_optimizer)
         self._when(done.value, lambda count: tf.equal(count, 0), self._begin, variables)
         self.inner_optimizer.apply(grads, variables)
         self._when(done.value, lambda count: tf.equal(count % batches, 0), self._meet, variables)
-        self._iterations.assign_add(1)
+        keras_internals.batch_counter(self).assign_add(1)
 
     def _when(self, count, condition, change, variables):
         """Where the count meets the condition, `change(fast, slow)` for every pair, on every device."""
-        slow = [self._slow[self._get_variable_index(variable)].value for variable in variables]
+        slow = [self._slow[keras_internals.index_of(self, variable)].value for variable in variables]
         fast = [variable.value if isinstance(variable, keras.Variable) else variable for variable in variables]
 
         def everywhere(distribution, fast, slow):
@@ -73,7 +75,7 @@ class Lookahead(keras.optimizers.Optimizer):
 
             tf.cond(condition(tf.convert_to_tensor(count)), update, tf.no_op)
 
-        tf.__internal__.distribute.interim.maybe_merge_call(everywhere, self._distribution_strategy, fast, slow)
+        keras_internals.merge_call(self, everywhere, fast, slow)
 
     def _begin(self, fast, slow):
         slow.assign(fast)

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
+from tfplm.core import keras_internals
 from tfplm.training.loop.distribute import batch_share
 from tfplm.training.optimizers.layer_rates import layer_rates
 
 NO_DECAY = ("bias", "gamma", "beta", "scale")  # biases and the parameters of norms, by the variable's own name
 
 
-class Updates:
+class Updates(keras_internals.OptimizerHooks):
     """Mixin, left of a Keras optimizer.
 
     Args (beside the Keras optimizer's):
@@ -42,7 +43,7 @@ class Updates:
         paths = [variable.path for variable in variables]
         self._factors = [factor * next((rate for path, rate in self.rates.items() if re.search(path, here)), 1.0)
                          for here, factor in zip(paths, layer_rates(paths, self.layer_decay))]
-        self._decayed = [bool(self.weight_decay) and self._use_weight_decay(variable)
+        self._decayed = [bool(self.weight_decay) and keras_internals.may_decay(self, variable)
                          and not any(re.search(part, variable.name) for part in self.no_decay)
                          for variable in variables]
 
@@ -53,26 +54,19 @@ class Updates:
         return {**super().get_config(), "no_decay": list(self.no_decay), "rates": dict(self.rates),
                 "layer_decay": self.layer_decay}
 
-    def _get_current_learning_rate(self):
-        if isinstance(self._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            return self._learning_rate(self.iterations)  # updates, where Keras counts batches
-        return super()._get_current_learning_rate()
-
-    def _backend_apply_gradients(self, grads, trainable_variables):
-        indices = [self._get_variable_index(variable) for variable in trainable_variables]
-        variables = [variable.value if isinstance(variable, keras.Variable) else variable
-                     for variable in trainable_variables]
+    def apply_unscaled(self, grads, variables):
+        indices = [keras_internals.index_of(self, variable) for variable in variables]
+        variables = [variable.value if isinstance(variable, keras.Variable) else variable for variable in variables]
         grads = self._sum_over_replicas([tf.cast(tf.convert_to_tensor(grad), variable.dtype)
                                          for grad, variable in zip(grads, variables)])
         steps = self.gradient_accumulation_steps or 1
         if steps > 1:
-            stores = [self._accumulated_gradients[index].value for index in indices]
+            stores = [keras_internals.gradient_store(self, index) for index in indices]
             grads = [grad + store for grad, store in zip(grads, stores)]
-            scale = self._scale(grads, 1.0 / steps)
+            scale = self.gradient_scale(grads, 1.0 / steps)
         else:
-            stores, scale = [], self._scale(grads, 1.0)
-        tf.__internal__.distribute.interim.maybe_merge_call(
-            self._update_or_store, self._distribution_strategy, indices, variables, stores, grads, scale)
+            stores, scale = [], self.gradient_scale(grads, 1.0)
+        keras_internals.merge_call(self, self._update_or_store, indices, variables, stores, grads, scale)
         self._average_variables()
 
     def _sum_over_replicas(self, grads):
@@ -83,7 +77,7 @@ class Updates:
             grads = [tf.math.multiply_no_nan(grad, tf.cast(share, grad.dtype)) for grad in grads]
         return context.all_reduce(tf.distribute.ReduceOp.SUM, grads)
 
-    def _scale(self, grads, factor: float):
+    def gradient_scale(self, grads, factor: float):
         """The factor of the summed gradients: mean over the accumulated, clipped by global norm."""
         if self.clipnorm or self.clipvalue:
             raise ValueError("tfplm's optimizers clip by the global norm only: use global_clipnorm")
@@ -110,7 +104,8 @@ class Updates:
         if not stores:
             update()
             return
-        last = tf.equal((tf.convert_to_tensor(self._iterations.value) + 1) % self.gradient_accumulation_steps, 0)
+        batches = tf.convert_to_tensor(keras_internals.batch_counter(self).value) + 1
+        last = tf.equal(batches % self.gradient_accumulation_steps, 0)
         tf.cond(last, lambda: (update(), tf.no_op())[1], lambda: (keep(), tf.no_op())[1])
 
     def _slots(self, index: int) -> tuple:
@@ -126,8 +121,7 @@ class Updates:
         """Exponential moving average of the weights (`use_ema`), as in Keras."""
         if not self.use_ema:
             return
-        self._update_model_variables_moving_average(self._trainable_variables)
+        keras_internals.average_weights(self)
         if self.ema_overwrite_frequency:
             due = tf.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
-            keras.ops.cond(due, lambda: self._overwrite_model_variables_with_average_value(self._trainable_variables),
-                           lambda: None)
+            keras.ops.cond(due, lambda: keras_internals.use_averages(self), lambda: None)
