@@ -13,7 +13,7 @@ ORDER = ["core", "families", "options", "tokenizers", "summaries", "data", "laye
 FILES = sorted(PACKAGE.rglob("*.py"))
 # these may be imported without TensorFlow being there at all
 LIGHT = {"families", "tokenizers", "options",
-         *(f"core/{name}.py" for name in ("config", "keys", "weight_names", "sources", "suggest"))}
+         *(f"core/{name}.py" for name in ("config", "keys", "weight_names", "sources", "suggest", "tokenizer_rules"))}
 
 
 def room(path: Path) -> str:

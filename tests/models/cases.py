@@ -66,7 +66,6 @@ VARIANTS: dict[str, tuple[str, dict]] = {  # name -> (family, fields)
     "layerdrop": ("bart", {"layerdrop": 0.5}),
     "widths": ("textcnn", {"kernel_sizes": [1, 6], "num_hidden_layers": 1, "embedding_size": 5}),
 }
-tfplm.presets()
 CASES: dict[str, Config] = {
     name: Config.from_dict({**registry.family(name).base, **TINY, **OWN.get(name, {})}) for name in registry.families()}
 FAMILIES = list(CASES)

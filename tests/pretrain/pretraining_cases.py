@@ -12,7 +12,7 @@ from tfplm.data.records.reader import DocumentList
 from tfplm.data.sequences.documents import Document
 from tfplm.data.sequences.recipes import Sequences
 from tfplm.families import registry
-from tfplm.pretrain.architecture import with_labels
+from tfplm.pretrain.architecture import saved_labels, with_labels
 from tfplm.pretrain.model import Pretraining
 from tfplm.pretrain.objectives.catalogue import parse_objective, saved_head
 from tfplm.pretrain.objectives.objective import Setting
@@ -46,7 +46,6 @@ def documents(count=40, seed=0) -> DocumentList:
 
 
 def config_of(objective: str, **changes) -> Config:
-    tfplm.presets()
     family, fields = FAMILIES.get(objective, ("bert", {}))
     config = Config.from_dict({**registry.family(family).base, **TINY, **fields, **changes})
     return with_labels(config, parse_objective(objective), ("☀", "☔"))
@@ -57,7 +56,7 @@ def make(objective: str, eager: bool = True, dtype: str = "float32", **changes) 
     config, plans = config_of(objective, **changes), parse_objective(objective)
     keras.utils.set_random_seed(1)
     tasks = make_tasks(plans, Setting(config, VOCABULARY, emoji=("☀", "☔")))
-    labels = len(config.id2label or ()) or None
+    labels = saved_labels(config, plans)
     model = Pretraining(tfplm.from_config(config, saved_head(plans), num_labels=labels, dtype=dtype), tasks)
     model.compile(make_optimizer(learning_rate=0.01, schedule="constant", warmup_steps=0), run_eagerly=eager)
     return model

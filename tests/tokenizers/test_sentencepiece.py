@@ -8,6 +8,7 @@ import sentencepiece
 
 import tfplm
 from tests.tokenizers.cases import HARD, lines_of
+from tfplm.families import registry
 from tfplm.tokenizers import sentencepiece_file
 
 CORPORA = ["wikitext2/valid.txt", "stsb/dev.tsv", "thucnews/dev.txt", "tweeteval_emoji/val_text.txt"]
@@ -76,7 +77,7 @@ def test_trained_models(kind, options):
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     parsed = sentencepiece_file.parse(model.getvalue())
     assert [piece for piece, _, _ in parsed.pieces] == [processor.id_to_piece(i) for i in range(len(processor))]
-    backend = sentencepiece_file.build(parsed, tfplm.tokenizers.families.FAMILIES["t5"])
+    backend = sentencepiece_file.build(parsed, registry.rules_for("t5"))
     for text in ["the rain", "rain,3.14", "春眠 plain 2", "unknown ÿ 龘", "a  b", ""]:
         assert backend.encode(text, add_special_tokens=False).ids == processor.encode(text), text
 

@@ -15,13 +15,15 @@ from tfplm.core.files import write_text
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.data.tasks.processors import find_processor, processor_examples, processor_labels
+from tfplm.families import bert
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.options.run_classifier import RunClassifierOptions
 from tfplm.tokenizers import Tokenizer
 from tfplm.training.loop.run_folder import open_folder
 
-_CONFIG, _VOCAB, _STEP = "bert_config.json", "vocab.txt", "global_step"
+_CONFIG, _VOCAB, _STEP = bert.TF1.config, "vocab.txt", "global_step"
 
 
 @verb(RunClassifierOptions)
@@ -101,8 +103,9 @@ def _train(options: RunClassifierOptions, processor, output: Path) -> int:
     labels = processor_labels(processor)
     source = source_of(options, output / "init")
     tuning = FinetuneOptions(
-        task="classification" if labels else "regression", label_kind="class" if labels else "number", init=str(source),
-        output=str(output), log_dir=str(output / "logs"), optimizer="bert_adam", batch_size=options.train_batch_size,
+        task="classification" if labels else "regression", label_kind="class" if labels else "number",
+        init=open_source(source), output=str(output), log_dir=str(output / "logs"), optimizer="bert_adam",
+        batch_size=options.train_batch_size,
         learning_rate=options.learning_rate, epochs=int(options.num_train_epochs), max_length=options.max_seq_length,
         stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
         save_every=options.save_checkpoints_steps, keep="last",  # the script knows no best epoch

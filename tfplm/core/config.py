@@ -5,7 +5,6 @@ the table of weight names.
 """
 
 import dataclasses
-import difflib
 import json
 import os
 import types
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tfplm.core.files import write_text
+from tfplm.core.suggest import nearest
 
 Activation = Literal["gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu"]
 LAYER_KINDS = ("global", "local")  # of layers
@@ -126,6 +126,7 @@ class Config:
     bos_token_id: int | None = None
     eos_token_id: int | None = None
     decoder_start_token_id: int | None = None
+    language_code_first: bool = False  # the start token of mBART's decoder, unless decoder_start_token_id is set
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
 
@@ -250,7 +251,7 @@ def refuse_unknown(values, known: set[str], what: str) -> None:
     """Raises a ValueError that names every key of `values` outside `known`, with the nearest known one."""
     messages = []
     for key in sorted(set(values) - known):
-        near = difflib.get_close_matches(key, known, n=1)
+        near = nearest(key, known)
         messages.append(f"'{key}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
     if messages:
         raise ValueError(f"unknown {what}: {', '.join(messages)}")

@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(name: str, candidates: Iterable[str], n: int = 1) -> list[str]:
-    """At most `n` of the candidates that resemble `name`, best first; upper and lower case are alike."""
+def nearest(name: str, candidates: Iterable[str], n: int = 1, cutoff: float = 0.6) -> list[str]:
+    """At most `n` of the candidates that resemble `name` by `cutoff` or more (0 to 1), best first; case does not matter."""
     spelled = {candidate.lower(): candidate for candidate in candidates}
-    return [spelled[found] for found in difflib.get_close_matches(name.lower(), spelled, n)]
+    return [spelled[found] for found in difflib.get_close_matches(name.lower(), spelled, n, cutoff)]
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

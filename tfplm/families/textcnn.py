@@ -18,3 +18,4 @@ WORDS = (("embeddings/word", "embeddings.word_embeddings", None),)
 BLOCKS = tuple((f"encoder/block_{{n}}/convolution_{width}", f"encoder.layer.{{n}}.convolution_{width}", None)
                for width in range(1, 20))
 NAMES = Names(WORDS + BLOCKS, bert.PREDICTIONS + bert.LABELS, hf_prefix="textcnn.")
+KEYS, TOKENIZER = bert.KEYS, bert.TOKENIZER

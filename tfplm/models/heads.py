@@ -96,19 +96,19 @@ class LanguageModelHead(Head):
 
 
 class PretrainingHead(LanguageModelHead):
-    """BERT's two tasks, masked LM and next sentence (ALBERT: sentence order).
+    """BERT's two tasks, masked LM and next sentence (ALBERT: sentence order; StructBERT: three relations).
 
-    Dict `masked_lm`, as `LanguageModelHead` gives it, and `next_sentence` `[B,2]`.
+    Dict `masked_lm`, as `LanguageModelHead` gives it, and `next_sentence` `[B,num_labels]`.
     """
 
     @classmethod
     def needs_pooler(cls, config):
         return True
 
-    def __init__(self, config: Config, model, **keywords):
+    def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
         super().__init__(config, model, **keywords)
         self.dropout = Dropout(config.head_dropout if config.share == "all" else 0.0, name="dropout")
-        self.next_sentence = _dense(config, 2, "next_sentence")
+        self.next_sentence = _dense(config, num_labels, "next_sentence")
 
     def call(self, features, batch, training=False):
         pooled = self.dropout(features["pooled_output"], training=training)
@@ -235,7 +235,8 @@ HEADS: dict[str, type[Head]] = {
     "question_answering": QuestionAnsweringHead,
 }
 # heads with `num_labels` -> the layer that has as many units
-LABELLED = {"sequence_classification": "classifier", "token_classification": "token_classifier"}
+LABELLED = {"sequence_classification": "classifier", "token_classification": "token_classifier",
+            "pretraining": "next_sentence"}
 
 
 def head_class(head: str | None) -> type[Head] | None:

@@ -40,7 +40,8 @@ class PretrainedModel(keras.Model):
         with dtype_policy(dtype) as policy:
             super().__init__(name=name or config.model_type.replace("-", "_"), dtype=policy)
             self.config, self.head_name = config, head
-            self.num_labels = num_labels or len(config.id2label or ()) or 2
+            # id2label names classes, not relations of sentences
+            self.num_labels = num_labels or (len(config.id2label or ()) if head != "pretraining" else 0) or 2
             if config.id2label and len(config.id2label) != self.num_labels:  # the names of other labels
                 self.config = config = config.replace(id2label=None)
             self.build_backbone()

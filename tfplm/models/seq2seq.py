@@ -46,7 +46,7 @@ class Seq2Seq(Generates, PretrainedModel):
         """`[B,T]` -> `[B,T]` with the start token before and the last one gone; padding as in the reference."""
         config = self.config
         start = config.pad_token_id if config.decoder_start_token_id is None else config.decoder_start_token_id
-        if config.decoder_start_token_id is None and config.model_type == "mbart":
+        if config.decoder_start_token_id is None and config.language_code_first:
             # the language code, which is the last real token, goes to the front (Liu et al. 2020, section 2.2)
             real = ops.cast(ops.not_equal(ids, config.pad_token_id), "int32")
             first = ops.take_along_axis(ids, ops.sum(real, axis=1, keepdims=True) - 1, axis=1)

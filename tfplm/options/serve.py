@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from tfplm.families import bert
 from tfplm.options.base import Options, flag
 
 # the names on the command line and their numbers on the wire
@@ -18,8 +19,8 @@ class _Encoding(Options):
     """How vectors are made of texts."""
 
     tuned_model_dir: str | None = flag(None, "folder of fine-tuned weights, in place of those of the source")
-    ckpt_name: str = flag("bert_model.ckpt", "file name of a TF1 checkpoint, where the folder has several")
-    config_name: str = flag("bert_config.json", "file name of a TF1 model's configuration")
+    ckpt_name: str = flag(bert.TF1.checkpoint, "file name of a TF1 checkpoint, where the folder has several")
+    config_name: str = flag(bert.TF1.config, "file name of a TF1 model's configuration")
     graph_tmp_dir: str | None = flag(None, "no effect: there is no graph file (accepted as bert-serving-start's)")
     max_seq_len: str | None = flag(
         None, "most tokens of a sequence, special ones included; NONE: as many as the longest of the batch has, within "

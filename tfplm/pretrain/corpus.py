@@ -130,7 +130,7 @@ def _keep_standard_input(options: PretrainOptions, folder: Path) -> PretrainOpti
 def _tokenizer_source(options: PretrainOptions, config: Config, folder: Path) -> str:
     """Where the tokenizer is; a learned one is learned once."""
     if options.tokenizer or options.init:
-        return options.tokenizer or options.init
+        return str(options.tokenizer or options.init)
     return str(learn_once(folder / "vocabulary", Sentences(options), config.model_type, options.vocabulary,
                           options.vocab_size or config.vocab_size, character_coverage=options.character_coverage))
 

@@ -13,6 +13,7 @@ from tfplm.data.noise.denoising import KINDS
 from tfplm.families import registry
 from tfplm.models.pretrained.api import save_pretrained
 from tfplm.models.pretrained.fitting import fit_tokenizer
+from tfplm.models.pretrained.source import open_source
 from tfplm.models.pretrained.weights import export
 from tfplm.options.base import verb
 from tfplm.options.pretrain import PretrainOptions
@@ -46,6 +47,8 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     """
     _check(options)
     plans = parse_objective(options.objective)
+    if options.init:  # from here on, no file of it is read twice
+        options = dataclasses.replace(options, init=open_source(options.init))
     config = base_config(options, plans)
     _check_architecture(plans, config)
     folder = open_folder(options, "pretrain")
@@ -79,6 +82,9 @@ def _check(options: PretrainOptions) -> None:
         raise ValueError(f"held_out is {options.held_out}: expected a share from 0 to below 1")
     if options.batch_tokens < options.max_length:
         raise ValueError(f"batch_tokens {options.batch_tokens} hold not one example of max_length {options.max_length}")
+    if options.init and options.preset:
+        raise ValueError(f"both --init {options.init} and --preset {options.preset} were given: the architecture is that of "
+                         "--init; leave one of them out")
     if wrong := set(options.noise) - set(KINDS):
         raise ValueError(f"unknown noise {', '.join(sorted(wrong))}: expected some of {', '.join(KINDS)}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from tfplm.tokenizers.families import Family, Kind
+from tfplm.core.tokenizer_rules import Kind, TokenizerRules
 
 
 def read_text(path: Path) -> str:
@@ -105,7 +105,7 @@ def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> 
 
 
 def kind_of(backend: Backend) -> Kind:
-    """The algorithm of a tokenizer, one of `families.Kind`."""
+    """The algorithm of a tokenizer, one of `tokenizer_rules.Kind`."""
     model = type(backend.model).__name__
     if model == "BPE" and "ByteLevel" in str(backend.pre_tokenizer):
         return "byte_bpe"
@@ -114,7 +114,7 @@ def kind_of(backend: Backend) -> Kind:
     return "wordpiece" if model in ("WordPiece", "WordLevel") else "sentencepiece"
 
 
-def set_template(backend: Backend, family: Family, roles: dict[str, str], language: str | None = None) -> None:
+def set_template(backend: Backend, family: TokenizerRules, roles: dict[str, str], language: str | None = None) -> None:
     """Makes the backend add the family's special tokens to a text and to a pair of texts."""
     names = {**roles, **({} if language is None else {"lang": language})}
     single, pair = (template.format_map(names).split() for template in (family.single, family.pair))

@@ -7,7 +7,7 @@ from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tok
 from tokenizers import Tokenizer as Backend
 
 from tfplm.core.protobuf import Definition, Field
-from tfplm.tokenizers.families import Family
+from tfplm.core.tokenizer_rules import TokenizerRules
 
 CONTROL, USER_DEFINED = 3, 4
 _UNIGRAM, _BPE = 1, 2
@@ -62,7 +62,7 @@ def _splits_number(piece: str) -> bool:
     return len(piece) >= 2 and piece[-1] == "," and piece[-2].isdigit()
 
 
-def _vocabulary(model: Model, family: Family) -> list[tuple[str, float]]:
+def _vocabulary(model: Model, family: TokenizerRules) -> list[tuple[str, float]]:
     """(token, score) in the order of ids."""
     best = max((score for _, score, kind in model.pieces if kind == 1), default=0.0)
     scored = []
@@ -84,7 +84,7 @@ def _merges(vocab: list[tuple[str, float]]) -> list[tuple[str, str]]:
     return [(left, right) for *_, left, right in sorted(ranked)]
 
 
-def _normalizer(model: Model, family: Family, lower_case: bool, keep_accents: bool):
+def _normalizer(model: Model, family: TokenizerRules, lower_case: bool, keep_accents: bool):
     steps: list[normalizers.Normalizer] = []
     if family.clean:
         steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
@@ -99,7 +99,7 @@ def _normalizer(model: Model, family: Family, lower_case: bool, keep_accents: bo
     return normalizers.Sequence(steps) if steps else None
 
 
-def build(model: Model, family: Family, lower_case: bool = False, keep_accents: bool = False) -> Backend:
+def build(model: Model, family: TokenizerRules, lower_case: bool = False, keep_accents: bool = False) -> Backend:
     """The Rust tokenizer of a SentencePiece model in the id layout of `family`."""
     vocab = _vocabulary(model, family)
     unknown = next((i for i, (token, _) in enumerate(vocab) if token == family.tokens["unk"]), None)

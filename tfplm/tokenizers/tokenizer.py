@@ -9,8 +9,10 @@ import numpy as np
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from tfplm.tokenizers import backends, batches, directory, families, saving, sentencepiece_file
-from tfplm.tokenizers.families import ROLES
+from tfplm.core.sources import resolve
+from tfplm.core.tokenizer_rules import ROLES, TokenizerRules
+from tfplm.families import registry
+from tfplm.tokenizers import backends, batches, directory, saving, sentencepiece_file
 from tfplm.tokenizers.vocabulary import Vocabulary
 
 
@@ -41,8 +43,6 @@ class Tokenizer(Vocabulary):
         """
         path = Path(source)
         if not path.exists():
-            from tfplm.core.sources import resolve
-
             path = resolve(source)
         if not path.is_dir() and (not path.is_file() or path.suffix == ".keras"):
             path = path.parent  # a model or checkpoint is in the folder of its vocabulary
@@ -50,9 +50,10 @@ class Tokenizer(Vocabulary):
 
     @classmethod
     def from_vocab(cls, path: str | os.PathLike, lowercase: bool | None = None, strip_accents: bool | None = None,
-                   tokenize_chinese_chars: bool = True, model_type: str = "bert", **special: str) -> "Tokenizer":
+                   tokenize_chinese_chars: bool = True, model_type: str | None = None, **special: str) -> "Tokenizer":
         """Loads WordPiece from a `vocab.txt`. `lowercase=None`: False if the vocabulary has capital letters.
 
+        `model_type`: the family whose special tokens are added to a text; default: BERT.
         `special` replaces special tokens of the family, such as `mask_token="[BLANK]"`.
         """
         vocab = backends.read_vocab(Path(path))
@@ -60,7 +61,7 @@ class Tokenizer(Vocabulary):
         settings = {"do_lower_case": lowercase, "strip_accents": strip_accents,
                     "tokenize_chinese_chars": tokenize_chinese_chars}
         backend = backends.wordpiece(vocab, lowercase, strip_accents, tokenize_chinese_chars)
-        return cls._assemble(backend, families.find(model_type), special, settings)
+        return cls._assemble(backend, directory.rules_or_usual(model_type, "wordpiece"), special, settings)
 
     @classmethod
     def from_bpe(cls, vocab: str | os.PathLike, merges: str | os.PathLike, model_type: str | None = None,
@@ -68,38 +69,37 @@ class Tokenizer(Vocabulary):
         """Loads BPE (byte-level unless GPT-1's) from `vocab.json` and `merges.txt` (or `encoder.json`, `vocab.bpe`)."""
         backend = backends.bpe(Path(vocab), Path(merges), add_prefix_space)
         kind = backends.kind_of(backend)
-        name = families.find(model_type) if model_type else directory.guess_family(kind, backend.get_vocab())
+        rules = registry.rules_for(model_type) if model_type else directory.guess_rules(kind, backend.get_vocab())
         settings = {"add_prefix_space": add_prefix_space} if kind == "byte_bpe" else {}
-        return cls._assemble(backend, name, special, settings)
+        return cls._assemble(backend, rules, special, settings)
 
     @classmethod
-    def from_sentencepiece(cls, path: str | os.PathLike, model_type: str = "t5", lowercase: bool | None = None,
+    def from_sentencepiece(cls, path: str | os.PathLike, model_type: str | None = None, lowercase: bool | None = None,
                            keep_accents: bool = False, src_lang: str = "en_XX", **special: str) -> "Tokenizer":
         """Loads a SentencePiece `.model` file; the ids are SentencePiece's own, in the layout of `model_type`.
 
-        `lowercase` and `keep_accents` apply to ALBERT (lower-cased by default) and XLNet (cased), `src_lang` to mBART.
+        `model_type` is T5 by default. `lowercase` and `keep_accents` apply to ALBERT (lower-cased by default) and XLNet
+        (cased), `src_lang` to mBART.
         """
         data = Path(path).read_bytes()
-        name = families.find(model_type)
-        family = families.FAMILIES[name]
+        family = directory.rules_or_usual(model_type, "sentencepiece")
         lowercase = family.lower_case if lowercase is None else lowercase
         backend = sentencepiece_file.build(sentencepiece_file.parse(data, str(path)), family, lowercase, keep_accents)
         settings: dict = {"do_lower_case": lowercase, "keep_accents": keep_accents} if family.clean else {}
-        if name in ("t5", "mt5"):
+        if family.extra_ids:
             settings["extra_ids"] = len(family.tail)
         if "{lang}" in family.single:
             settings["src_lang"] = src_lang
-        tokenizer = cls._assemble(backend, name, special, settings)
+        tokenizer = cls._assemble(backend, family, special, settings)
         tokenizer.sentencepiece_model = data
         return tokenizer
 
     @classmethod
-    def _assemble(cls, backend: Backend, name: str, special: Mapping[str, str | AddedToken], settings: dict):
+    def _assemble(cls, backend: Backend, family: TokenizerRules, special: Mapping[str, str | AddedToken], settings: dict):
         """Adds special tokens and the template to a bare backend.
 
         A special token given as a string must be in the vocabulary; an AddedToken is added to it.
         """
-        family = families.FAMILIES[name]
         vocab = backend.get_vocab()
         # the mask token includes the space before it: fairseq's models were trained without that space
         tokens = {role: AddedToken(token, normalized=False, special=True,
@@ -116,7 +116,7 @@ class Tokenizer(Vocabulary):
         backend.add_special_tokens([*tokens.values(), *extra])
         roles = {role: token.content for role, token in tokens.items()}
         backends.set_template(backend, family, {**family.tokens, **roles}, settings.get("src_lang"))
-        return cls(backend, name, roles, settings)
+        return cls(backend, family.name, roles, settings)
 
     # ---- text to ids
 

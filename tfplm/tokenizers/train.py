@@ -18,19 +18,11 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from tfplm.core.files import replacing
-from tfplm.tokenizers.families import FAMILIES, Family, Kind, find
+from tfplm.core.tokenizer_rules import Kind, TokenizerRules
+from tfplm.families import registry
 from tfplm.tokenizers.tokenizer import Tokenizer
 
-_DEFAULTS = {"wordpiece": "bert", "bpe": "openai-gpt", "byte_bpe": "roberta", "sentencepiece": "albert"}
 _LONGEST_LINE = 1000  # characters; SentencePiece skips lines of more than 4,192 bytes
-# id layouts of the families' published SentencePiece files
-_LAYOUTS: dict[str, dict] = {
-    "albert": {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1, "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]},
-    "xlnet": {"unk_id": 0, "bos_id": 1, "eos_id": 2,
-              "control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>"]},
-    "t5": {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
-    "mt5": {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
-}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -57,12 +49,12 @@ class VocabularySettings:
     model_type: str | None = None
 
     def __post_init__(self):
-        if self.kind not in _DEFAULTS:
-            raise ValueError(f"kind='{self.kind}': expected {', '.join(_DEFAULTS)}")
+        if self.kind not in _LEARNERS:
+            raise ValueError(f"kind='{self.kind}': expected {', '.join(_LEARNERS)}")
         if not 0 < self.character_coverage <= 1:
             raise ValueError(f"character_coverage={self.character_coverage}: expected a share above 0 and at most 1")
         if self.family.kind != self.kind:
-            raise ValueError(f"model type '{self.family_name}' has a {self.family.kind} vocabulary, not {self.kind}; "
+            raise ValueError(f"model type '{self.family.name}' has a {self.family.kind} vocabulary, not {self.kind}; "
                              "change the kind or the model type")
         if self.lowercase is None:
             self.lowercase = self.kind in ("wordpiece", "bpe") or self.family.lower_case
@@ -72,12 +64,8 @@ class VocabularySettings:
             raise ValueError("the BPE of the first GPT is lower-cased: use byte_bpe for a cased vocabulary")
 
     @property
-    def family_name(self) -> str:
-        return find(self.model_type or _DEFAULTS[self.kind])
-
-    @property
-    def family(self) -> Family:
-        return FAMILIES[self.family_name]
+    def family(self) -> TokenizerRules:
+        return registry.rules_for(self.model_type) if self.model_type else registry.default_rules(self.kind, "learning")
 
     @property
     def reserved(self) -> list[str]:
@@ -122,7 +110,7 @@ def learn_once(folder: Path, lines: Iterable[str], model_type: str, kind: Kind |
     `kind` and `settings` are those of `train_vocabulary`; "auto" is the kind that the `model_type` was published with.
     """
     if not folder.exists():
-        usual = FAMILIES[find(model_type)].kind
+        usual = registry.rules_for(model_type).kind
         kind = usual if kind == "auto" else kind
         tokenizer = train_vocabulary(lines, kind, vocab_size, model_type=model_type if kind == usual else None, **settings)
         with replacing(folder) as temporary:
@@ -221,8 +209,8 @@ def _learn_with_rust(corpus: _Corpus, settings: VocabularySettings, backend: Bac
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(path) for path in backend.model.save(folder)]
         if settings.kind == "wordpiece":
-            return Tokenizer.from_vocab(files[0], lowercase=settings.lowercase, model_type=settings.family_name)
-        return Tokenizer.from_bpe(files[0], files[1], settings.family_name)
+            return Tokenizer.from_vocab(files[0], lowercase=settings.lowercase, model_type=settings.family.name)
+        return Tokenizer.from_bpe(files[0], files[1], settings.family.name)
 
 
 def _common(settings: VocabularySettings, alphabet: Iterable[str] = ()) -> dict:
@@ -258,7 +246,7 @@ def _byte_bpe(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
 
 def _sentencepiece(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
     family = settings.family
-    layout = dict(_LAYOUTS.get(settings.family_name, {}))
+    layout = dict(family.layout)
     control = [*layout.pop("control_symbols", []), *settings.special_tokens,
                *(token for token in settings.reserved if token.startswith("[unused"))]
     model = io.BytesIO()
@@ -272,7 +260,7 @@ def _sentencepiece(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "learned.model")
         path.write_bytes(model.getvalue())
-        return Tokenizer.from_sentencepiece(path, settings.family_name, settings.lowercase)
+        return Tokenizer.from_sentencepiece(path, settings.family.name, settings.lowercase)
 
 
 _LEARNERS = {"wordpiece": _wordpiece, "bpe": _bpe, "byte_bpe": _byte_bpe, "sentencepiece": _sentencepiece}

@@ -10,8 +10,9 @@ import numpy as np
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
+from tfplm.core.tokenizer_rules import ROLES
+from tfplm.families import registry
 from tfplm.tokenizers import backends
-from tfplm.tokenizers.families import FAMILIES, ROLES
 
 # ideographs, kana, CJK punctuation and full-width forms, which are written without spaces
 _CJK = ("\u2e80-\u312f\u31a0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff65"
@@ -41,7 +42,7 @@ class Vocabulary:
     def __init__(self, backend: Backend, family: str, roles: dict[str, str], settings: dict | None = None):
         self._backend, self._roles, self._lock = backend, dict(roles), threading.Lock()
         self.family = family
-        self.rules = FAMILIES[family]
+        self.rules = registry.rules_for(family)
         self.settings = dict(settings or {})  # what tokenizer_config.json needs to restore the tokenizer
         self.padding_side = self.rules.padding_side
         self.model_max_length: int | None = None

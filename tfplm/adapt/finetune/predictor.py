@@ -9,6 +9,7 @@ from tfplm.adapt.tasks.task import Task
 from tfplm.data.tasks.read import read_examples
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.source import open_source
 from tfplm.training.loop.progress import Line
 
 
@@ -25,6 +26,7 @@ class Predictor:
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None) -> "Predictor":
         """From a folder that a fine-tuning wrote; FileNotFoundError where it has no task."""
+        source = open_source(source)
         task = open_task(source)
         return cls(from_pretrained(source, task.head, dtype=dtype), task)
 

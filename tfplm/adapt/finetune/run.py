@@ -16,6 +16,7 @@ from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
 from tfplm.adapt.tasks.task import Task
 from tfplm.families import registry
 from tfplm.models.pretrained.api import source_config
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.training.loop.run_folder import Folder, open_folder
@@ -43,6 +44,8 @@ def finetune(options: FinetuneOptions) -> FinetuneResult:
     data = load_examples(options, TASKS[options.task].kind, say)
     replay = Replay(options, TASKS[options.task].kind, len(data.train), say) if options.replay else None
     folder = open_folder(options, "finetune")
+    if options.init:  # from here on, no file of it is read twice
+        options = dataclasses.replace(options, init=open_source(options.init))
     keras.utils.set_random_seed(options.seed)
     task = make_task(options, data, folder)
     task.learn([*data.train, *(replay.examples if replay else []), *(data.dev if options.folds else [])])

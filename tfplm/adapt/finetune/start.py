@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import tfplm.families  # noqa: F401  (registers them)
 from tfplm.adapt.finetune.result import has_task, open_task
 from tfplm.adapt.methods.encoding import has_gpt_tokens
 from tfplm.adapt.tasks.task import Task
@@ -17,10 +16,10 @@ from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_config, from_pretrained, source_config
 from tfplm.models.pretrained.fitting import fit_tokenizer
 from tfplm.models.pretrained.resizing import resize_token_embeddings
+from tfplm.models.pretrained.source import open_source
 from tfplm.models.pretrained.weights import named_variables
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.tokenizers import Tokenizer
-from tfplm.tokenizers.families import FAMILIES
 from tfplm.tokenizers.train import learn_once
 
 
@@ -34,8 +33,7 @@ def open_tokenizer(options: FinetuneOptions, texts, folder: Path) -> Tokenizer:
                          + ("; both were given" if options.init else ""))
     if options.tokenizer or options.init:
         return Tokenizer.from_pretrained(options.tokenizer or options.init)
-    name = registry.preset(options.preset).model_type
-    family = name if name in FAMILIES else "bert"
+    family = registry.preset(options.preset).model_type
     return Tokenizer.from_pretrained(learn_once(folder / "vocabulary", texts, family, options.vocabulary,
                                                 options.vocab_size or 8000))
 
@@ -112,7 +110,8 @@ def warm_start(source, tokenizer, dtype=None, **changes) -> PretrainedModel:
 
     Raises ValueError for models that are no encoders, and for shared layers.
     """
-    config = source_config(source)
+    source = open_source(source)
+    config = source.config_for("masked_lm")
     if config.architecture != "encoder" or config.share != "none":
         raise ValueError(f"{source} is a {config.architecture} with share={config.share!r}: an encoder-decoder can be "
                          "warm-started from an encoder whose layers share nothing, such as BERT")

@@ -20,6 +20,7 @@ from tfplm.models.heads import make_head
 from tfplm.models.model import PretrainedModel
 from tfplm.models.precision import dtype_policy
 from tfplm.models.pretrained.api import from_config, from_pretrained, save_pretrained, source_config
+from tfplm.models.pretrained.source import open_source
 from tfplm.models.pretrained.weights import named_variables
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
@@ -189,6 +190,7 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
 
     The model of each is saved in OUTPUT/NAME, the scores in OUTPUT/results.json.
     """
+    options = dataclasses.replace(options, init=open_source(options.init))
     opened = _open(options, tokenizer := Tokenizer.from_pretrained(options.init))
     folder = open_folder(options, "multitask")
     tasks = {name: task for name, (task, _) in opened.items()}

@@ -41,8 +41,8 @@ class Translation(Task):
     def start(self) -> int:
         """The decoder's first token: as the families were trained (BART: </s>, T5: <pad>), else the first of a text."""
         tokenizer = self.tokenizer
-        if tokenizer.family in ("bart", "roberta"):
-            return tokenizer.eos_token_id
+        if role := tokenizer.rules.decoder_start:
+            return getattr(tokenizer, f"{role}_token_id")
         first = tokenizer.cls_token_id if self._framed else tokenizer.pad_token_id
         return tokenizer.pad_token_id if first is None else first
 

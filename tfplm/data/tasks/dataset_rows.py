@@ -1,8 +1,8 @@
 """Labelled data sets of `tensorflow-datasets` as tables."""
 
-import difflib
 from typing import Any
 
+from tfplm.core.suggest import did_you_mean
 from tfplm.data.tasks.columns import SPLIT_WORDS
 from tfplm.data.tasks.reading import Row, Table
 
@@ -46,9 +46,8 @@ def _split_name(name: str, splits: list[str], split: str | None) -> str:
     for word in words:
         if fitting := [s for s in splits if s == word] or [s for s in splits if s == f"{word}_matched"]:
             return fitting[0]
-    near = difflib.get_close_matches(split, splits, n=1)
     raise ValueError(f"{name}: there is no split {split!r}; there are {', '.join(splits) or 'none'}"
-                     + (f"; did you mean {near[0]}?" if near else ""))
+                     f"{did_you_mean(split, splits)}")
 
 
 def _plain_dict(features: Any, example: dict) -> dict:

@@ -1,7 +1,6 @@
 """Lines of text from paths, globs, folders, gzip files and standard input."""
 
 import codecs
-import difflib
 import glob
 import gzip
 import io
@@ -10,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tfplm.core.suggest import nearest
 
 LONGEST_LINE = 1 << 20  # characters read at once from one line, which bounds the memory for any file
 _HEAD = 1 << 16  # the number of bytes inspected to distinguish text from binary files
@@ -40,7 +41,7 @@ def _not_found(source: str, path: Path) -> str:
     folder = path.parent
     while not folder.is_dir():
         folder, path = folder.parent, folder
-    near = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], n=3, cutoff=0.4)
+    near = nearest(path.name, [p.name for p in folder.iterdir()], n=3, cutoff=0.4)
     hint = "the nearest: " + ", ".join(str(folder / name) for name in near) if near else f"looked in {folder}"
     return f"there is no file or folder {source}; {hint}"
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 
 from tfplm.core.config import read_json, write_json
-from tfplm.core.sources import resolve
 from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.tasks.examples import TextExample
 from tfplm.embed.commands.sts_eval import evaluate, read_pairs
@@ -16,6 +15,7 @@ from tfplm.embed.contrastive.model import Contrastive
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 from tfplm.embed.encoder.text_ids import TextReader
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.contrastive import ContrastiveOptions
 from tfplm.summaries import SummaryCallback
@@ -83,15 +83,15 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
 
 def _open(options: ContrastiveOptions) -> SentenceEncoder:
     """The encoder to be trained, with its dropout and pooling."""
-    path = resolve(options.init)
-    known = read_recipe(path) if path.is_dir() else None
+    source = open_source(options.init)
+    known = read_recipe(source.path) if source.path.is_dir() else None
     default = None if known else ["CLS_TOKEN" if LOSSES[options.loss].head else "REDUCE_MEAN"]
     changes = {} if options.dropout is None else {"hidden_dropout_prob": options.dropout,
                                                   "attention_probs_dropout_prob": options.dropout}
     if known and (known.dense or not known.pool_prompt):
-        raise ValueError(f"{path} has {'Dense modules' if known.dense else 'prompts that are not pooled'} behind its "
+        raise ValueError(f"{source} has {'Dense modules' if known.dense else 'prompts that are not pooled'} behind its "
                          "pooling, which cannot be trained: begin with the model itself, or with a folder without them")
-    return SentenceEncoder.from_pretrained(path, options.pooling or default, max_length=options.max_length,
+    return SentenceEncoder.from_pretrained(source, options.pooling or default, max_length=options.max_length,
                                            dtype=_dtype(options), **changes)
 
 

@@ -4,13 +4,11 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from tfplm.core.config import Config
-from tfplm.core.sources import layout_of, resolve
 from tfplm.embed.encoder import single_texts
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.program import Program
@@ -20,7 +18,8 @@ from tfplm.embed.encoder.sentence_transformers import model_folder, read_recipe,
 from tfplm.embed.encoder.text_ids import TextReader
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.models.model import PretrainedModel
-from tfplm.models.pretrained.api import from_pretrained, save_pretrained, source_config
+from tfplm.models.pretrained.api import from_pretrained, save_pretrained
+from tfplm.models.pretrained.source import Source, open_source
 from tfplm.tokenizers import Tokenizer
 
 POOL = 16384  # texts that are tokenized and sorted by length together
@@ -97,9 +96,11 @@ class SentenceEncoder:
             config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
         """
         origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
-        path = resolve(source)
-        recipe = read_recipe(path) if path.is_dir() else None
-        folder = path if recipe is None else model_folder(path)
+        opened = open_source(source)
+        origin["source"] = opened.name
+        recipe = read_recipe(opened.path) if opened.path.is_dir() else None
+        if recipe is not None and (folder := model_folder(opened.path)) != opened.path:
+            opened = open_source(folder)
         plan = recipe.plan if recipe else PoolingPlan()
         if pooling is not None or layers is not None or average_layers or mask_cls_sep:
             plan = PoolingPlan.of(plan.strategies if pooling is None else pooling,
@@ -107,9 +108,9 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        model = _load(folder, plan, dtype, num_labels, config_overrides)
+        model = _load(opened, plan, dtype, num_labels, config_overrides)
         single_texts.keep(model)
-        encoder = cls(model, Tokenizer.from_pretrained(folder), recipe)
+        encoder = cls(model, opened.tokenizer(), recipe)
         encoder.origin = {**origin, **config_overrides}
         return encoder
 
@@ -280,14 +281,14 @@ class SentenceEncoder:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _load(folder: Path, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
+def _load(source: Source, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
           ) -> PretrainedModel:
-    if layout_of(folder) != "keras" and source_config(folder).architecture == "seq2seq":
+    if source.layout != "keras" and source.config.architecture == "seq2seq":
         overrides = {"architecture": "encoder", **overrides}
     head = _HEADS.get(plan.strategies[0])
     if plan.strategies[0] is Pooling.REGRESSION and num_labels is None:
         num_labels = 1
-    return from_pretrained(folder, head, num_labels=num_labels, dtype=dtype, **overrides)
+    return from_pretrained(source, head, num_labels=num_labels, dtype=dtype, **overrides)
 
 
 def _text_ids(row) -> TextIds:

@@ -4,13 +4,10 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
-from tfplm.core.config import read_json
-from tfplm.core.sources import config_file, layout_of, resolve
-from tfplm.families import registry
 from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.source import Source, open_source
 from tfplm.options import verb
 from tfplm.options.generate import GenerateOptions, GenerationOptions
-from tfplm.tokenizers import Tokenizer
 
 
 @verb(GenerateOptions)
@@ -18,8 +15,8 @@ def generate(options: GenerateOptions) -> list[str]:
     """Prints, and returns, the texts that the model writes for each prompt, `num_return_sequences` for each."""
     if options.stream and (options.num_beams > 1 or len(options.prompts) != 1 or options.num_return_sequences > 1):
         raise ValueError("--stream needs one prompt as an argument, num_beams 1 and num_return_sequences 1")
-    tokenizer = Tokenizer.from_pretrained(options.source)
-    model = from_pretrained(options.source, _head(options.source), dtype=options.dtype)
+    source = open_source(options.source)
+    tokenizer, model = source.tokenizer(), from_pretrained(source, _head(source), dtype=options.dtype)
     prompts = options.prompts or [line.rstrip("\n") for line in sys.stdin]
     texts = []
     for start in range(0, len(prompts), options.batch_size):
@@ -30,14 +27,11 @@ def generate(options: GenerateOptions) -> list[str]:
     return texts
 
 
-def _head(source: str) -> str | None:
-    """The head of a language model that fits the architecture of a source; None: the one it was saved with."""
-    path = resolve(source)
-    if layout_of(path) == "keras":
-        return None
-    model_type = read_json(config_file(path)).get("model_type")
-    known = model_type in registry.families()
-    return "seq2seq_lm" if known and registry.family(model_type).base.get("architecture") == "seq2seq" else "causal_lm"
+def _head(source: Source) -> str | None:
+    """The language model's head for the architecture of a source; of a `.keras` file its own head."""
+    if source.layout == "keras":
+        return source.head
+    return "seq2seq_lm" if source.config.architecture == "seq2seq" else "causal_lm"
 
 
 def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) -> Iterator[str]:

@@ -64,7 +64,7 @@ def _start(config: Config, options: GenerationOptions) -> int:
     for start in (options.decoder_start_token_id, config.decoder_start_token_id):
         if start is not None:
             return start
-    if config.model_type == "mbart":
+    if config.language_code_first:
         raise ValueError("mBART begins its text with the code of the language: give decoder_start_token_id, "
                          "e.g. tokenizer.convert_tokens_to_ids('en_XX')")
     if config.bos_token_id is None:

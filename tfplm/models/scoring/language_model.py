@@ -3,13 +3,12 @@
 import dataclasses
 import os
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tfplm.core.sources import layout_of, resolve
 from tfplm.models.model import PretrainedModel
-from tfplm.models.pretrained.api import from_pretrained, source_config
+from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.source import open_source
 from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.frame import Frame
 
@@ -73,7 +72,7 @@ def open_language_model(source: "str | os.PathLike | PretrainedModel | LanguageM
     """A model with its vocabulary's scores.
 
     Args:
-        source: a directory or hub name, or a model made with a language model's head.
+        source: a directory, a hub name, an open source, or a model made with a language model's head.
         tokenizer: of a model; default: the one that lies in the directory.
         kind: of models that could be both masked and causal; default: as the configuration's attention is.
 
@@ -88,20 +87,19 @@ def open_language_model(source: "str | os.PathLike | PretrainedModel | LanguageM
             raise ValueError("a model was given without its tokenizer: pass tokenizer=tfplm.Tokenizer.from_pretrained("
                              "...), or the directory of both in place of the model")
         return _checked(LanguageModel(source, tokenizer, _kind(source, source.config, "the model")))
-    path = resolve(source)
-    if layout_of(path) == "keras":  # it knows itself which head it has
-        file = path if path.suffix == ".keras" else next(path.glob("*.keras"))
-        model = from_pretrained(path, getattr(keras.models.load_model(file), "head_name", None), dtype=dtype)
+    source = open_source(source)
+    if source.layout == "keras":  # it knows itself which head it has
+        model = from_pretrained(source, source.head, dtype=dtype)
         kind = _kind(model, model.config, str(source))
     else:
-        kind = kind or _KINDS[source_config(path).language_head]
-        model = from_pretrained(path, _HEADS[kind], dtype=dtype)
+        kind = kind or _KINDS[source.config.language_head]
+        model = from_pretrained(source, _HEADS[kind], dtype=dtype)
         fresh = [name for name in model.loading_report.fresh if name.startswith("lm_")]
         if fresh:
             raise ValueError(f"{source} has no {kind} language model's head ({', '.join(fresh)} not in the "
                              "checkpoint); fresh weights would give garbage: use a checkpoint that was saved with the "
                              f"head, such as what pre-training writes, or train it first (head '{_HEADS[kind]}')")
-    return _checked(LanguageModel(model, tokenizer or Tokenizer.from_pretrained(path), kind))
+    return _checked(LanguageModel(model, tokenizer or source.tokenizer(), kind))
 
 
 def _kind(model: PretrainedModel, config, name: str) -> str:

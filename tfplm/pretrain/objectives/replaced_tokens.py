@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfplm.core.config import Config
 from tfplm.data.noise import mask_tokens
+from tfplm.families import registry
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.embeddings import Embeddings
 from tfplm.layers.initializers import kernel_initializer
@@ -76,7 +77,7 @@ class ReplacedTokenDetection(Objective):
     @classmethod
     def check_architecture(cls, config):
         super().check_architecture(config)
-        if config.model_type != "electra":
+        if all(row[0] != "rtd_out" for row in registry.family(config.model_type).names.heads):
             raise ValueError(f"rtd trains ELECTRA's discriminator, found model_type {config.model_type}: take a preset "
                              "of electra, such as --preset electra-small-discriminator")
 

@@ -33,11 +33,11 @@ class NextSentence(Objective):
         return [Part(self.name, "next_sentence_labels", None, self.classes, self.factor)]
 
     def build(self, model):
-        self.own = model.head_name != "pretraining" or self.classes != 2
+        self.own = model.head_name != "pretraining" or self.classes != model.num_labels
         if self.own:
             self.layers = [RelationHead(model.config, self.classes, model.pooler is None, name=self.name)]
             if model.head_name == "pretraining":
-                model.head.next_sentence.trainable = False  # has two classes, and nothing to learn here
+                model.head.next_sentence.trainable = False  # has other classes, and nothing to learn here
 
     def predict(self, forward):
         if self.own:
