@@ -38,7 +38,7 @@ def test_default_preset(objective, preset):
     ("mlm+mlm", "both change the tokens|names one objective twice"),
     ("mlm+rtd", "mlm and rtd both change the tokens of a batch, so they cannot share a batch; train on batches of each: "
                 "mlm,rtd"),
-    ("nsp+sop", "nsp and sop both say what an example is made of"),
+    ("nsp+sop", "nsp and sop both decide what an example is made of"),
     ("denoising+nsp", "no architecture suits all of it \\(denoising: seq2seq; nsp: encoder\\)"),
     ("mlm,denoising", "no architecture suits all of its tasks"),
     ("rtd,mlm", "cannot be mixed"),

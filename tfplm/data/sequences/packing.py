@@ -38,9 +38,9 @@ def _closed(document: Document, closing: int) -> dict[str, np.ndarray]:
 
 def contiguous(documents: Iterable[Document], length: int, vocabulary: NoiseVocabulary, frame: bool = False
                ) -> Iterator[dict]:
-    """Examples of exactly `length` tokens: all documents behind one another, each closed by `end`, cut anywhere.
+    """Examples of exactly `length` tokens: all documents one after another, each closed by `end`, cut anywhere.
 
-    frame: every example begins with `begin` and ends with `end` (encoders); else it is text through and through
+    frame: every example starts with `begin` and ends with `end` (encoders); else it is text only
     (GPT-2, T5). Nothing is padded; less than one example is left over at the end and dropped, but for a corpus that
     has not even one, which gives one shorter example.
     """
@@ -90,7 +90,7 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
                    ) -> Iterator[dict]:
     """Examples of at most `length` tokens: `begin`, as many whole sentences as fit, `end`.
 
-    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example goes on into the next document behind a
+    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example continues into the next document after a
     `separator`; with cross=False DOC-SENTENCES. A sentence that is longer than an example is cut. Batch them by
     length: some are short.
     """
