@@ -14,7 +14,7 @@ from tfplm.data.sequences.recipes import Sequences
 from tfplm.families import registry
 from tfplm.pretrain.architecture import saved_labels, with_labels
 from tfplm.pretrain.model import Pretraining
-from tfplm.pretrain.objectives.catalogue import OBJECTIVES, parse_objective, saved_head
+from tfplm.pretrain.objectives.catalogue import OBJECTIVES, default_preset, parse_objective, saved_head
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.task import make_tasks
 from tfplm.training.optimizers.make import make_optimizer
@@ -24,10 +24,10 @@ VOCABULARY = NoiseVocabulary(SIZE, PAD, MASK, CLS, SEP, SEP, tuple(range(50, 60)
 TINY = {"vocab_size": SIZE, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "pad_token_id": PAD,
         "intermediate_size": 24, "max_position_embeddings": 48, "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0}
-# objective -> (family, fields)
-FAMILIES = {"clm": ("gpt2", {}), "clm-reverse": ("gpt2", {"attention_type": "causal_reverse"}), "rtd": ("electra", {}),
-            "rtd+sop": ("electra", {"embedding_size": 8}), "span-corruption": ("t5", {"head_dim": 8}),
-            "denoising": ("bart", {"decoder_start_token_id": SEP}), "mass": ("bart", {"decoder_start_token_id": SEP})}
+# objective -> fields that its tiny model needs
+FIELDS = {"clm-reverse": {"attention_type": "causal_reverse"}, "rtd+sop": {"embedding_size": 8},
+          "span-corruption": {"head_dim": 8}, "denoising": {"decoder_start_token_id": SEP},
+          "mass": {"decoder_start_token_id": SEP}}
 ALL = [*(name for name, kind in OBJECTIVES.items() if kind.packing != "labelled"), "mlm+nsp", "mlm:1+sop:0.5", "mlm+sop3",
        "rtd+sop", "mlm+tagging"]
 
@@ -46,9 +46,11 @@ def documents(count=40, seed=0) -> DocumentList:
 
 
 def config_of(objective: str, **changes) -> Config:
-    family, fields = FAMILIES.get(objective, ("bert", {}))
-    config = Config.from_dict({**registry.family(family).base, **TINY, **fields, **changes})
-    return with_labels(config, parse_objective(objective), ("☀", "☔"))
+    """Of the family that the objective is trained with by default."""
+    plans = parse_objective(objective)
+    base = registry.family(registry.preset(default_preset(plans)).model_type).base
+    config = Config.from_dict({**base, **TINY, **FIELDS.get(objective, {}), **changes})
+    return with_labels(config, plans, ("☀", "☔"))
 
 
 def make(objective: str, eager: bool = True, dtype: str = "float32", **changes) -> Pretraining:

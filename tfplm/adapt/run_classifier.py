@@ -28,7 +28,7 @@ _CONFIG, _VOCAB, _STEP = bert.TF1.config, "vocab.txt", "global_step"
 
 @verb(RunClassifierOptions)
 def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
-    """Trains, evaluates, predicts, as the flags say; gives back what stands in `eval_results.txt`.
+    """Trains, evaluates, predicts, as the flags say; returns the content of `eval_results.txt`.
 
     Raises ValueError for flags that do not fit together, FileNotFoundError for files that are not there.
     """

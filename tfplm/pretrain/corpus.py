@@ -79,7 +79,7 @@ class DocumentCorpus(Corpus):
 @dataclasses.dataclass(kw_only=True)
 class FeatureCorpus(Corpus):
     """BERT's own records of static features, in `files`. `held`: files of the held-out part; without any, the option
-    `held_out` says which share of the records it is."""
+    `held_out` is the share of the records that belongs to it."""
 
     files: list[str]
     held: list[str] = dataclasses.field(default_factory=list)
@@ -100,7 +100,7 @@ class FeatureCorpus(Corpus):
 
 @dataclasses.dataclass(kw_only=True)
 class LabelledCorpus(Corpus):
-    """Texts with classes, as the objective `kind` finds them; `held[i]` says whether the text i is held out."""
+    """Texts with classes, as the objective `kind` finds them; `held[i]`: whether the text i is held out."""
 
     kind: type[Objective]
     texts: list[str]

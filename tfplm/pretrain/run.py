@@ -40,11 +40,11 @@ from tfplm.training.optimizers.make import compile_arguments
 def pretrain(options: PretrainOptions) -> PretrainResult:
     """Trains a language model on text or records and saves it with its tokenizer; see `PretrainOptions`.
 
-    Started again with the same `output`, it goes on where it was stopped or killed, in the middle of an epoch, and ends
+    Started again with the same `output`, it resumes where it was stopped or killed, in the middle of an epoch, and ends
     with the same weights.
 
     Raises:
-        ValueError: objective, architecture, vocabulary and corpus do not fit together; says what to change.
+        ValueError: objective, architecture, vocabulary and corpus do not fit together.
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     _check(options)

@@ -17,7 +17,7 @@ class TaskBatches:
     """Batches `(x, y, sample_weight)` of `batch_source`.
 
     noise: changes a batch, as in `BatchSource`. Order and noise depend on seed and epoch alone, so that a resumed
-    training, which sets `start`, sees what it would have seen.
+    training, which sets `start`, gets the batches that it would have got.
     """
 
     def __init__(self, task: Task, features: list[dict], batch_size: int, seed: int = 0, noise: Noise | None = None):

@@ -1,4 +1,4 @@
-"""`tfplm predict`: what a fine-tuned model says about texts, in the user's terms."""
+"""`tfplm predict`: predictions of a fine-tuned model, in the terms of its task."""
 
 import dataclasses
 from pathlib import Path

@@ -22,10 +22,10 @@ from tfplm.training.loop.run_folder import open_folder
 def finetune(options: FinetuneOptions) -> FinetuneResult:
     """Trains a model on a task and saves it with its labels and tokenizer; see `FinetuneOptions`.
 
-    Started again with the same `output`, it goes on where it was stopped or killed.
+    Started again with the same `output`, it resumes where it was stopped or killed.
 
     Raises:
-        ValueError: options, model and data do not fit together, or a row cannot be read; says which, and what to do.
+        ValueError: options, model and data do not fit together, or a row cannot be read.
         FileNotFoundError: data or model are not there. KeyboardInterrupt: Ctrl-C, after saving.
     """
     _check(options)

@@ -77,7 +77,7 @@ def open_start(options: FinetuneOptions, texts: Iterable[str], folder: Path) -> 
 def open_tokenizer(options: FinetuneOptions, texts, folder: Path) -> Tokenizer:
     """That of --tokenizer or --init, else one learned from `texts`, which `folder` keeps.
 
-    Raises ValueError where neither --init nor --preset says what to train, or both do.
+    Raises ValueError where neither --init nor --preset is given, or both.
     """
     if bool(options.init) == bool(options.preset):
         raise ValueError("give --init MODEL to fine-tune a pre-trained model, or --preset NAME for fresh weights"
@@ -101,7 +101,7 @@ def make_model(start: Start, task: Task) -> PretrainedModel:
     if start.source is None:
         if other:
             raise ValueError(f"--task {task.name} needs an encoder-decoder, but --preset {options.preset} is none: take one "
-                             "such as bart-base or t5-small, or give an encoder as --init, whose weights begin both stacks")
+                             "such as bart-base or t5-small, or give an encoder as --init for both stacks")
         return from_config(config.replace(**task.config_changes()), task.head, num_labels=task.num_labels,
                            dtype=options.dtype)
     changes = {**options.overrides(), **task.config_changes()}
@@ -149,7 +149,7 @@ def warm_start(source, tokenizer, dtype=None, **changes) -> PretrainedModel:
     LM head on top; cross-attention is fresh.
 
     Args:
-        source: of an encoder (BERT, RoBERTa, ...). tokenizer: its tokenizer, for the ids that begin and end a text.
+        source: of an encoder (BERT, RoBERTa, ...). tokenizer: its tokenizer, for the ids that start and end a text.
         changes: fields of `Config`.
 
     Raises ValueError for models that are no encoders, and for shared layers.

@@ -79,7 +79,7 @@ def prepare(start: Start, task: Task, folder: Folder, data: Examples, replay: Re
     seconds = 0.0
     with strategy_for(options.strategy).scope():
         model = make_model(start, task)
-        task.begin(model.head, features)
+        task.init_head(model.head, features)
         if options.unfreeze_every:
             check_amount(model, "last:1")
         set_trained(model, options.train)

@@ -1,4 +1,4 @@
-"""Augmentation while fine-tuning: batches changed at random, anew in each epoch."""
+"""Augmentation while fine-tuning: batches changed at random, again in each epoch."""
 
 import functools
 

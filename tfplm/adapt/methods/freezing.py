@@ -53,7 +53,7 @@ def _leaves(layer: keras.layers.Layer):
 
 
 def _height(path: str, depth: int) -> int:
-    """0 for the top block, ..., `depth` for the embeddings; norms behind the last block belong to it."""
+    """0 for the top block, ..., `depth` for the embeddings; norms after the last block belong to it."""
     found = re.search(BLOCK, path)
     if found:
         return depth - 1 - int(found.group(1))
@@ -76,7 +76,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
         self.model.optimizer.build(self.model.trainable_variables)
 
     def on_epoch_begin(self, epoch, logs=None):
-        if (blocks := epoch // self.epochs) != self._blocks:  # a resumed training may begin at any epoch
+        if (blocks := epoch // self.epochs) != self._blocks:  # a resumed training may start at any epoch
             set_trained(self._inner, f"last:{blocks}" if blocks else "head")
             self.model.make_train_function(force=True)
             self._blocks = blocks

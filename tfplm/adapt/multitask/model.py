@@ -62,7 +62,7 @@ class MultiTask(TrainingModel):
             mean.update_state(tf.reduce_mean(outputs["losses"]), sample_weight=own)
 
     def saved_models(self) -> dict[str, PretrainedModel]:
-        """The model of each task by itself, made anew with the present weights."""
+        """The model of each task by itself, made from the present weights."""
         return {name: self._single(task, head) for (name, task), head in zip(self.tasks.items(), self.task_heads)}
 
     def _single(self, task: Task, head: keras.layers.Layer) -> PretrainedModel:

@@ -44,7 +44,7 @@ class _Evaluations(keras.callbacks.Callback):
 
 
 def parse_tasks(texts: list[str]) -> dict[str, tuple[str, str]]:
-    """`["sst=classification:data/sst2", ...]` -> name -> (task, data); ValueError says what is wrong."""
+    """`["sst=classification:data/sst2", ...]` -> name -> (task, data); Raises ValueError for other texts."""
     found = {}
     for text in texts:
         name, equals, rest = text.partition("=")
@@ -88,7 +88,7 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
     with strategy_for(options.strategy).scope():
         model = MultiTask(from_pretrained(options.init, None, dtype=options.dtype), tasks)
         for head, (name, task) in zip(model.task_heads, tasks.items(), strict=True):
-            task.begin(head, features[name])
+            task.init_head(head, features[name])
         model.compile(**compile_arguments(options, batches.steps))
         model.optimizer.build(model.trainable_variables)
     evaluations = _evaluations(model, opened)

@@ -52,7 +52,7 @@ class Translation(Task):
         return self.tokenizer.eos_token_id is None
 
     def without_start(self, ids: np.ndarray) -> np.ndarray:
-        """Targets begin behind the token that the decoder is given first."""
+        """Targets start after the token that the decoder is given first."""
         return ids[1:] if self._framed and len(ids) > 1 and ids[0] == self.start else ids
 
     @property

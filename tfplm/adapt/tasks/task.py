@@ -1,4 +1,4 @@
-"""What a task is, whatever its data are."""
+"""The task interface: examples, features, loss, predictions, scores."""
 
 import abc
 import dataclasses
@@ -84,7 +84,7 @@ class Task(abc.ABC):
         y = batch.pop(target)
         return batch, y, np.ones(len(y), np.float32)
 
-    def begin(self, head: keras.layers.Layer, features: Sequence[dict]) -> None:  # noqa: B027 (most begin at random)
+    def init_head(self, head: keras.layers.Layer, features: Sequence[dict]) -> None:  # noqa: B027 (most are random)
         """Sets what a fresh head should know before it is trained on these features."""
 
     @abc.abstractmethod

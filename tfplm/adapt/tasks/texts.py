@@ -181,7 +181,7 @@ class Regression(TextTask):
     def config_changes(self) -> dict:
         return {"problem_type": "regression", "id2label": None}
 
-    def begin(self, head, features) -> None:
+    def init_head(self, head, features) -> None:
         """A fresh head gives the mean of the labels: far from 0, a fine-tuning's small steps would hardly reach it."""
         bias = head.classifier.bias
         if bias is not None and not keras.ops.convert_to_numpy(bias).any():

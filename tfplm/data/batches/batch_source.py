@@ -23,7 +23,7 @@ Column = Callable[[Document], np.ndarray]
 class BatchSource:
     """Batches of every epoch, as NumPy dicts or as a `tf.data.Dataset`.
 
-    examples(epoch, rng): the examples of an epoch. noise(batch, rng): applied to whole batches, anew in each epoch.
+    examples(epoch, rng): the examples of an epoch. noise(batch, rng): applied to whole batches, again in each epoch.
     pads: as in `collate`.
     The order and the noise of a batch depend on (seed, epoch, number of the batch) alone, so that `start` gives what an
     uninterrupted run would have given there. shuffle=False: the order of the files, for evaluation.
@@ -40,7 +40,7 @@ class BatchSource:
     epoch_lengths: list[int] = dataclasses.field(default_factory=list)
 
     def epoch(self, number: int = 0, skip: int = 0) -> Iterator[dict]:
-        """The batches of one epoch behind the first `skip` ones, whose noise is not computed."""
+        """The batches of one epoch after the first `skip` ones, whose noise is not computed."""
         rng = np.random.default_rng((self.seed, number)) if self.shuffle else None
         count = 0
         for batch in bucket_by_length(self.examples(number, rng), self.batching, rng, self.pads):
@@ -122,7 +122,7 @@ def with_other_keys(batch: dict, templates: Iterable[dict]) -> dict:
 
 def token_batches(records, sequences: Sequences | None = None, noise: Noise | None = None,
                   shard: tuple[int, int] = (0, 1), columns: Mapping[str, Column] | None = None, **source) -> BatchSource:
-    """Batches from `TokenRecords` (or a `DocumentList`): packed anew in each epoch, noise while reading.
+    """Batches from `TokenRecords` (or a `DocumentList`): packed again in each epoch, noise while reading.
 
     noise: `noise(batch, rng) -> batch`, such as `functools.partial(mask_tokens, vocabulary=records.vocabulary)`.
     shard: (index, count) of a worker among several. columns: what noise must know of whole documents, functions that

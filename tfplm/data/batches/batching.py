@@ -162,7 +162,9 @@ def _batches_of(pool: list[dict], batching: Batching, rng: np.random.Generator |
         pool = [pool[i] for i in rng.permutation(len(pool))]
     lengths = _lengths(pool)
     groups = list(by_length(lengths, lambda left: batching.rows(lengths[left])))
-    left = groups.pop() if groups and batching.rows(lengths[groups[-1]]) > len(groups[-1]) else []
+    left: Iterable[int] = ()
+    if groups and batching.rows(lengths[groups[-1]]) > len(groups[-1]):
+        left = groups.pop()
     if rng is not None:
         groups = [groups[i] for i in rng.permutation(len(groups))]
     for group in groups:

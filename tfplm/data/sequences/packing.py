@@ -1,6 +1,6 @@
 """Documents to full sequences: contiguous streams (GPT, T5) and whole sentences (RoBERTa)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -38,9 +38,9 @@ def _closed(document: Document, closing: int) -> dict[str, np.ndarray]:
 
 def contiguous(documents: Iterable[Document], length: int, vocabulary: NoiseVocabulary, frame: bool = False
                ) -> Iterator[dict]:
-    """Examples of exactly `length` tokens: all documents behind one another, each closed by `end`, cut anywhere.
+    """Examples of exactly `length` tokens: all documents one after another, each closed by `end`, cut anywhere.
 
-    frame: every example begins with `begin` and ends with `end` (encoders); else it is text through and through
+    frame: every example starts with `begin` and ends with `end` (encoders); else it is text only
     (GPT-2, T5). Nothing is padded; less than one example is left over at the end and dropped, but for a corpus that
     has not even one, which gives one shorter example.
     """
@@ -76,9 +76,10 @@ def _rows(columns: dict[str, np.ndarray], vocabulary: NoiseVocabulary, frame: bo
     columns = {name: array.astype(np.int32) for name, array in columns.items()}
     columns["sentence_ids"] = columns["sentence_ids"] - columns["sentence_ids"][:, :1]
     if frame:
-        around = {"input_ids": ((0, 0), (vocabulary.begin, vocabulary.end)), "word_starts": 1}
+        around = {"input_ids": (vocabulary.begin, vocabulary.end), "word_starts": (1, 1)}
         columns = {name: np.pad(array, ((0, 0), (1, 1)), mode="edge") if name == "sentence_ids" else
-                   np.pad(array, ((0, 0), (1, 1)), constant_values=around.get(name, 0)) for name, array in columns.items()}
+                   np.pad(array, ((0, 0), (1, 1)), constant_values=((0, 0), around.get(name, (0, 0))))
+                   for name, array in columns.items()}
     types = np.zeros_like(columns["input_ids"])
     for row in range(len(types)):
         example = {name: array[row] for name, array in columns.items()}
@@ -89,13 +90,13 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
                    ) -> Iterator[dict]:
     """Examples of at most `length` tokens: `begin`, as many whole sentences as fit, `end`.
 
-    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example goes on into the next document behind a
+    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example continues into the next document after a
     `separator`; with cross=False DOC-SENTENCES. A sentence that is longer than an example is cut. Batch them by
     length: some are short.
     """
     vocabulary.need("begin", "separator", "end")
     body = length - 2
-    parts: list[Sequence] = []  # each the ids, word starts and sentence ids of a stretch
+    parts: list[dict[str, np.ndarray]] = []  # each the columns of a stretch
     size = number = 0
 
     def example() -> dict:

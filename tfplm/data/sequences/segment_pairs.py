@@ -75,7 +75,7 @@ def _pair(documents: Sequence[Document], own: int, bounds: list[int], target: in
         return a, (document, bounds[cut], bounds[-1]), IN_ORDER, 0
     if relation == "order3" and rng.random() < 1 / 3:
         return a, _elsewhere(documents, own, target - (a[2] - a[1]), rng), UNRELATED, sentences - cut
-    # one sentence alone is cut in two, so that the order stays the only thing to be told
+    # one sentence alone is cut in two, so that the order remains the only thing to predict
     middle = bounds[cut] if sentences > 1 else (bounds[0] + bounds[1]) // 2
     a, b = (document, bounds[0], middle), (document, middle, bounds[-1])
     if bounds[-1] - bounds[0] < 2:

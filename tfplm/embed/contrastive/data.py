@@ -85,8 +85,8 @@ class GroupBatches:
 
     Args:
         reader: texts to tokens. pad: id of the padding. prompt: is written before each text.
-        by_length: the texts of a batch are of about the same length, else any. That is faster, and a text cannot be told
-            from the negatives by its length.
+        by_length: the texts of a batch are of about the same length, else any. That is faster, and the length does not
+            distinguish a text from the negatives.
         repetition: where the pair is one text twice, the second one has up to max(2, `repetition` x tokens) of its tokens
             twice (ESimCSE, Wu et al. 2022, section 3.1: 0.32), so that like length is no sign of like meaning.
     """

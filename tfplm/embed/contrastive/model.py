@@ -50,7 +50,7 @@ class Contrastive(TrainingModel):
         return self.trainable_variables
 
     def call(self, batch, training=False):
-        """float32 vectors `[B,K,H]`; behind the projection while training."""
+        """float32 vectors `[B,K,H]`; after the projection while training."""
         texts = {name: tf.reshape(batch[name], [-1, tf.shape(batch[name])[-1]])
                  for name in ("input_ids", "attention_mask", "token_type_ids")}  # [B*K,T]
         hidden = hidden_states(self.inner, texts, self.plan, training)

@@ -43,7 +43,7 @@ class ContrastiveResult:
 def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
     """Trains a model to give sentence vectors and saves it as a folder of sentence-transformers.
 
-    Started again with the same `output`, it goes on where it was stopped or killed.
+    Started again with the same `output`, it resumes where it was stopped or killed.
 
     Raises:
         ValueError: data that the loss cannot use, or options that do not fit. FileNotFoundError: no such file.
@@ -88,8 +88,8 @@ def _open(options: ContrastiveOptions) -> SentenceEncoder:
     changes = {} if options.dropout is None else {"hidden_dropout_prob": options.dropout,
                                                   "attention_probs_dropout_prob": options.dropout}
     if known and (known.dense or not known.pool_prompt):
-        raise ValueError(f"{source} has {'Dense modules' if known.dense else 'prompts that are not pooled'} behind its "
-                         "pooling, which cannot be trained: begin with the model itself, or with a folder without them")
+        raise ValueError(f"{source} has {'Dense modules' if known.dense else 'prompts that are not pooled'} after its "
+                         "pooling, which cannot be trained: start with the model itself, or with a folder without them")
     return SentenceEncoder.from_pretrained(source, options.pooling or default, max_length=options.max_length,
                                            dtype=_dtype(options), **changes)
 
@@ -122,7 +122,7 @@ class KeepBest(keras.callbacks.Callback):
         super().__init__()
         self.encoder, self.pairs, self.folder, self.quiet = encoder, pairs, folder, options.quiet
         self.every = options.evaluate_every
-        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else it was killed before there was anything to go on with
+        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else it was killed before there was anything to resume from
         self.scores = read_json(folder.output / BEST) if resumed and (folder.output / BEST).is_file() else {}
 
     def on_train_begin(self, logs=None):
@@ -168,6 +168,6 @@ def _finish(best: KeepBest, steps: int, options: ContrastiveOptions) -> Contrast
     if is_chief():
         write_json(output / RESULTS, {"spearman": result.spearman, "before": result.before, "steps": steps})
     if not options.quiet:
-        told = "" if result.spearman is None else f"; Spearman {result.before:.2f} before, {result.spearman:.2f} now"
-        print(f"{output}: {steps:,} steps{told}")
+        scores = "" if result.spearman is None else f"; Spearman {result.before:.2f} before, {result.spearman:.2f} now"
+        print(f"{output}: {steps:,} steps{scores}")
     return result

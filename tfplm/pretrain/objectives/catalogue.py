@@ -68,7 +68,7 @@ def parse_task(text: str) -> TaskPlan:
 def _check_sum(plan: TaskPlan) -> None:
     names = [name for name, _ in plan.terms]
     groups = {"change the tokens of a batch": [kind.name for kind in plan.kinds if kind.corrupts],
-              "say what an example is made of": [kind.name for kind in plan.kinds
+              "decide what an example is made of": [kind.name for kind in plan.kinds
                                                  if kind.packing in _OF_EXAMPLES and not kind.corrupts]}
     for what, members in groups.items():
         if len(members) > 1:
@@ -82,7 +82,7 @@ def _check_sum(plan: TaskPlan) -> None:
 
 
 def parse_objective(text: str) -> list[TaskPlan]:
-    """The tasks of `--objective`, as many as there are commas, and one. ValueError says what is wrong."""
+    """The tasks of `--objective`, separated by commas. Raises ValueError for those that do not fit together."""
     plans = [parse_task(part) for part in text.split(",")]
     if not set.intersection(*(plan.architectures for plan in plans)):
         raise ValueError(f"objective '{text}': no architecture suits all of its tasks ("

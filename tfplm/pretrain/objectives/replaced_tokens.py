@@ -1,4 +1,4 @@
-"""ELECTRA: a small masked language model replaces tokens, the model tells which ones (Clark et al. 2020)."""
+"""ELECTRA: a small masked language model replaces tokens, the model predicts which ones (Clark et al. 2020)."""
 
 import dataclasses
 

@@ -8,10 +8,10 @@ from tfplm.core.keras_internals import read_next_epoch_by, reads_same_dataset
 
 
 def fast_forward(epoch_iterator, epochs: int, batches: int, read: bool = True) -> None:
-    """Lets the next epoch of `fit` go on `batches` batches after its begin, `epochs` epochs after the first.
+    """Makes the next epoch of `fit` start at batch `batches`, `epochs` epochs after the first.
 
     The skipped data are read as they were the first time, so that shuffling and generators arrive at the same state.
-    Epochs of a `tf.data.Dataset` that is read from its begin each time are not read, only counted.
+    Epochs of a `tf.data.Dataset` that is read from its start each time are not read, only counted.
     read=False: nothing is read, only counted; the data start there by themselves.
     """
     def positioned(enumerate_epoch):
@@ -25,7 +25,7 @@ def fast_forward(epoch_iterator, epochs: int, batches: int, read: bool = True) -
             else:
                 yield begin, end, iterator
         if done < batches:
-            raise ValueError(f"the data end after {done} batches, training had stopped after {batches}; go on with the "
+            raise ValueError(f"the data end after {done} batches, training had stopped after {batches}; resume with the "
                              "same data, or with another folder of checkpoints")
 
     read_next_epoch_by(epoch_iterator, positioned)

@@ -1,4 +1,4 @@
-"""Training that survives: `model.fit(dataset, epochs=3, callbacks=[Resume("checkpoints")])`, started again, goes on."""
+"""Training that survives: `model.fit(dataset, epochs=3, callbacks=[Resume("checkpoints")])`, started again, resumes."""
 
 import os
 import time
@@ -15,11 +15,11 @@ from tfplm.training.loop.state import callback_state, random_state, set_callback
 
 
 class Resume(keras.callbacks.Callback):
-    """Saves the whole state of `fit` now and then, and goes on from the newest checkpoint of the folder.
+    """Saves the whole state of `fit` now and then, and resumes from the newest checkpoint of the folder.
 
     Saved with `tf.train.CheckpointManager`: model, optimizer (with its step, and so the schedule), metrics of the
     running epoch, random state, history, and the place in the data. After a kill the same program ends with the same
-    weights as without: the data must come in the same order (`keras.utils.set_random_seed` at the begin), and its
+    weights as without: the data must come in the same order (`keras.utils.set_random_seed` at the start), and its
     random choices must be stateless or Keras' own, as dropout's are; validation needs a dataset object of its own.
     Ctrl-C and SIGTERM save before they end the program.
 
@@ -29,7 +29,7 @@ class Resume(keras.callbacks.Callback):
     chief writes. There `every_minutes` and signals do not count: workers must save at the same step.
 
     Args:
-        directory: folder of the checkpoints. To start anew, give another or delete it.
+        directory: folder of the checkpoints. To start again, give another or delete it.
         every_steps: batches between two checkpoints, and
         every_minutes: minutes between two, whichever comes first; with neither, 10 minutes. Each end of an epoch is
             saved as well.
@@ -68,7 +68,7 @@ class Resume(keras.callbacks.Callback):
 
     def _go_on(self, resumed: dict) -> None:
         self.model.history.history.update(resumed["history"])
-        if resumed["stopped"]:  # by EarlyStopping, say: nothing is left to do
+        if resumed["stopped"]:  # by EarlyStopping, for example: nothing is left to do
             start_fit_at(self.model, self.params["epochs"])
             return
         start_fit_at(self.model, resumed["epoch"])
@@ -112,7 +112,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in self._logs.items():
-            logs.setdefault(name, float(value))  # the checkpoint was behind the last batch: none has run
+            logs.setdefault(name, float(value))  # the checkpoint was after the last batch: none has run
         self._batches, self._logs = 0, {}
 
     def on_train_end(self, logs=None):

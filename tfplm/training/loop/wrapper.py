@@ -11,7 +11,7 @@ from tfplm.layers.precision import dtype_policy
 class TrainingModel(keras.Model):
     """A Keras model around the model that it trains: `compile(...)`, then `fit`, as any other.
 
-    Subclasses write `call`, and say what is minimized in one of two ways:
+    Subclasses write `call`, and define what is minimized in one of two ways:
 
     - `example_losses` (and `update_metrics`), where the loss comes from the outputs of `call`; `compile` gets no loss;
     - neither of them: the loss and the metrics are those of `compile`, as in a plain Keras model.
