@@ -90,12 +90,12 @@ def toy(tmp_path, monkeypatch):
     """The registry with one more file."""
     (tmp_path / "toy_family.py").write_text(FILE, encoding="utf-8")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    for cached in (registry._files, registry._rules):
+    for cached in (registry._files, registry._families, registry._rules):
         cached.cache_clear()
     yield
     sys.modules.pop("tfplm.families.toy_family", None)
     monkeypatch.undo()
-    for cached in (registry._files, registry._rules):
+    for cached in (registry._files, registry._families, registry._rules):
         cached.cache_clear()
 
 

@@ -7,7 +7,7 @@ from tfplm.families import bert, roberta, xlm_roberta
 MODEL_TYPE = "camembert"
 CLASS = "Camembert"
 CONFIG = {**roberta.CONFIG, "vocab_size": 32005}
-PRESETS = {"camembert-base": {}}
+PRESETS: dict[str, dict] = {"camembert-base": {}}
 NAMES = roberta.NAMES
 KEYS = bert.KEYS
 TOKENIZER = dataclasses.replace(

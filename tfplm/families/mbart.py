@@ -10,7 +10,7 @@ CONFIG = {
     **bart.CONFIG, "vocab_size": 250027, "norm_placement": "pre", "final_norm": True, "scale_embedding": True,
     "decoder_start_token_id": None, "language_code_first": True,
 }
-PRESETS = {"mbart-large-cc25": {}}
+PRESETS: dict[str, dict] = {"mbart-large-cc25": {}}
 NAMES = bart.NAMES
 KEYS = bart.KEYS
 _LANGUAGES = (
