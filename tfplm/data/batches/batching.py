@@ -162,7 +162,7 @@ def _batches_of(pool: list[dict], batching: Batching, rng: np.random.Generator |
         pool = [pool[i] for i in rng.permutation(len(pool))]
     lengths = _lengths(pool)
     groups = list(by_length(lengths, lambda left: batching.rows(lengths[left])))
-    left = groups.pop() if groups and batching.rows(lengths[groups[-1]]) > len(groups[-1]) else []
+    left = groups.pop() if groups and batching.rows(lengths[groups[-1]]) > len(groups[-1]) else np.empty(0, np.int64)
     if rng is not None:
         groups = [groups[i] for i in rng.permutation(len(groups))]
     for group in groups:

@@ -1,6 +1,7 @@
 """Documents to full sequences: contiguous streams (GPT, T5) and whole sentences (RoBERTa)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def _rows(columns: dict[str, np.ndarray], vocabulary: NoiseVocabulary, frame: bo
     columns = {name: array.astype(np.int32) for name, array in columns.items()}
     columns["sentence_ids"] = columns["sentence_ids"] - columns["sentence_ids"][:, :1]
     if frame:
-        around = {"input_ids": ((0, 0), (vocabulary.begin, vocabulary.end)), "word_starts": 1}
+        around: dict[str, Any] = {"input_ids": ((0, 0), (vocabulary.begin, vocabulary.end)), "word_starts": 1}
         columns = {name: np.pad(array, ((0, 0), (1, 1)), mode="edge") if name == "sentence_ids" else
                    np.pad(array, ((0, 0), (1, 1)), constant_values=around.get(name, 0)) for name, array in columns.items()}
     types = np.zeros_like(columns["input_ids"])
@@ -95,7 +96,7 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
     """
     vocabulary.need("begin", "separator", "end")
     body = length - 2
-    parts: list[Sequence] = []  # each the ids, word starts and sentence ids of a stretch
+    parts: list[dict] = []
     size = number = 0
 
     def example() -> dict:
