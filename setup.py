@@ -1,4 +1,4 @@
-"""Installation of tfplm. `pip install -e .` for use, `pip install -e '.[test]'` for the tests."""
+"""Installation of tfplm: `pip install -e .` for use, `pip install -e '.[test]'` for the tests."""
 
 from pathlib import Path
 
@@ -11,19 +11,19 @@ EXTRAS = {
              "bert-serving-client==1.10.0", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
              "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
              "mypy>=2.4,<3"],
-    # the site; ruff shortens its signatures, jieba finds the Chinese words of its search
+    # the documentation site; ruff shortens its signatures, jieba finds the Chinese words for its search
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings>=1,<2", "mkdocstrings-python>=2,<3", "ruff>=0.9",
              "jieba>=0.42"],
-    "search": ["faiss-cpu>=1.8"],  # approximate search; without it, exact
+    "search": ["faiss-cpu>=1.8"],  # approximate search; exact search needs no package
     "milvus": ["pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'"],
     "postgres": ["psycopg[binary]>=3.1"],
     "mysql": ["PyMySQL>=1.1"],
     "serve": ["pyzmq>=25"],  # bert-as-service over ZeroMQ
-    "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30"],  # and over HTTP
+    "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30"],  # the same, and HTTP
     "metrics": ["sacrebleu>=2.4", "rouge-score>=0.1.2"],  # BLEU, ROUGE
     "parquet": ["pyarrow>=14"],
-    "zh": ["jieba>=0.42"],  # whole Chinese words
-    "digits": ["scikit-learn>=1.3"],  # small handwritten digits where MNIST is not to be had
+    "zh": ["jieba>=0.42"],  # Chinese word segmentation
+    "digits": ["scikit-learn>=1.3"],  # small handwritten digits if MNIST is not available
     "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3"],
     "golden": ["torch>=2.4", "transformers>=4.56"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
@@ -50,8 +50,8 @@ setup(
         "sentencepiece>=0.2",
         "tokenizers>=0.20",
         "protobuf>=5",
-        "google-crc32c>=1.5",  # the checksums of TFRecord files
-        "importlib_resources>=6",  # tensorflow-datasets imports it and does not declare it
+        "google-crc32c>=1.5",  # checksums of TFRecord files
+        "importlib_resources>=6",  # imported by tensorflow-datasets, but not declared
         "matplotlib>=3.8",
         "pillow>=10",
         "tqdm>=4.66",

@@ -1,4 +1,4 @@
-"""The private names of Keras and TensorFlow: all in one file, and all there in the versions that are installed."""
+"""Private names of Keras and TensorFlow: all used in one file, and all present in the installed versions."""
 
 import ast
 from pathlib import Path
@@ -68,17 +68,17 @@ def check(owner, names):
                          f"{tf.__version__}; found in {tried}. Find its successor for tfplm/core/keras_internals.py")
 
 
-def test_layers_have_them(model):
+def test_layers_have_the_names(model):
     check(model.layers[0], LAYER)
     check(model, LAYER + MODEL)
     check(model.layers[0].kernel, VARIABLE)
 
 
-def test_optimizers_have_them(model):
+def test_optimizers_have_the_names(model):
     check(model.optimizer, OPTIMIZER)
 
 
-def test_the_iterator_of_fit_has_them(in_fit):
+def test_the_iterator_of_fit_has_the_names(in_fit):
     check(in_fit["epoch_iterator"],
           (*ITERATOR, "data_adapter", "steps_per_epoch", "num_batches", "catch_stop_iteration"))
     assert (in_fit["initial_epoch"], in_fit["epoch_iterator"].num_batches) == (0, 2)
@@ -116,7 +116,7 @@ def test_calls_of_tensorflow_itself(model):
     assert seen == [(tf.distribute.get_strategy(), 7)]
 
 
-def test_shadowed_methods_come_back(model):
+def test_shadowed_methods_are_restored(model):
     layer = model.layers[0]
     keras_internals.shadow(layer, "call", lambda x: x)
     assert layer.call(5) == 5
@@ -181,7 +181,7 @@ def test_the_list_of_names_is_complete():
     assert list(names.private_modules()) == ["tensorflow.compiler.tf2xla.ops.gen_xla_ops"]
 
 
-def test_the_check_finds_what_it_looks_for():
+def test_the_check_finds_private_names():
     source = ("import keras\nfrom keras.src import backend\nfrom torch._utils import rebuild\n"
               "class A(keras.layers.Layer):\n    def _mine(self):\n        self._own = self._theirs\n"
               "    def _symbolic_build(self):\n        return self._mine(), self._own, getattr(self, '_path')\n"

@@ -1,7 +1,7 @@
-"""Classes of protocol buffer messages from their definition in Python; the library is loaded with the first of them.
+"""Protocol buffer messages defined in Python; the protobuf library is loaded with the first definition.
 
-Not TensorFlow's own classes, as they load TensorFlow; and not SentencePiece's, as generated code refuses to run with a
-protobuf library that is older than its generator.
+TensorFlow's own classes would load TensorFlow, and the generated code of SentencePiece does not run with a protobuf
+library older than its generator.
 """
 
 import dataclasses
@@ -22,10 +22,10 @@ class Field:
 
 
 class Definition:
-    """What a .proto file holds.
+    """The definition of messages, as in a .proto file.
 
     Args:
-        package: name of the package, any.
+        package: any name of the package.
         syntax: "proto2" or "proto3".
     """
 
@@ -35,7 +35,7 @@ class Definition:
         self.file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax=syntax)
 
     def add(self, name: str, within=None, **fields: Field):
-        """Adds a message, to the file or `within` another message, and returns its description."""
+        """Adds a message to the file, or `within` another message, and returns its descriptor."""
         message = (self.file.message_type if within is None else within.nested_type).add(name=name)
         for key, field in fields.items():
             kind = _KINDS.get(field.kind, _MESSAGE)
@@ -45,7 +45,7 @@ class Definition:
         return message
 
     def message_class(self, name: str):
-        """The class of an added message, in a descriptor pool of its own."""
+        """The class of an added message, in a separate descriptor pool."""
         from google.protobuf import descriptor_pool, message_factory
 
         pool = descriptor_pool.DescriptorPool()

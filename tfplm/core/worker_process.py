@@ -1,4 +1,4 @@
-"""What a spawned worker process does at its start."""
+"""Start-up of spawned worker processes."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -7,7 +7,7 @@ import threading
 
 
 def end_with_parent() -> None:
-    """Ends this process when the one that made it ends: a parent that was killed cannot stop its workers."""
+    """Makes this process exit when its parent does: a killed parent cannot stop its workers."""
     threading.Thread(target=_wait, daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""The type of an options field as what argparse needs of it."""
+"""Conversion of the type of an options field to the arguments of argparse."""
 
 import argparse
 import types
@@ -6,14 +6,14 @@ import typing
 
 
 def without_none(annotation):
-    """`int | None` -> int."""
+    """Reduces `int | None` to int."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         (annotation,) = [a for a in typing.get_args(annotation) if a is not type(None)]
     return annotation
 
 
 def argument(annotation) -> dict:
-    """The keywords of `add_argument` for a field of this type."""
+    """The keyword arguments of `add_argument` for a field of this type."""
     annotation = without_none(annotation)
     origin = typing.get_origin(annotation)
     if origin is typing.Literal:

@@ -27,9 +27,9 @@ class Model:
 
 @functools.cache
 def _message_class():
-    """The class of `ModelProto`, with those fields of sentencepiece_model.proto that encoding needs."""
+    """The class of `ModelProto`, with the fields of sentencepiece_model.proto that encoding needs."""
     file = Definition("tfplm.sentencepiece", "proto2")
-    # bytes, as protobuf lets strings pass that are not UTF-8; the types are enums, of which all values are wanted
+    # pieces are bytes, as protobuf accepts strings that are not UTF-8; types are enums, of which any value is accepted
     file.add("Piece", piece=Field(1, "bytes", "required"), score=Field(2, "float"), type=Field(3, "int32", default="1"))
     file.add("Trainer", model_type=Field(3, "int32", default="1"), byte_fallback=Field(35, "bool"))
     file.add("Normalizer", precompiled_charsmap=Field(2, "bytes"), add_dummy_prefix=Field(3, "bool", default="true"),
@@ -40,7 +40,7 @@ def _message_class():
 
 
 def parse(data: bytes, name: str = "the file") -> Model:
-    """Reads the bytes of a `.model` file; ValueError where they are something else or are cut short."""
+    """Parses the bytes of a `.model` file; raises ValueError if they are anything else or truncated."""
     from google.protobuf.message import DecodeError
 
     try:

@@ -29,7 +29,8 @@ def test_batch_and_order_do_not_matter(made):
 @pytest.mark.parametrize("fields", [
     {"preset": "roberta-base", "pad_token_id": 0}, {"preset": "gpt2", "intermediate_size": 48},
     {"preset": "electra-base-discriminator", "embedding_size": 7}, {"position_type": "bucketed"},
-    {"attention_type": "causal"}], ids=str)
+    {"attention_type": "causal"}, {"position_type": "rotary", "layer_pattern": ["local", "global"], "attention_window": 4}],
+    ids=str)
 def test_families(fields, tmp_path):
     made = encoder(tmp_path, **fields)
     vectors = made.encode(TEXTS)

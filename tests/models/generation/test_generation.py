@@ -59,7 +59,8 @@ def test_compiled_once_for_all_numbers():
 @pytest.mark.parametrize("overrides", [
     {"attention_type": "sparse", "attention_window": 3}, {"share": "all"}, {"position_type": "sinusoidal"},
     {"norm_placement": "post", "final_norm": False}, {"embedding_size": 16, "lm_transform": True},
-    {"position_type": "bucketed"}])
+    {"position_type": "bucketed"}, {"position_type": "rotary"},
+    {"position_type": "rotary", "rope_interleaved": True, "layer_pattern": ("local",), "attention_window": 3}])
 def test_cached_is_uncached_for_other_stacks(overrides):
     model = gpt2(**overrides)
     found = new_tokens(model, prompts("left"), max_new_tokens=8)
@@ -195,7 +196,7 @@ def test_row_of_bfloat16_through_transposed_weights_compiled(monkeypatch):
     ({"num_beams": 2, "on_token": print}, "on_token needs num_beams=1, found 2"),
     ({"return_scores": True}, "return_scores needs beam search"),
     ({"eos_token_id": 67}, "eos_token_id is 67, but the vocabulary has the ids 0 ... 66"),
-    ({"min_new_tokens": 21}, "min_new_tokens is 21, more than max_new_tokens 20"),
+    ({"min_new_tokens": 21}, "min_new_tokens is 21, expected at most max_new_tokens, 20"),
     ({"stop_sequences": [[]]}, "stop_sequences has an empty sequence"),
 ])
 def test_wrong_options(options, message):

@@ -19,7 +19,7 @@ class WithLanguageModel(TrainingModel):
     """
 
     def __init__(self, model: PretrainedModel, weight: float = 0.5):
-        if model.config.architecture == "seq2seq" or model.config.attention_type not in ("causal", "sparse"):
+        if not model.is_causal:
             raise ValueError(f"the auxiliary language model needs causal attention, but attention_type is "
                              f"{model.config.attention_type!r}: leave --auxiliary-lm out, or take a model such as gpt2")
         super().__init__(model, "with_language_model")

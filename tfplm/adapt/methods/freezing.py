@@ -32,7 +32,7 @@ def set_trained(model: PretrainedModel, amount: str) -> None:
     paths = [variable.path for variable in model.variables]
     depth = 1 + max((int(found.group(1)) for path in paths if (found := re.search(BLOCK, path))), default=-1)
     for layer in _leaves(model):
-        if layer.weights and all(_is_backbone(weight.path) for weight in layer.weights):
+        if layer.weights and all(weight.path.split("/")[1] in model.backbone_roots for weight in layer.weights):
             layer.trainable = top is None or _height(layer.weights[0].path, depth) < top
 
 
@@ -50,10 +50,6 @@ def _leaves(layer: keras.layers.Layer):
         yield layer
     for child in children:
         yield from _leaves(child)
-
-
-def _is_backbone(path: str) -> bool:
-    return re.search(r"/(embeddings|decoder_embeddings|encoder|decoder)/", path) is not None
 
 
 def _height(path: str, depth: int) -> int:

@@ -23,7 +23,7 @@ class FrozenFeatures(TrainingModel):
     """
 
     def __init__(self, model: PretrainedModel, pads: Mapping[str, Pad] | None = None):
-        if model.config.architecture not in ("encoder", "decoder") or model.head_name == "multiple_choice":
+        if not model.heads_read_states or model.head_name == "multiple_choice":
             raise ValueError("features of the frozen model work for encoders and decoders, with texts, tags and "
                              "answers; choose --train head here")
         super().__init__(model, "frozen_features")

@@ -8,7 +8,6 @@ from tfplm.embed.encoder.pooling import OF_MODEL, Pooling, PoolingPlan, pool
 from tfplm.embed.encoder.program import check_model, hidden_states
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer
-from tfplm.models.encoder import Encoder
 from tfplm.models.model import PretrainedModel
 from tfplm.training.loop.wrapper import TrainingModel
 
@@ -76,10 +75,4 @@ class Contrastive(TrainingModel):
 def _unused_layers(model: PretrainedModel, plan: PoolingPlan) -> list[keras.layers.Layer]:
     """The pooler, and the blocks above the highest layer of the plan, where these are not used."""
     unused = [model.pooler] if model.pooler is not None and not plan.of_model else []
-    if isinstance(model, Encoder):
-        depth = max(plan.resolve(model.config.num_hidden_layers))
-        used = model.stack.layers_in_order()[:depth]
-        unused += [block for block in model.stack.blocks if not any(block is other for other in used)]
-        if model.stack.norm is not None and depth < model.config.num_hidden_layers:
-            unused.append(model.stack.norm)
-    return unused
+    return unused + model.unused_layers(max(plan.resolve(model.config.num_hidden_layers)))

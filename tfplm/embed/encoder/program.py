@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan, combine_layers, pool
 from tfplm.embed.encoder.single_texts import LONGEST, SingleTexts
-from tfplm.models.encoder import Encoder
 from tfplm.models.model import PretrainedModel
 
 _ROWS = tf.TensorSpec([None, None], tf.int32)
@@ -18,10 +17,8 @@ def can_pack(model: PretrainedModel, plan: PoolingPlan) -> bool:
 
     Not with `mask_cls_sep`: a text without words then has no token to attend to, and would look at its neighbours.
     """
-    config = model.config
-    return (isinstance(model, Encoder) and config.attention_type in ("full", "causal", "causal_reverse", "sparse")
-            and config.position_type in ("learned", "sinusoidal", "bucketed", "none")
-            and plan.strategies[0] not in (Pooling.CLASSIFICATION, Pooling.REGRESSION) and not plan.mask_cls_sep)
+    return (model.can_pack and plan.strategies[0] not in (Pooling.CLASSIFICATION, Pooling.REGRESSION)
+            and not plan.mask_cls_sep)
 
 
 def hidden_states(model: PretrainedModel, batch: dict, plan: PoolingPlan, training: bool = False):
@@ -30,7 +27,7 @@ def hidden_states(model: PretrainedModel, batch: dict, plan: PoolingPlan, traini
     depth = max(places)
     last = places == (model.config.num_hidden_layers,)
     keywords = {"training": training, "taps": () if last else ("hidden_states",)}
-    if isinstance(model, Encoder) and depth < model.config.num_hidden_layers:
+    if model.can_exit_early and depth < model.config.num_hidden_layers:
         keywords["depth"] = depth  # layers above are not computed
     features = model.features(batch, **keywords)
     if last:
@@ -51,7 +48,7 @@ def check_model(model: PretrainedModel, plan: PoolingPlan) -> None:
     """Raises ValueError where the model has not what the pooling needs."""
     strategy = plan.strategies[0]
     plan.resolve(model.config.num_hidden_layers)
-    if model.config.architecture == "seq2seq":
+    if model.is_seq2seq:
         raise ValueError("sentence vectors are made by an encoder: load the model with architecture='encoder'")
     if strategy is Pooling.CLS_POOLED and model.pooler is None:
         raise ValueError(f"CLS_POOLED needs a model with a pooler, but {model.name} "

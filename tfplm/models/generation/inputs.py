@@ -13,7 +13,7 @@ def decoder_inputs(model, batch, options: GenerationOptions) -> tuple[dict, Prom
     if model.head_name != "causal_lm":
         raise ValueError(f"generate needs the head 'causal_lm', this model has {model.head_name!r}: "
                          "tfplm.from_pretrained(source, 'causal_lm')")
-    if config.attention_type not in ("causal", "sparse", "prefix"):
+    if config.attention_type not in ("causal", "prefix"):
         raise ValueError(f"generate needs a model that looks back only, but attention_type is "
                          f"'{config.attention_type}': load it with attention_type='causal' (or 'prefix')")
     batch = _as_dict(batch)

@@ -14,6 +14,7 @@ from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.frame import Frame
 
 MASKED, CAUSAL, SEQ2SEQ = "masked", "causal", "seq2seq"
+_KINDS = {"masked_lm": MASKED, "pretraining": MASKED, "causal_lm": CAUSAL, "seq2seq_lm": SEQ2SEQ}
 _HEADS = {MASKED: "masked_lm", CAUSAL: "causal_lm", SEQ2SEQ: "seq2seq_lm"}
 
 
@@ -92,7 +93,7 @@ def open_language_model(source: "str | os.PathLike | PretrainedModel | LanguageM
         model = from_pretrained(source, source.head, dtype=dtype)
         kind = _kind(model, model.config, str(source))
     else:
-        kind = kind or _by_attention(source.config)
+        kind = kind or _KINDS[source.config.language_head]
         model = from_pretrained(source, _HEADS[kind], dtype=dtype)
         fresh = [name for name in model.loading_report.fresh if name.startswith("lm_")]
         if fresh:
@@ -102,20 +103,11 @@ def open_language_model(source: "str | os.PathLike | PretrainedModel | LanguageM
     return _checked(LanguageModel(model, tokenizer or source.tokenizer(), kind))
 
 
-def _by_attention(config) -> str:
-    if config.architecture == "seq2seq":
-        return SEQ2SEQ
-    if config.architecture == "decoder" or config.attention_type in ("causal", "sparse"):
-        return CAUSAL
-    return MASKED
-
-
 def _kind(model: PretrainedModel, config, name: str) -> str:
-    kinds = {"masked_lm": MASKED, "pretraining": MASKED, "causal_lm": CAUSAL, "seq2seq_lm": SEQ2SEQ}
-    if model.head_name not in kinds:
+    if model.head_name not in _KINDS:
         raise ValueError(f"{name} has the head {model.head_name!r}, expected one of a language model: "
-                         f"{', '.join(kinds)}")
-    return kinds[model.head_name] if model.head_name != "masked_lm" else _by_attention(config)
+                         f"{', '.join(_KINDS)}")
+    return _KINDS[model.head_name if model.head_name != "masked_lm" else config.language_head]
 
 
 def _checked(opened: LanguageModel) -> LanguageModel:

@@ -12,14 +12,14 @@ class LanguageModel(Objective):
 
     name, help = "clm", "the next token (GPT), also of decoders"
     architectures, preset, head, packing, corrupts = ("decoder", "encoder"), "gpt2", "causal_lm", "stream", True
-    direction, own_attention = "left-to-right", ("causal", "sparse")
+    direction, own_attention = "left-to-right", "causal"
 
     @classmethod
     def check_architecture(cls, config):
         super().check_architecture(config)
-        if config.attention_type not in (*cls.own_attention, "full"):
-            raise ValueError(f"{cls.name} needs attention_type {' or '.join(cls.own_attention)} (or full, and a mask is "
-                             f"made), found {config.attention_type}: add --attention-type {cls.own_attention[0]}")
+        if config.attention_type not in (cls.own_attention, "full"):
+            raise ValueError(f"{cls.name} needs attention_type {cls.own_attention} (or full, and a mask is made), found "
+                             f"{config.attention_type}: add --attention-type {cls.own_attention}")
 
     def parts(self):
         return [Part(self.name, "labels", "label_weights", self.setting.config.vocab_size, self.factor, True)]
@@ -41,7 +41,7 @@ class ReverseLanguageModel(LanguageModel):
     """`clm-reverse`: predicts the token before."""
 
     name, help = "clm-reverse", "the token before, also of decoders"
-    direction, own_attention = "right-to-left", ("causal_reverse",)
+    direction, own_attention = "right-to-left", "causal_reverse"
 
     @classmethod
     def suited(cls, config):

@@ -1,7 +1,7 @@
-"""What every tfplm optimizer adds to a Keras one: updates that are the same on one device and on many.
+"""Updates of all tfplm optimizers, which are the same on one device and on several.
 
-Keras clips each replica's own gradient before the sum, cannot accumulate under `MirroredStrategy`, counts the steps of
-a schedule in batches even where several make an update, and forgets `exclude_from_weight_decay` in a saved file.
+Keras clips the gradient of each replica before the sum, cannot accumulate gradients under `MirroredStrategy`, counts
+the steps of a schedule in batches even if several form one update, and does not save `exclude_from_weight_decay`.
 
     gradients -> sum over replicas -> accumulate -> clip by global norm -> decay weights -> update
 """
@@ -16,17 +16,17 @@ from tfplm.core import keras_internals
 from tfplm.training.loop.distribute import batch_share
 from tfplm.training.optimizers.layer_rates import layer_rates
 
-NO_DECAY = ("bias", "gamma", "beta", "scale")  # biases and the parameters of norms, by the variable's own name
+NO_DECAY = ("bias", "gamma", "beta", "scale")  # biases and parameters of normalization, by the variable's name
 
 
 class Updates(keras_internals.OptimizerHooks):
-    """Mixin, left of a Keras optimizer.
+    """Mixin that adds these updates to a Keras optimizer; it stands left of the optimizer.
 
-    Args (beside the Keras optimizer's):
-        no_decay: variables whose own name contains one of these expressions are not decayed.
-        rates: multipliers of the learning rate, `{regular expression of the path: factor}` (the first that is found
-            counts, else 1) or a function of the variable; decay goes by the multiplied rate as well.
-        layer_decay: factor of the rate from each block to the one below, see `layer_rates`; beside `rates`.
+    Args (in addition to those of the Keras optimizer):
+        no_decay: regular expressions; variables whose name (not path) matches one are not decayed.
+        rates: factors of the learning rate, `{regular expression of the path: factor}` (the first match counts; without
+            a match, 1) or a function of the variable; weight decay is scaled by the same factors.
+        layer_decay: factor of the rate from each block to the one below, see `layer_rates`; multiplied with `rates`.
     """
 
     def __init__(self, *args, no_decay: tuple[str, ...] = NO_DECAY,
@@ -41,16 +41,16 @@ class Updates(keras_internals.OptimizerHooks):
         if callable(self.rates):
             self.rates = {f"^{re.escape(variable.path)}$": float(self.rates(variable)) for variable in variables}
         paths = [variable.path for variable in variables]
-        self._factors = [factor * next((rate for path, rate in self.rates.items() if re.search(path, here)), 1.0)
-                         for here, factor in zip(paths, layer_rates(paths, self.layer_decay))]
+        self._factors = [factor * next((rate for pattern, rate in self.rates.items() if re.search(pattern, path)), 1.0)
+                         for path, factor in zip(paths, layer_rates(paths, self.layer_decay))]
         self._decayed = [bool(self.weight_decay) and keras_internals.may_decay(self, variable)
-                         and not any(re.search(part, variable.name) for part in self.no_decay)
+                         and not any(re.search(pattern, variable.name) for pattern in self.no_decay)
                          for variable in variables]
 
     def get_config(self):
         if callable(self.rates):
-            raise ValueError("rates is a function, which a file cannot hold; build the optimizer first "
-                             "(optimizer.build(model.trainable_variables)), or give a mapping of paths")
+            raise ValueError("rates is a function, which cannot be saved; build the optimizer first "
+                             "(optimizer.build(model.trainable_variables)), or pass a mapping of paths")
         return {**super().get_config(), "no_decay": list(self.no_decay), "rates": dict(self.rates),
                 "layer_decay": self.layer_decay}
 
@@ -78,14 +78,18 @@ class Updates(keras_internals.OptimizerHooks):
         return context.all_reduce(tf.distribute.ReduceOp.SUM, grads)
 
     def gradient_scale(self, grads, factor: float):
-        """The factor of the summed gradients: mean over the accumulated, clipped by global norm."""
+        """The factor of the summed gradients: `factor`, reduced if their global norm exceeds `global_clipnorm`.
+
+        factor: 1 / number of accumulated batches.
+        """
         if self.clipnorm or self.clipvalue:
-            raise ValueError("tfplm's optimizers clip by the global norm only: use global_clipnorm")
+            raise ValueError(f"clipnorm is {self.clipnorm} and clipvalue is {self.clipvalue}; expected None, as the "
+                             "optimizers of tfplm clip by the global norm only: use global_clipnorm")
         if not self.global_clipnorm:
             return tf.constant(factor)
         halves = [tf.cast(tf.nn.l2_loss(grad), tf.float32) for grad in grads]
         norm = tf.sqrt(2.0 * tf.add_n(halves)) * factor
-        # an infinite norm must stay visible: the update becomes NaN, as in Keras
+        # an infinite norm must not be hidden: the update becomes NaN, as in Keras
         return factor * tf.minimum(1.0, self.global_clipnorm / norm) + (norm - norm)
 
     def _update_or_store(self, distribution, indices, variables, stores, grads, scale):
@@ -109,7 +113,7 @@ class Updates(keras_internals.OptimizerHooks):
         tf.cond(last, lambda: (update(), tf.no_op())[1], lambda: (keep(), tf.no_op())[1])
 
     def _slots(self, index: int) -> tuple:
-        """The optimizer's variables that `_update_variable` gets, as local ones of the same device."""
+        """The optimizer's variables for variable `index`, passed to `_update_variable` as local ones of each device."""
         return ()
 
     def _update_variable(self, variable, grad, scale, rate, index):
