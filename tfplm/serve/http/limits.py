@@ -129,7 +129,7 @@ class _Body:
 
 def _replay(body: bytes, receive):
     """`receive` of the application: the body that was read, then what comes later, such as the end of the connection."""
-    first = {"type": "http.request", "body": body, "more_body": False}
+    first: dict | None = {"type": "http.request", "body": body, "more_body": False}
 
     async def replaying():
         nonlocal first
