@@ -4,10 +4,8 @@ import dataclasses
 from typing import Literal
 
 from tfplm.options.base import Options, flag
+from tfplm.options.pooling import BERT_SERVICE
 
-# the names on the command line and their numbers on the wire
-STRATEGIES = {"NONE": 0, "REDUCE_MAX": 1, "REDUCE_MEAN": 2, "REDUCE_MEAN_MAX": 3, "FIRST_TOKEN": 4, "CLS_TOKEN": 4,
-              "LAST_TOKEN": 5, "SEP_TOKEN": 5, "CLS_POOLED": 6, "CLASSIFICATION": 7, "REGRESSION": 8}
 # bert-serving-start's, where a model does not say otherwise
 DEFAULTS = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,8 +26,7 @@ class _Encoding(Options):
     pooling_layer: list[int] | None = flag(
         None, "encoder layers to pool, -1 is the last; vectors of several are put side by side (default: -2; a model of "
               "sentence-transformers has its own)")
-    pooling_strategy: Literal["NONE", "REDUCE_MAX", "REDUCE_MEAN", "REDUCE_MEAN_MAX", "FIRST_TOKEN", "CLS_TOKEN",
-                              "LAST_TOKEN", "SEP_TOKEN", "CLS_POOLED", "CLASSIFICATION", "REGRESSION"] | None = flag(
+    pooling_strategy: Literal[tuple(BERT_SERVICE)] | None = flag(
         None, "one vector from those of the tokens; NONE: a vector for each token (default: REDUCE_MEAN; a model of "
               "sentence-transformers has its own)")
     normalize: bool | None = flag(None, "vectors of length 1 (default: as a model of sentence-transformers says, else "
@@ -83,8 +80,8 @@ class ServeOptions(_Encoding):
 
     def __post_init__(self):
         self.max_seq_len = _max_seq_len(self.max_seq_len)
-        if self.pooling_strategy is not None and self.pooling_strategy not in STRATEGIES:
-            raise ValueError(f"pooling_strategy is {self.pooling_strategy!r}, expected one of {', '.join(STRATEGIES)}")
+        if self.pooling_strategy is not None and self.pooling_strategy not in BERT_SERVICE:
+            raise ValueError(f"pooling_strategy is {self.pooling_strategy!r}, expected one of {', '.join(BERT_SERVICE)}")
         if self.pooling_layer is not None and not self.pooling_layer:
             raise ValueError("pooling_layer has no layer, expected one or several, -1 for the last")
         for name in ("num_worker", "max_batch_size", "http_max_connect", "max_request_mb", "max_request_sequences",

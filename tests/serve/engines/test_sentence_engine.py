@@ -5,8 +5,9 @@ import pytest
 
 import tfplm
 from tests.serve.conftest import eventually
-from tfplm.embed.encoder import single_texts
-from tfplm.options.serve import STRATEGIES, ServeOptions
+from tfplm.options.pooling import BERT_SERVICE
+from tfplm.options.serve import ServeOptions
+from tfplm.serve.engines import sentence_engine
 from tfplm.serve.engines.sentence_engine import SentenceEngine, make_engine
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef", "hello", "world", "Hello", "##s", *"我爱自然语言处理，。"]
@@ -80,14 +81,14 @@ def test_vectors_are_those_of_the_model(engine, model):
         np.testing.assert_allclose(vector, hidden.mean(0), atol=1e-5)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", BERT_SERVICE)
 def test_every_strategy(folder, model, strategy, tmp_path):
     if strategy in ("CLASSIFICATION", "REGRESSION"):
         folder = tmp_path / "classifier"
         save_model(folder, "sequence_classification", 3 if strategy == "CLASSIFICATION" else 1)
     engine = engine_of(folder, pooling_strategy=strategy, max_seq_len=8)
     width = {"REDUCE_MEAN_MAX": 24, "CLASSIFICATION": 3, "REGRESSION": 1}.get(strategy, 12)
-    assert engine.info.dimension == width and engine.info.settings["pooling_strategy"] == STRATEGIES[strategy]
+    assert engine.info.dimension == width and engine.info.settings["pooling_strategy"] == BERT_SERVICE[strategy]
     vectors = engine.encode(["hello", "我爱自然"]).vectors
     assert np.isfinite(vectors).all()
     assert vectors.shape == ((2, 6, 12) if strategy == "NONE" else (2, width))
@@ -141,7 +142,7 @@ def test_no_position_embeddings(folder):
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
     engine.encoder.freeze()  # single texts have a program of their own
     engine.encode(["a"])
-    assert eventually(lambda: engine.encoder._program.single_texts._current.ready, 120)
+    assert eventually(lambda: engine.encoder._function.single_texts._current.ready, 120)
     for text in ("hello world", "world hello"):
         np.testing.assert_allclose(engine.encode([text]).vectors[0], vectors[0], atol=1e-5)
 
@@ -149,15 +150,15 @@ def test_no_position_embeddings(folder):
 @pytest.mark.parametrize("options", [{}, {"no_position_embeddings": True}, {"cased_tokenization": True}])
 def test_nobody_else_has_the_model(folder, options):
     """Hence single texts may have a program whose weights are constants."""
-    assert engine_of(folder, **options).encoder._model in single_texts._PRIVATE
+    assert engine_of(folder, **options).encoder.weights == "private"
 
 
 @pytest.mark.parametrize("most, promised", [(1 << 20, True), (0, False)])
 def test_single_texts_are_compiled_for_during_the_warm_up(folder, monkeypatch, most, promised):
     monkeypatch.setattr(SentenceEngine, "warm_up", lambda engine: None)
-    monkeypatch.setattr(single_texts, "UNASKED", most)
-    assert engine_of(folder, warm_up=True).encoder._program.single_texts.promised is promised
-    assert engine_of(folder, warm_up=False).encoder._program.single_texts.promised is False
+    monkeypatch.setattr(sentence_engine, "UNASKED", most)
+    assert engine_of(folder, warm_up=True).encoder.weights == ("frozen" if promised else "private")
+    assert engine_of(folder, warm_up=False).encoder.weights == "private"
 
 
 def test_float16_and_bfloat16(folder, engine):

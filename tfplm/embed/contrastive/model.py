@@ -33,8 +33,7 @@ class Contrastive(keras.Model):
         self.backbone, self.plan, self.kind, self.temperature = model, plan, LOSSES[loss], temperature
         self.projection = None
         if self.kind.head:
-            width = model.config.hidden_size * (1 if plan.of_model or plan.average_layers else len(plan.layers))
-            width *= sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in plan.strategies)
+            width = plan.width(model.config.hidden_size)
             with dtype_policy(model.dtype_policy):
                 self.projection = Dense(width, width, "tanh", name="projection",
                                         kernel_initializer=kernel_initializer(model.config, width))

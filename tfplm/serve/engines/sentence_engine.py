@@ -7,11 +7,11 @@ import re
 
 import numpy as np
 
-from tfplm.embed.encoder import single_texts
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.rows import TextIds
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
+from tfplm.embed.encoder.single_texts import UNASKED
 from tfplm.options.serve import DEFAULTS, ServeOptions
 from tfplm.serve.engines.engine import Encoded, EngineInfo
 from tfplm.serve.engines.model_folder import model_folder
@@ -122,7 +122,7 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
     engine = SentenceEngine(encoder, options)
     if options.warm_up:
         # compiled for from the first single text on, while the rest of the warm-up goes on; these weights never change
-        encoder.freeze(max_bytes=single_texts.UNASKED)
+        encoder.freeze(max_bytes=UNASKED)
         engine.warm_up()
     return engine
 
@@ -167,7 +167,7 @@ def _load(folder, options: ServeOptions) -> SentenceEncoder:
         encoder = _with(encoder, tokenizer=_cased(encoder.tokenizer, folder))
     if options.no_position_embeddings:
         _forget_positions(encoder.model)
-        single_texts.keep(encoder.model)  # as before: nobody else has it
+        encoder.weights = "private"  # this was the last change
     return encoder
 
 

@@ -5,7 +5,8 @@ import platform
 import sys
 from datetime import datetime
 
-from tfplm.options.serve import DEFAULTS, STRATEGIES, ServeOptions
+from tfplm.options.pooling import BERT_SERVICE
+from tfplm.options.serve import DEFAULTS, ServeOptions
 from tfplm.serve.zmq.protocol import VERSION
 
 # the arguments of bert-serving-start that are reported
@@ -26,7 +27,7 @@ def describe(options: ServeOptions, started: datetime, **settings) -> dict:
               **given, **settings}
     if values["max_seq_len"] == "NONE":
         values["max_seq_len"] = None
-    values["pooling_strategy"] = STRATEGIES.get(values["pooling_strategy"], values["pooling_strategy"])
+    values["pooling_strategy"] = BERT_SERVICE.get(values["pooling_strategy"], values["pooling_strategy"])
     return {**{name: values[name] for name in ARGUMENTS}, **_versions(), "server_start_time": str(started),
             "tfplm_version": importlib.metadata.version("tfplm"), "host": options.host, "dtype": options.dtype}
 
