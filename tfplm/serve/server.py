@@ -5,7 +5,7 @@ import threading
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.engines.engine import Engine
 from tfplm.serve.queue.service import Service
-from tfplm.serve.zmq.server import Front
+from tfplm.serve.zmq.server import ZmqServer
 
 
 class Server:
@@ -25,8 +25,8 @@ class Server:
         self.options, self.engines, self.ended = options, engines, threading.Event()
         self._stopping, self._served = threading.Lock(), None
         self.service = Service(options, engines)
-        self.front = Front(self.service, self.ended.set)
-        self.port, self.port_out, self.http_port = self.front.port, self.front.port_out, None
+        self.zmq = ZmqServer(self.service, self.ended.set)
+        self.port, self.port_out, self.http_port = self.zmq.port, self.zmq.port_out, None
         self._http = None
         if options.http_port is not None:
             try:
@@ -34,31 +34,31 @@ class Server:
 
                 self._http = HttpThread(self.service)
             except BaseException:
-                self.front.start()
-                self.front.stop(0)
+                self.zmq.start()
+                self.zmq.stop(0)
                 raise
             self.http_port = self._http.port
 
     def start(self) -> "Server":
         self.service.start()
-        self.front.start()
+        self.zmq.start()
         if self._http:
             self._http.start()
         return self
 
     def wait(self) -> None:
-        """Returns when a client has asked for the end (TERMINATION), or `ended` is set by a signal's handler."""
+        """Returns when a client has asked the server to stop (TERMINATION), or a signal's handler has set `ended`."""
         while not self.ended.wait(0.5):  # with a timeout, signals get through on every system
             pass
 
     def stop(self) -> bool:
-        """Answers what was asked before, for at most `drain_seconds`; whether all was answered. Once is enough."""
+        """Drains pending requests for up to `drain_seconds`; returns True if all were answered. Idempotent."""
         with self._stopping:
             if self._served is None:
                 seconds = self.options.drain_seconds
                 if self._http:
                     self._http.stop(seconds)
-                served = self.front.stop(seconds)
+                served = self.zmq.stop(seconds)
                 self._served = self.service.stop(1.0 if seconds else 0.0) and served
                 self.ended.set()
             return self._served

@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-import re
+import os
 import shutil
 import socket
 import subprocess
@@ -18,10 +18,16 @@ import pytest
 pytest.importorskip("fastapi", reason="pip install 'tfplm[http]'")
 pytest.importorskip("httpx")
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serve.conftest import eventually, serving
 from tests.serve.fake_engines import FakeEngine, HeldEngine, vectors_of
-from tfplm.serve.engines.engine import EngineInfo
+from tfplm.serve.engines.vectors import VectorInfo
+
+
+def samples_of(text: str) -> list:
+    """(name, labels, value) of each sample in Prometheus' text format."""
+    return [tuple(sample)[:3] for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
 def connected(server) -> httpx.Client:
@@ -118,7 +124,7 @@ def test_replies_are_bounded():
 
 
 def test_embeddings_need_one_vector_a_text():
-    engine = FakeEngine(info=EngineInfo(4, per_token=True))
+    engine = FakeEngine(info=VectorInfo(4, per_token=True))
     with serving(engine, http_port=0) as server, connected(server) as web:
         reply = web.post("/v1/embeddings", json={"input": "a"})
         assert reply.status_code == 400 and "pooling NONE" in reply.json()["error"]["message"]
@@ -139,13 +145,26 @@ def test_health_and_metrics(web):
     web.post("/encode", json={"texts": ["a", "b"]})
     reply = web.get("/metrics")
     assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
-    line = re.compile(r'(# (HELP|TYPE) tfplm_\w+ .+|tfplm_\w+(\{le="[\w.+]+"\})? [\d.e+-]+)')
-    lines = reply.text.rstrip("\n").split("\n")
-    assert all(line.fullmatch(each) for each in lines)
-    values = dict(each.rsplit(" ", 1) for each in lines if not each.startswith("#"))
-    assert float(values["tfplm_sequences_total"]) >= 2 and values["tfplm_workers_alive"] == "1"
-    assert values['tfplm_batch_sequences_bucket{le="+Inf"}'] == values["tfplm_batch_sequences_count"]
-    assert values["tfplm_pending_sequences"] == "0"
+    samples = samples_of(reply.text)
+    values = {name: value for name, labels, value in samples if not labels}
+    counters = ("requests sequences failed refused malformed cancelled dropped_replies internal_errors http_responses "
+                "http_server_errors worker_restarts busy_seconds").split()
+    gauges = "pending_sequences pending_requests workers_alive uptime_seconds".split()
+    histograms = [f"{name}_{part}" for name in ("request_seconds", "batch_sequences") for part in ("sum", "count")]
+    assert {name for name in values if name.startswith("tfplm_")} == {
+        f"tfplm_{name}" for name in (*(f"{each}_total" for each in counters), *gauges, *histograms)}
+    assert values["tfplm_sequences_total"] >= 2 and values["tfplm_workers_alive"] == 1
+    assert values["tfplm_pending_sequences"] == 0
+    sizes = {labels["le"]: value for name, labels, value in samples if name == "tfplm_batch_sequences_bucket"}
+    assert sizes["+Inf"] == values["tfplm_batch_sequences_count"] >= 1 and sizes["1.0"] < sizes["+Inf"]
+    if os.path.exists("/proc/self/stat"):
+        assert values["process_resident_memory_bytes"] > 1e6
+
+
+def test_metrics_come_as_openmetrics_to_those_who_ask_for_it(web):
+    reply = web.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert reply.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert reply.text.endswith("# EOF\n") and "tfplm_requests_total" in reply.text
 
 
 def test_figures_have_all_their_digits(web):
@@ -153,10 +172,9 @@ def test_figures_have_all_their_digits(web):
     counters = web.server.service.counters
     counters.add("requests", 123_456_789)
     counters.batch_ended(1, 1_234_567.0625)
-    text = web.get("/metrics").text
-    (busy,) = re.findall(r"tfplm_busy_seconds_total ([\d.]+)\n", text)
-    assert 1_234_567.0625 <= float(busy) <= counters.busy_seconds
-    assert int(re.search(r"tfplm_requests_total (\d+)\n", text)[1]) >= 123_456_789
+    values = {name: value for name, _, value in samples_of(web.get("/metrics").text)}
+    assert 1_234_567.0625 <= values["tfplm_busy_seconds_total"] <= counters.busy_seconds
+    assert values["tfplm_requests_total"] >= 123_456_789 and values["tfplm_requests_total"] % 1000 >= 789
 
 
 def test_health_without_a_worker():
@@ -275,7 +293,7 @@ def test_fuzzed_from_its_own_description(per_token, tmp_path):
     program = shutil.which("st", path=Path(sys.executable).parent) or shutil.which("st")
     if program is None:
         pytest.skip("pip install schemathesis")
-    with serving(FakeEngine(info=EngineInfo(4, vocab_size=10**9, per_token=per_token)), http_port=0) as server:
+    with serving(FakeEngine(info=VectorInfo(4, vocab_size=10**9, per_token=per_token)), http_port=0) as server:
         # 413 is a refusal as well, which schemathesis does not know
         (tmp_path / "schemathesis.toml").write_text('[checks.negative_data_rejection]\nexpected-statuses = ["4xx"]\n')
         done = subprocess.run(

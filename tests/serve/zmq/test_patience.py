@@ -56,7 +56,7 @@ def test_a_client_that_does_not_read(monkeypatch):
             slow.encode([f"{i} {j}" for j in range(5000)], blocking=False)
         assert eventually(lambda: server.service.scheduler.pending == 0 and server.service.counters.numbers["requests"])
         assert works(server)
-        assert eventually(lambda: server.front.outbox.held > 1)
+        assert eventually(lambda: server.zmq.outbox.waiting > 1)
         found = slow.fetch_all(sort=True)
         assert len(found) == 100 and all(vectors.shape == (5000, 4) for vectors in found)
 

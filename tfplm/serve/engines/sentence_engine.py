@@ -1,4 +1,4 @@
-"""The real engine: a `SentenceEncoder` with the habits of bert-as-service."""
+"""The engine of sentence vectors: a `SentenceEncoder` that behaves as bert-as-service."""
 
 import dataclasses
 import logging
@@ -13,17 +13,17 @@ from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 from tfplm.embed.encoder.single_texts import UNASKED
 from tfplm.options.serve import DEFAULTS, ServeOptions
-from tfplm.serve.engines.engine import Encoded, EngineInfo
+from tfplm.serve.engines.engine import Engine
 from tfplm.serve.engines.model_folder import model_folder
-from tfplm.serve.zmq.protocol import Sequence
-from tfplm.tokenizers.frame import DIVIDER, cut_pair, divide
+from tfplm.serve.engines.vectors import Encoded, Sequence, VectorInfo
+from tfplm.tokenizers.frame import cut_pair, divide
 
 log = logging.getLogger("tfplm.serve")
 _PAIR = re.compile(r"^(.*) \|\|\| (.*)$", re.DOTALL)  # greedy: the last one divides
 _WIDTHS, _ROWS = range(8, 65, 8), (*range(2, 17), 32)  # shapes of single texts, and of batches of short ones: small, full
 
 
-class SentenceEngine:
+class SentenceEngine(Engine[Sequence, Encoded]):
     """Encodes texts, pairs (`first ||| second`), lists of tokens (`|||` divides them as well) and lists of ids.
 
     Args:
@@ -36,16 +36,18 @@ class SentenceEngine:
         plan, longest = encoder.recipe.plan, encoder.recipe.max_length
         self.dtype = "float16" if options.fp16 else "float32"
         fixed = longest if options.max_seq_len != "NONE" or options.fixed_embed_length else None
-        self.info = EngineInfo(encoder.dimension, self.dtype, plan.of_tokens, fixed if plan.of_tokens else None, longest,
-                               encoder.config.vocab_size, _settings(encoder, options))
+        self.info = VectorInfo(encoder.dimension, self.dtype, plan.of_tokens, fixed if plan.of_tokens else None, longest,
+                               encoder.config.vocab_size, settings=_settings(encoder, options))
 
-    def encode(self, sequences: list[Sequence]) -> Encoded:
-        rows = self.rows(sequences)
+    def encode(self, inputs: list[Sequence]) -> list[Encoded]:
+        rows = self.rows(inputs)
         vectors = self.encoder.encode_ids(rows, normalize=self.options.normalize).astype(self.dtype, copy=False)
-        tokens = None
+        if self.info.per_token:
+            vectors = [vector[:len(row)] for vector, row in zip(vectors, rows)]
+        tokens = [None] * len(rows)
         if self.options.show_tokens_to_client:
             tokens = [self.tokenizer.convert_ids_to_tokens(row.input_ids) for row in rows]
-        return Encoded(vectors, np.array([len(row) for row in rows], np.int32), tokens)
+        return list(map(Encoded, vectors, map(len, rows), tokens))
 
     def warm_up(self) -> None:
         """Encodes one text of each usual length, and batches of usual sizes: new shapes take a compilation."""
@@ -57,61 +59,47 @@ class SentenceEngine:
             self.encoder.encode_ids([[token] * length] * (rows * 64 // length))
 
     def rows(self, sequences: list[Sequence]) -> list[TextIds]:
-        """The ids of every sequence, special ones included, cut to the maximum length."""
-        rows: list[TextIds | None] = [None] * len(sequences)
-        kinds: dict[bool, list[int]] = {True: [], False: []}  # plain text, or lists of tokens
-        prepared = [self._prepare(sequence) for sequence in sequences]
-        for number, sequence in enumerate(prepared):
-            kinds[isinstance(sequence, str)].append(number)
-        for plain, numbers in kinds.items():
-            chosen = [prepared[number] for number in numbers]
-            if not chosen:
-                continue
-            bare = self.options.no_special_token
-            found = self._bare(chosen, plain) if bare else self.encoder.tokenize(chosen)
-            for number, row in zip(numbers, found):
-                rows[number] = row
-        return rows
+        """The ids of every sequence, special ones included, cut to the maximum length. Pairs and lists are cut as
+        bert-as-service cuts them."""
+        if self.options.no_special_token:
+            return [self._bare(first, second or []) for first, second in self._ids(sequences)]
+        texts = [index for index, each in enumerate(sequences) if isinstance(each, str) and not _PAIR.match(each)]
+        others = sorted(set(range(len(sequences))) - set(texts))
+        rows = dict(zip(texts, self.encoder.tokenize([sequences[index] for index in texts])))
+        rows |= {index: self.encoder.frame(*ids)
+                 for index, ids in zip(others, self._ids([sequences[index] for index in others]))}
+        return [rows[index] for index in range(len(sequences))]
 
-    def _prepare(self, sequence: Sequence) -> str | list[str]:
-        """A text, or a list of tokens. A pair becomes one, since lists are cut as bert-as-service cuts."""
-        if isinstance(sequence, str):
-            if pair := _PAIR.match(sequence):
-                first, second = pair.groups()
-                return [*self.tokenizer.tokenize(first), DIVIDER, *self.tokenizer.tokenize(second)]
-            return sequence
-        return self.tokenizer.convert_ids_to_tokens(sequence) if isinstance(sequence[0], int) else sequence
+    def _ids(self, sequences: list[Sequence]) -> list[tuple[list[int], list[int] | None]]:
+        """The ids of each text, without special tokens, and of the second text of pairs."""
+        divided = [_divide(sequence) for sequence in sequences]
+        texts = [text for pair in divided for text in pair if isinstance(text, str)]
+        if self.encoder.recipe.lowercase:
+            texts = [text.lower() for text in texts]
+        of_texts = iter(self.tokenizer(texts, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
+                        if texts else ())
+        return [tuple(next(of_texts).tolist() if isinstance(part, str) else self._looked_up(part) for part in pair)
+                for pair in divided]
 
-    def _bare(self, sequences: list, plain: bool) -> list[TextIds]:
+    def _looked_up(self, part: list[str] | list[int] | None) -> list[int] | None:
+        return self.tokenizer.convert_tokens_to_ids(part) if part and isinstance(part[0], str) else part
+
+    def _bare(self, first: list[int], second: list[int]) -> TextIds:
         """Without special tokens: the second text of a pair has segment 1, and nothing divides them."""
-        limit = self.encoder.recipe.max_length
-        if plain:
-            halves = [(ids.tolist(), []) for ids in self.tokenizer(sequences, padding=False, truncation=False,
-                                                                   add_special_tokens=False)["input_ids"]]
-        else:
-            halves = [self._halves(tokens) for tokens in sequences]
-        rows = []
-        for first, second in halves:
-            left, right = cut_pair(len(first), len(second), limit)
-            first, second = first[:left], second[:right]
-            if not first and not second:
-                first = [self.tokenizer.unk_token_id or 0]
-            types = np.zeros(len(first) + len(second), np.int32)
-            types[len(first):] = self.encoder.config.type_vocab_size > 1
-            rows.append(TextIds(np.array(first + second, np.int32), types))
-        return rows
+        left, right = cut_pair(len(first), len(second), self.encoder.recipe.max_length)
+        first, second = first[:left], second[:right]
+        if not first and not second:
+            first = [self.tokenizer.unk_token_id or 0]
+        types = np.zeros(len(first) + len(second), np.int32)
+        types[len(first):] = self.encoder.config.type_vocab_size > 1
+        return TextIds(np.array(first + second, np.int32), types)
 
-    def _halves(self, tokens: list[str]) -> tuple[list[int], list[int]]:
-        return tuple(self.tokenizer.convert_tokens_to_ids(half) if half else [] for half in divide(tokens))
 
-    def check(self) -> None:
-        """This engine lives as long as the process."""
-
-    def restart(self) -> None:
-        """Nothing to be done."""
-
-    def close(self) -> None:
-        """Nothing to be done."""
+def _divide(sequence: Sequence) -> tuple:
+    """(first, second) of a pair, (text, None) of others; the parts are of the kind of the sequence."""
+    if isinstance(sequence, str):
+        return pair.groups() if (pair := _PAIR.match(sequence)) else (sequence, None)
+    return divide(sequence)
 
 
 def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
