@@ -134,6 +134,6 @@ def make_in_process(options: ServeOptions, number: int) -> Engine:
     share = max(1, (os.cpu_count() or 1) // options.num_worker)
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from tfplm.serve.engines.sentence_engine import make_engine
+    from tfplm.serve.engines.catalogue import make_engine
 
     return make_engine(options, number)

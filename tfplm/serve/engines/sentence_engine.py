@@ -1,8 +1,6 @@
 """The engine of sentence vectors: a `SentenceEncoder` that behaves as bert-as-service."""
 
 import dataclasses
-import logging
-import os
 import re
 
 import numpy as np
@@ -13,12 +11,12 @@ from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 from tfplm.embed.encoder.single_texts import UNASKED
 from tfplm.options.serve import DEFAULTS, ServeOptions
+from tfplm.serve.engines.devices import use_devices
 from tfplm.serve.engines.engine import Engine
 from tfplm.serve.engines.model_folder import model_folder
 from tfplm.serve.engines.vectors import Encoded, Sequence, VectorInfo
 from tfplm.tokenizers.frame import cut_pair, divide
 
-log = logging.getLogger("tfplm.serve")
 _PAIR = re.compile(r"^(.*) \|\|\| (.*)$", re.DOTALL)  # greedy: the last one divides
 _WIDTHS, _ROWS = range(8, 65, 8), (*range(2, 17), 32)  # shapes of single texts, and of batches of short ones: small, full
 
@@ -113,29 +111,6 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
         encoder.freeze(max_bytes=UNASKED)
         engine.warm_up()
     return engine
-
-
-def use_devices(options: ServeOptions, number: int) -> None:
-    """The GPU of a worker, or none; its share of the CPU's cores."""
-    import tensorflow as tf
-
-    try:
-        gpus = tf.config.list_physical_devices("GPU")
-        if options.cpu:
-            tf.config.set_visible_devices([], "GPU")
-        elif gpus:
-            wanted = options.device_map or list(range(len(gpus)))
-            if wrong := [each for each in wanted if not 0 <= each < len(gpus)]:
-                raise ValueError(f"device_map names GPU {wrong[0]}, but this machine has {len(gpus)}, from 0 on")
-            mine = gpus[wanted[number % len(wanted)]]
-            tf.config.set_visible_devices([mine], "GPU")
-            tf.config.experimental.set_memory_growth(mine, True)
-        if options.num_worker > 1:
-            tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // options.num_worker))
-    except RuntimeError as error:  # TensorFlow is in use already, in a program that serves among other things
-        log.info("devices stay as they are: %s", error)
-    if options.xla:
-        tf.config.optimizer.set_jit("autoclustering")
 
 
 def _load(folder, options: ServeOptions) -> SentenceEncoder:
