@@ -10,7 +10,8 @@ from tfplm.options.pooling import BERT_SERVICE
 DEFAULTS = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # --engine NAME -> its module. "auto": the first whose `suits(folder)` is true, else "vectors"
-ENGINES = {"classify": "tfplm.serve.engines.classify_engine",
+ENGINES = {"rerank": "tfplm.serve.engines.rerank_engine",
+           "classify": "tfplm.serve.engines.classify_engine",
            "vectors": "tfplm.serve.engines.sentence_engine"}
 HTTP_PORT = 8125  # of engines that HTTP alone can serve, where none is given
 
@@ -56,6 +57,8 @@ class _Model(_Vectors):
         None, "most tokens of a sequence, special ones included; NONE: as many as the longest of the batch has, within "
               "the model's positions (default: 25; a fine-tuned model, or one of sentence-transformers, has its own)")
     dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; results are sent as float32")
+    positive_label: str | None = flag(None, "of --engine rerank: the label of relevant pairs (default: of two, the one "
+                                            "that the other denies)")
     xla: bool = flag(False, "compile with XLA")
     cpu: bool = flag(False, "use no GPU")
     device_map: list[int] = flag(factory=list, help="numbers of the GPUs to use, for the workers in turn")
@@ -65,7 +68,7 @@ class _Model(_Vectors):
 @dataclasses.dataclass(kw_only=True)
 class ServeOptions(_Model):
     """Serve a model: sentence vectors to bert-serving-client 1.10 (ZeroMQ), and over HTTP with --http-port; or the classes
-    of texts, by a model of `tfplm finetune`, over HTTP.
+    of texts, or the relevance of documents, by a model of `tfplm finetune`, over HTTP.
 
     Stop it by Ctrl-C or SIGTERM: what was asked before is answered.
     """
@@ -74,7 +77,8 @@ class ServeOptions(_Model):
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     engine: Literal[("auto", *ENGINES)] = flag(
-        "auto", "what the model gives: vectors of texts; classes of texts (POST /predict); auto: what the folder is made "
+        "auto", "what the model gives: vectors of texts; classes of texts (POST /predict); the relevance of "
+                "documents for a query (POST /rerank); auto: what the folder is made "
                 "for, but vectors where an option of theirs is given")
     host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is reached from everywhere, and nothing is encrypted")
     port: int = flag(5555, "of requests")

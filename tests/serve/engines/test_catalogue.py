@@ -24,6 +24,9 @@ def write(folder, config=None, task=None):
     ({}, {"task": "classification", "settings": {}}, "classify"),
     ({}, {"task": "multi-label", "settings": {"pairs": True}}, "classify"),
     ({}, {"task": "regression", "settings": {"pairs": False}}, "classify"),
+    ({}, {"task": "regression", "settings": {"pairs": True}}, "rerank"),
+    (CLASSIFIER, {"task": "classification", "settings": {"pairs": True}}, "classify"),
+    ({**CLASSIFIER, "id2label": {"0": "LABEL_0"}}, None, "rerank"),
     (CLASSIFIER, {"task": "tagging", "settings": {}}, "vectors"), (CLASSIFIER, None, "classify"),
     ({"architectures": ["BertModel"]}, None, "vectors"), ({}, None, "vectors"), (None, None, "vectors")])
 def test_what_a_folder_is_made_for(tmp_path, config, task, expected):
