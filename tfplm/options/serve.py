@@ -1,13 +1,13 @@
 """Flags of `tfplm serve`; those of bert-serving-start (bert-as-service, Xiao 2018) have its names and defaults."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 from tfplm.options.base import Options, flag
 from tfplm.options.pooling import BERT_SERVICE
 
 # bert-serving-start's, where a model does not say otherwise
-DEFAULTS = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
+DEFAULTS: dict[str, Any] = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # --engine NAME -> its module. "auto": the first whose `suits(folder)` is true, else "vectors"
 ENGINES = {"rerank": "tfplm.serve.engines.rerank_engine",

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tfplm.options.base import verb
 from tfplm.options.serve import HTTP_PORT, LOOPBACK, ServeOptions
@@ -51,7 +51,7 @@ def make_server(options: ServeOptions):
         raise
 
 
-def make_engines(options: ServeOptions) -> list[Engine]:
+def make_engines(options: ServeOptions) -> Sequence[Engine]:
     """One engine in this process, or `num_worker` of them in processes of their own."""
     _say(options, f"loading {options.source}")
     if options.num_worker == 1:
@@ -97,7 +97,7 @@ def _with_interface(options: ServeOptions) -> ServeOptions:
 @contextlib.contextmanager
 def _signals(ended: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM set `ended`; the second one acts as usual. In other threads than the main one: nothing."""
-    before = {}
+    before: dict = {}
 
     def note(number, frame):
         for each, handler in before.items():

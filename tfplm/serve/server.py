@@ -1,6 +1,7 @@
 """The whole server: engines, and ZeroMQ and HTTP in front of them."""
 
 import threading
+from collections.abc import Sequence
 
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.engines.engine import Engine
@@ -26,12 +27,14 @@ class Server:
         OSError: a port is not to be had. ValueError: no interface would be served.
     """
 
-    def __init__(self, options: ServeOptions, engines: list[Engine]):
+    def __init__(self, options: ServeOptions, engines: Sequence[Engine]):
         self.options, self.engines, self.ended = options, engines, threading.Event()
-        self._stopping, self._served = threading.Lock(), None
+        self._stopping, self._served = threading.Lock(), False
+        self._stopped = False
         self.service = Service(options, engines)
         self.zmq = ZmqServer(self.service, self.ended.set) if isinstance(self.service.info, VectorInfo) else None
-        self.port, self.port_out = (self.zmq.port, self.zmq.port_out) if self.zmq else (None, None)
+        self.port = self.zmq.port if self.zmq else None
+        self.port_out = self.zmq.port_out if self.zmq else None
         self._http = self.http_port = None
         if options.http_port is not None:
             try:
@@ -49,8 +52,10 @@ class Server:
 
     def start(self) -> "Server":
         self.service.start()
-        for interface in filter(None, (self.zmq, self._http)):
-            interface.start()
+        if self.zmq:
+            self.zmq.start()
+        if self._http:
+            self._http.start()
         return self
 
     def wait(self) -> None:
@@ -61,12 +66,13 @@ class Server:
     def stop(self) -> bool:
         """Drains pending requests for up to `drain_seconds`; returns True if all were answered. Idempotent."""
         with self._stopping:
-            if self._served is None:
+            if not self._stopped:
                 seconds = self.options.drain_seconds
                 if self._http:
                     self._http.stop(seconds)
                 served = self.zmq.stop(seconds) if self.zmq else True
                 self._served = self.service.stop(1.0 if seconds else 0.0) and served
+                self._stopped = True
                 self.ended.set()
             return self._served
 

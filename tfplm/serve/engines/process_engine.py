@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
+from typing import Any
 
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.engines.engine import Engine, In, Out, WorkerDied
@@ -49,7 +50,7 @@ class ProcessEngine(Engine[In, Out]):
         self.info = value
 
     @property
-    def pid(self) -> int:
+    def pid(self) -> int | None:
         return self._process.pid
 
     def encode(self, inputs: list[In]) -> list[Out]:
@@ -122,6 +123,7 @@ def _work(pipe: Connection, make: Callable[..., Engine], arguments: tuple) -> No
     with contextlib.suppress(OSError, EOFError):  # the server has closed the pipe, or ended
         while True:
             inputs = pipe.recv()
+            answer: tuple[str, Any]
             try:
                 answer = "done", engine.encode(inputs)
             except BaseException as error:  # such as a panic of a library in Rust

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import typing
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class SentenceEngine(Engine[Sequence, Encoded]):
         options: of how tokens are made, padded and sent.
     """
 
+    info: VectorInfo
+
     def __init__(self, encoder: SentenceEncoder, options: ServeOptions):
         self.encoder, self.options, self.tokenizer = encoder, options, encoder.tokenizer
         plan, longest = encoder.recipe.plan, encoder.recipe.max_length
@@ -40,16 +43,14 @@ class SentenceEngine(Engine[Sequence, Encoded]):
     def encode(self, inputs: list[Sequence]) -> list[Encoded]:
         rows = self.rows(inputs)
         vectors = self.encoder.encode_ids(rows, normalize=self.options.normalize).astype(self.dtype, copy=False)
-        if self.info.per_token:
-            vectors = [vector[:len(row)] for vector, row in zip(vectors, rows)]
-        tokens = [None] * len(rows)
-        if self.options.show_tokens_to_client:
-            tokens = [self.tokenizer.convert_ids_to_tokens(row.input_ids) for row in rows]
-        return list(map(Encoded, vectors, map(len, rows), tokens))
+        shown, per_token = self.options.show_tokens_to_client, self.info.per_token
+        return [Encoded(vector[:len(row)] if per_token else vector, len(row),
+                        list(self.tokenizer.convert_ids_to_tokens(row.input_ids)) if shown else None)
+                for vector, row in zip(vectors, rows)]
 
     def warm_up(self) -> None:
         """Encodes one text of each usual length, and batches of usual sizes: new shapes take a compilation."""
-        (token, *_), longest = self.encoder.tokenize(["a"])[0].input_ids, self.info.max_length
+        (token, *_), longest = self.encoder.tokenize(["a"])[0].input_ids, self.info.max_length or _WIDTHS[-1]
         for width in _WIDTHS:
             self.encoder.encode_ids([[token] * min(width, longest)])
         length = min(16, longest)
@@ -76,15 +77,19 @@ class SentenceEngine(Engine[Sequence, Encoded]):
             texts = [text.lower() for text in texts]
         of_texts = iter(self.tokenizer(texts, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
                         if texts else ())
-        return [tuple(next(of_texts).tolist() if isinstance(part, str) else self._looked_up(part) for part in pair)
-                for pair in divided]
 
-    def _looked_up(self, part: list[str] | list[int] | None) -> list[int] | None:
-        return self.tokenizer.convert_tokens_to_ids(part) if part and isinstance(part[0], str) else part
+        def ids(part: Sequence | None) -> list[int] | None:
+            if isinstance(part, str):
+                return next(of_texts).tolist()
+            found = self.tokenizer.convert_tokens_to_ids(part) if part and isinstance(part[0], str) else part
+            return typing.cast("list[int] | None", found)
+
+        return [(ids(first) or [], ids(second)) for first, second in divided]
 
     def _bare(self, first: list[int], second: list[int]) -> TextIds:
         """Without special tokens: the second text of a pair has segment 1, and nothing divides them."""
-        left, right = cut_pair(len(first), len(second), self.encoder.recipe.max_length)
+        most = self.encoder.recipe.max_length or len(first) + len(second)
+        left, right = cut_pair(len(first), len(second), most)
         first, second = first[:left], second[:right]
         if not first and not second:
             first = [self.tokenizer.unk_token_id or 0]
@@ -93,7 +98,7 @@ class SentenceEngine(Engine[Sequence, Encoded]):
         return TextIds(np.array(first + second, np.int32), types)
 
 
-def _divide(sequence: Sequence) -> tuple:
+def _divide(sequence: str | list) -> tuple:
     """(first, second) of a pair, (text, None) of others; the parts are of the kind of the sequence."""
     if isinstance(sequence, str):
         return pair.groups() if (pair := _PAIR.match(sequence)) else (sequence, None)
@@ -115,15 +120,16 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
 
 def _load(folder, options: ServeOptions) -> SentenceEncoder:
     recipe = read_recipe(folder) if folder.is_dir() else None
-    pooling, layers, length = options.pooling_strategy, options.pooling_layer, options.max_seq_len
+    pooling, layers, given = options.pooling_strategy, options.pooling_layer, options.max_seq_len
     if recipe is None:
         pooling, layers = pooling or DEFAULTS["pooling_strategy"], layers or DEFAULTS["pooling_layer"]
-        length = DEFAULTS["max_seq_len"] if length is None else length
-    length = None if length == "NONE" else length
+        given = DEFAULTS["max_seq_len"] if given is None else given
+    length = None if given in (None, "NONE") else int(given)
     encoder = SentenceEncoder.from_pretrained(folder, pooling, layers, options.normalize, length, options.dtype,
                                               mask_cls_sep=options.mask_cls_sep, num_labels=options.num_labels)
-    if length is not None and encoder.recipe.max_length < length:
-        raise ValueError(f"max_seq_len is {length}, but the model has positions for {encoder.recipe.max_length}")
+    longest = encoder.recipe.max_length
+    if length is not None and longest is not None and longest < length:
+        raise ValueError(f"max_seq_len is {length}, but the model has positions for {longest}")
     if recipe is not None and options.max_seq_len == "NONE":
         encoder = _with(encoder, max_length=None)
     if options.cased_tokenization:

@@ -1,15 +1,15 @@
 """Models with a classifying head over texts or pairs: those of `tfplm finetune`, and of other programs."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tfplm.adapt.finetune.inference import Inference
 from tfplm.adapt.finetune.result import has_task, open_task
-from tfplm.adapt.tasks.catalogue import TASKS
 from tfplm.adapt.tasks.task import TaskSettings
-from tfplm.adapt.tasks.texts import TextTask
+from tfplm.adapt.tasks.texts import Classification, MultiLabel, Regression, TextTask
 from tfplm.core.sources import resolve
 from tfplm.data.batches.batching import collate
 from tfplm.data.tasks.examples import TextExample
@@ -48,7 +48,7 @@ class TextTaskModel:
         self.model, self.task = model, task
         self._inference = Inference(model, task.tokenizer.pad_token_id or 0, collate=self._collate)
 
-    def predict(self, inputs: list[Input]) -> list[Predicted]:
+    def predict(self, inputs: Sequence[Input]) -> list[Predicted]:
         """Pairs and single texts are encoded apart, since a task makes a pair of each text that stands beside pairs."""
         found: dict[int, Predicted] = {}
         for kind in (str, tuple):
@@ -110,15 +110,13 @@ def open_text_task(options: ServeOptions, number: int) -> TextTaskModel:
 
 def _task_of(model: PretrainedModel, path: Path) -> TextTask:
     """What the configuration states of a classifier that another program trained."""
-    config, labels = model.config, None
-    if model.num_labels == 1:
-        name = "regression"
-    else:
-        name = "multi-label" if config.problem_type == "multi_label_classification" else "classification"
-        names = config.id2label or {index: f"LABEL_{index}" for index in range(model.num_labels)}
-        labels = LabelMap([names[index] for index in range(model.num_labels)])
     tokenizer = Tokenizer.from_pretrained(path)
-    return TASKS[name](tokenizer, TaskSettings(max_length=_limit(model, tokenizer)), labels)
+    settings = TaskSettings(max_length=_limit(model, tokenizer))
+    if model.num_labels == 1:
+        return Regression(tokenizer, settings)
+    names = model.config.id2label or {index: f"LABEL_{index}" for index in range(model.num_labels)}
+    kind = MultiLabel if model.config.problem_type == "multi_label_classification" else Classification
+    return kind(tokenizer, settings, LabelMap([names[index] for index in range(model.num_labels)]))
 
 
 def _limit(model: PretrainedModel, tokenizer: Tokenizer) -> int:
@@ -129,9 +127,10 @@ def _set_length(opened: TextTaskModel, length: int | str | None) -> None:
     limit, task = _limit(opened.model, opened.task.tokenizer), opened.task
     if length is None:
         return
-    if length != "NONE" and length > limit:
-        raise ValueError(f"max_seq_len is {length}, but the model has positions for {limit}: give at most so many")
-    task.settings = dataclasses.replace(task.settings, max_length=limit if length == "NONE" else length)
+    most = limit if length == "NONE" else int(length)
+    if most > limit:
+        raise ValueError(f"max_seq_len is {most}, but the model has positions for {limit}: give at most so many")
+    task.settings = dataclasses.replace(task.settings, max_length=most)
 
 
 def require_finite(scores: list[float]) -> list[float]:

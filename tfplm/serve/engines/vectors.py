@@ -66,7 +66,7 @@ class VectorInfo(EngineInfo[Sequence, Encoded]):
     def join(self, outputs: list[Encoded]) -> Vectors:
         """Copies: a part of a batch's array would keep the whole of it in memory."""
         lengths = np.array([output.length for output in outputs], np.int32)
-        tokens = [output.tokens for output in outputs]
+        tokens = [output.tokens for output in outputs if output.tokens is not None]
         if self.per_token:
             width = self.fixed_length or int(lengths.max())
             vectors = np.zeros((len(outputs), width, self.dimension), self.dtype)
@@ -74,7 +74,15 @@ class VectorInfo(EngineInfo[Sequence, Encoded]):
                 row[:len(output.vector)] = output.vector[:width]
         else:
             vectors = np.stack([output.vector for output in outputs])
-        return Vectors(vectors, lengths, None if None in tokens else tokens)
+        return Vectors(vectors, lengths, tokens if len(tokens) == len(outputs) else None)
+
+
+def vector_info(info: EngineInfo) -> VectorInfo:
+    """What is known of an engine that must give vectors; TypeError for another one."""
+    if not isinstance(info, VectorInfo):
+        raise TypeError(f"the engine serves {', '.join(info.interfaces) or 'nothing'}, expected one that gives vectors: "
+                        "serve it over its own interface")
+    return info
 
 
 def check_sequences(sequences, limits: RequestLimits, kinds: tuple[type, ...] = (str,)) -> None:
@@ -83,17 +91,18 @@ def check_sequences(sequences, limits: RequestLimits, kinds: tuple[type, ...] = 
         raise Refused(f"expected a list of texts, or of lists of tokens, with at least one; found {_shown(sequences)}")
     if len(sequences) > limits.inputs:
         raise Refused(f"{len(sequences):,} sequences in one request, more than {limits.inputs:,}: send less at once")
-    kind = str if isinstance(sequences[0], str) else list
+    texts = isinstance(sequences[0], str)
     for index, sequence in enumerate(sequences):
-        if not isinstance(sequence, kind):
-            raise Refused(f"sequence {index} is {_shown(sequence)}, expected {'a text' if kind is str else 'a list'} "
+        if not isinstance(sequence, str if texts else list):
+            raise Refused(f"sequence {index} is {_shown(sequence)}, expected {'a text' if texts else 'a list'} "
                           "like the first: texts and lists of tokens go into requests of their own")
         if len(sequence) > limits.input_length:
             raise Refused(f"sequence {index} has {len(sequence):,} characters or tokens, more than "
                           f"{limits.input_length:,}")
-        if kind is list and not _is_token_list(sequence, kinds):
+        parts = sequence if isinstance(sequence, list) else [sequence]
+        if not texts and not _is_token_list(parts, kinds):
             raise Refused(f"sequence {index} is no list of tokens: {_shown(sequence)}")
-        _check_unicode(index, [sequence] if kind is str else sequence)
+        _check_unicode(index, parts)
 
 
 def _is_token_list(tokens: list, kinds: tuple[type, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import urllib.parse
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
@@ -36,7 +36,8 @@ def as_json(scope: dict, body: bytes) -> tuple[dict, bytes]:
 def _read_form(body: bytes) -> dict:
     """`id=1&texts=a&texts=b&is_tokenized=false`: all values of `texts`, which are a list, and of what is repeated."""
     fields = urllib.parse.parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")
-    found = {name: values if name == "texts" or len(values) > 1 else values[0] for name, values in fields.items()}
+    found: dict[str, Any] = {name: values if name == "texts" or len(values) > 1 else values[0]
+                             for name, values in fields.items()}
     if isinstance(truth := found.get("is_tokenized"), str):
         found["is_tokenized"] = _TRUTH.get(truth, truth)
     return found

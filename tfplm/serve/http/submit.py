@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import Request
 
+from tfplm.serve.queue.job import Job
 from tfplm.serve.queue.limits import Refused
 from tfplm.serve.queue.service import Service
 
@@ -20,8 +21,11 @@ async def result_of(service: Service, inputs: list, request: Request) -> Any:
     _check_size(service, inputs)
     service.statistics.count(b"http", len(inputs))
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    # from a worker's thread
-    job = service.submit(inputs, lambda _: loop.call_soon_threadsafe(ended.set), owner := object())
+
+    def done(_: Job) -> None:  # in a worker's thread
+        loop.call_soon_threadsafe(ended.set)
+
+    job = service.submit(inputs, done, owner := object())
     while not ended.is_set():
         try:
             await asyncio.wait_for(ended.wait(), 1.0)

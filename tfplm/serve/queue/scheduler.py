@@ -167,7 +167,8 @@ class Scheduler:
         while self._retries:
             if (part := self._retries.popleft()).job in self.jobs:
                 return [part]
-        batch, room = [], self.max_batch_size
+        batch: list[Slice] = []
+        room = self.max_batch_size
         if self._large and self._impatience >= PATIENCE:
             room -= self._take_large(batch, room)
         while self._small and (not batch or len(self._small[0]) <= room):

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 
 from tfplm.options.serve import ServeOptions
@@ -24,7 +24,7 @@ class Service:
         engines: alike, one for each worker.
     """
 
-    def __init__(self, options: ServeOptions, engines: list[Engine]):
+    def __init__(self, options: ServeOptions, engines: Sequence[Engine]):
         self.options, self.engine, self.info, self.started = options, engines[0], engines[0].info, datetime.now()
         self.limits = RequestLimits(options.max_request_mb << 20, options.max_request_sequences)
         self.statistics, self.counters = Statistics(), Counters()
@@ -37,7 +37,9 @@ class Service:
 
     def listens_at(self, **ports: int | None) -> None:
         """Records the ports that are really used."""
-        self.options = dataclasses.replace(self.options, **ports)
+        self.options = dataclasses.replace(self.options)
+        for name, port in ports.items():
+            setattr(self.options, name, port)
 
     def submit(self, inputs: list, done: Callable[[Job], None], owner: Hashable = None) -> Job:
         """Queues inputs. Refused where the result would be too large; RuntimeError when stopping."""

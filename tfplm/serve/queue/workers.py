@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tfplm.serve.engines.engine import Engine, WorkerDied
 from tfplm.serve.queue.scheduler import Scheduler, Slice
@@ -23,7 +23,7 @@ class Workers:
         pauses: seconds before the first and at most before any further attempt to make an engine again.
     """
 
-    def __init__(self, scheduler: Scheduler, engines: list[Engine],
+    def __init__(self, scheduler: Scheduler, engines: Sequence[Engine],
                  encoded: Callable[[int, float], None] = lambda inputs, seconds: None,
                  pauses: tuple[float, float] = (0.1, 30.0)):
         self.scheduler, self.engines, self.encoded, self.pauses = scheduler, engines, encoded, pauses

@@ -19,7 +19,8 @@ from tfplm.serve.engines.vectors import Sequence, check_sequences
 from tfplm.serve.queue.limits import Refused, RequestLimits
 
 VERSION = "1.10.0"  # the client refuses a server of any other
-COMMANDS = {b"SHOW_CONFIG": "config", b"SHOW_STATUS": "status", b"TERMINATION": "terminate"}
+Kind = Literal["config", "status", "terminate", "encode"]
+COMMANDS: dict[bytes, Kind] = {b"SHOW_CONFIG": "config", b"SHOW_STATUS": "status", b"TERMINATION": "terminate"}
 LONGEST_IDENTITY, LONGEST_NUMBER = 255, 18  # bytes
 LARGEST_ERROR = 1 << 24  # bytes of the NaN array that stands for a failed request
 
@@ -38,7 +39,7 @@ class Request:
     length: int
 
     @property
-    def kind(self) -> Literal["config", "status", "terminate", "encode"]:
+    def kind(self) -> Kind:
         return COMMANDS.get(self.message, "encode")
 
 

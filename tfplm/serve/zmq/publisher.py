@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import zmq
 
+from tfplm.serve.engines.vectors import vector_info
 from tfplm.serve.queue.service import Service
 from tfplm.serve.zmq import protocol
 from tfplm.serve.zmq.sockets import bind, port_of
@@ -20,7 +21,7 @@ class Publisher:
     """
 
     def __init__(self, context: zmq.Context, service: Service):
-        self.service = service
+        self.service, self.info = service, vector_info(service.info)
         self.socket = bind(context, zmq.XPUB, service.options, "port_out", {
             zmq.SNDHWM: REPLIES_AHEAD, zmq.XPUB_NODROP: 1, zmq.XPUB_MANUAL: 1, zmq.MAXMSGSIZE: LARGEST_SUBSCRIPTION})
         self.port = port_of(self.socket)
@@ -61,7 +62,7 @@ class Publisher:
             self.socket.set(zmq.XPUB_NODROP, 1)
 
     def abbreviated(self, frames: list) -> list | None:
-        return protocol.abbreviated_reply(frames, self.service.info.row_shape, self.service.info.dtype)
+        return protocol.abbreviated_reply(frames, self.info.row_shape, self.info.dtype)
 
     def client_left(self, identity: bytes) -> None:
         if dropped := self.service.scheduler.cancel(identity):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import zmq
 
-from tfplm.serve.engines.vectors import Vectors
+from tfplm.serve.engines.vectors import Vectors, vector_info
 from tfplm.serve.queue.job import Job
 from tfplm.serve.queue.limits import Refused
 from tfplm.serve.queue.service import Service
@@ -36,6 +36,7 @@ class ZmqServer:
 
     def __init__(self, service: Service, terminate: Callable[[], None] = lambda: None):
         self.service, self.terminate, self._description = service, terminate, Description(service)
+        self.info = vector_info(service.info)
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
         self._idle_since = 0.0
@@ -88,7 +89,7 @@ class ZmqServer:
             reading = self._draining or not self.service.scheduler.full
             poller.register(self._requests, zmq.POLLIN if reading else 0)
             self.publisher.watch(poller, blocked := bool(self.outbox.blocked))
-            ready = dict(poller.poll(20 if blocked else 1000 * TICK))
+            ready = dict(poller.poll(20 if blocked else int(1000 * TICK)))
             try:
                 if self._wakes in ready:
                     with self._wake_lock:
@@ -192,8 +193,7 @@ class ZmqServer:
             self.outbox.post(self._failure(identity, number, request.length, str(error)))
 
     def _failure(self, identity: bytes, number: bytes, length: int, reason: str) -> list:
-        info = self.service.info
-        vectors = protocol.failed_vectors(max(1, length), info.row_shape, info.dtype)
+        vectors = protocol.failed_vectors(max(1, length), self.info.row_shape, self.info.dtype)
         log.info("a request of %d sequences: %s", length, reason)
         return protocol.vectors_reply(identity, number, vectors, error=reason)
 

@@ -41,7 +41,7 @@ def bind(context: zmq.Context, kind: int, options: ServeOptions, name: str, sett
 
 def port_of(bound: zmq.Socket) -> int:
     """The port that a socket listens at."""
-    return int(bound.last_endpoint.rpartition(b":")[2].rstrip(b"\0"))
+    return int(bytes(bound.getsockopt(zmq.LAST_ENDPOINT)).rpartition(b":")[2].rstrip(b"\0"))
 
 
 def _address(host: str) -> str:

@@ -53,7 +53,7 @@ def make_api(service: Service) -> Api:
     async def encode_texts(body: EncodeRequest, request: Request) -> Response:
         if body.is_tokenized and isinstance(body.texts[0], str):
             raise Refused("is_tokenized is true, but texts are no lists of tokens")
-        found = await vectors_of(service, body.texts, request)
+        found = await vectors_of(service, list(body.texts), request)
         return Response(await asyncio.to_thread(_reply, body.id, found), media_type="application/json")
 
     @router.get("/status/server", summary="Configuration and statistics, as SHOW_STATUS has them")

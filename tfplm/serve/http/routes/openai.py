@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, StrictStr
 
-from tfplm.serve.engines.vectors import Vectors
+from tfplm.serve.engines.vectors import Vectors, vector_info
 from tfplm.serve.http.api import Api, problems
 from tfplm.serve.http.bodies import Integer, Text, Texts, TokenIds
 from tfplm.serve.http.vectors import vectors_of
@@ -69,17 +69,17 @@ def problem(status: int, reason: str, kind: str) -> dict:
 
 def make_api(service: Service) -> Api:
     """The interface of an engine that gives vectors."""
-    router = APIRouter()
+    router, info = APIRouter(), vector_info(service.info)
 
     @router.post("/v1/embeddings", responses={200: {"model": EmbeddingsReply}, **problems(OpenAIProblem, 422)},
                  summary="Vectors of texts or token ids, in OpenAI's shape")
     async def embeddings(body: EmbeddingsRequest, request: Request) -> Response:
-        if service.info.per_token:
+        if info.per_token:
             raise Refused("the server has pooling NONE, a vector for each token; this interface is for one a text")
-        if body.dimensions not in (None, service.info.dimension):
-            raise Refused(f"dimensions is {body.dimensions}, but the model's vectors have {service.info.dimension}")
+        if body.dimensions not in (None, info.dimension):
+            raise Refused(f"dimensions is {body.dimensions}, but the model's vectors have {info.dimension}")
         single = isinstance(body.input, str) or isinstance(body.input[0], int)
-        found = await vectors_of(service, [body.input] if single else body.input, request, (str, int))
+        found = await vectors_of(service, [body.input] if single else list(body.input), request, (str, int))
         return Response(await asyncio.to_thread(_reply, body, found), media_type="application/json")
 
     return Api(router, ("/v1/embeddings",), ("/v1/",), problem, invalid=422)

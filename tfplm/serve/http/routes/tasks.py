@@ -49,11 +49,13 @@ class PredictRequest(BaseModel):
 
     @property
     def single(self) -> bool:
-        return self.texts is None and not isinstance(self.inputs, list)
+        return isinstance(self.inputs, str | Pair)
 
     @property
     def all(self) -> list[Input]:
-        return [self.inputs] if self.single else self.texts or self.inputs
+        if isinstance(self.inputs, str | Pair):
+            return [self.inputs]
+        return self.inputs or self.texts or []
 
 
 class Label(BaseModel):
