@@ -3,13 +3,9 @@
 import base64
 import gzip
 import json
-import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -233,23 +229,3 @@ def test_a_port_that_is_taken():
     with serving(http_port=0) as server, pytest.raises(OSError, match=r"cannot listen at .*--http-port"), \
             serving(http_port=server.http_port):
         pass
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("per_token", [False, True])
-def test_fuzzed_from_its_own_description(per_token, tmp_path):
-    """schemathesis: no 5xx, replies as described, what the description forbids is refused. What it cannot say (ids
-    beyond the vocabulary, is_tokenized with texts) is refused as well, hence the one check that is left out."""
-    program = shutil.which("st", path=Path(sys.executable).parent) or shutil.which("st")
-    if program is None:
-        pytest.skip("pip install schemathesis")
-    with serving(FakeEngine(info=VectorInfo(4, vocab_size=10**9, per_token=per_token)), http_port=0) as server:
-        # 413 is a refusal as well, which schemathesis does not know
-        (tmp_path / "schemathesis.toml").write_text('[checks.negative_data_rejection]\nexpected-statuses = ["4xx"]\n')
-        done = subprocess.run(
-            [program, "run", f"http://127.0.0.1:{server.http_port}/openapi.json", "--max-examples", "150", "--seed", "7",
-             "--checks", "all", "--exclude-checks", "positive_data_acceptance"], capture_output=True, text=True,
-            timeout=300, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout[-3000:]
-        assert server.service.counters.numbers["http_responses"] > 100
-        assert server.service.counters.numbers["http_server_errors"] == 0

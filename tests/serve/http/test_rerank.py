@@ -24,7 +24,7 @@ class Overlap(Engine):
     def encode(self, inputs):
         if any("poison" in document for _, document in inputs):
             raise ValueError("a poisonous text")
-        return [Relevance(len(set(query.split()) & set(document.split())) / len(query.split()), 7)
+        return [Relevance(len(set(query.split()) & set(document.split())) / max(len(query.split()), 1), 7)
                 for query, document in inputs]
 
 
