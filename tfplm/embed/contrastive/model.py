@@ -32,8 +32,7 @@ class Contrastive(TrainingModel):
         self.plan, self.kind, self.temperature = plan, LOSSES[loss], temperature
         self.projection = None
         if self.kind.head:
-            width = model.config.hidden_size * (1 if plan.of_model or plan.average_layers else len(plan.layers))
-            width *= sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in plan.strategies)
+            width = plan.width(model.config.hidden_size)
             with self.own_layers():
                 self.projection = Dense(width, width, "tanh", name="projection",
                                         kernel_initializer=kernel_initializer(model.config, width))
