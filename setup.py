@@ -7,8 +7,8 @@ from setuptools import find_packages, setup
 EXTRAS = {
     "test": ["pytest>=8", "pytest-xdist>=3.7", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
              "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "sacrebleu>=2.4",
-             "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "httpx>=0.27",
-             "bert-serving-client==1.10.0", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
+             "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22", "httpx>=0.27",
+             "bert-serving-client==1.10.0", "cohere>=5.11", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
              "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
              "mypy>=2.4,<3"],
     # the documentation site; ruff shortens its signatures, jieba finds the Chinese words for its search
@@ -19,7 +19,7 @@ EXTRAS = {
     "postgres": ["psycopg[binary]>=3.1"],
     "mysql": ["PyMySQL>=1.1"],
     "serve": ["pyzmq>=25"],  # bert-as-service over ZeroMQ
-    "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30"],  # the same, and HTTP
+    "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22"],  # the same, and HTTP
     "metrics": ["sacrebleu>=2.4", "rouge-score>=0.1.2"],  # BLEU, ROUGE
     "parquet": ["pyarrow>=14"],
     "zh": ["jieba>=0.42"],  # Chinese word segmentation

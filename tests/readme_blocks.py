@@ -152,8 +152,9 @@ def check_names(code: str) -> None:
 
 def _check_name(module: str, name: str) -> None:
     try:
-        getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        if not hasattr(importlib.import_module(module), name):
+            importlib.import_module(f"{module}.{name}")
+    except ImportError as error:
         raise ValueError(f"{module}.{name} does not exist: {error}") from None
 
 

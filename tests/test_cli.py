@@ -49,6 +49,11 @@ def test_flags_become_fields():
     assert seen == [Example(source="x", max_length=7, kind="b", names=["我", "b"], fast=False, rate=0.5)]
 
 
+def test_lists_of_words_and_numbers():
+    options, _ = cli.parse("pretrain", ["x.txt", "--layer-pattern", "local", "global", "--kernel-sizes", "3", "4"])
+    assert options.layer_pattern == ["local", "global"] and options.kernel_sizes == [3, 4]
+
+
 def test_underscores_are_accepted():
     assert cli.main(["example", "x", "--max_length=9"]) == 0
     assert seen[0].max_length == 9

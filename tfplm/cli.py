@@ -33,7 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "index": ("tfplm.options.search:IndexOptions", "make texts, or questions and answers, searchable by meaning"),
     "search": ("tfplm.options.search:SearchOptions", "find the texts nearest to a query"),
     "contrastive": ("tfplm.options.contrastive:ContrastiveOptions", "train sentence vectors: SimCSE, ranking, CoSENT"),
-    "serve": ("tfplm.options.serve:ServeOptions", "serve sentence vectors to bert-serving-client, and over HTTP"),
+    "serve": ("tfplm.options.serve:ServeOptions", "serve vectors to bert-serving-client and over HTTP, classes, relevance"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
     "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "perplexity of a language model on a text"),
     "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),

@@ -21,11 +21,12 @@ from pathlib import Path
 from tfplm.data.batches.batch_source import token_batches
 from tfplm.data.batches.batching import Batching
 from tfplm.data.noise import Masking, corrupt_spans, denoise, mask_tokens, mix_policies, predict_next
-from tfplm.data.records.build import load_tokenizer, records
+from tfplm.data.records.build import records
 from tfplm.data.records.reader import TokenRecords
 from tfplm.data.sequences.documents import encode_documents
 from tfplm.data.sequences.recipes import Sequences
 from tfplm.data.text.corpus import read_documents
+from tfplm.tokenizers import Tokenizer
 
 
 def word_vocabulary(sources: list[str], path: Path) -> str:
@@ -44,7 +45,7 @@ def measure_records(sources: list[str], vocabulary: str, folder: Path, processes
     documents = list(read_documents(sources))
     reading = time.process_time() - start
     size = sum(len(sentence.encode()) for document in documents for sentence in document) / 1e6
-    tokenizer = load_tokenizer(vocabulary)
+    tokenizer = Tokenizer.from_pretrained(vocabulary)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     start = time.process_time()
     sentences = [sentence for document in documents for sentence in document]

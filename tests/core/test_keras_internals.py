@@ -125,16 +125,18 @@ def test_shadowed_methods_are_restored(model):
 
 
 class Names:
-    """Of a file, each with its line: what it defines, the underscored names and strings in it, what it imports."""
+    """Of a file, name -> line: functions and classes, attributes and methods that it sets or uses, strings, imports."""
 
     def __init__(self, source: str):
-        self.defined, self.attributes, self.strings, self.imports = {}, {}, {}, {}
+        self.defined, self.set, self.attributes, self.strings, self.imports = {}, {}, {}, {}, {}
         for node in ast.walk(ast.parse(source)):
             kind = type(node)
             if kind is ast.Attribute:
-                (self.defined if type(node.ctx) is ast.Store else self.attributes)[node.attr] = node.lineno
+                (self.set if type(node.ctx) is ast.Store else self.attributes)[node.attr] = node.lineno
             elif kind in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
                 self.defined[node.name] = node.lineno
+                if kind is ast.ClassDef:
+                    self.set |= {part.name: part.lineno for part in node.body if type(part) is ast.FunctionDef}
             elif kind is ast.Constant and type(node.value) is str:
                 self.strings[node.value] = node.lineno
             elif kind is ast.Import:
@@ -143,8 +145,8 @@ class Names:
                 self.imports |= {f"{node.module}.{alias.name}": node.lineno for alias in node.names}
 
     def listed(self) -> dict[str, int]:
-        """Those of `NAMES`, whatever is done with them."""
-        found = {**self.strings, **self.attributes, **self.defined}
+        """Those of `NAMES` that are used, set, replaced or spelled; functions of a module may share their names."""
+        found = {**self.strings, **self.attributes, **self.set}
         return {name: line for name, line in found.items() if name in NAMES}
 
     def foreign(self, own) -> dict[str, int]:
@@ -160,7 +162,7 @@ class Names:
 
 def violations(files: dict[str, Names]) -> list[str]:
     """Private names of others in these files."""
-    own = PUBLIC.union(*(names.defined for names in files.values()))
+    own = PUBLIC.union(*({**names.defined, **names.set} for names in files.values()))
     return [f"{path}:{line} {name}" for path, names in files.items()
             for name, line in (names.listed() | names.foreign(own) | names.private_modules()).items()]
 

@@ -21,7 +21,7 @@ EXCEPTIONS = {
     "core/config.py": {"bert"},  # the defaults of `Config` are BERT-base's
     "options/records.py": {"bert"},  # the layout of google-research/bert's records, which the verb calls so
     "data/records/build.py": {"bert"},  # the same
-    "pretrain/architecture.py": {"gpt2"},  # the preset that an objective starts from where none is named
+    "pretrain/objectives/language_model.py": {"gpt2"},  # the preset of an objective, unless another is named
 }
 
 
@@ -90,12 +90,12 @@ def toy(tmp_path, monkeypatch):
     """The registry with one more file."""
     (tmp_path / "toy_family.py").write_text(FILE, encoding="utf-8")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    for cached in (registry._files, registry._rules):
+    for cached in (registry._files, registry._families, registry._rules):
         cached.cache_clear()
     yield
     sys.modules.pop("tfplm.families.toy_family", None)
     monkeypatch.undo()
-    for cached in (registry._files, registry._rules):
+    for cached in (registry._files, registry._families, registry._rules):
         cached.cache_clear()
 
 

@@ -9,8 +9,8 @@ import keras
 from tfplm.adapt.finetune.data import Examples
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.result import has_task
-from tfplm.adapt.finetune.training import Run
-from tfplm.adapt.tasks.catalogue import TASKS, settings_of
+from tfplm.adapt.finetune.start import Start, make_task
+from tfplm.adapt.finetune.training import prepare, train
 from tfplm.core.files import write_text
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
@@ -28,7 +28,7 @@ _CONFIG, _VOCAB, _STEP = bert.TF1.config, "vocab.txt", "global_step"
 
 @verb(RunClassifierOptions)
 def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
-    """Trains, evaluates, predicts, as the flags say; gives back what stands in `eval_results.txt`.
+    """Trains, evaluates, predicts, as the flags say; returns the content of `eval_results.txt`.
 
     Raises ValueError for flags that do not fit together, FileNotFoundError for files that are not there.
     """
@@ -110,14 +110,14 @@ def _train(options: RunClassifierOptions, processor, output: Path) -> int:
         stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
         save_every=options.save_checkpoints_steps, keep="last",  # the script knows no best epoch
         quiet=options.quiet)
-    kind = TASKS[tuning.task]
-    task = kind(_tokenizer(options, source), settings_of(tuning), LabelMap(labels) if labels else None)
-    train, dev = (processor_examples(processor, options.data_dir, split) for split in ("train", "dev"))
-    task.learn(train)
+    start = Start.of(tuning, _tokenizer(options, source), LabelMap(labels) if labels else None)
+    task = make_task(start)
+    data = Examples(*(processor_examples(processor, options.data_dir, split) for split in ("train", "dev")))
+    task.learn(data.train)
     keras.utils.set_random_seed(options.seed)
-    run = Run(tuning, task, open_folder(tuning, "finetune"), Examples(train, dev))
-    run.result()
-    step = int(keras.ops.convert_to_numpy(run.trained.optimizer.iterations))
+    prepared = prepare(start, task, open_folder(tuning, "finetune"), data)
+    train(prepared)
+    step = int(keras.ops.convert_to_numpy(prepared.trained.optimizer.iterations))
     (output / _STEP).write_text(str(step))
     return step
 

@@ -13,11 +13,11 @@ from tfplm.core.config import Config, refuse_unknown
 Layout = Literal["hf", "tf1"]
 
 
-def _as_read(values: dict[str, Any], layout: Layout) -> dict[str, Any]:
+def _as_read(values: dict[str, Any], layout: str) -> dict[str, Any]:
     return values
 
 
-def _as_written(values: dict[str, Any], config: Config, layout: Layout) -> dict[str, Any]:
+def _as_written(values: dict[str, Any], config: Config, layout: str) -> dict[str, Any]:
     return values
 
 
@@ -38,8 +38,8 @@ class Keys:
     """
 
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    read: Callable[[dict[str, Any], Layout], dict[str, Any]] = _as_read
-    write: Callable[[dict[str, Any], Config, Layout], dict[str, Any]] = _as_written
+    read: Callable[[dict[str, Any], str], dict[str, Any]] = _as_read
+    write: Callable[[dict[str, Any], Config, str], dict[str, Any]] = _as_written
     ffn_size: Literal["number", "null", "never"] = "number"
     harmless: frozenset[str] = frozenset()
     must_be: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -37,8 +37,8 @@ def resolve(source: str | os.PathLike) -> Path:
     if snapshot and _layout(snapshot):
         return snapshot
     downloaded, reason = _download(source)
-    if downloaded or snapshot:  # a snapshot without weights is enough for a tokenizer
-        return downloaded or snapshot
+    if found := downloaded or snapshot:  # a snapshot without weights is enough for a tokenizer
+        return found
     raise FileNotFoundError(
         f"'{source}' was looked for as a path ({_no_such_path(path)}), in the Hugging Face cache {cache_folder()} (no "
         f"{_cache_name(source)} there), and on the hub ({reason}). Put config.json, model.safetensors and the "

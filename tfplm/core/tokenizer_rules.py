@@ -48,3 +48,8 @@ class TokenizerRules:
     extra_ids: bool = False  # tokenizer_config.json holds the number of sentinels in `tail` under this key
     without_extra_ids: str = ""  # the rules for a directory where that number is 0
     layout: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # ids of a learned SentencePiece model
+
+    def with_(self, name: str, **changes) -> "TokenizerRules":
+        """The rules of another family; how rules are found is not inherited."""
+        found = {"also": (), "class_decides": False, "signs": (), "default_for": ()}
+        return dataclasses.replace(self, name=name, **{**found, **changes})

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 # our variable name -> the last part of theirs; several: the first is written, all are read
-LEAVES = {
+LEAVES: dict[str, Mapping[str, tuple[str, ...]]] = {
     "hf": {"kernel": ("weight",), "bias": ("bias",), "gamma": ("weight", "gamma"), "beta": ("bias", "beta"),
            "embeddings": ("weight",)},
     "tf1": {"kernel": ("kernel",), "bias": ("bias",), "gamma": ("gamma",), "beta": ("beta",), "embeddings": ("",)},
@@ -109,7 +109,7 @@ class Names:
     def _place(self, theirs: str, operation: str, layout: str, numbers: dict, leaf: str | None) -> Place:
         name = theirs.format(**numbers)
         transpose = leaf == "kernel" and layout == "hf" and self.hf_transposed
-        names = (name,)
+        names: tuple[str, ...] = (name,)
         if leaf is not None:
             separator = "." if layout == "hf" else "/"
             names = tuple(name + (separator + last if last else "") for last in self.leaves(layout)[leaf])
@@ -117,9 +117,8 @@ class Names:
         for word in filter(None, operation.split(", ")):
             if word == "transpose":
                 transpose = not transpose
-            elif word.startswith("part "):
-                index, count = re.fullmatch(r"part (\d+) of (\d+)", word).groups()
-                part = int(index), int(count)
+            elif found := re.fullmatch(r"part (\d+) of (\d+)", word):
+                part = int(found[1]), int(found[2])
             elif word != "reshape":
                 raise ValueError(f"unknown operation '{word}' in the row of '{theirs}'")
         # OpenAI's kernels are those of convolutions of width 1

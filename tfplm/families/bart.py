@@ -1,7 +1,5 @@
 """BART (Lewis et al. 2019): a post-norm encoder-decoder trained to undo noise."""
 
-import dataclasses
-
 from tfplm.core.keys import Keys
 from tfplm.core.weight_names import Names
 from tfplm.families import roberta
@@ -77,5 +75,4 @@ KEYS = Keys({
     "activation_dropout_prob": "activation_dropout", "initializer_range": "init_std",
     "layerdrop": "encoder_layerdrop", "embedding_norm": "normalize_embedding",
 }, _read, must_be={"static_position_embeddings": False})
-TOKENIZER = dataclasses.replace(roberta.TOKENIZER, name="bart", reserved_positions=0, tokenizer_class="BartTokenizer",
-                                also=(), signs=(), default_for=())
+TOKENIZER = roberta.TOKENIZER.with_("bart", reserved_positions=0, tokenizer_class="BartTokenizer")

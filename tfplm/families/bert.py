@@ -9,7 +9,7 @@ from tfplm.families.registry import TF1Release
 
 MODEL_TYPE = "bert"
 CLASS = "Bert"
-CONFIG = {}
+CONFIG: dict = {}
 
 _LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 _CHINESE = {"vocab_size": 21128}

@@ -1,7 +1,5 @@
 """DistilBERT (Sanh et al. 2019): BERT with half the layers, no segments and no pooler."""
 
-import dataclasses
-
 from tfplm.core.keys import Keys
 from tfplm.core.weight_names import Names
 from tfplm.families import bert
@@ -59,5 +57,4 @@ KEYS = Keys({
     "intermediate_size": "hidden_dim", "hidden_act": "activation", "hidden_dropout_prob": "dropout",
     "attention_probs_dropout_prob": "attention_dropout", "classifier_dropout": "seq_classif_dropout",
 }, _read, _write)
-TOKENIZER = dataclasses.replace(bert.TOKENIZER, name="distilbert", segments=False, also=(), default_for=(),
-                                tokenizer_class="DistilBertTokenizer")
+TOKENIZER = bert.TOKENIZER.with_("distilbert", segments=False, tokenizer_class="DistilBertTokenizer")

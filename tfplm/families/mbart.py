@@ -1,7 +1,5 @@
 """mBART (Liu et al. 2020): BART with pre-norm blocks on 25 languages; texts carry a language code."""
 
-import dataclasses
-
 from tfplm.families import bart, xlm_roberta
 
 MODEL_TYPE = "mbart"
@@ -10,7 +8,7 @@ CONFIG = {
     **bart.CONFIG, "vocab_size": 250027, "norm_placement": "pre", "final_norm": True, "scale_embedding": True,
     "decoder_start_token_id": None, "language_code_first": True,
 }
-PRESETS = {"mbart-large-cc25": {}}
+PRESETS: dict[str, dict] = {"mbart-large-cc25": {}}
 NAMES = bart.NAMES
 KEYS = bart.KEYS
 _LANGUAGES = (
@@ -23,12 +21,11 @@ _LANGUAGES_50 = (
     "mn_MN", "mr_IN", "pl_PL", "ps_AF", "pt_XX", "sv_SE", "sw_KE", "ta_IN", "te_IN", "th_TH", "tl_XX", "uk_UA",
     "ur_PK", "xh_ZA", "gl_ES", "sl_SI",
 )
-TOKENIZER = dataclasses.replace(
-    xlm_roberta.TOKENIZER, name="mbart", single="$A {eos} {lang}", pair="$A $B {eos} {lang}", extra=_LANGUAGES,
-    tail=(*_LANGUAGES, "<mask>"), reserved_positions=0, tokenizer_class="MBartTokenizer", also=(), signs=(),
-    default_for=())
+TOKENIZER = xlm_roberta.TOKENIZER.with_(
+    "mbart", single="$A {eos} {lang}", pair="$A $B {eos} {lang}", extra=_LANGUAGES,
+    tail=(*_LANGUAGES, "<mask>"), reserved_positions=0, tokenizer_class="MBartTokenizer")
 # the model type of mBART-50 (Tang et al. 2020) is mbart as well
-_MBART50 = dataclasses.replace(
-    TOKENIZER, name="mbart50", single="{lang} $A {eos}", pair="{lang} $A $B {eos}", extra=_LANGUAGES_50,
+_MBART50 = TOKENIZER.with_(
+    "mbart50", single="{lang} $A {eos}", pair="{lang} $A $B {eos}", extra=_LANGUAGES_50,
     tail=(*_LANGUAGES_50, "<mask>"), tokenizer_class="MBart50Tokenizer", class_decides=True)
 MORE_TOKENIZERS = (_MBART50,)

@@ -21,4 +21,4 @@ def _read(values: dict, layout: str) -> dict:
 
 
 KEYS = dataclasses.replace(t5.KEYS, read=_read)
-TOKENIZER = dataclasses.replace(t5.TOKENIZER, name="mt5", extra=(), tail=(), also=("umt5",), default_for=())
+TOKENIZER = t5.TOKENIZER.with_("mt5", extra=(), tail=(), also=("umt5",))

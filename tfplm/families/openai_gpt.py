@@ -10,7 +10,7 @@ CONFIG = {
     **gpt2.CONFIG, "vocab_size": 40478, "max_position_embeddings": 512, "norm_placement": "post", "final_norm": False,
     "initializer_scheme": "flat", "bos_token_id": None, "eos_token_id": None,
 }
-PRESETS = {"openai-gpt": {}}
+PRESETS: dict[str, dict] = {"openai-gpt": {}}
 EMBEDDINGS = (
     ("embeddings/word", "tokens_embed", None),
     ("embeddings/position", "positions_embed", None),

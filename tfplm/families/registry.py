@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib
 import pkgutil
+import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,24 +48,20 @@ class Family:
 
     model_type: str
     class_stem: str
-    tokenizers: tuple[TokenizerRules, ...]
-    tf1: TF1Release | None = None
-    config: dict[str, Any] | None = None  # None: a tokenizer only
-    presets: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    names: Names | None = None
-    keys: Keys | None = None
-    classes: dict[str, str] = dataclasses.field(default_factory=dict)
-    true_type: Callable[[list[str], Path], str | None] = lambda tensors, directory: None
+    config: dict[str, Any]
+    presets: dict[str, dict[str, Any]]
+    names: Names
+    keys: Keys
+    classes: dict[str, str]
+    tf1: TF1Release | None
+    true_type: Callable[[list[str], Path], str | None]
 
     @classmethod
     def of(cls, file) -> "Family":
         """The family of a module of `tfplm.families`; AttributeError names a constant that is missing."""
-        rules = (file.TOKENIZER, *getattr(file, "MORE_TOKENIZERS", ()))
-        words = {field: getattr(file, word) for field, word in (("tf1", "TF1"), ("classes", "CLASSES"),
-                                                                ("true_type", "true_type")) if hasattr(file, word)}
-        if hasattr(file, "CONFIG"):
-            words |= {"config": file.CONFIG, "presets": file.PRESETS, "names": file.NAMES, "keys": file.KEYS}
-        return cls(file.MODEL_TYPE, file.CLASS, rules, **words)
+        return cls(file.MODEL_TYPE, file.CLASS, file.CONFIG, file.PRESETS, file.NAMES, file.KEYS,
+                   getattr(file, "CLASSES", {}), getattr(file, "TF1", None),
+                   getattr(file, "true_type", lambda tensors, directory: None))
 
     @property
     def base(self) -> dict[str, Any]:
@@ -80,13 +77,14 @@ class Family:
 
     def names_for(self, head: str | None, layout: Layout = "tf1") -> Names:
         """The table of weight names for a checkpoint of this layout and a model with this head."""
-        return self.tf1.names.get(head, self.names) if layout == "tf1" and self.tf1 else self.names
+        special = self.tf1.names if layout == "tf1" and self.tf1 else {}
+        return special.get(head, self.names)
 
     def class_name(self, head: str | None, architecture: str | None = None) -> str:
         """What transformers calls the model, for the `architectures` of a saved config."""
         if head is None and architecture == "encoder" and self.config.get("architecture") == "seq2seq":
             return f"{self.class_stem}EncoderModel"
-        return self.class_stem + {**_CLASSES, **self.classes}.get(head, "Model")
+        return self.class_stem + {**_CLASSES, **self.classes}.get(head or "", "Model")
 
     def head_of(self, class_name: str) -> str | None:
         """The head of a class of transformers, also of older versions; None for a headless one."""
@@ -106,34 +104,39 @@ class Family:
 
 
 @functools.cache
-def _files() -> dict[str, Family]:
-    """model type -> family, of all files in the package with a MODEL_TYPE."""
+def _files() -> dict[str, types.ModuleType]:
+    """model type -> file, of all files in the package with a MODEL_TYPE."""
     package = importlib.import_module("tfplm.families")
     modules = [importlib.import_module(f"tfplm.families.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
-    return {module.MODEL_TYPE: Family.of(module) for module in modules if hasattr(module, "MODEL_TYPE")}
+    return {module.MODEL_TYPE: module for module in modules if hasattr(module, "MODEL_TYPE")}
+
+
+@functools.cache
+def _families() -> dict[str, Family]:
+    return {name: Family.of(file) for name, file in sorted(_files().items()) if hasattr(file, "CONFIG")}
 
 
 def families() -> list[str]:
     """The model types whose models are supported."""
-    return sorted(name for name, family in _files().items() if family.config is not None)
+    return list(_families())
 
 
 def family(model_type: str) -> Family:
     """The family of that name; a ValueError lists those there are."""
-    if model_type not in families():
+    if model_type not in _families():
         raise ValueError(f"model_type '{model_type}' is not supported{did_you_mean(model_type, families())}; supported "
                          f"are: {', '.join(families())}")
-    return _files()[model_type]
+    return _families()[model_type]
 
 
 def presets() -> list[str]:
     """The names of all presets, e.g. `"bert-base-chinese"`."""
-    return [name for model_type in families() for name in _files()[model_type].presets]
+    return [name for family in _families().values() for name in family.presets]
 
 
 def preset(name: str) -> Config:
     """The configuration of a preset; a ValueError names the nearest ones."""
-    for candidate in _files().values():
+    for candidate in _families().values():
         if name in candidate.presets:
             return Config.from_dict({**candidate.base, **candidate.presets[name]})
     near = nearest(name, presets(), n=3, cutoff=0.4)
@@ -143,12 +146,12 @@ def preset(name: str) -> Config:
 
 def tf1_configs() -> dict[str, str]:
     """Name of the configuration's file in a TF1 release -> model type, e.g. `bert_config.json` -> `bert`."""
-    return {family.tf1.config: name for name, family in sorted(_files().items()) if family.tf1}
+    return {file.TF1.config: name for name, file in sorted(_files().items()) if hasattr(file, "TF1")}
 
 
 def tf1_family(tensors: list[str]) -> Family | None:
     """The family that the tensor names of a TF1 checkpoint identify, else None."""
-    signs = {sign: family for family in _files().values() if family.tf1 for sign in family.tf1.signs}
+    signs = {sign: family for family in _families().values() if family.tf1 for sign in family.tf1.signs}
     found = [sign for sign in signs if any(sign in name for name in tensors)]
     return signs[max(found, key=len)] if found else None
 
@@ -156,9 +159,10 @@ def tf1_family(tensors: list[str]) -> Family | None:
 @functools.cache
 def _rules() -> dict[str, TokenizerRules]:
     """Each name of tokenizer rules -> the rules."""
-    families = _files().values()
-    named = {name: rules for family in families for rules in family.tokenizers for name in (*rules.also, rules.name)}
-    return {**named, **{family.model_type: family.tokenizers[0] for family in families}}
+    files = _files().values()
+    named = {name: rules for file in files for rules in (file.TOKENIZER, *getattr(file, "MORE_TOKENIZERS", ()))
+             for name in (*rules.also, rules.name)}
+    return {**named, **{file.MODEL_TYPE: file.TOKENIZER for file in files}}
 
 
 def all_rules() -> list[TokenizerRules]:
@@ -168,7 +172,7 @@ def all_rules() -> list[TokenizerRules]:
 
 def find_rules(model_type: str | None) -> TokenizerRules | None:
     """The tokenizer rules of a model type, or those with this name; None if there are none."""
-    return _rules().get(model_type)
+    return None if model_type is None else _rules().get(model_type)
 
 
 def rules_for(model_type: str) -> TokenizerRules:
@@ -182,9 +186,9 @@ def rules_for(model_type: str) -> TokenizerRules:
 def rules_of_class(tokenizer_class: str | None) -> TokenizerRules | None:
     """`"BertTokenizerFast"` -> BERT's rules; None for a class without a family."""
     wanted = (tokenizer_class or "").removesuffix("Fast")
-    for family in _files().values():
-        if wanted == f"{family.class_stem}Tokenizer":
-            return family.tokenizers[0]
+    for file in _files().values():
+        if wanted == f"{file.CLASS}Tokenizer":
+            return file.TOKENIZER
     return next((rules for rules in all_rules() if rules.tokenizer_class == wanted), None)
 
 

@@ -1,7 +1,5 @@
 """XLM-R (Conneau et al. 2019): RoBERTa on 100 languages with one SentencePiece vocabulary."""
 
-import dataclasses
-
 from tfplm.families import bert, roberta
 
 MODEL_TYPE = "xlm-roberta"
@@ -13,7 +11,7 @@ PRESETS = {
 }
 NAMES = roberta.NAMES
 KEYS = bert.KEYS
-TOKENIZER = dataclasses.replace(
-    roberta.TOKENIZER, name="xlm-roberta", kind="sentencepiece", head=("<s>", "<pad>", "</s>", "<unk>"), skip=3,
+TOKENIZER = roberta.TOKENIZER.with_(
+    "xlm-roberta", kind="sentencepiece", head=("<s>", "<pad>", "</s>", "<unk>"), skip=3,
     tail=("<mask>",), decoder_start="", tokenizer_class="XLMRobertaTokenizer", file_name="sentencepiece.bpe.model",
     also=("xlm-roberta-xl",), signs=("<s>", "<mask>"), default_for=("sentencepiece.bpe.model",))

@@ -70,7 +70,7 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     replay: str | None = flag(None, "data (as --data) of an earlier task: some of it is trained on again, and "
                                     "forgetting is reported")
     replay_share: float = flag(0.2, "number of replayed examples relative to the new ones")
-    augment: Literal["none", "mask", "replace", "replace-lm", "ngram", "cutoff"] = flag(
+    augment: Literal["none", "mask", "replace", "replace-lm", "ngram", "cutoff", "cutoff-span"] = flag(
         "none", "change training texts at random in each epoch: masks; other words, by embeddings or by the masked "
                 "language model; n-grams; tokens masked in attention")
     augment_rate: float = flag(0.1, "share of words or tokens changed by augmentation")

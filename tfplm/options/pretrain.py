@@ -5,22 +5,24 @@ from typing import Literal
 
 from tfplm.options.architecture import ArchitectureOptions
 from tfplm.options.base import TrainingOptions, flag
+from tfplm.options.objectives import ObjectiveOptions, listing
 from tfplm.options.optimizer import OptimizerOptions
 
 
 @dataclasses.dataclass(kw_only=True)
-class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
-    """Pre-train a language model on raw text, from scratch or from an existing model (--init).
+class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions, ObjectiveOptions):
+    __doc__ = f"""Pre-train a language model on raw text, from scratch or from an existing model (--init).
 
-    Objectives: mlm, nsp, sop, sop3, span-boundary, tagging, rtd, unilm (encoders), clm, clm-reverse (decoders, and
-    encoders), span-corruption, denoising, mass (encoder-decoders), emoji (encoders, on texts with emoji).
-      mlm+sop            a sum: one batch, several losses
-      mlm:1+sop:0.5      the same with weights of the losses (default 1; rtd's discriminator: 50)
-      mlm+nsp@3,clm@1    several tasks: each batch is of one of them, drawn by the weights after @ (default 1)
+Objectives (of encoders, unless stated otherwise):
+{listing()}
+Sums and mixtures of them:
+  mlm+sop          a sum: one batch, several losses
+  mlm:1+sop:0.5    the same with weights of the losses (default 1; of rtd's discriminator: 50)
+  mlm+nsp@3,clm@1  several tasks: each batch is of one of them, drawn by the weights after @ (default 1)
 
-    After Ctrl-C or a kill, run the same command again to resume. OUTPUT/pretrain.json has all options:
-    tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE repeats a run.
-    """
+After Ctrl-C or a kill, run the same command again to resume. OUTPUT/pretrain.json has all options:
+tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE repeats a run.
+"""
 
     RUN = "tfplm.pretrain.run:pretrain"
 
@@ -61,10 +63,6 @@ class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
     masking: Literal["token", "word", "ngram", "span"] = flag("token", "the unit of masking")
     masked_rate: float = flag(0.15, "share of masked tokens")
     phrases: str | None = flag(None, "file of phrases and entities, one per line, to be masked as words (ERNIE)")
-    noise: list[str] = flag(
-        factory=lambda: ["permutation", "infilling"],
-        help="denoising: some of permutation, rotation, deletion, masking, infilling (default: permutation infilling)")
-    generator_size: float = flag(0.25, "rtd: width of the generator relative to the discriminator")
 
     evaluate_every: int | None = flag(None, "steps between two evaluations (default: a tenth of the steps)")
     evaluation_batches: int = flag(32, "maximum number of held-out batches in an evaluation")

@@ -5,6 +5,8 @@ from itertools import chain
 
 import numpy as np
 
+from tfplm.core.rounding import round_up
+
 STRATEGIES = ("longest_first", "only_first", "only_second")
 
 
@@ -85,7 +87,7 @@ def width_of(longest: int, padding, max_length: int | None) -> int:
         return longest
     if not isinstance(padding, int) or padding < 1:
         raise ValueError(f'padding={padding!r}: expected "longest", "max_length", a multiple such as 8, or False')
-    width = -(-longest // padding) * padding
+    width = round_up(longest, padding)
     return width if max_length is None else max(longest, min(width, max_length))
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from tests.models import cases
 from tfplm.layers import masks
 
-CAUSAL = ["gpt2", "openai-gpt", "sparse", "bucketed_decoder", "gpt2_shared", "bert_causal"]
-SEQ2SEQ = ["bart", "mbart", "t5", "mt5", "deep_decoder"]
+CAUSAL = ["gpt2", "openai-gpt", "sparse", "bucketed_decoder", "gpt2_shared", "bert_causal", "rotary_decoder"]
+SEQ2SEQ = ["bart", "mbart", "t5", "mt5", "deep_decoder", "rotary_seq2seq"]
 LENGTH = 7
 
 

@@ -59,7 +59,8 @@ def test_compiled_once_for_all_numbers():
 @pytest.mark.parametrize("overrides", [
     {"attention_type": "sparse", "attention_window": 3}, {"share": "all"}, {"position_type": "sinusoidal"},
     {"norm_placement": "post", "final_norm": False}, {"embedding_size": 16, "lm_transform": True},
-    {"position_type": "bucketed"}])
+    {"position_type": "bucketed"}, {"position_type": "rotary"},
+    {"position_type": "rotary", "rope_interleaved": True, "layer_pattern": ("local",), "attention_window": 3}])
 def test_cached_equals_uncached_for_other_stacks(overrides):
     model = gpt2(**overrides)
     found = new_tokens(model, prompts("left"), max_new_tokens=8)

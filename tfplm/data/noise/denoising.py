@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfplm.core.rounding import round_up
 from tfplm.data.noise.language_model import teacher_forcing
 from tfplm.data.noise.masking import Masking, mask_tokens
 from tfplm.data.noise.rows import body_bounds, choose_exactly, gather_left, length_mask, require, share_of
@@ -133,7 +134,7 @@ def denoise(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
             noisy = _APPLY[kind](noisy, rng, vocabulary)
     start = vocabulary.end if start is None else start
     # corrupted rows are shorter; rounding up keeps the number of widths small
-    width = -(-int(noisy["attention_mask"].sum(1).max(initial=1)) // 8) * 8
+    width = round_up(int(noisy["attention_mask"].sum(1).max(initial=1)), 8)
     kept = {key: value[:, :width] if value.ndim == 2 else value for key, value in noisy.items()
             if key not in ("word_starts", "sentence_ids")}
     return kept | teacher_forcing(batch["input_ids"], batch["attention_mask"], start)

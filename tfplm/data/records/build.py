@@ -30,18 +30,6 @@ _BERT_SETTINGS = ("seed", "max_length", "masking", "masked_rate", "max_predictio
                   "short_rate")
 
 
-def load_tokenizer(source: str) -> Tokenizer:
-    """Loads a tokenizer from a folder or name (`Tokenizer.from_pretrained`), or a `vocab.txt` or `.model` file."""
-    path = Path(source)
-    if not path.is_file():
-        return Tokenizer.from_pretrained(source)
-    if path.suffix == ".txt":
-        return Tokenizer.from_vocab(path)
-    if path.suffix == ".model":
-        return Tokenizer.from_sentencepiece(path)
-    return Tokenizer.from_pretrained(path.parent)
-
-
 def _settings(options: RecordsOptions, tokenizer: Tokenizer) -> dict:
     names = _SETTINGS + (_BERT_SETTINGS if options.layout == "bert" else ())
     words = sorted((i, token) for token, i in tokenizer.vocab.items())
@@ -70,7 +58,7 @@ def _start_worker(options: RecordsOptions) -> None:
     global _WRITER
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
     end_with_parent()
-    _WRITER = ShardWriter(options, load_tokenizer(options.tokenizer))
+    _WRITER = ShardWriter(options, Tokenizer.from_pretrained(options.tokenizer))
 
 
 def _write(number: int, texts: list[list[str]], digest: str, size: int) -> tuple[dict, int]:
@@ -118,7 +106,7 @@ def records(options: RecordsOptions) -> dict:
     _check(options)
     blocks = cut_blocks(read_documents(options.text, options.text_layout, options.encoding, options.field),
                         int(options.shard_megabytes * 1e6))
-    tokenizer = load_tokenizer(options.tokenizer)
+    tokenizer = Tokenizer.from_pretrained(options.tokenizer)
     first = list(itertools.islice(blocks, 2))  # an unreadable corpus fails here, before the folder is touched
     processes = 1 if len(first) < 2 else options.processes or os.cpu_count() or 1
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tfplm.data.batches.batching import collate
+from tfplm.data.batches.batching import collate, token_pads
 from tfplm.data.noise.masking import Masking, mask_tokens
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 from tfplm.data.records.example import decode_example, encode_example
@@ -25,7 +25,8 @@ def masked_pairs(documents: Sequence[Document], vocabulary: NoiseVocabulary, mas
     examples = list(segment_pairs(documents, vocabulary=vocabulary, rng=rng, **pairs))
     order = rng.permutation(len(examples))
     for start in range(0, len(order), _ROWS_AT_ONCE):
-        batch = collate([examples[i] for i in order[start:start + _ROWS_AT_ONCE]], pairs["length"], vocabulary.pad)
+        batch = collate([examples[i] for i in order[start:start + _ROWS_AT_ONCE]], pairs["length"],
+                        token_pads(vocabulary.pad))
         yield mask_tokens(batch, rng, vocabulary, masking)
 
 

@@ -1,6 +1,6 @@
 """The labels of a task and their ids."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from tfplm.core.suggest import did_you_mean
 
@@ -30,25 +30,6 @@ class LabelMap:
         if not names and not new:
             raise ValueError("there is no label to learn: are there examples, and do they have labels?")
         return cls(names + sorted(new, key=_order))
-
-    @classmethod
-    def from_config(cls, config: Mapping) -> "LabelMap | None":
-        """The labels of a model's configuration, from `id2label` (with string keys, as in JSON) or `label2id`.
-
-        Returns None if it has neither. Raises ValueError if an id is missing.
-        """
-        if not (config.get("id2label") or config.get("label2id")):
-            return None
-        names = {int(index): name for index, name in (config.get("id2label") or {}).items()} or {
-            int(index): name for name, index in config["label2id"].items()}
-        if sorted(names) != list(range(len(names))):
-            raise ValueError(f"the labels have the ids {', '.join(map(str, sorted(names)))}; expected all from 0 to "
-                             f"{len(names) - 1}")
-        return cls([names[index] for index in range(len(names))])
-
-    def to_config(self) -> dict:
-        """`id2label` and `label2id`, in the form of a model's configuration."""
-        return {"id2label": {str(index): name for index, name in enumerate(self.names)}, "label2id": dict(self.ids)}
 
     def id(self, label: str, origin: str = "", unknown: int | None = None) -> int:
         """The id of a label; for an unknown label `unknown`, or, if that is None, a ValueError with its `origin`."""

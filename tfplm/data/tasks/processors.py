@@ -32,10 +32,6 @@ class InputExample:
         self.guid, self.text_a, self.text_b, self.label = guid, text_a, text_b, label
 
 
-class PaddingInputExample:
-    """The padding of batches in BERT's scripts for TPUs; such examples are ignored here."""
-
-
 class DataProcessor:
     """Base class of data processors.
 

@@ -14,6 +14,7 @@ from tfplm.data.text.text_files import find_files, read_lines
 from tfplm.embed.commands.encode_file import open_encoder
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
+from tfplm.embed.encoder.vectors import normalize_rows
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.options.base import verb
 from tfplm.options.sts_eval import StsEvalOptions
@@ -55,8 +56,7 @@ def evaluate(encoder: SentenceEncoder, examples: list[TextExample], **keywords) 
 
 def correlations(vectors: np.ndarray, examples: list[TextExample]) -> tuple[float, float]:
     """The same from vectors `[2N,H]`, those of all first texts followed by those of all second texts."""
-    vectors = vectors.astype(np.float64)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    vectors = normalize_rows(vectors.astype(np.float64))
     cosines = (vectors[:len(examples)] * vectors[len(examples):]).sum(1)
     scores = np.array([example.label for example in examples], np.float64)
     return 100 * correlation(ranks(cosines), ranks(scores)), 100 * correlation(cosines, scores)

@@ -37,7 +37,7 @@ def _head(source: Source) -> str | None:
 
 
 def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) -> Iterator[str]:
-    seq2seq = model.config.architecture == "seq2seq"
+    seq2seq = model.is_seq2seq
     batch = tokenizer(prompts, add_special_tokens=seq2seq)
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(GenerationOptions)}
     stops = options.stop or []

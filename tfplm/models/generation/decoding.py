@@ -45,13 +45,12 @@ def prefill(model, inputs: dict, copies: int, new: int) -> tuple:
     real = _columns(length) >= padding[:, None]
     positions = ops.maximum(_columns(length) - padding[:, None], 0)
     rows, context = {"padding": padding}, {}
+    stack = model.decoding_stack
     if "encoder" in inputs:
-        stack = model.decoder
         entries = model.memory_cache(inputs["encoder"])
         rows["memory_mask"] = inputs["encoder"]["attention_mask"]
         context["memory_allow"] = masks.padding(rows["memory_mask"])
     else:
-        stack = model.stack
         entries = [{} for _ in stack.layers_in_order()]
         segments = inputs.get("token_type_ids")
         context["token_type_ids"] = segments
@@ -78,11 +77,8 @@ def advance(model, ids, cache, column, rows: dict) -> tuple:
     context = {}
     if "memory_mask" in rows:
         context["memory_allow"] = masks.padding(rows["memory_mask"])
-        stack = model.decoder
-    else:
-        stack = model.stack
-        if "token_type_ids" in rows:
-            context["token_type_ids"] = rows["token_type_ids"][:, None]
-    allow = _allow(stack.config, 1, real, column)
+    elif "token_type_ids" in rows:
+        context["token_type_ids"] = rows["token_type_ids"][:, None]
+    allow = _allow(model.decoding_stack.config, 1, real, column)
     hidden, cache = model.step(ids[:, None], cache, column, allow, (column - rows["padding"])[:, None], **context)
     return logits_of(model, hidden), kept(cache)

@@ -5,13 +5,17 @@ import dataclasses
 import numpy as np
 
 from tfplm.core.config import refuse_unknown
-from tfplm.models.generation.inputs import decoder_inputs, seq2seq_inputs
 from tfplm.models.generation.plan import make_plan
 from tfplm.options.generate import GenerationOptions
 
 
 class Generates:
-    """Mixin that adds `generate` to a model with a key-value cache."""
+    """Mixin that adds `generate` to a model with a key-value cache, which has
+
+        read_prompts(batch, options)    the inputs of the program, and the `Prompts`: one of `generation.inputs`
+        decoding_stack                  the stack whose keys and values are cached
+        step(...)                       hidden states of new tokens, see `Encoder`
+    """
 
     def generate(self, batch, on_token=None, return_scores: bool = False, jit_compile: bool | None = None, **options):
         """Generates text for a batch of prompts.
@@ -43,8 +47,7 @@ class Generates:
 
         options = _options(options)
         _check(options, on_token, return_scores)
-        read = seq2seq_inputs if self.config.architecture == "seq2seq" else decoder_inputs
-        inputs, prompts = read(self, batch, options)
+        inputs, prompts = self.read_prompts(batch, options)
         rows = len(prompts.ids) * max(options.num_beams, options.num_return_sequences)
         plan, numbers = make_plan(self.config, options, choose_compiler(self, rows, jit_compile))
         compiled = program(self, plan)

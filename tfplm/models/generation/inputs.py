@@ -13,7 +13,7 @@ def decoder_inputs(model, batch, options: GenerationOptions) -> tuple[dict, Prom
     if model.head_name != "causal_lm":
         raise ValueError(f"the model has the head {model.head_name!r}; generate needs 'causal_lm': load it with "
                          "tfplm.from_pretrained(source, 'causal_lm')")
-    if config.attention_type not in ("causal", "sparse", "prefix"):
+    if config.attention_type not in ("causal", "prefix"):
         raise ValueError(f"attention_type is '{config.attention_type}'; generate needs a model that does not attend to "
                          "later tokens: load it with attention_type='causal' (or 'prefix')")
     batch = _as_dict(batch)

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from tfplm.core.rounding import power_of_two, round_up
+
 
 @dataclasses.dataclass(frozen=True)
 class Prompts:
@@ -51,8 +53,7 @@ class Prompts:
 
 def bucket(length: int) -> int:
     """Rounds up to the width of a compiled program: 16, 32, ..., from 64 on at most a quarter above `length`."""
-    step = max(16, 2 ** (length - 1).bit_length() // 8)
-    return -(-length // step) * step
+    return round_up(length, max(16, power_of_two(length) // 8))
 
 
 def align(batch: dict, ids: str = "input_ids", mask: str = "attention_mask") -> Prompts:

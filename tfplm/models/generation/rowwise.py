@@ -10,7 +10,7 @@ from tfplm.core.keras_internals import flat_layers, optimization_barrier
 
 def _parts(model) -> list:
     """The layers used by a step."""
-    return [model.decoder if model.config.architecture == "seq2seq" else model.stack, model.head]
+    return [model.decoding_stack, model.head]
 
 
 def _kernels(model) -> list:

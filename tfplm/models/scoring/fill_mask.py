@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from keras import ops
 
+from tfplm.data.batches.by_length import by_length
 from tfplm.models.scoring.language_model import CAUSAL, LanguageModel, open_language_model
 from tfplm.options.base import verb
 from tfplm.options.fill_mask import FillMaskOptions
@@ -60,10 +61,8 @@ def fill_mask(source, texts: str | Sequence[str], top_k: int = 5, *, tokenizer=N
     if not 1 <= top_k <= len(opened.tokenizer):
         raise ValueError(f"top_k is {top_k}; expected 1 to {len(opened.tokenizer)}, the size of the vocabulary")
     rows = encode_masked(opened, texts)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # rows of about one length go together
     filled = [None] * len(rows)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start:start + batch_size]
+    for chosen in by_length([len(row) for row in rows], batch_size, longest_first=False):
         for index, candidates in zip(chosen, _fill(opened, [rows[i] for i in chosen], top_k)):
             filled[index] = candidates
     return filled

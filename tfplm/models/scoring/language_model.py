@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfplm.core.rounding import round_up
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
 from tfplm.models.pretrained.source import open_source
@@ -13,6 +14,7 @@ from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.frame import Frame
 
 MASKED, CAUSAL, SEQ2SEQ = "masked", "causal", "seq2seq"
+_KINDS = {"masked_lm": MASKED, "pretraining": MASKED, "causal_lm": CAUSAL, "seq2seq_lm": SEQ2SEQ}
 _HEADS = {MASKED: "masked_lm", CAUSAL: "causal_lm", SEQ2SEQ: "seq2seq_lm"}
 
 
@@ -63,7 +65,7 @@ class LanguageModel:
         """
         before, after = (self.prefix, self.suffix) if framed else ([], [])
         rows = [np.array([*before, *body, *after], np.int32) for body in bodies]
-        width = -(-max(map(len, rows)) // 8) * 8  # few widths: each is traced once
+        width = round_up(max(map(len, rows)), 8)  # few widths: each is traced once
         width = max(map(len, rows)) if self.limit is not None and width > self.limit else width
         ids = np.full((len(rows), width), self.tokenizer.pad_token_id or 0, np.int32)
         real = np.zeros_like(ids)
@@ -100,7 +102,7 @@ def open_language_model(source: "str | os.PathLike | PretrainedModel | LanguageM
         model = from_pretrained(source, source.head, dtype=dtype)
         kind = _kind(model, model.config, str(source))
     else:
-        kind = kind or _by_attention(source.config)
+        kind = kind or _KINDS[source.config.language_head]
         model = from_pretrained(source, _HEADS[kind], dtype=dtype)
         fresh = [name for name in model.loading_report.fresh if name.startswith("lm_")]
         if fresh:
@@ -110,20 +112,11 @@ def open_language_model(source: "str | os.PathLike | PretrainedModel | LanguageM
     return _checked(LanguageModel(model, tokenizer or source.tokenizer(), kind))
 
 
-def _by_attention(config) -> str:
-    if config.architecture == "seq2seq":
-        return SEQ2SEQ
-    if config.architecture == "decoder" or config.attention_type in ("causal", "sparse"):
-        return CAUSAL
-    return MASKED
-
-
 def _kind(model: PretrainedModel, config, name: str) -> str:
-    kinds = {"masked_lm": MASKED, "pretraining": MASKED, "causal_lm": CAUSAL, "seq2seq_lm": SEQ2SEQ}
-    if model.head_name not in kinds:
+    if model.head_name not in _KINDS:
         raise ValueError(f"{name} has the head {model.head_name!r}; expected the head of a language model: "
-                         f"{', '.join(kinds)}")
-    return kinds[model.head_name] if model.head_name != "masked_lm" else _by_attention(config)
+                         f"{', '.join(_KINDS)}")
+    return _KINDS[model.head_name if model.head_name != "masked_lm" else config.language_head]
 
 
 def _checked(opened: LanguageModel) -> LanguageModel:

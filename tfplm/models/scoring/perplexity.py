@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from tfplm.core.rounding import round_up
 from tfplm.data.text.text_files import find_files, read_lines
 from tfplm.models.scoring.language_model import CAUSAL, MASKED, SEQ2SEQ, LanguageModel, open_language_model
 from tfplm.models.scoring.windows import causal_windows, masked_windows
@@ -228,7 +229,7 @@ def _log_probabilities(opened: LanguageModel, rows: list[Row]) -> np.ndarray:
         labels = batch
         batch = opened.rows([row.encoder for row in rows], framed=False)
         batch["decoder_input_ids"] = np.asarray(opened.model.shift_right(ops.convert_to_tensor(labels["input_ids"])))
-    width = -(-max(len(row.targets) for row in rows) // 8) * 8
+    width = round_up(max(len(row.targets) for row in rows), 8)
     columns, targets = np.zeros((2, len(rows), width), np.int32)
     counted = np.zeros((len(rows), width), bool)
     for index, row in enumerate(rows):

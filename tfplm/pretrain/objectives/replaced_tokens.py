@@ -1,4 +1,4 @@
-"""ELECTRA: a small masked language model replaces tokens, the model tells which ones (Clark et al. 2020)."""
+"""ELECTRA: a small masked language model replaces tokens, the model predicts which ones (Clark et al. 2020)."""
 
 import dataclasses
 
@@ -69,7 +69,9 @@ class ReplacedTokenDetection(Objective):
     and a token that it guesses right counts as original (section 2).
     """
 
-    name, head, spoils = "rtd", "replaced_token_detection", True
+    name, help = "rtd", "which tokens a small generator has replaced (ELECTRA)"
+    flags = {"generator_size": (0.25, "width of the generator as a part of the discriminator's")}
+    head, corrupts, preset = "replaced_token_detection", True, "electra-small-discriminator"
 
     def __init__(self, setting, factor=None):
         super().__init__(setting, DISCRIMINATOR_WEIGHT if factor is None else factor)
@@ -95,7 +97,7 @@ class ReplacedTokenDetection(Objective):
         return {**noisy, "rtd_weights": batch["attention_mask"] * ~special}
 
     def build(self, model):
-        config = generator_config(model.config, self.setting.generator_size)
+        config = generator_config(model.config, self.flags["generator_size"])
         self.generator = Generator(config, model, dtype=model.dtype_policy, name="generator")
         self.layers = [self.generator]
         self.seed = self.generator.sampling_seed = keras.random.SeedGenerator(name="sampling")

@@ -45,7 +45,7 @@ def _prefix(folder: Path, name: str) -> Path:
 
 
 def _combined(source: Path, options: ServeOptions, folder: Path, tuned: Path | None = None) -> Path:
-    tuned = tuned or Path(options.tuned_model_dir).expanduser()
+    tuned = tuned or Path(options.tuned_model_dir or "").expanduser()
     if not tuned.is_dir():
         raise FileNotFoundError(f"tuned_model_dir is {tuned}, which is no folder")
     named = _prefix(tuned, options.ckpt_name)

@@ -7,23 +7,25 @@ import tensorflow as tf
 from tfplm.core.keras_internals import read_next_epoch_by, reads_same_dataset
 
 
-def fast_forward(epoch_iterator, epochs: int, batches: int) -> None:
-    """Lets the next epoch of `fit` go on `batches` batches after its begin, `epochs` epochs after the first.
+def fast_forward(epoch_iterator, epochs: int, batches: int, read: bool = True) -> None:
+    """Makes the next epoch of `fit` start at batch `batches`, `epochs` epochs after the first.
 
     The skipped data are read as they were the first time, so that shuffling and generators arrive at the same state.
-    Epochs of a `tf.data.Dataset` that is read from its begin each time are not read, only counted.
+    Epochs of a `tf.data.Dataset` that is read from its start each time are not read, only counted.
+    read=False: nothing is read, only counted; the data start there by themselves.
     """
     def positioned(enumerate_epoch):
-        for _ in range(epochs):
+        for _ in range(epochs if read else 0):
             _skip_epoch(epoch_iterator, enumerate_epoch)
-        read = 0
+        done = 0
         for begin, end, iterator in enumerate_epoch():
-            if read < batches:
-                read += _read(iterator, min(end + 1, batches) - begin)
+            if done < batches:
+                count = min(end + 1, batches) - begin
+                done += _read(iterator, count) if read else count
             else:
                 yield begin, end, iterator
-        if read < batches:
-            raise ValueError(f"the data end after {read} batches, training had stopped after {batches}; go on with the "
+        if done < batches:
+            raise ValueError(f"the data end after {done} batches, training had stopped after {batches}; resume with the "
                              "same data, or with another folder of checkpoints")
 
     read_next_epoch_by(epoch_iterator, positioned)

@@ -46,7 +46,7 @@ class RunCheckpoint:
                 self._checkpoint.restore(path).assert_consumed()
             except (AssertionError, ValueError) as error:
                 raise ValueError(f"checkpoint {path} is of another model or optimizer than the one that is trained; "
-                                 f"give another folder, or delete this one to start anew ({error})") from error
+                                 f"give another folder, or delete this one to start again ({error})") from error
             self._restored = path
             return self._state.values
         return None

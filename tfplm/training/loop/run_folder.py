@@ -56,7 +56,7 @@ def _check_same(options: TrainingOptions, output: Path, verb: str) -> None:
                if name not in _FREE and before.get(name) != value]
     if changes:
         raise ValueError(f"{output} holds a training with other options ({'; '.join(changes)}): choose another "
-                         "--output, or delete that folder to start anew")
+                         "--output, or delete that folder to start again")
 
 
 def _plain(options: TrainingOptions) -> dict:

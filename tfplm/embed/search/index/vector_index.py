@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from tfplm.embed.encoder.vectors import normalize_rows
+
 Metric = Literal["cosine", "inner_product", "l2"]
 
 
@@ -134,8 +136,7 @@ class VectorIndex(abc.ABC):
 
 def normalised(vectors: np.ndarray) -> np.ndarray:
     """float32 `[...,H]` with length 1; zero vectors stay zero."""
-    vectors = np.asarray(vectors, np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return normalize_rows(np.asarray(vectors, np.float32))
 
 
 def scores_of(queries: np.ndarray, vectors: np.ndarray, metric: Metric) -> np.ndarray:
