@@ -7,8 +7,8 @@ FILE is JSON, `case/what/name` -> SHA-256 of the type, the shape and the bytes o
 (`tests/models/cases.py`) and `golden/NAME` (`tests/golden/models`); a CASE may be a pattern (`contract/bert*`). Of
 each contract case: fresh weights, the headless model and every head, eager and in a graph, two training steps with
 dropout, generation with a cache, and the tensors that are saved. Of each golden case: the model's outputs, and
-generated text. Cases that FILE lacks are new: they are counted, not run. The script uses nothing but public names and the tables
-of cases, so that it runs on an older tree too, copied into its `tests/golden`.
+generated text. Cases that FILE lacks are new: they are counted, not run. The script uses nothing but public names and
+the tables of cases, so that it runs on an older tree too, copied into its `tests/golden`.
 """
 
 import fnmatch
