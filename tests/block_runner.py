@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 
-del sys.path[0]  # the folder of this file: `tests/data` is no module of the pages
+del sys.path[0]  # the folder of this file, so that the pages do not import `tests/data`
 
 
 def run_verb(arguments: list[str]) -> None:
-    """`tfplm ...` in this process."""
+    """Runs `tfplm ...` in this process."""
     from tfplm import cli
 
     if status := cli.main(arguments):

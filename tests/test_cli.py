@@ -1,4 +1,4 @@
-"""The command line: flags come from dataclasses."""
+"""The command line: flags from dataclasses, config files, exit codes, help."""
 
 import dataclasses
 import json

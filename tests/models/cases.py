@@ -23,6 +23,7 @@ OWN = {  # what a family needs beside that
            "initializer_range": 1.0},
     "mt5": {"head_dim": 4, "initializer_range": 1.0},
     "textcnn": {"embedding_size": 7}, "bilstm": {"embedding_size": 7},
+    "modernbert": {"num_hidden_layers": 4, "attention_window": 4},
 }
 VARIANTS: dict[str, tuple[str, dict]] = {  # name -> (family, fields)
     "pre_norm": ("bert", {"norm_placement": "pre", "final_norm": True, "embedding_norm": False}),

@@ -1,4 +1,4 @@
-"""Weights as XLA's matrix-vector products on a CPU read them fastest: bfloat16, one row for each output."""
+"""Transposed bfloat16 weights, with one row for each output, for fast matrix-vector products of XLA on a CPU."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ from tfplm.core.keras_internals import flat_layers, optimization_barrier
 
 
 def _parts(model) -> list:
-    """The layers that a step applies."""
+    """The layers used by a step."""
     return [model.decoding_stack, model.head]
 
 
@@ -21,8 +21,10 @@ def _kernels(model) -> list:
 
 
 def copies(model) -> list[tf.Tensor]:
-    """The transposed kernels `[out, in]` of the model, in an order that `instead_of` knows: as much memory again as
-    they have, and at 10 GB/s the time of a few steps."""
+    """The transposed kernels `[out, in]` of the model, in the order of `using`.
+
+    They need as much memory as the kernels, and at 10 GB/s the time of a few steps.
+    """
     return _transposed([tf.convert_to_tensor(kernel) for kernel in _kernels(model)])
 
 
@@ -31,13 +33,13 @@ def _transposed(kernels: list[tf.Tensor]) -> list[tf.Tensor]:
     return [tf.transpose(kernel) for kernel in kernels]
 
 
-def instead_of(model, transposed: list[tf.Tensor], step):
-    """A context in which the model's layers read `transposed` kernels (of `copies`; none: their own)."""
+def using(model, transposed: list[tf.Tensor], step):
+    """A context in which the model's layers use the `transposed` kernels of `copies`; if empty, their own ones."""
     if not transposed:
         return contextlib.nullcontext()
     table = model.embeddings.word.embeddings
-    # XLA moves what does not change in a loop out of it: it would make a float32 copy of each weight once, and read
-    # twice as much memory in each step. Behind the barrier they seem to depend on the step.
+    # XLA moves computations that do not change out of the loop: it would create a float32 copy of each weight, and read
+    # twice as much memory in each step. After the barrier, the weights appear to depend on the step.
     *transposed, embeddings, _ = optimization_barrier([*transposed, tf.convert_to_tensor(table), step])
     mapping = [(kernel, tf.transpose(rows)) for kernel, rows in zip(_kernels(model), transposed)]
     return keras.StatelessScope(state_mapping=[*mapping, (table, embeddings)])
