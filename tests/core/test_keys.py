@@ -103,8 +103,8 @@ def test_kinds_of_layers_as_transformers_5_spells_them():
     """In any family: a list of all layers is the shortest pattern that gives it, with a rotary base for each kind."""
     base, keys = {"position_type": "rotary", "layer_pattern": ["local"]}, Keys()
     full, local = "full_attention", "sliding_attention"
-    values = {**SIZE, "num_hidden_layers": 5, "intermediate_size": 48, "layer_types": [local, local, full, local, local], "rope_parameters": {
-        full: {"rope_type": "default", "rope_theta": 7.0}, local: {"rope_theta": 2.0}}}
+    values = {**SIZE, "num_hidden_layers": 5, "intermediate_size": 48, "layer_types": [local, local, full, local, local],
+              "rope_parameters": {full: {"rope_type": "default", "rope_theta": 7.0}, local: {"rope_theta": 2.0}}}
     config = read_config(values, base, keys)
     assert (config.layer_pattern, config.rope_theta, config.local_rope_theta) == (["local", "local", "global"], 7.0, 2.0)
     written, _ = write_config(config, base, keys)

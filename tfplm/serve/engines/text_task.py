@@ -1,7 +1,7 @@
 """Models with a classifying head over texts or pairs: those of `tfplm finetune`, and of other programs."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from tfplm.adapt.finetune.result import has_task, open_task
 from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.adapt.tasks.texts import Classification, MultiLabel, Regression, TextTask
 from tfplm.core.sources import resolve
-from tfplm.data.batches.batching import collate
+from tfplm.data.batches.batching import Pad, collate
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.embed.encoder.rows import round_width
@@ -46,7 +46,7 @@ class TextTaskModel:
 
     def __init__(self, model: PretrainedModel, task: TextTask):
         self.model, self.task = model, task
-        self._inference = Inference(model, task.tokenizer.pad_token_id or 0, collate=self._collate)
+        self._inference = Inference(model, task.pads, collate=self._collate)
 
     def predict(self, inputs: Sequence[Input]) -> list[Predicted]:
         """Pairs and single texts are encoded apart, since a task makes a pair of each text that stands beside pairs."""
@@ -69,10 +69,10 @@ class TextTaskModel:
         for width in _WARM:
             self.predict(["a " * (width - 2)])
 
-    def _collate(self, examples: list[dict], width: int, pad: int) -> dict:
+    def _collate(self, examples: list[dict], width: int, pads: Mapping[str, Pad] | None) -> dict:
         """One of few numbers of rows, repeated ones at the end, which `Inference` does not read; one of few widths."""
         rows = examples + examples[:1] * (_round_rows(len(examples)) - len(examples))
-        return collate(rows, max(width, min(round_width(width), self.task.settings.max_length)), pad)
+        return collate(rows, max(width, min(round_width(width), self.task.settings.max_length)), pads)
 
 
 def _round_rows(number: int) -> int:
