@@ -68,7 +68,7 @@ class TextTaskModel:
         for width in _WARM:
             self.predict(["a " * (width - 2)])
 
-    def _collate(self, examples: list[dict], width: int, pads: Mapping[str, Pad]) -> dict:
+    def _collate(self, examples: list[dict], width: int, pads: Mapping[str, Pad] | None) -> dict:
         """One of few numbers of rows, repeated ones at the end, which `Inference` does not read; one of few widths."""
         rows = examples + examples[:1] * (_round_rows(len(examples)) - len(examples))
         return collate(rows, max(width, min(round_width(width), self.task.settings.max_length)), pads)
