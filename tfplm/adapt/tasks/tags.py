@@ -77,7 +77,7 @@ class Tagging(Task):
     def _decode_field(self, crf, logits: list, features: list[dict]) -> list:
         if self._field[0] is not crf:  # traced once, not in each evaluation
             self._field = crf, tf.function(lambda x, mask: (crf.decode(x, mask)[0], crf.marginals(x, mask)),
-                                           reduce_retracing=True)
+                                           autograph=False, reduce_retracing=True)
         call = self._field[1]
         order = sorted(range(len(logits)), key=lambda place: len(logits[place]))
         results = [None] * len(logits)

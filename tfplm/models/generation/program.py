@@ -18,8 +18,8 @@ class Program:
     def __init__(self, model, plan: Plan):
         self.model, self.plan = model, plan
         self.method = beams if plan.num_beams > 1 else search
-        self.begin = tf.function(self._begin, jit_compile=plan.jit_compile and not plan.rowwise)
-        self.proceed = tf.function(self._proceed, jit_compile=plan.jit_compile)
+        self.begin = tf.function(self._begin, autograph=False, jit_compile=plan.jit_compile and not plan.rowwise)
+        self.proceed = tf.function(self._proceed, autograph=False, jit_compile=plan.jit_compile)
 
     def weights(self) -> list:
         """What `proceed` takes as `weights`: copies of this moment, made for each call, since training changes them."""
