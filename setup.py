@@ -1,4 +1,4 @@
-"""Installation of tfplm. `pip install -e .` for use, `pip install -e '.[test]'` for the tests."""
+"""Installation of tfplm: `pip install -e .` for use, `pip install -e '.[test]'` for the tests."""
 
 from pathlib import Path
 
@@ -7,19 +7,23 @@ from setuptools import find_packages, setup
 EXTRAS = {
     "test": ["pytest>=8", "pytest-xdist>=3.7", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
              "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "sacrebleu>=2.4",
-             "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "httpx>=0.27",
-             "bert-serving-client==1.10.0", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
-             "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1"],
-    "search": ["faiss-cpu>=1.8"],  # approximate search; without it, exact
+             "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22", "httpx>=0.27",
+             "bert-serving-client==1.10.0", "cohere>=5.11", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
+             "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
+             "mypy>=2.4,<3"],
+    # the documentation site; ruff shortens its signatures, jieba finds the Chinese words for its search
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings>=1,<2", "mkdocstrings-python>=2,<3", "ruff>=0.9",
+             "jieba>=0.42"],
+    "search": ["faiss-cpu>=1.8"],  # approximate search; exact search needs no package
     "milvus": ["pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'"],
     "postgres": ["psycopg[binary]>=3.1"],
     "mysql": ["PyMySQL>=1.1"],
     "serve": ["pyzmq>=25"],  # bert-as-service over ZeroMQ
-    "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30"],  # and over HTTP
+    "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22"],  # the same, and HTTP
     "metrics": ["sacrebleu>=2.4", "rouge-score>=0.1.2"],  # BLEU, ROUGE
     "parquet": ["pyarrow>=14"],
-    "zh": ["jieba>=0.42"],  # whole Chinese words
-    "digits": ["scikit-learn>=1.3"],  # small handwritten digits where MNIST is not to be had
+    "zh": ["jieba>=0.42"],  # Chinese word segmentation
+    "digits": ["scikit-learn>=1.3"],  # small handwritten digits if MNIST is not available
     "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3"],
     "golden": ["torch>=2.4", "transformers>=4.56"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
@@ -34,6 +38,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["tfplm", "tfplm.*"]),
+    package_data={"tfplm": ["py.typed"]},
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.20",
@@ -45,7 +50,8 @@ setup(
         "sentencepiece>=0.2",
         "tokenizers>=0.20",
         "protobuf>=5",
-        "importlib_resources>=6",  # tensorflow-datasets imports it and does not declare it
+        "google-crc32c>=1.5",  # checksums of TFRecord files
+        "importlib_resources>=6",  # imported by tensorflow-datasets, but not declared
         "matplotlib>=3.8",
         "pillow>=10",
         "tqdm>=4.66",

@@ -1,4 +1,4 @@
-"""The code blocks of a Markdown file, and what may be said about one in a comment before it.
+"""The code blocks of a Markdown file, and the marks in a comment before one.
 
     <!-- run -->                    a shell block is run (others are only checked)
     <!-- not run: REASON -->        a Python block is only compiled: it needs a network, a GPU, your own files
@@ -8,9 +8,18 @@
 
 import ast
 import dataclasses
+import importlib
+import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+import pytest
 
 from tfplm import cli
 
@@ -22,7 +31,7 @@ OPERATORS = {"&&", "||", ";", "|", "&", ">", ">>", "<", "2>", "(", ")"}
 
 @dataclasses.dataclass
 class Block:
-    """line: the number of the line with the opening fence, from 1. marks: name -> value."""
+    """line: index of the line with the opening fence, from 1. marks: name -> value."""
 
     language: str
     code: str
@@ -97,6 +106,58 @@ def commands(block: Block) -> list[list[str]]:
     return result
 
 
+def verbs(block: Block) -> list[list[str]] | None:
+    """The arguments of each `tfplm` of a shell block that has nothing else, neither pipes nor variables; else None."""
+    found = []
+    for line in shell_code(block).replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words and (words[0] != "tfplm" or re.search(r"[&|;<>$*?`]", line.partition(" #")[0])):
+            return None
+        found += [words[1:]] if words else []
+    return found or None
+
+
+def same_code(first: Block, second: Block) -> bool:
+    """Whether two blocks do the same: equal but for comments and line ends."""
+    if first.language != second.language or first.marks.keys() != second.marks.keys():
+        return False
+    if first.language == "python":
+        return ast.dump(ast.parse(first.code)) == ast.dump(ast.parse(second.code))
+    return commands(first) == commands(second) if first.language in SHELL else first.code == second.code
+
+
+def check_block(block: Block, name: str) -> None:
+    """SyntaxError or ValueError for code that cannot be right: syntax, names that are imported, commands."""
+    if block.language == "python":
+        compile(block.code, name, "exec")
+        check_names(block.code)
+    elif block.language in SHELL:
+        if not commands(block):
+            raise ValueError(f"{name}, line {block.line}: a shell block without a command")
+        for words in commands(block):
+            check_command(words)
+    elif not block.language:
+        raise ValueError(f"{name}, line {block.line}: a block without a language; ```text for plain text")
+
+
+def check_names(code: str) -> None:
+    """ValueError for a name of `tfplm` that is imported, or used as `tfplm.NAME`, and does not exist."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tfplm":
+            for alias in node.names:
+                _check_name(node.module, alias.name)
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "tfplm":
+            _check_name("tfplm", node.attr)
+
+
+def _check_name(module: str, name: str) -> None:
+    try:
+        if not hasattr(importlib.import_module(module), name):
+            importlib.import_module(f"{module}.{name}")
+    except ImportError as error:
+        raise ValueError(f"{module}.{name} does not exist: {error}") from None
+
+
 def check_command(words: list[str]) -> None:
     """ValueError for a `tfplm` command that does not parse, and for scripts and extras that are not there."""
     words = ["tfplm", *words[3:]] if words[:3] == ["python", "-m", "tfplm.cli"] else words
@@ -133,3 +194,40 @@ def declared_extras() -> set[str]:
         if isinstance(node, ast.Assign) and node.targets[0].id == "EXTRAS":
             return {key.value for key in node.value.keys}
     raise ValueError("setup.py has no EXTRAS")
+
+
+# ---- running
+
+
+def runnable(blocks: Iterable[Block], data, monkeypatch, slow: bool) -> list[Block]:
+    """The blocks that are to be run here: with their data set, and a shell where they need one."""
+    chosen = []
+    for block in blocks:
+        if not block.runs or ("slow" in block.marks and not slow) or (block.language in SHELL
+                                                                      and shutil.which("bash") is None):
+            continue
+        if name := block.marks.get("data"):
+            try:
+                monkeypatch.setenv("TFPLM_DATA", str(data(name).parent))
+            except pytest.skip.Exception:
+                continue
+        chosen.append(block)
+    return chosen
+
+
+def run_pages(pages: dict[Path, list[Block]], folder: Path) -> str:
+    """Runs the blocks of pages in one process, each page in a folder below `folder`; their output, or a failure with
+    its end."""
+    job = [{"path": path.name, "folder": str(folder / str(index)), "blocks": [
+        {"language": block.language, "line": block.line, "verbs": verbs(block) if block.language in SHELL else None,
+         "code": shell_code(block) if block.language in SHELL else block.code} for block in blocks]}
+        for index, (path, blocks) in enumerate(pages.items())]
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    done = subprocess.run([sys.executable, str(Path(__file__).with_name("block_runner.py")), str(folder / "job.json")],
+                          cwd=folder, text=True, encoding="utf-8", timeout=1800, check=False,
+                          env={**os.environ, "PATH": path, "PYTHONIOENCODING": "utf-8"},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        pytest.fail(done.stdout[-4000:])
+    return done.stdout

@@ -1,4 +1,4 @@
-"""The command line: flags come from dataclasses."""
+"""The command line: flags from dataclasses, config files, exit codes, help."""
 
 import dataclasses
 import json
@@ -47,6 +47,11 @@ def test_flags_become_fields():
     flags = ["--max-length", "7", "--kind", "b", "--names", "我", "b", "--no-fast", "--rate=.5"]
     assert cli.main(["example", "x", *flags]) == 0
     assert seen == [Example(source="x", max_length=7, kind="b", names=["我", "b"], fast=False, rate=0.5)]
+
+
+def test_lists_of_words_and_numbers():
+    options, _ = cli.parse("pretrain", ["x.txt", "--layer-pattern", "local", "global", "--kernel-sizes", "3", "4"])
+    assert options.layer_pattern == ["local", "global"] and options.kernel_sizes == [3, 4]
 
 
 def test_underscores_are_accepted():

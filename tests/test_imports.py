@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "tfplm"
 ORDER = ["core", "families", "options", "tokenizers", "summaries", "data", "layers", "training", "models", "pretrain",
          "adapt", "embed", "serve", "demos", "cli"]
 FILES = sorted(PACKAGE.rglob("*.py"))
-# these may be imported without TensorFlow being there at all
+# these can be imported without TensorFlow
 LIGHT = {"families", "tokenizers", "options",
-         *(f"core/{name}.py" for name in ("config", "keys", "weight_names", "sources", "suggest"))}
+         *(f"core/{name}.py" for name in ("config", "keys", "weight_names", "sources", "suggest", "tokenizer_rules"))}
 
 
 def room(path: Path) -> str:
@@ -54,7 +54,7 @@ def test_light_modules_do_not_import_tensorflow(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_no_god_files(path):
+def test_files_have_at_most_300_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 
 

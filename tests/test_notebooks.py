@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, in a copy, on the Python that runs the tests."""
+"""Every notebook runs from top to bottom, in a copy, with the Python of the tests."""
 
 import json
 import shutil
@@ -16,11 +16,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 QUICK = {"01_bert_by_hand"}  # below 20 seconds
 NEEDS = {"00_mnist_tensorboard": "mnist", "02_pretrain": "zh_novels", "03_finetune": "thucnews", "04_search": "afqmc",
          "05_bert_as_service": "zh_novels"}  # notebook -> data set
-LARGEST = 300_000  # bytes
+MAX_SIZE = 300_000  # bytes
 
 
 class ThisPython(AsyncKernelManager):
-    """A kernel of `sys.executable`: a kernel named python3 may not be installed, or be that of another Python."""
+    """A kernel of `sys.executable`, as a kernel named python3 may be missing or belong to another Python."""
 
     @property
     def kernel_spec(self):
@@ -29,7 +29,7 @@ class ThisPython(AsyncKernelManager):
 
 
 def run(notebook, folder: Path):
-    """Raises nbclient's CellExecutionError, with the cell and its traceback, where a cell fails."""
+    """Runs a notebook; raises nbclient's CellExecutionError, with the cell and its traceback, if a cell fails."""
     client = nbclient.NotebookClient(notebook, timeout=600, kernel_manager_class=ThisPython,
                                      resources={"metadata": {"path": str(folder)}})
     return client.execute()
@@ -68,11 +68,11 @@ def test_runs(path, folder, data, monkeypatch):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_stored_outputs(path):
-    """What is committed was run in order, without an error, and is small."""
+    """The committed notebook was run in order, without an error, and is small."""
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
-    assert path.stat().st_size < LARGEST
+    assert path.stat().st_size < MAX_SIZE
     nbformat.validate(json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -1,4 +1,4 @@
-"""Packaging: what is installed, what its import costs, and what is under version control."""
+"""Packaging: the installed files, the modules loaded by an import, and the files under version control."""
 
 import importlib
 import importlib.metadata
@@ -48,7 +48,7 @@ def test_import_loads_nothing_heavy():
 
 
 def test_help_of_verbs_loads_no_tensorflow():
-    """`tfplm VERB --help` is instant: options know nothing of models."""
+    """`tfplm VERB --help` is fast, as options do not depend on models."""
     code = ("import sys, json, tfplm.cli\n"
             "for verb in tfplm.cli.VERBS: tfplm.cli.build_parser(verb)\n"
             "print(json.dumps(sorted(sys.modules)))")
@@ -74,7 +74,7 @@ def test_command():
 
 
 def test_every_folder_is_a_package():
-    """setup.py's find_packages leaves out folders without `__init__.py`."""
+    """find_packages in setup.py ignores folders without `__init__.py`."""
     folders = {path.parent for path in (ROOT / "tfplm").rglob("*.py")}
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
     assert len(folders) > 10
@@ -92,11 +92,11 @@ def git(*arguments: str) -> list[str]:
 
 
 def test_ignored():
-    """What a run leaves behind is not committed by accident; the note in logs/ is."""
-    left = ["logs/mnist/2026-01-01/events.out.tfevents.1", ".venv/bin/python", "tfplm/__pycache__/cli.pyc",
+    """Files created by runs are ignored by git, but not logs/README.md."""
+    created = ["logs/mnist/2026-01-01/events.out.tfevents.1", ".venv/bin/python", "tfplm/__pycache__/cli.pyc",
             "shared/data", "tfplm.egg-info/PKG-INFO", "notebooks/.ipynb_checkpoints/a.ipynb", ".pytest_cache/x",
             ".ruff_cache/x"]
-    assert git("check-ignore", *left) == left
+    assert git("check-ignore", *created) == created
     assert git("check-ignore", "logs/README.md", "tests/golden/README.md") == []
 
 

@@ -1,4 +1,4 @@
-"""The public names: a contract that users' code stands on."""
+"""The public names, on which users' code relies."""
 
 import inspect
 
@@ -37,10 +37,10 @@ def test_presets_of_the_issue():
             "t5-11b", "t5-v1_1-base", "mt5-small", "unilm-base-cased"} <= names
 
 
-def test_the_way_through_the_house(tmp_path):
-    """from_config -> save_pretrained -> from_pretrained, as the documentation has it."""
+def test_from_config_save_and_load(tmp_path):
+    """from_config -> save_pretrained -> from_pretrained, as in the documentation."""
     model = tfplm.from_config("bert-tiny", "masked_lm", num_hidden_layers=1)
     tfplm.save_pretrained(model, tmp_path)
-    again = tfplm.from_pretrained(tmp_path, "masked_lm")
-    assert tfplm.count_parameters(again) == tfplm.count_parameters(model)
+    loaded = tfplm.from_pretrained(tmp_path, "masked_lm")
+    assert tfplm.count_parameters(loaded) == tfplm.count_parameters(model)
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}

@@ -1,60 +1,31 @@
-"""Every block of the README: Python is run, in order, in one namespace; shell commands are parsed, some are run."""
+"""README.md and README.zh.md: the same blocks in both; Python runs, in order, in one namespace; commands are parsed, some
+run."""
 
-import json
-import os
+import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.readme_blocks import SHELL, Block, check_command, commands, read_blocks, read_marks, shell_code
+from tests.readme_blocks import (
+    SHELL,
+    Block,
+    check_block,
+    check_command,
+    commands,
+    read_blocks,
+    read_marks,
+    run_pages,
+    runnable,
+    same_code,
+    verbs,
+)
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
 BLOCKS = read_blocks(README.read_text(encoding="utf-8"))
-RUNNER = """
-import json, subprocess, sys
-namespace = {"__name__": "readme"}
-for line, language, code in json.load(open(sys.argv[1], encoding="utf-8")):
-    print("README.md, line", line, flush=True)
-    if language == "python":
-        exec(compile("\\n" * line + code, sys.argv[2], "exec"), namespace)
-    else:
-        subprocess.run(["bash", "-euo", "pipefail", "-c", code], check=True)
-"""
-
-
-def run(blocks: list[Block], folder: Path) -> str:
-    """Runs blocks in one process, in `folder`; their output, or a failure with its end."""
-    jobs = [(block.line, block.language, block.code if block.language == "python" else shell_code(block))
-            for block in blocks]
-    job = folder / "blocks.json"
-    job.write_text(json.dumps(jobs), encoding="utf-8")
-    work = folder / "work"
-    work.mkdir()
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run([sys.executable, "-c", RUNNER, str(job), str(README)], cwd=work, text=True, encoding="utf-8",
-                          env={**os.environ, "PATH": path, "PYTHONIOENCODING": "utf-8"}, timeout=1800,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        pytest.fail(done.stdout[-4000:])
-    return done.stdout
-
-
-def runnable(blocks: list[Block], data, monkeypatch, slow: bool) -> list[Block]:
-    chosen = []
-    for block in blocks:
-        if not block.runs or ("slow" in block.marks and not slow) or (block.language in SHELL
-                                                                      and shutil.which("bash") is None):
-            continue
-        if name := block.marks.get("data"):
-            try:
-                monkeypatch.setenv("TFPLM_DATA", str(data(name).parent))
-            except pytest.skip.Exception:
-                continue
-        chosen.append(block)
-    return chosen
+CHINESE_BLOCKS = read_blocks(CHINESE.read_text(encoding="utf-8"))
+MOST_LINES = 250
 
 
 def test_there_are_blocks():
@@ -62,27 +33,44 @@ def test_there_are_blocks():
     assert [words for block in BLOCKS if block.language in SHELL for words in commands(block) if words[0] == "tfplm"]
 
 
+def test_the_two_command_lines_come_first():
+    assert [block.code for block in BLOCKS[:2]] == ["pip install -e . && tfplm demo\n",
+                                                    "pip install -e '.[test]' && pytest\n"]
+
+
+@pytest.mark.parametrize("path", [README, CHINESE], ids=lambda path: path.name)
+def test_readme_is_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", [README, CHINESE], ids=lambda path: path.name)
+def test_links_lead_to_files(path):
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8"))]
+    local = [link for link in links if link and "://" not in link]
+    assert len(local) > 20
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line{block.line}")
 def test_block_is_correct(block):
-    if block.language == "python":
-        compile(block.code, "README.md", "exec")
-    elif block.language in SHELL:
-        for words in commands(block):
-            check_command(words)
-        assert commands(block)
-    else:
-        assert block.language, f"README.md, line {block.line}: a block without a language; ```text for plain text"
+    check_block(block, "README.md")
+
+
+def test_both_languages_have_the_same_blocks():
+    """Equal but for comments, so that running those of one README runs both."""
+    assert len(CHINESE_BLOCKS) == len(BLOCKS)
+    different = [(ours.line, theirs.line) for ours, theirs in zip(BLOCKS, CHINESE_BLOCKS) if not same_code(ours, theirs)]
+    assert different == []
 
 
 def test_quick_blocks_run(data, monkeypatch, tmp_path):
-    if chosen := runnable(BLOCKS, data, monkeypatch, slow=False):
-        run(chosen, tmp_path)
+    run_pages({README: runnable(BLOCKS, data, monkeypatch, slow=False)}, tmp_path)
 
 
 @pytest.mark.slow
 def test_all_blocks_run(data, monkeypatch, tmp_path):
     if any("slow" in block.marks for block in BLOCKS):
-        run(runnable(BLOCKS, data, monkeypatch, slow=True), tmp_path)
+        run_pages({README: runnable(BLOCKS, data, monkeypatch, slow=True)}, tmp_path)
 
 
 # ---- the reading of the blocks itself
@@ -140,12 +128,45 @@ def test_wrong_commands_are_found(command, message):
         check_command(words)
 
 
-def test_blocks_share_a_namespace_and_a_folder(tmp_path):
-    blocks = [Block("python", "import pathlib\nx = '苹果'\n", 1, {}), Block("bash", "$ echo 好 > a.txt\n", 2, {}),
-              Block("python", "print(x + pathlib.Path('a.txt').read_text(encoding='utf-8'))\n", 3, {})]
-    assert "苹果好" in run(blocks if shutil.which("bash") else [blocks[0]] * 2, tmp_path)
+@pytest.mark.parametrize(("code", "name"), [
+    ("from tfplm.pretrain import pretrained", "tfplm.pretrain.pretrained"), ("tfplm.Tokeniser('a')", "tfplm.Tokeniser"),
+    ("from tfplm.nowhere import pretrain", "tfplm.nowhere.pretrain")])
+def test_names_that_do_not_exist_are_found(code, name):
+    with pytest.raises(ValueError, match=f"{name} does not exist"):
+        check_block(Block("python", code + "\n", 1, {}), "a page")
 
 
-def test_a_failing_block_fails(tmp_path):
-    with pytest.raises(pytest.fail.Exception, match="ZeroDivisionError"):
-        run([Block("python", "1 / 0\n", 1, {})], tmp_path)
+def test_blocks_are_compared_without_their_comments():
+    python = [Block("python", code, 1, {}) for code in ("x = 1  # one\n", "x = 1  # 一\n", "x = 2\n")]
+    shell = [Block("bash", code, 1, {}) for code in ("tfplm presets  # all\n", "tfplm presets\n", "tfplm presets bert\n")]
+    for first, second, other in (python, shell):
+        assert same_code(first, second) and not same_code(first, other)
+    assert not same_code(python[0], Block("python", "x = 1\n", 1, {"not run": "why"}))
+
+
+@pytest.mark.parametrize(("code", "expected"), [
+    ("tfplm presets\ntfplm params 'bert-tiny' \\\n    --by-layer  # a table\n",
+     [["presets"], ["params", "bert-tiny", "--by-layer"]]),
+    ("tfplm presets | head -1\n", None), ("tfplm presets && echo 1\n", None), ("echo 1\ntfplm presets\n", None),
+    ("tfplm vocab *.txt\n", None)])
+def test_plain_verbs_need_no_shell(code, expected):
+    assert verbs(Block("bash", code, 1, {"run": ""})) == expected
+
+
+def test_pages_share_a_process_and_nothing_else(tmp_path):
+    shell = [Block("bash", "$ echo 好 > a.txt\n", 2, {})] if shutil.which("bash") else [
+        Block("python", "pathlib.Path('a.txt').write_text('好', encoding='utf-8')\n", 2, {})]
+    first = [Block("python", "import os, pathlib\nx = '苹果'\nprint('process', os.getpid())\n", 1, {}), *shell,
+             Block("python", "print(x + pathlib.Path('a.txt').read_text(encoding='utf-8'))\n", 3, {})]
+    second = [Block("python", "import os\nprint('process', os.getpid(), os.listdir(), 'x' in globals())\n", 1, {})]
+    output = run_pages({Path("a.md"): first, Path("b.md"): second}, tmp_path)
+    assert "苹果好" in output and "[] False" in output
+    assert len(set(re.findall(r"process (\d+)", output))) == 1
+
+
+@pytest.mark.parametrize(("block", "message"), [
+    (Block("python", "1 / 0\n", 7, {}), "a.md.*line 8.*ZeroDivisionError"),
+    (Block("bash", "tfplm nothing\n", 1, {"run": ""}), "there is no verb 'nothing'.*exit status 2")])
+def test_a_failing_block_fails(tmp_path, block, message):
+    with pytest.raises(pytest.fail.Exception, match=f"(?s){message}"):
+        run_pages({Path("a.md"): [block]}, tmp_path)

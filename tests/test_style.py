@@ -1,4 +1,4 @@
-"""The shape of the source: short files, short functions, few parameters, short family files that do not repeat."""
+"""The form of the source: short files, short functions, few parameters, family files that do not repeat each other."""
 
 import ast
 import statistics
@@ -19,7 +19,7 @@ def lines(path: Path) -> list[str]:
 
 
 def functions(source: str):
-    """(the function, whether it is a method) of every `def`."""
+    """(function, True if it is a method) of every `def`."""
     def walk(node, within_class):
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -30,7 +30,7 @@ def functions(source: str):
 
 
 def parameters(function, method: bool) -> int:
-    """Without `self` or `cls`, and without `*args` and `**keywords`."""
+    """The number of parameters, without `self` or `cls`, and without `*args` and `**keywords`."""
     static = any(getattr(name, "id", "") == "staticmethod" for name in function.decorator_list)
     arguments = function.args
     count = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs)
@@ -57,7 +57,7 @@ def too_many_parameters(source: str) -> list[str]:
 
 
 def shared_runs(first: list[str], second: list[str], length: int = FEWEST_SHARED) -> list[str]:
-    """The first lines of the runs of `length` lines, empty ones left out, that are in both."""
+    """The first lines of all sequences of `length` lines that are in both, ignoring empty lines."""
     def runs(text):
         kept = [line.strip() for line in text if line.strip()]
         return {tuple(kept[i:i + length]) for i in range(len(kept) - length + 1)}
@@ -82,7 +82,7 @@ def test_functions_take_few_parameters():
     assert found == {}
 
 
-def test_no_drawers():
+def test_no_files_without_a_subject():
     assert [str(path) for path in FILES if path.stem in ("utils", "util", "helpers", "helper", "misc", "common")] == []
 
 
@@ -98,7 +98,7 @@ def test_there_are_families():
     assert len(FAMILIES) > 10
 
 
-def test_the_checks_find_what_they_look_for():
+def test_the_checks_find_violations():
     source = ("class A:\n    def f(self, a, b, c, d, e, f, g, h):\n        pass\n"
               "def g(a, b, c, d, e, f, g, h, *, i):\n    pass\n"
               "def h(a, b, c, d, e, f, g, h, i):  # noqa: PLR0913 (one seam)\n    pass\n")

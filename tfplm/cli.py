@@ -1,4 +1,4 @@
-"""The `tfplm` command: `tfplm VERB ...` builds the verb's options from the command line and calls its function."""
+"""The `tfplm` command: `tfplm VERB ...` parses the verb's options and calls its function."""
 
 import argparse
 import dataclasses
@@ -7,13 +7,14 @@ import importlib.metadata
 import json
 import os
 import sys
-import types
 import typing
 
-# verb -> ("module:OptionsClass", one line of help); modules are imported only when their verb is used
+from tfplm.options.flags import argument, without_none
+
+# verb -> ("module:OptionsClass", summary); a module is imported only when its verb is used
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("tfplm.options.demo:DemoOptions", "pre-train a small model in minutes and show what it learned"),
-    "mnist": ("tfplm.options.mnist:MnistOptions", "handwritten digits with every TensorBoard summary"),
+    "mnist": ("tfplm.options.mnist:MnistOptions", "learn handwritten digits, with every TensorBoard summary"),
     "params": ("tfplm.options.models:ParamsOptions", "count the parameters of a model"),
     "presets": ("tfplm.options.models:PresetsOptions", "list the architectures known by name"),
     "convert": ("tfplm.options.models:ConvertOptions", "convert a checkpoint between Hugging Face, TF1 and Keras"),
@@ -23,16 +24,16 @@ VERBS: dict[str, tuple[str, str]] = {
     "pretrain": ("tfplm.options.pretrain:PretrainOptions", "pre-train a model on raw text or on records"),
     "finetune": ("tfplm.options.finetune:FinetuneOptions", "train a model on labelled data: classes, tags, answers"),
     "evaluate": ("tfplm.options.finetune:EvaluateOptions", "score a fine-tuned model on labelled data"),
-    "predict": ("tfplm.options.finetune:PredictOptions", "what a fine-tuned model says about texts"),
+    "predict": ("tfplm.options.finetune:PredictOptions", "predict labels, tags or texts with a fine-tuned model"),
     "run-classifier": ("tfplm.options.run_classifier:RunClassifierOptions", "run_classifier.py of google-research/bert"),
     "multitask": ("tfplm.options.multitask:MultitaskOptions", "train one encoder on several tasks at once"),
-    "encode": ("tfplm.options.encode:EncodeOptions", "texts of a file to vectors"),
-    "similar": ("tfplm.options.similar:SimilarOptions", "how alike texts are; the nearest texts of a file"),
-    "sts-eval": ("tfplm.options.sts_eval:StsEvalOptions", "Spearman of sentence vectors on pairs with scores"),
+    "encode": ("tfplm.options.encode:EncodeOptions", "encode the texts of a file as vectors"),
+    "similar": ("tfplm.options.similar:SimilarOptions", "compare texts, or find the nearest texts of a file"),
+    "sts-eval": ("tfplm.options.sts_eval:StsEvalOptions", "correlate sentence vectors with the scores of pairs"),
     "index": ("tfplm.options.search:IndexOptions", "make texts, or questions and answers, searchable by meaning"),
     "search": ("tfplm.options.search:SearchOptions", "find the texts nearest to a query"),
     "contrastive": ("tfplm.options.contrastive:ContrastiveOptions", "train sentence vectors: SimCSE, ranking, CoSENT"),
-    "serve": ("tfplm.options.serve:ServeOptions", "serve sentence vectors to bert-serving-client, and over HTTP"),
+    "serve": ("tfplm.options.serve:ServeOptions", "serve vectors to bert-serving-client and over HTTP, classes, relevance"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
     "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "perplexity of a language model on a text"),
     "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),
@@ -40,37 +41,16 @@ VERBS: dict[str, tuple[str, str]] = {
 
 
 def resolve(target: str):
-    """`"package.module:name"` -> the object."""
+    """Imports the object named by `"package.module:name"`."""
     module, name = target.split(":")
     return getattr(importlib.import_module(module), name)
 
 
-def _without_none(annotation):
-    """`int | None` -> int."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        (annotation,) = [a for a in typing.get_args(annotation) if a is not type(None)]
-    return annotation
-
-
-def _argument(annotation) -> dict:
-    """The argparse keywords for a field of this type."""
-    annotation = _without_none(annotation)
-    origin = typing.get_origin(annotation)
-    if origin is typing.Literal:
-        choices = typing.get_args(annotation)
-        return {"choices": choices, "type": type(choices[0])}
-    if origin in (list, tuple):
-        return {"nargs": "*", **_argument(typing.get_args(annotation)[0])}
-    if annotation is bool:
-        return {"action": argparse.BooleanOptionalAction}
-    return {"type": annotation}
-
-
 def add_flags(parser: argparse.ArgumentParser, options_class: type) -> None:
-    """One flag per dataclass field: `max_length` -> `--max-length` (`--max_length` is accepted as well)."""
+    """Adds one flag per dataclass field: `max_length` becomes `--max-length` (`--max_length` is accepted as well)."""
     hints = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
-        keywords = _argument(hints[field.name])
+        keywords = argument(hints[field.name])
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         text = field.metadata.get("help", "").replace("%", "%%")
         if not required and field.default not in (None, dataclasses.MISSING) and keywords.get("action") is None:
@@ -81,7 +61,7 @@ def add_flags(parser: argparse.ArgumentParser, options_class: type) -> None:
             parser.add_argument(field.name, help=text, default=argparse.SUPPRESS, **keywords)
             continue
         dashed = "--" + field.name.replace("_", "-")
-        # only the dashed spelling is shown: `--max_length` is rewritten before parsing
+        # only the form with dashes is defined: `--max_length` is rewritten before parsing
         names = ([field.metadata["short"]] if field.metadata.get("short") else []) + [dashed]
         parser.add_argument(*names, dest=field.name, help=text, required=False, default=argparse.SUPPRESS, **keywords)
 
@@ -92,8 +72,8 @@ def build_parser(verb: str) -> tuple[argparse.ArgumentParser, type]:
     parser = argparse.ArgumentParser(prog=f"tfplm {verb}", description=options_class.__doc__ or summary,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add_flags(parser, options_class)
-    parser.add_argument("--config", metavar="FILE", help="JSON file of options; flags given here win over it")
-    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    parser.add_argument("--config", metavar="FILE", help="JSON file of options; flags take precedence")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser, options_class
 
 
@@ -107,19 +87,19 @@ def _read_config(path: str, options_class: type) -> dict:
 
 
 def _spelled(argument: str, options_class: type) -> str:
-    """`--do_train=true`, as the flags of TensorFlow 1 were written, -> `--do-train`."""
+    """Converts flags in the form of TensorFlow 1, such as `--do_train=true`, to `--do-train`."""
     if not argument.startswith("--"):
         return argument
     name, equals, value = argument[2:].partition("=")
     name = name.replace("_", "-")
     hint = typing.get_type_hints(options_class).get(name.replace("-", "_"))
-    if equals and value.lower() in ("true", "false") and hint is not None and _without_none(hint) is bool:
+    if equals and value.lower() in ("true", "false") and hint is not None and without_none(hint) is bool:
         return f"--{name}" if value.lower() == "true" else f"--no-{name}"
     return f"--{name}{equals}{value}"
 
 
 def parse(verb: str, arguments: list[str]):
-    """(options, debug) of a command line; exits with status 2 where it does not fit."""
+    """Parses a command line to (options, debug); exits with status 2 if it is invalid."""
     parser, options_class = build_parser(verb)
     given = vars(parser.parse_args([_spelled(argument, options_class) for argument in arguments]))
     config, debug = given.pop("config"), given.pop("debug")
@@ -133,7 +113,7 @@ def parse(verb: str, arguments: list[str]):
         parser.error("missing: " + ", ".join("--" + name.replace("_", "-") for name in missing))
     try:
         return options_class(**values), debug
-    except ValueError as error:  # options that do not fit together
+    except ValueError as error:  # contradictory options
         parser.error(str(error))
 
 
@@ -144,7 +124,7 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point. Exit status: 0, 1 (failed), 2 (usage), 130 (interrupted)."""
+    """The entry point. Exit status: 0, 1 (failed), 2 (usage), 130 (interrupted)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
@@ -156,14 +136,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tfplm: there is no verb '{arguments[0]}'\n\n{usage()}", file=sys.stderr)
         return 2
     options, debug = parse(arguments[0], arguments[1:])
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors of TensorFlow's kernels, not what they tell of themselves
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hide TensorFlow's start-up messages
     try:
         resolve(options.RUN)(options)
         return 0
     except KeyboardInterrupt:
         print("\ntfplm: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as in `tfplm presets | head -1`
+    except BrokenPipeError:  # the reader of the output has gone, as in `tfplm presets | head -1`
         sys.stderr.close()
         return 0
     except Exception as error:

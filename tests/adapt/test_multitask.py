@@ -12,10 +12,13 @@ from tests.adapt.adapt_cases import BAD, GOOD, write_questions, write_tags, writ
 from tfplm.adapt.finetune.evaluate import evaluate
 from tfplm.adapt.finetune.losses import CrossEntropy
 from tfplm.adapt.finetune.predictor import Predictor
-from tfplm.adapt.multitask.run import TASK, MixedBatches, MultiTask, multitask, parse_tasks
+from tfplm.adapt.multitask.batches import MixedBatches
+from tfplm.adapt.multitask.model import TASK, MultiTask
+from tfplm.adapt.multitask.run import multitask, parse_tasks
 from tfplm.adapt.tasks.tags import Tagging
 from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.adapt.tasks.texts import Classification
+from tfplm.data.batches.batching import of_prefix
 from tfplm.data.tasks.examples import TaggedExample, TextExample
 from tfplm.options.multitask import MultitaskOptions
 
@@ -38,7 +41,7 @@ def test_shares_of_the_tasks(tiny, alpha, share):
     batches = MixedBatches(tasks, features, MultitaskOptions(tasks=[], init="", alpha=alpha, batch_size=5, epochs=2.0))
     assert batches.steps == 16
     counts, keys = collections.Counter(), set()
-    for _, batch in zip(range(400), batches):
+    for _, batch in zip(range(400), batches.batches()):
         counts[int(batch[TASK][0])] += 1
         keys.add(frozenset(batch))
         assert len(set(batch[TASK])) == 1 and all(len(value) == len(batch[TASK]) for value in batch.values())
@@ -52,12 +55,11 @@ def test_the_loss_of_a_batch_is_that_of_its_task(tiny):
     model.compile("sgd", run_eagerly=True)
     batches = MixedBatches(tasks, features, MultitaskOptions(tasks=[], init="", batch_size=5))
     seen = set()
-    for _, batch in zip(range(12), batches):
+    for _, batch in zip(range(12), batches.batches()):
         number = int(batch[TASK][0])
         seen.add(number)
-        own = {key.partition("/")[2]: value for key, value in batch.items() if key.startswith(f"{number}/")}
-        x = {key: value for key, value in own.items() if not key.startswith(("y:", "w:"))}
-        expected = CrossEntropy()(own["y:"], model.outputs(number, x), sample_weight=own["w:"])
+        x, y, weights = (of_prefix(batch, f"{number}/{kind}/") for kind in "xyw")
+        expected = CrossEntropy()(y[""], model.outputs(number, x), sample_weight=weights[""])
         found = model.compute_loss(y_pred=model(batch))
         assert float(found) == pytest.approx(float(expected), rel=1e-5)
     assert seen == {0, 1}

@@ -2,20 +2,20 @@
 
     TFPLM_DATA=... python tests/benchmarks/chinese_vectors.py WORK [--adapt] [--steps 12000] [--only text | model]
 
-Spearman's correlation x 100 on Chinese STS-B (test) and AFQMC (dev). WORK keeps the texts, the vocabulary, the records and
-the models, so that a second start goes on where the first one ended. 40 minutes on two cores, 15 more with --adapt.
+Spearman's correlation x 100 on Chinese STS-B (test) and AFQMC (dev). WORK contains the texts, the vocabulary, the
+records and the models; a second run with the same WORK resumes. 40 minutes on two cores, 15 more with --adapt.
 
-- model: the novels and `modern.txt` (news, headlines, questions, paragraphs of Wikipedia); by `tfplm pretrain`. With
-  --adapt then the sentences of the training files alone, as in domain-adaptive pre-training (Gururangan et al. 2020).
-- pooled: the mean over the last layer. whitened: fitted on the sentences of the training pairs, those that SimCSE sees as
-  well, or on those of the tested pairs ("target" in Su et al. 2021); without their scores.
+- model: `tfplm pretrain` on the novels and `modern.txt` (news, headlines, questions, paragraphs of Wikipedia). With
+  --adapt then on the sentences of the training files only, as in domain-adaptive pre-training (Gururangan et al. 2020).
+- pooled: the mean over the last layer. whitened: fitted on the sentences of the training pairs, which SimCSE also uses,
+  or on those of the tested pairs ("target" in Su et al. 2021); without their scores.
 - SimCSE: on the sentences of the training pairs, without their scores; with word repetition (ESimCSE, Wu et al. 2022) and
-  batches of like length; the weights at the end.
-- supervised: CoSENT on the training pairs, beginning with SimCSE's weights; the weights are kept that are best on pairs of
-  their own (STS-B's development file, the last of AFQMC's training pairs).
+  batches of similar lengths; the final weights.
+- supervised: CoSENT on the training pairs, starting from SimCSE's weights; the best weights on separate pairs (STS-B's
+  development file, the last of AFQMC's training pairs).
 
-The differences between neighbours have intervals of a paired bootstrap over the tested pairs: what they hold for other
-pairs, not for other trainings.
+The differences between successive rows have intervals of a paired bootstrap over the tested pairs: they include the
+variation over other pairs, but not over other trainings.
 """
 
 import argparse
@@ -37,11 +37,11 @@ from tfplm.embed.commands.sts_eval import correlations, read_pairs, texts_of
 from tfplm.embed.contrastive.run import contrastive
 from tfplm.pretrain.run import pretrain
 
-AFQMC_DEV = 4000  # of the training pairs, as its development file is what is tested on
+AFQMC_DEV = 4000  # taken from the training pairs, as the development file is the test file
 COMPONENTS = 128
 MODEL = {"preset": "bert-base-chinese", "hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 8,
          "intermediate_size": 1024, "max_position_embeddings": 128, "initializer_range": 0.08}
-# few layers, short rows, small batches: with three layers and twice the batch it had not left the unigrams by step 2,700
+# few layers, short rows, small batches: with three layers and twice the batch it still predicted unigrams at step 2,700
 PRETRAIN = {"max_length": 32, "batch_tokens": 1024, "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98,
             "dtype": "mixed_bfloat16"}
 ADAPT = {**PRETRAIN, "max_length": 64, "learning_rate": 1e-3, "steps": 4000, "held_out": 0.02}
@@ -61,19 +61,19 @@ def lines(path: Path) -> list[str]:
 
 
 def characters(path: Path) -> Iterator[str]:
-    """The sentences of a file with a character and a tag a line; where characters carry a digit it is left out."""
+    """The sentences of a file with a character and a tag per line; a digit after the character is removed."""
     for block in path.read_text("utf-8").split("\n\n"):
         yield "".join(line[0] for line in block.splitlines() if line)
 
 
 def training_sentences() -> Iterator[str]:
-    """Of all training pairs, without their scores."""
+    """The sentences of all training pairs, without their scores."""
     for path in (data("afqmc", "train.txt"), data("stsb_zh", "sts-b-train.txt")):
         yield from (text for line in lines(path) for text in line.split("\t")[:2])
 
 
 def modern_documents() -> Iterator[str]:
-    """News, paragraphs of Wikipedia, sentences of training files, headlines; a document each."""
+    """News, paragraphs of Wikipedia, sentences of training files, headlines; each is a document."""
     for path in sorted(data("zh_news_sample").glob("*.txt")):
         yield from path.read_text("utf-8").split("\n\n")
     for path in sorted(data("cmrc2018").glob("*.json")):
@@ -86,18 +86,18 @@ def modern_documents() -> Iterator[str]:
 
 
 def write_documents(file: Path, texts: Iterator[str]) -> str:
-    """Each once, with a blank line between them."""
+    """Writes each text once, separated by blank lines, and returns the name of the file."""
     file.write_text("\n\n".join(filter(None, dict.fromkeys(text.strip() for text in texts))) + "\n", "utf-8")
     return str(file)
 
 
 def write_text(work: Path) -> list[str]:
-    """The corpus: the novels, and `modern.txt`, made here."""
+    """Writes `modern.txt`, and returns the files of the corpus: the novels and `modern.txt`."""
     return [*map(str, sorted(data("zh_novels").glob("*.txt"))), write_documents(work / "modern.txt", modern_documents())]
 
 
 def make_model(work: Path, steps: int, adapt: bool) -> str:
-    """The folder of the pre-trained model, or of the one that was adapted behind it."""
+    """The folder of the pre-trained model, or with `adapt` of the adapted one; trains the model if it is missing."""
     text, general, adapted = write_text(work), work / "general", work / "adapted"
     if not (general / "results.json").exists():
         vocab(text=text, output=str(work / "vocabulary"), vocab_size=8000, character_coverage=0.9995)
@@ -122,7 +122,7 @@ def pairs(work: Path) -> dict[str, dict[str, str]]:
 
 
 def trained(work: Path, name: str, files: dict, **options) -> str:
-    """The folder of a contrastive training on the data set, which is made when it is not there."""
+    """The folder of a contrastive training on the data set; trains the model if it is missing."""
     folder = work / name
     if not (folder / "results.json").exists():
         contrastive(data=[files["train"]], output=str(folder), **options)
@@ -130,7 +130,7 @@ def trained(work: Path, name: str, files: dict, **options) -> str:
 
 
 def vectors_of(source: str, files: dict, length: int) -> dict[str, np.ndarray]:
-    """Of the tested pairs: as they are, and whitened, by the training sentences, and by the tested ones."""
+    """Vectors of the tested pairs: unchanged, whitened by the training sentences, and whitened by the tested ones."""
     encoder = SentenceEncoder.from_pretrained(source, max_length=length)
     tested, trained_on = (encoder.encode(texts_of(read_pairs(files[split])), normalize=False) for split in ("test", "train"))
     return {"as it is": tested, "whitened": Whitening.fit(trained_on, COMPONENTS).apply(tested),
@@ -138,11 +138,11 @@ def vectors_of(source: str, files: dict, length: int) -> dict[str, np.ndarray]:
 
 
 def interval(first: np.ndarray, second: np.ndarray, examples: list) -> tuple[float, float]:
-    """95 % of the differences of Spearman's correlation, second less first, on pairs drawn anew with replacement."""
+    """95 % interval of the difference of Spearman's correlation (second minus first), by bootstrap over the pairs."""
     random, count, differences = np.random.default_rng(0), len(examples), []
     for _ in range(RESAMPLED):
         drawn = random.integers(0, count, count)
-        both, chosen = np.concatenate([drawn, drawn + count]), [examples[number] for number in drawn]
+        both, chosen = np.concatenate([drawn, drawn + count]), [examples[index] for index in drawn]
         differences.append(correlations(second[both], chosen)[0] - correlations(first[both], chosen)[0])
     return tuple(np.percentile(differences, [2.5, 97.5]))
 
@@ -158,15 +158,15 @@ def print_table(name: str, models: dict[str, str], files: dict, length: int) -> 
              "SimCSE": found["SimCSE"]["as it is"], "supervised": found["supervised"]["as it is"]}
     for (before, first), (method, second) in itertools.pairwise(order.items()):
         low, high = interval(first, second, examples)
-        print(f"  {method} less {before}: {low:+.1f} to {high:+.1f}", flush=True)
+        print(f"  {method} minus {before}: {low:+.1f} to {high:+.1f}", flush=True)
 
 
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("work", type=Path, help="folder of all that is made")
-    flags.add_argument("--adapt", action="store_true", help="to the sentences of the training files")
-    flags.add_argument("--steps", type=int, default=12000, help="of pre-training")
-    flags.add_argument("--only", choices=["text", "model"], help="stop behind this")
+    flags.add_argument("work", type=Path, help="folder of all outputs")
+    flags.add_argument("--adapt", action="store_true", help="adapt the model to the sentences of the training files")
+    flags.add_argument("--steps", type=int, default=12000, help="number of steps of pre-training")
+    flags.add_argument("--only", choices=["text", "model"], help="stop after this part")
     options = flags.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.only == "text":
@@ -175,8 +175,8 @@ def main() -> None:
     model = make_model(options.work, options.steps, options.adapt)
     if options.only == "model":
         return
-    length = (ADAPT if options.adapt else PRETRAIN)["max_length"]  # behind it no position was trained
-    common = {"max_length": min(length, 40)}  # of training: 7 % of STS-B's texts are longer, 1 % of AFQMC's
+    length = (ADAPT if options.adapt else PRETRAIN)["max_length"]  # later positions are not trained
+    common = {"max_length": min(length, 40)}  # for training: 7 % of STS-B's texts are longer, 1 % of AFQMC's
     for name, files in pairs(options.work).items():
         start = f"{name}-{Path(model).name}"
         simcse = trained(options.work, f"{start}-simcse", files, init=model, epochs=EPOCHS[name]["simcse"],

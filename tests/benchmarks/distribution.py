@@ -37,7 +37,7 @@ def build(strategy):
 
 
 def make(name: str):
-    """An epoch of `STEPS` batches under that strategy."""
+    """A function that runs an epoch of `STEPS` batches with that strategy."""
     import numpy as np
     import tensorflow as tf
 

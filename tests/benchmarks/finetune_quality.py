@@ -1,11 +1,12 @@
-"""The same recipe in tfplm and in torch + transformers, on the same data, with the same seeds: does it learn as well?
+"""Quality of fine-tuning: the same recipe in tfplm and in torch + transformers, on the same data, with the same seeds.
 
     TFPLM_DATA=... python tests/benchmarks/finetune_quality.py sst2 cola stsb --seeds 3 --peer
 
-MiniLM-L6 weights; AdamW (weight decay 0.01), 5e-5 falling linearly to 0 behind 10 % of warm-up, batches of 32, clipping
-at 1, dropout 0.1, weights of the last epoch, bfloat16 by both (mixed policy; autocast), and a regression's bias begins at
-the mean of the labels (`--plain`: not that of transformers, as it comes). SST-2: accuracy of the test set;
-CoLA: Matthews' correlation of the out-of-domain development set; STS-B: Spearman of the development set.
+MiniLM-L6 weights; AdamW (weight decay 0.01), 5e-5 with linear decay to 0 after 10 % of warm-up, batches of 32, clipping
+at 1, dropout 0.1, weights of the last epoch, bfloat16 in both (mixed policy; autocast), and the bias of a regression
+starts at the mean of the labels (with `--plain` not in transformers, which starts at 0 by default). SST-2: accuracy of
+the test set; CoLA: Matthews' correlation of the out-of-domain development set; STS-B: Spearman's correlation of the
+development set.
 """
 
 import argparse
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from finetune import LENGTH, ROWS, minilm
 from turns import THREADS, limit_threads
 
-# task, monitor, folder, files of training and of the score
+# task, monitor, folder, training file, scored file
 TASKS = {
     "sst2": ("classification", "accuracy", "sst2", "train.tsv", "test.tsv"),
     "cola": ("classification", "mcc", "cola", "train.tsv", "dev_out_of_domain.tsv"),
@@ -30,7 +31,7 @@ TASKS = {
 
 
 def paths(name: str) -> tuple[str, str]:
-    """Training and scored file."""
+    """The training file and the scored file."""
     _, _, folder, *files = TASKS[name]
     home = Path(os.environ["TFPLM_DATA"], folder)
     return tuple(str(home / file if (home / file).exists() else next(home.glob(f"{Path(file).stem}*"))) for file in files)
@@ -50,7 +51,7 @@ def ours(name: str, seed: int, epochs: int) -> float:
 
 
 def theirs(name: str, seed: int, epochs: int, plain: bool = False) -> float:
-    """The score of a torch loop, by the same measures."""
+    """The score of a torch loop, by the same metrics."""
     import torch
     from transformers import (
         AutoModelForSequenceClassification,
@@ -120,8 +121,8 @@ if __name__ == "__main__":
     arguments.add_argument("tasks", nargs="+", choices=list(TASKS))
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--epochs", type=int, default=2)
-    arguments.add_argument("--peer", action="store_true", help="transformers as well")
-    arguments.add_argument("--plain", action="store_true", help="transformers' regression begins at 0")
+    arguments.add_argument("--peer", action="store_true", help="also run transformers")
+    arguments.add_argument("--plain", action="store_true", help="the regression of transformers starts at 0")
     arguments = arguments.parse_args()
     limit_threads()
     peer = functools.partial(theirs, plain=arguments.plain)

@@ -1,10 +1,11 @@
-"""Tokens per second of greedy generation, beside KerasHub and torch + transformers: ratios of one run.
+"""Tokens per second of greedy generation, compared with KerasHub and torch + transformers.
 
     python tests/benchmarks/generate.py [--quick] [--batch 1 8] [--dtype float32 bfloat16] [--repeats 5]
 
-GPT-2 small with random weights, prompts of 64 tokens, 128 new ones, all with their cache, two threads each. Every
-library is a process of its own; they take turns, and medians are compared, as single times drift. Needs
-`pip install -e '.[bench]'`; a peer that is not installed is left out. The goal is 1.0 at least beside torch.
+GPT-2 small with random weights, prompts of 64 tokens, 128 new tokens, all with their key-value cache and two threads.
+Each library runs in a separate process; they take turns, and medians are compared, as single times vary. Needs
+`pip install -e '.[bench]'`; libraries that are not installed are skipped. The goal is at least 1.0 times the speed of
+torch.
 """
 
 import argparse
@@ -81,9 +82,9 @@ def worker(name: str, dtype: str, batch: int, new: int) -> None:
     run()  # compiles
     print(json.dumps(0), flush=True)
     for _ in sys.stdin:
-        begin = time.perf_counter()
+        start_time = time.perf_counter()
         run()
-        print(json.dumps(batch * new / (time.perf_counter() - begin)), flush=True)
+        print(json.dumps(batch * new / (time.perf_counter() - start_time)), flush=True)
 
 
 def start(name: str, dtype: str, batch: int, new: int) -> subprocess.Popen | None:
@@ -93,7 +94,7 @@ def start(name: str, dtype: str, batch: int, new: int) -> subprocess.Popen | Non
                                text=True, env=environment)
     ready = process.stdout.readline()
     if ready.strip() != "0":
-        print(f"{name} is left out: {ready.strip() or 'it failed'}", flush=True)
+        print(f"{name} is skipped: {ready.strip() or 'it failed'}", flush=True)
         return None
     return process
 

@@ -1,11 +1,11 @@
-"""MLM training of a 4-layer, 256-wide BERT (vocabulary 8,000) on real text, beside KerasHub; and the input pipeline.
+"""MLM training of a small BERT (4 layers, width 256, vocabulary 8,000) compared with KerasHub, and the input pipeline.
 
     TFPLM_DATA=... python tests/benchmarks/pretrain.py [--corpus wikitext2] [--dtype bfloat16 float32] [--steps 10]
 
-Real tokens per second, padding not counted, of `fit` with everything that it needs: text is tokenized and masked
-(KerasHub: by its own MaskedLMMaskLayer and packer, on the lines of the same text; also on our packed batches, which
-leaves only the model), 15 % of the tokens, batches of 32 x 128, AdamW, dropout 0.1. Then, without any model, what the
-pipeline alone delivers.
+Real tokens per second (without padding) of `fit` including the input pipeline, which tokenizes and masks text
+(KerasHub: with its own MaskedLMMaskLayer and packer, on the lines of the same text; and also on our packed batches, to
+compare the models only). 15 % of the tokens are masked; batches of 32 x 128, AdamW, dropout 0.1. Also the tokens per
+second of the pipeline without a model.
 """
 
 import itertools
@@ -25,7 +25,7 @@ CORPORA = {"wikitext2": ["wikitext2/valid.txt", "wikitext2/test.txt"], "zh_novel
 
 
 def prepare(corpus: str, folder: Path) -> None:
-    """Records and a vocabulary of the corpus."""
+    """Writes records and a vocabulary of the corpus."""
     from tfplm.data.records.build import records
     from tfplm.data.text.corpus import read_documents
     from tfplm.data.text.text_files import find_files, read_lines
@@ -58,7 +58,7 @@ def _batches(folder: Path):
 
 
 def tfplm(folder: str, dtype: str, steps: int, jit):
-    """`fit` of `steps` batches, going on in the data from run to run."""
+    """`fit` of `steps` batches; each run continues in the data."""
     import tfplm
     from tfplm.pretrain.model import Pretraining
     from tfplm.training.optimizers.make import make_optimizer
@@ -103,7 +103,7 @@ def keras_hub(folder: str, dtype: str, steps: int):
 
 
 def keras_hub_packed(folder: str, dtype: str, steps: int):
-    """KerasHub's MaskedLM on the batches that tfplm makes."""
+    """KerasHub's MaskedLM on the batches of tfplm."""
     model, data = _keras_hub_model(dtype), _batches(Path(folder))[2].dataset()
 
     def renamed(batch):
@@ -116,7 +116,7 @@ def keras_hub_packed(folder: str, dtype: str, steps: int):
 
 
 def pipeline(folder: Path, batches: int = 150) -> float:
-    """Tokens per second of the dataset alone."""
+    """Tokens per second of the dataset without a model."""
     iterator = iter(_batches(folder)[2].dataset())
     next(iterator)
     start, tokens = time.perf_counter(), 0
@@ -126,7 +126,7 @@ def pipeline(folder: Path, batches: int = 150) -> float:
 
 
 def _real_share(folder: Path) -> float:
-    """Share of real tokens in KerasHub's own batches."""
+    """Fraction of real tokens in KerasHub's own batches."""
     masks = [batch[0]["padding_mask"].numpy() for batch in _keras_hub_dataset(folder).take(20)]
     return float(np.mean(masks))
 
@@ -135,14 +135,14 @@ def main():
     flags = parser(__doc__.splitlines()[0])
     flags.add_argument("--corpus", default="wikitext2", choices=list(CORPORA))
     flags.add_argument("--dtype", nargs="*", default=["float32", "bfloat16"], choices=["float32", "bfloat16"])
-    flags.add_argument("--steps", type=int, default=8, help="steps of a run")
+    flags.add_argument("--steps", type=int, default=8, help="number of steps of a run")
     options = flags.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(options.corpus, folder)
-        print(f"pipeline alone: {pipeline(folder):,.0f} tokens/s")
+        print(f"pipeline without a model: {pipeline(folder):,.0f} tokens/s")
         share = _real_share(folder)
-        print(f"{options.corpus}: {share:.1%} of the places in KerasHub's own batches are real tokens, all in ours")
+        print(f"{options.corpus}: {share:.1%} of the positions in KerasHub's own batches are real tokens, in ours all")
         for dtype in options.dtype:
             policy = "mixed_bfloat16" if dtype == "bfloat16" else dtype
             contenders = {f"tfplm {dtype}": (tfplm, name, policy, options.steps, "auto"),
@@ -150,7 +150,7 @@ def main():
                           "KerasHub, own preprocessing": (keras_hub, name, policy, options.steps),
                           "KerasHub, packed by tfplm": (keras_hub_packed, name, policy, options.steps)}
             times = race(contenders, options.rounds, options.only)
-            if "KerasHub, own preprocessing" in times:  # seconds for as many real tokens as the others
+            if "KerasHub, own preprocessing" in times:  # scaled to the same number of real tokens
                 times["KerasHub, own preprocessing"] = [t / share for t in times["KerasHub, own preprocessing"]]
             table(f"MLM training, {ROWS} x {LENGTH}, {dtype}, real tokens", times, f"tfplm {dtype}",
                   options.steps * ROWS * LENGTH, "tokens/s")

@@ -1,10 +1,11 @@
-"""Does pre-training help? THUCNews headlines (10 classes), fine-tuned from a pre-trained model and from scratch.
+"""Benefit of pre-training: fine-tuning for THUCNews headlines (10 classes) from a pre-trained model and from scratch.
 
     python tests/benchmarks/pretraining_helps.py zh-novels --data DATA/thucnews --examples 1000
 
-where `zh-novels` is what `tfplm pretrain` wrote (the command is in notebooks/02_pretrain.ipynb). Both arms have the same
-architecture, tokenizer, examples, order, and number of steps; the learning rate is the better one of `--rates` for each
-arm, chosen on a part of the training file that neither trains on; the accuracy is on the test file, mean of the seeds.
+where `zh-novels` is the output of `tfplm pretrain` (the command is in notebooks/02_pretrain.ipynb). Both arms have the
+same architecture, tokenizer, examples, order, and number of steps; the learning rate is the best of `--rates` for each
+arm, chosen on a part of the training file that is not used for training; accuracy on the test file, mean over the
+seeds.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import numpy as np
 
 import tfplm
 
-HELD_BACK = 1000  # the last headlines of the training file: only for the choice of the learning rate
+HELD_OUT = 1000  # headlines of the training file that are only used to choose the learning rate
 
 
 def read(path: Path) -> tuple[list[str], np.ndarray]:
@@ -25,7 +26,7 @@ def read(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def classifier(source: str, pretrained: bool, seed: int) -> keras.Model:
-    """The model of `source` with a fresh head, its weights read or fresh as well."""
+    """The model of `source` with a new head, and with pre-trained or random weights."""
     keras.utils.set_random_seed(seed)
     model = tfplm.from_pretrained(source, "sequence_classification", num_labels=10)
     return model if pretrained else tfplm.from_config(model.config, "sequence_classification", num_labels=10)
@@ -42,7 +43,7 @@ def fine_tune(model: keras.Model, train: tuple, rate: float, epochs: int) -> Non
 
 
 def accuracy(model: keras.Model, data: tuple) -> float:
-    """Share of right labels."""
+    """Fraction of correct labels."""
     batch, labels = data
     return float((model.predict(batch, batch_size=256, verbose=0).argmax(-1) == labels).mean())
 
@@ -54,9 +55,9 @@ def compare(source: str, folder: Path, examples: int, epochs: int, seeds: int, r
     def data(texts, labels):
         return tokenizer(texts, max_length=32, padding="max_length"), labels
 
-    texts, labels = read(folder / "dev.txt")  # the official training file is not there
+    texts, labels = read(folder / "dev.txt")  # the official training file is not available
     order = np.random.default_rng(0).permutation(len(texts))
-    kept, held = order[:-HELD_BACK][:examples], order[-HELD_BACK:]
+    kept, held = order[:-HELD_OUT][:examples], order[-HELD_OUT:]
     train, held = (data([texts[i] for i in part], labels[part]) for part in (kept, held))
     test = data(*read(folder / "test.txt"))
     for name, pretrained in (("pre-trained", True), ("from scratch", False)):
@@ -79,7 +80,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="folder of the pre-trained model")
     parser.add_argument("--data", type=Path, required=True, help="folder of THUCNews: dev.txt, test.txt")
-    parser.add_argument("--examples", type=int, default=1000, help="training headlines")
+    parser.add_argument("--examples", type=int, default=1000, help="number of training headlines")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rates", type=float, nargs="*", default=[3e-4, 1e-3, 3e-3])

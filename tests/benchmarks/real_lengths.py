@@ -1,8 +1,8 @@
-"""BERT-base on sentences as long as real ones are: batches formed by length, beside KerasHub padded to 64.
+"""BERT-base on sentences of real lengths: batches by length, compared with KerasHub padded to 64.
 
     TFPLM_DATA=... python tests/benchmarks/real_lengths.py [--what forward train] [--sentences 256]
 
-Sentences of STS-B and SST-2, cut at 64 tokens; tfplm's batches hold about as many tokens as KerasHub's 16 x 64.
+Sentences of STS-B and SST-2, truncated to 64 tokens; tfplm's batches have about as many tokens as KerasHub's 16 x 64.
 """
 
 import sys
@@ -41,16 +41,16 @@ def by_length(count: int) -> list[dict]:
 def padded(count: int) -> list[dict]:
     ids = sentence_ids(count)
     batches = []
-    for begin in range(0, count, ROWS):
-        batch = np.zeros((len(ids[begin:begin + ROWS]), LIMIT), "int32")
-        for row, tokens in zip(batch, ids[begin:]):
+    for start in range(0, count, ROWS):
+        batch = np.zeros((len(ids[start:start + ROWS]), LIMIT), "int32")
+        for row, tokens in zip(batch, ids[start:]):
             row[:len(tokens)] = tokens
         batches.append({"token_ids": batch, "segment_ids": np.zeros_like(batch), "padding_mask": np.sign(batch)})
     return batches
 
 
 def over(model, batches: list[dict], train: bool):
-    """A run over all batches."""
+    """A function that runs over all batches."""
     rows = [len(next(iter(batch.values()))) for batch in batches]
     if train:
         return lambda: [model.train_on_batch(b, np.arange(n) % encoder.LABELS) for b, n in zip(batches, rows)]

@@ -1,10 +1,10 @@
-"""Speed and memory of `tfplm records`, and of the pipeline that feeds training, with no model behind it.
+"""Speed and memory of `tfplm records`, and speed of the input pipeline of training, without a model.
 
     python tests/benchmarks/records.py [--text FILE ...] [--vocab vocab.txt] [--processes N] [--memory-megabytes 1000]
 
-Without --text the built-in English corpus is taken, with a vocabulary of its own words. Prints MB of text per second
-and core, the tokenizer's share of it, tokens per second of reading + packing + noise + batching, and, when asked for,
-the peak memory of all processes while a synthetic corpus of the given size becomes records.
+Without --text it uses the built-in English corpus, and a vocabulary of its words. It prints MB of text per second and
+core, the tokenizer's part of the time, tokens per second of reading + packing + noise + batching, and with
+--memory-megabytes the peak memory of all processes while a synthetic corpus of this size is converted to records.
 """
 
 import argparse
@@ -21,15 +21,16 @@ from pathlib import Path
 from tfplm.data.batches.batch_source import token_batches
 from tfplm.data.batches.batching import Batching
 from tfplm.data.noise import Masking, corrupt_spans, denoise, mask_tokens, mix_policies, predict_next
-from tfplm.data.records.build import load_tokenizer, records
+from tfplm.data.records.build import records
 from tfplm.data.records.reader import TokenRecords
 from tfplm.data.sequences.documents import encode_documents
 from tfplm.data.sequences.recipes import Sequences
 from tfplm.data.text.corpus import read_documents
+from tfplm.tokenizers import Tokenizer
 
 
 def word_vocabulary(sources: list[str], path: Path) -> str:
-    """A WordPiece vocabulary of the corpus' commonest words and of all its characters."""
+    """Writes a WordPiece vocabulary of the most common words and all characters of the corpus, and returns its path."""
     counts = collections.Counter(word for document in read_documents(sources) for sentence in document
                                  for word in re.findall(r"\w+|[^\w\s]", sentence.lower()))
     letters = sorted({letter for word in counts for letter in word})
@@ -44,12 +45,12 @@ def measure_records(sources: list[str], vocabulary: str, folder: Path, processes
     documents = list(read_documents(sources))
     reading = time.process_time() - start
     size = sum(len(sentence.encode()) for document in documents for sentence in document) / 1e6
-    tokenizer = load_tokenizer(vocabulary)
+    tokenizer = Tokenizer.from_pretrained(vocabulary)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     start = time.process_time()
     sentences = [sentence for document in documents for sentence in document]
-    for begin in range(0, len(sentences), 2048):
-        tokenizer._backend.encode_batch_fast(sentences[begin:begin + 2048], add_special_tokens=False)
+    for first in range(0, len(sentences), 2048):
+        tokenizer._backend.encode_batch_fast(sentences[first:first + 2048], add_special_tokens=False)
     rust = time.process_time() - start
     start = time.process_time()
     tokens = sum(map(len, encode_documents(documents, tokenizer)))
@@ -88,12 +89,12 @@ def measure_pipeline(folder: Path) -> None:
     print("pipeline: reading + packing + noise + batches of 4096 tokens, length 128, tokens per second of one core")
     for name, (packing, noise) in noises.items():
         source = token_batches(reader, Sequences(packing, 128), noise, batching=Batching(4096))
-        start, tokens, places = time.process_time(), 0, 0
+        start, tokens, positions = time.process_time(), 0, 0
         for batch in source.epoch(0):
             tokens += int(batch["attention_mask"].sum())
-            places += batch["attention_mask"].size
+            positions += batch["attention_mask"].size
         print(f"  {name:22s} {tokens / (time.process_time() - start) / 1e3:8.0f} thousand  "
-              f"padding {1 - tokens / places:.2%}")
+              f"padding {1 - tokens / positions:.2%}")
     dataset = token_batches(reader, Sequences("framed", 128), noises["mlm"][1], batching=Batching(4096)).dataset()
     iterator = iter(dataset)
     next(iterator)
@@ -145,7 +146,7 @@ def measure_memory(vocabulary: str, folder: Path, megabytes: int, processes: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", nargs="+", default=["builtin:python"])
-    parser.add_argument("--vocab", help="vocab.txt (default: made of the corpus' words)")
+    parser.add_argument("--vocab", help="vocab.txt (default: made from the words of the corpus)")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--memory-megabytes", type=int, default=0, help="size of the synthetic corpus")
     options = parser.parse_args()

@@ -1,9 +1,9 @@
-"""Search: queries per second and recall@10 of each kind of index beside plain Faiss, and of a whole SearchIndex.
+"""Queries per second and recall@10 of each kind of index, compared with plain Faiss, and of a whole SearchIndex.
 
     python tests/benchmarks/search.py --vectors 100000 1000000 --dimension 64
 
-"ours" and "faiss" ask the same kind with the same settings, all queries at once; "one" is the median latency of queries
-asked one by one. Vectors lie in clouds, as those of sentences do; queries are neighbours of them.
+"ours" and "faiss" search in the same kind of index with the same settings, all queries at once; "one" is the median
+latency of single queries. Vectors form clusters, as those of sentences do; queries are near some of them.
 """
 
 import argparse
@@ -23,18 +23,18 @@ from tfplm.embed.search.manifest import SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
 K = 10
-SECONDS = 1.0  # of asking, at least
+SECONDS = 1.0  # minimum duration of a measurement
 
 
 def made(count: int, queries: int, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """Clouds whose sizes differ, on a low-dimensional background; float32, of length 1."""
+    """(vectors, queries) in clusters of different sizes; float32, of length 1."""
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((max(20, count // 500), dimension)).astype(np.float32)
     vectors = np.empty((count, dimension), np.float32)
-    for begin in range(0, count, 65536):
-        size = min(65536, count - begin)
+    for start in range(0, count, 65536):
+        size = min(65536, count - start)
         noise = rng.standard_normal((size, dimension)).astype(np.float32)
-        vectors[begin:begin + size] = centres[rng.integers(0, len(centres), size)] + 0.6 * noise
+        vectors[start:start + size] = centres[rng.integers(0, len(centres), size)] + 0.6 * noise
     near = vectors[rng.integers(0, count, queries)]
     return normalised(vectors), normalised(near + 0.3 * rng.standard_normal(near.shape).astype(np.float32))
 
@@ -42,25 +42,25 @@ def made(count: int, queries: int, dimension: int) -> tuple[np.ndarray, np.ndarr
 def rate(search, queries: np.ndarray) -> float:
     """Queries per second, all at once."""
     search(queries[:2])
-    begin, count = time.perf_counter(), 0
-    while (seconds := time.perf_counter() - begin) < SECONDS:
+    start, count = time.perf_counter(), 0
+    while (seconds := time.perf_counter() - start) < SECONDS:
         search(queries)
         count += len(queries)
     return count / seconds
 
 
 def latency(search, queries: np.ndarray) -> float:
-    """Milliseconds, the median of queries one by one."""
+    """Milliseconds per query, the median of single queries."""
     times = []
-    for number in range(min(100, len(queries))):
-        begin = time.perf_counter()
-        search(queries[number:number + 1])
-        times.append(1000 * (time.perf_counter() - begin))
+    for index in range(min(100, len(queries))):
+        start = time.perf_counter()
+        search(queries[index:index + 1])
+        times.append(1000 * (time.perf_counter() - start))
     return statistics.median(times)
 
 
 def plain(kind: str, dimension: int, count: int, settings: IndexSettings):
-    """What a user of Faiss would write for the same kind, with its own numbers for ids."""
+    """The same kind of index in plain Faiss, with the row numbers as ids: (index, search parameters)."""
     metric = faiss.METRIC_INNER_PRODUCT
     if kind == "flat":
         return faiss.IndexFlatIP(dimension), None
@@ -89,13 +89,13 @@ def index_rows(vectors: np.ndarray, queries: np.ndarray, kinds: list[str]) -> No
           f"{'':10s} {'':6s} {latency(lambda q: exact.search(q, K), queries):8.2f} {'':8s} {exact.memory / 2**20:8.0f}")
     for kind in kinds:
         settings = IndexSettings()
-        begin = time.perf_counter()
+        start = time.perf_counter()
         ours = make_index(kind, dimension, settings)
         if not ours.trained:
             sample = np.random.default_rng(0).permutation(count)[:ours.sample_size(count)]
             ours.train(vectors[sample], count)
         ours.add(ids, vectors)
-        seconds = time.perf_counter() - begin
+        seconds = time.perf_counter() - start
         theirs, parameters = plain(kind, dimension, count, settings)
         if not theirs.is_trained:
             theirs.train(vectors[sample])
@@ -109,8 +109,8 @@ def index_rows(vectors: np.ndarray, queries: np.ndarray, kinds: list[str]) -> No
               f"{ours.memory / 2**20:8.0f}", flush=True)
 
 
-class Given:
-    """An encoder that looks vectors up: a text is the number of its vector."""
+class Lookup:
+    """An encoder that looks up vectors: a text is the index of its vector."""
 
     def __init__(self, vectors: np.ndarray):
         self.vectors = vectors
@@ -120,22 +120,22 @@ class Given:
 
 
 def whole_row(vectors: np.ndarray, queries: np.ndarray, kind: str) -> None:
-    """A SearchIndex: records, the vector index made of them, hits with texts and payloads."""
+    """A SearchIndex: records, the vector index built from them, hits with texts and payloads."""
     with tempfile.TemporaryDirectory() as folder:
-        begin = time.perf_counter()
-        with SearchIndex.create(f"{folder}/i", Given(vectors), SearchSettings(kind)) as index:
-            index.add((str(number), str(number), {"answer": "x"}) for number in range(len(vectors)))
+        start = time.perf_counter()
+        with SearchIndex.create(f"{folder}/i", Lookup(vectors), SearchSettings(kind)) as index:
+            index.add((str(row), str(row), {"answer": "x"}) for row in range(len(vectors)))
             added = time.perf_counter()
             kind = index.kind
             built = time.perf_counter()
-        begin_open = time.perf_counter()
-        with SearchIndex.open(f"{folder}/i", Given(vectors)) as index:
+        start_open = time.perf_counter()
+        with SearchIndex.open(f"{folder}/i", Lookup(vectors)) as index:
             index.search_vectors(queries[:1], K)
             opened = time.perf_counter()
             recall = index.recall(k=K, sample=100).recall
             many = rate(lambda q: index.search_vectors(q, K), queries)
             one = latency(lambda q: index.search_vectors(q, K), queries)
-    print(f"{kind:12s} {len(vectors) / (added - begin):10.0f} {built - added:9.1f}s {opened - begin_open:9.1f}s "
+    print(f"{kind:12s} {len(vectors) / (added - start):10.0f} {built - added:9.1f}s {opened - start_open:9.1f}s "
           f"{recall:8.4f} {many:10.0f} {one:8.2f}", flush=True)
 
 
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
     parser.add_argument("--whole", nargs="*", default=["flat", "ivf", "ivf_pq"], help="kinds of a whole SearchIndex")
-    parser.add_argument("--threads", type=int, help="of Faiss (default: as many as there are cores)")
+    parser.add_argument("--threads", type=int, help="number of threads of Faiss (default: the number of cores)")
     options = parser.parse_args()
     if options.threads:
         faiss.omp_set_num_threads(options.threads)
@@ -155,7 +155,7 @@ def main() -> None:
         print(f"\n{count:,} vectors of {options.dimension}, {options.queries} queries, k = {K}; build in seconds, "
               f"recall@{K} (ours, Faiss), queries/s (ours, Faiss, ratio), ms of one query (ours, Faiss), MiB")
         index_rows(vectors, queries, options.kinds)
-        print("\nSearchIndex: rows/s added, seconds to build, to open and answer; recall, queries/s, ms of one query")
+        print("\nSearchIndex: rows/s added, seconds to build, to open and search; recall, queries/s, ms of one query")
         for kind in options.whole:
             whole_row(vectors, queries, kind)
 

@@ -1,17 +1,17 @@
-"""Serving MiniLM-L6 over ZeroMQ to unmodified clients of bert-as-service: throughput, latency, and its own grid.
+"""Serving MiniLM-L6 over ZeroMQ to unmodified clients of bert-as-service: throughput, latency, and the original grid.
 
     TFPLM_DATA=... python tests/benchmarks/serve.py [--quick] [--only batches singles grid] [--dtype float32]
                                                     [--source FOLDER] [--num-worker 2]
 
-- batches: one client that sends batches of 256 and waits for each, beside `SentenceEncoder.encode` of the same batches in
-  a process of its own, in turns. Goal: 0.9 times its throughput.
-- singles: 64 clients at once, each sending one sentence after the other, beside one such client; the goal is 5 times the
-  throughput. 50th and 99th percentile of the latency.
-- grid: bert-as-service's benchmark: sequences per request, the server's batch, clients and pooling layer, one varied at a
-  time; sequences per second.
+- batches: one client that sends batches of 256 and waits for each, in turns with `SentenceEncoder.encode` of the same
+  batches in a separate process. The goal is 0.9 times its throughput.
+- singles: 64 clients at the same time, each of which sends one sentence after the other, compared with one such client;
+  the goal is 5 times the throughput. Also the 50th and 99th percentile of the latency.
+- grid: the benchmark of bert-as-service: sequences per request, maximum batch of the server, number of clients, and
+  pooling layer, of which one is varied at a time; sequences per second.
 
-Server, in-process peer and clients share the machine's cores. Needs bert-serving-client==1.10.0; the default source is
-that of encode.py. Sentences are those of STS-B dev.
+Server, local encoder and clients share the cores of the machine. Needs bert-serving-client==1.10.0; the default source
+is that of encode.py. The sentences are those of STS-B dev.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def _serve(pipe, options: dict) -> None:
 
 
 def _encode(pipe, options: dict) -> None:
-    """The peer: answers a list of texts with the seconds of encoding it in batches."""
+    """The local encoder: for each list of texts received, sends the seconds of encoding it in batches."""
     limit_threads()
     from tfplm.options.serve import ServeOptions
     from tfplm.serve.engines.sentence_engine import make_engine
@@ -59,12 +59,12 @@ def _encode(pipe, options: dict) -> None:
 
 
 class Child:
-    """A process with a pipe; `ready` is the first thing that it says."""
+    """A process with a pipe; `ready` is its first message."""
 
     def __init__(self, work, options: dict):
         context = multiprocessing.get_context("spawn")
-        self.pipe, there = context.Pipe()
-        self.process = context.Process(target=work, args=(there, options))  # not a daemon: workers are its children
+        self.pipe, other_end = context.Pipe()
+        self.process = context.Process(target=work, args=(other_end, options))  # no daemon: it starts workers
         self.process.start()
         self.ready = self.pipe.recv()
 
@@ -77,7 +77,7 @@ class Child:
 
 
 def load(ports: dict, requests: list[list[str]], clients: int) -> tuple[float, list[float]]:
-    """(seconds, latencies) of all requests, divided among clients that each wait for every answer."""
+    """(seconds, latencies) of all requests, divided among clients, each of which waits for every response."""
     from bert_serving.client import BertClient
 
     connected = [BertClient(**ports, check_length=False, timeout=600_000) for _ in range(clients)]
@@ -140,8 +140,8 @@ def singles(options: dict, texts: list[str], rounds: int) -> None:
 
 
 def grid(options: dict, texts: list[str], rounds: int) -> None:
-    """Sequences per second of all clients together; the median of some runs."""
-    print("\nsequences/s, one setting varied at a time; else: " + ", ".join(f"{k} {v}" for k, v in DEFAULT.items()))
+    """Prints the sequences per second of all clients together, the median over the rounds."""
+    print("\nsequences/s, one setting varied at a time; others: " + ", ".join(f"{k} {v}" for k, v in DEFAULT.items()))
     cells = [(name, value, {**DEFAULT, name: value}) for name, values in GRID.items() for value in values]
     servers = {(chosen["max_batch_size"], chosen["pooling_layer"]): [] for _, _, chosen in cells}
     for name, value, chosen in cells:
@@ -151,7 +151,7 @@ def grid(options: dict, texts: list[str], rounds: int) -> None:
         with Child(_serve, {**options, "max_batch_size": size, "pooling_layer": [layer]}) as server:
             for name, value, chosen in cells:
                 requests = in_requests(texts, chosen["client_batch"])
-                requests *= -(-chosen["clients"] // len(requests))  # one for each client at least
+                requests *= -(-chosen["clients"] // len(requests))  # at least one for each client
                 load(server.ready, requests, chosen["clients"])
                 seconds = statistics.median(load(server.ready, requests, chosen["clients"])[0] for _ in range(rounds))
                 found[name, value] = sum(map(len, requests)) / seconds
@@ -164,7 +164,7 @@ PARTS = {"batches": batches, "singles": singles, "grid": grid}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few sentences, one round: to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="few sentences, one round, to check that it works")
     parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--dtype", nargs="*", choices=["float32", "bfloat16"], default=["float32"])
     parser.add_argument("--rounds", type=int, default=5)
@@ -177,8 +177,8 @@ def main() -> None:
         settings = {"source": options.source or model_folder(), "dtype": dtype, "max_seq_len": "NONE",
                     "num_worker": options.num_worker}
         for name in options.only:
-            some = texts if name != "singles" else texts[:1000]
-            PARTS[name](settings, some, 1 if options.quick else options.rounds)
+            chosen = texts if name != "singles" else texts[:1000]
+            PARTS[name](settings, chosen, 1 if options.quick else options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What TensorBoard costs: MNIST, 1000 steps, beside plain Keras `fit` and Keras' own callback.
+"""The cost of TensorBoard summaries: MNIST, 1000 steps, compared with plain Keras `fit` and Keras' own callback.
 
     python tests/benchmarks/summaries.py [--repeats 5] [--steps 1000] [--data-dir FOLDER]
 
-Every round runs all ways one after the other; the table gives medians over the rounds and ratios within them. What
-is compiled is compiled in a round that does not count. CPU seconds are steadier where other programs run beside it.
+Every round runs all contenders one after the other; the table has medians over the rounds, and ratios within them. A
+first round for compiling is not counted. CPU seconds vary less than seconds if other programs are running.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TARGETS = {"SummaryCallback": 0.9, "document": 0.35}
 
 
 class Fit:
-    """`fit` of the MNIST model with the callbacks that `make_callbacks(folder)` gives."""
+    """`fit` of the MNIST model with the callbacks of `make_callbacks(folder)`."""
 
     def __init__(self, data, options, make_callbacks, folder):
         self.batches, self.options = training_batches(data, options), options
@@ -40,7 +40,7 @@ class Fit:
 
 
 class Document:
-    """The loop of `tfplm mnist`: every summary at every step; the test set every `test_every` steps."""
+    """The loop of `tfplm mnist`: all summaries at every step; the test set every `test_every` steps."""
 
     def __init__(self, data, options, folder):
         self.data, self.training = data, MnistTraining(options, tf.distribute.get_strategy())
@@ -56,10 +56,10 @@ class Document:
 def contenders(data, folder: str) -> dict:
     options = MnistOptions(quiet=True)
     return {
-        "plain fit": Fit(data, options, lambda place: [], folder),
-        "SummaryCallback": Fit(data, options, lambda place: [SummaryCallback(place)], f"{folder}/callback"),
-        "Keras TensorBoard": Fit(data, options, lambda place: [
-            keras.callbacks.TensorBoard(place, histogram_freq=1, update_freq=50)], f"{folder}/keras"),
+        "plain fit": Fit(data, options, lambda path: [], folder),
+        "SummaryCallback": Fit(data, options, lambda path: [SummaryCallback(path)], f"{folder}/callback"),
+        "Keras TensorBoard": Fit(data, options, lambda path: [
+            keras.callbacks.TensorBoard(path, histogram_freq=1, update_freq=50)], f"{folder}/keras"),
         "document": Document(data, MnistOptions(quiet=True, test_every=0), f"{folder}/document"),
         "document with tests": Document(data, options, f"{folder}/tests"),
     }
@@ -73,27 +73,27 @@ def main() -> None:
     arguments = parser.parse_args()
     data = load_mnist(arguments.data_dir)
     with tempfile.TemporaryDirectory() as folder:
-        ways = contenders(data, folder)
-        seconds, work = ({name: [] for name in ways} for _ in range(2))
-        for way in ways.values():
-            way(12)
+        runs = contenders(data, folder)
+        seconds, cpu_seconds = ({name: [] for name in runs} for _ in range(2))
+        for run in runs.values():
+            run(12)
         for _ in range(arguments.repeats):
-            for name, way in ways.items():
-                began, cpu = time.perf_counter(), time.process_time()
-                way(arguments.steps)
-                seconds[name].append(time.perf_counter() - began)
-                work[name].append(time.process_time() - cpu)
+            for name, run in runs.items():
+                start, start_cpu = time.perf_counter(), time.process_time()
+                run(arguments.steps)
+                seconds[name].append(time.perf_counter() - start)
+                cpu_seconds[name].append(time.process_time() - start_cpu)
     print(f"{data.source}: {arguments.steps} steps of 100, median of {arguments.repeats}\n")
-    print(f"{'':22s}{'seconds':>9s}{'steps/s':>9s}{'speed to plain fit':>20s}{'target':>9s}{'CPU s':>8s}")
+    print(f"{'':22s}{'seconds':>9s}{'steps/s':>9s}{'speed / plain fit':>20s}{'target':>9s}{'CPU s':>8s}")
     for name, times in seconds.items():
         ratio = statistics.median(plain / own for plain, own in zip(seconds["plain fit"], times))
         target = f">= {TARGETS[name]}" if name in TARGETS else ""
         median = statistics.median(times)
         print(f"{name:22s}{median:9.2f}{arguments.steps / median:9.0f}{ratio:20.2f}{target:>9s}"
-              f"{statistics.median(work[name]):8.2f}")
+              f"{statistics.median(cpu_seconds[name]):8.2f}")
     faster = statistics.median(theirs / own for theirs, own in
                                zip(seconds["Keras TensorBoard"], seconds["SummaryCallback"]))
-    print(f"\nSummaryCallback to Keras' TensorBoard with histograms: {faster:.2f} x its speed (target >= 1)")
+    print(f"\nSummaryCallback / Keras' TensorBoard with histograms: {faster:.2f} times its speed (target >= 1)")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,11 @@ from tfplm.core.config import Config, read_json, write_json
     ({"hidden_size": 10, "num_attention_heads": 3}, "hidden_size 10 is not a multiple of num_attention_heads 3: change "
                                                     "one of them or give head_dim"),
     ({"share": "all", "num_hidden_groups": 5}, "num_hidden_layers 12 is not a multiple of num_hidden_groups 5"),
+    ({"layer_pattern": ["global", "near"]}, "layer_pattern holds 'near', expected global and local"),
+    ({"layer_pattern": "local"}, "layer_pattern is 'local', expected one of list, NoneType"),
+    ({"position_type": "rotary", "head_dim": 5}, "a head has 5 units, of which rotary positions turn pairs: choose an even "
+                                                 "head_dim"),
+    ({"share": "all", "first_norm": False}, "first_norm is False, but share='all' gives the first block's norm to all"),
 ])
 def test_values_are_checked(fields, message):
     with pytest.raises(ValueError, match=message):
@@ -39,6 +44,25 @@ def test_derived_sizes():
     decoder = Config(num_decoder_layers=3, decoder_attention_heads=6).decoder()
     assert (decoder.num_hidden_layers, decoder.num_attention_heads, decoder.ffn_size) == (3, 6, 3072)
     assert decoder.attention_type == "causal" and decoder.architecture == "decoder"
+
+
+def test_sparse_is_a_pattern():
+    """Of one meaning there is one spelling."""
+    config = Config(attention_type="sparse", attention_window=3)
+    assert config == Config(attention_type="causal", layer_pattern=("global", "local"), attention_window=3)
+    assert (config.attention_type, config.layer_pattern, config.layer_kinds) == (
+        "causal", ["global", "local"], ("global", "local"))
+    assert Config(attention_type="sparse", layer_pattern=["local"]).layer_pattern == ["local"]
+    assert Config().layer_kinds == ("global",) and Config.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(("fields", "head"), [
+    ({}, "masked_lm"), ({"attention_type": "causal"}, "causal_lm"), ({"attention_type": "sparse"}, "causal_lm"),
+    ({"attention_type": "prefix"}, "masked_lm"), ({"architecture": "decoder"}, "causal_lm"),
+    ({"architecture": "seq2seq"}, "seq2seq_lm"), ({"architecture": "textcnn"}, "masked_lm"),
+])
+def test_the_head_of_a_language_model(fields, head):
+    assert Config(**fields).language_head == head
 
 
 def test_unknown_fields_are_named_with_the_nearest():

@@ -5,18 +5,16 @@ import pytest
 import tfplm
 from tests.models.pretrained import published
 from tfplm.core.config import Config
-from tfplm.core.keys import DIALECTS, HARMLESS, MUST_BE, read_config, write_config
+from tfplm.core.keys import HARMLESS, MUST_BE
 from tfplm.families import registry
 
-tfplm.presets()
 STORED = {name: stored["config"] for name, stored in published.stored().items()
           if stored["config"]["model_type"] in registry.families()}
 SIZE = {"vocab_size": 50, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3}
 
 
 def read(values, model_type="bert", layout="hf"):
-    family = registry.family(model_type)
-    return read_config(values, family.base, family.dialect, layout)
+    return registry.family(model_type).read_config(values, layout)
 
 
 @pytest.mark.parametrize("name", STORED)
@@ -24,8 +22,7 @@ def test_published(name):
     """What the real releases say is understood, survives writing, and says what the preset of that name says."""
     values = STORED[name]
     config = read(values, values["model_type"])
-    family = registry.family(config.model_type)
-    written, foreign = write_config(config, family.base, family.dialect)
+    written, foreign = registry.family(config.model_type).write_config(config)
     assert foreign == []
     again = read(written, config.model_type)
     assert again == config.replace(num_decoder_layers=again.num_decoder_layers)
@@ -45,10 +42,11 @@ def test_published(name):
 
 def test_cases():
     assert len(STORED) >= 28 and sum(name in tfplm.presets() for name in STORED) >= 20
-    assert not HARMLESS & set(MUST_BE)
     fields = set(Config.__dataclass_fields__)
-    for dialect, table in DIALECTS.items():
-        assert set(table) <= fields and len(set(table.values())) == len(table), dialect
+    for name in registry.families():
+        keys = registry.family(name).keys
+        assert set(keys.names) <= fields and len(set(keys.names.values())) == len(keys.names), name
+        assert not (HARMLESS | keys.harmless) & {*MUST_BE, *keys.must_be}, name
 
 
 @pytest.mark.parametrize(("model_type", "values", "expected"), [
@@ -58,7 +56,12 @@ def test_cases():
     ("t5", {**SIZE, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
      {"ffn_gated": True, "hidden_act": "gelu_new", "tie_word_embeddings": False, "lm_scale": False}),
     ("t5", {**SIZE, "feed_forward_proj": "gated-silu"}, {"ffn_gated": True, "hidden_act": "silu", "lm_scale": True}),
-    ("t5", {**SIZE, "scale_decoder_outputs": False, "tie_word_embeddings": True}, {"tie_word_embeddings": False}),
+    ("t5", {**SIZE, "scale_decoder_outputs": False, "tie_word_embeddings": True},
+     {"tie_word_embeddings": True, "lm_scale": False}),
+    ("t5", {**SIZE, "scale_decoder_outputs": True, "tie_word_embeddings": False},
+     {"tie_word_embeddings": False, "lm_scale": True}),
+    ("mt5", {**SIZE, "tie_word_embeddings": True}, {"tie_word_embeddings": True, "lm_scale": False}),
+    ("mt5", {**SIZE, "scale_decoder_outputs": True}, {"lm_scale": True}),
     ("t5", {**SIZE, "architectures": ["T5EncoderModel"]}, {"architecture": "encoder"}),
     ("bert", {**SIZE, "hidden_act": "swish"}, {"hidden_act": "silu"}),
     ("bert", {**SIZE, "is_decoder": True}, {"attention_type": "causal"}),
@@ -90,8 +93,7 @@ def test_refusals(model_type, values, message):
 
 
 def test_what_only_this_library_understands_is_named():
-    family = registry.family("bert")
     config = Config(**SIZE, norm_placement="pre", attention_type="prefix", ffn_bias=False)
-    written, foreign = write_config(config, family.base, family.dialect)
+    written, foreign = registry.family("bert").write_config(config)
     assert foreign == ["ffn_bias", "norm_placement"] and written["attention_type"] == "prefix"
     assert read(written) == config.replace(intermediate_size=48)

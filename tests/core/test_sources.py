@@ -10,6 +10,7 @@ import pytest
 from tfplm.core import sources
 from tfplm.core.sources import cache_folder, config_file, layout_of, resolve
 from tfplm.core.suggest import did_you_mean, nearest
+from tfplm.families.registry import tf1_configs
 
 NAME = "hfl/chinese-roberta-wwm-ext"
 
@@ -172,15 +173,15 @@ def test_download_fails(tmp_path, monkeypatch):
 def test_layouts_and_configs(tmp_path, names, layout, config):
     files(tmp_path, *names)
     assert layout_of(tmp_path) == layout
-    assert config_file(str(tmp_path)) == tmp_path / config
+    assert config_file(str(tmp_path), tf1_configs()) == tmp_path / config
 
 
 def test_the_toys(data):
     for name, config in (("bert_toy", "bert_config"), ("gpt2_toy", "hparams"), ("xlnet_toy_pre", "xlnet_config")):
         folder = resolve(data("tiny_checkpoints", name))
-        assert layout_of(folder) == "tf1" and config_file(folder) == folder / f"{config}.json"
+        assert layout_of(folder) == "tf1" and config_file(folder, tf1_configs()) == folder / f"{config}.json"
     prefix = data("tiny_checkpoints", "bert_toy") / "bert_model.ckpt"
-    assert layout_of(resolve(prefix)) == "tf1" and config_file(prefix).name == "bert_config.json"
+    assert layout_of(resolve(prefix)) == "tf1" and config_file(prefix, tf1_configs()).name == "bert_config.json"
 
 
 def test_keras_files(tmp_path):
@@ -188,7 +189,7 @@ def test_keras_files(tmp_path):
     assert layout_of(tmp_path) == layout_of(tmp_path / "m.keras") == "keras"
     for source in (tmp_path, tmp_path / "m.keras"):
         with pytest.raises(FileNotFoundError, match=r"a .keras file holds its config itself"):
-            config_file(source)
+            config_file(source, tf1_configs())
 
 
 def test_what_is_no_model(tmp_path):
@@ -208,11 +209,11 @@ def test_what_is_no_model(tmp_path):
 
 def test_no_config(tmp_path):
     files(tmp_path, "electra_small.index", "tokenizer_config.json")
-    with pytest.raises(FileNotFoundError, match=r"no config in .*; expected config.json or one of bert_config.json"):
-        config_file(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no config in .*; expected config.json or one of albert_config.json"):
+        config_file(tmp_path, tf1_configs())
     files(tmp_path, "bert_config_a.json", "bert_config_b.json")
     with pytest.raises(FileNotFoundError, match=r"more than one config in .*found: bert_config_a.json, bert"):
-        config_file(tmp_path)
+        config_file(tmp_path, tf1_configs())
 
 
 def test_suggestions():

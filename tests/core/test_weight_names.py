@@ -1,5 +1,6 @@
 """The tables of weight names: leaves, operations, numbers, prefixes."""
 
+import numpy as np
 import pytest
 
 from tfplm.core.weight_names import Names, Place, detect_prefix
@@ -61,3 +62,23 @@ def test_prefix():
     assert detect_prefix(NAMES, "hf", ["bert.emb.word.weight", "head.bias"]) == "bert."
     assert detect_prefix(NAMES, "hf", ["emb.word.weight"]) == ""
     assert detect_prefix(NAMES, "tf1", ["bert/emb/word"]) == "bert/"
+
+
+@pytest.mark.parametrize("place", [
+    Place(("x",)), Place(("x",), transpose=True), Place(("x",), squeeze=True), Place(("x",), transpose=True, squeeze=True),
+    *(Place(("x",), transpose=transpose, part=(index, 3), squeeze=squeeze)
+      for transpose in (False, True) for squeeze in (False, True) for index in range(3)),
+], ids=str)
+def test_places_read_what_they_write(place):
+    """A fused tensor is divided along its outputs: the first axis of torch's linear layers, the last of convolutions."""
+    parts = [np.arange(20).reshape(4, 5) + 100 * part for part in range(3 if place.part else 1)]
+    theirs = place.write(parts)
+    assert theirs.shape == place.shape((4, 5))
+    np.testing.assert_array_equal(place.read(theirs), parts[place.part[0] if place.part else 0])
+    if place.part:
+        rows = theirs[0] if place.squeeze else theirs
+        np.testing.assert_array_equal(rows, np.concatenate([part.T for part in parts]) if place.transpose else
+                                      np.concatenate(parts, 1))
+        bias = Place(("x",), part=place.part)
+        assert bias.shape((5,)) == (15,)
+        np.testing.assert_array_equal(bias.read(np.arange(15)), np.arange(5) + 5 * place.part[0])

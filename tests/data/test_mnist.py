@@ -1,4 +1,4 @@
-"""MNIST's files: read, and refused with a reason when they are not right."""
+"""Reading MNIST's files, and the errors for missing and damaged ones."""
 
 import gzip
 import importlib.util
@@ -32,7 +32,7 @@ def folder(tmp_path, arrays):
 
 
 @pytest.mark.parametrize("form", ["{}.gz", "{}", "dot"])
-def test_four_files_packed_or_not(folder, arrays, form):
+def test_four_files_compressed_or_not(folder, arrays, form):
     for name in FILES.values():
         content = (folder / f"{name}.gz").read_bytes()
         (folder / f"{name}.gz").unlink()
@@ -87,7 +87,7 @@ def test_damaged_gzip(folder, damage):
         load_mnist(folder)
 
 
-def test_counts_and_sizes_must_fit(folder, arrays):
+def test_counts_and_sizes_must_agree(folder, arrays):
     path = folder / f"{FILES['train_labels']}.gz"
     path.write_bytes(gzip.compress(idx(arrays["train_labels"][:-1])))
     with pytest.raises(ValueError, match="12 train images but 11 labels; expected one label for each image"):
@@ -125,7 +125,7 @@ def test_without_a_folder(monkeypatch, caplog, folder):
 
 
 def test_a_folder_of_tensorflow_datasets(tmp_path, arrays):
-    """A prepared folder, as `tfds` lays it out: features, info and TFRecords."""
+    """A prepared folder in the layout of `tfds`: features, info and TFRecords."""
     tfds = pytest.importorskip("tensorflow_datasets")
     features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(28, 28, 1)),
                                            "label": tfds.features.ClassLabel(num_classes=10)})

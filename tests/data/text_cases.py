@@ -9,7 +9,7 @@ ENGLISH = "the model reads text and learns words from many books in a large corp
 
 
 def make_text(documents=40, seed=0, sentences=12):
-    """BERT layout: a sentence a line, a blank line between documents; every other document is Chinese."""
+    """Text in BERT's layout: one sentence per line, a blank line between documents; every other one is Chinese."""
     rng = random.Random(seed)
 
     def sentence(chinese):
@@ -17,8 +17,8 @@ def make_text(documents=40, seed=0, sentences=12):
             return "".join(rng.choices(CHINESE, k=rng.randint(4, 20))) + "。"
         return " ".join(rng.choices(ENGLISH, k=rng.randint(3, 12))).capitalize() + "."
 
-    return "\n\n".join("\n".join(sentence(number % 2) for _ in range(rng.randint(2, sentences)))
-                       for number in range(documents)) + "\n"
+    return "\n\n".join("\n".join(sentence(index % 2) for _ in range(rng.randint(2, sentences)))
+                       for index in range(documents)) + "\n"
 
 
 def write_vocabulary(path):

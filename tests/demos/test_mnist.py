@@ -1,4 +1,4 @@
-"""The MNIST program: its model, its summaries, its numbers."""
+"""The MNIST program: its model, its summaries, its accuracy."""
 
 import json
 import subprocess
@@ -24,16 +24,16 @@ HISTOGRAMS = sorted([*[f"{name}/histogram" for name in LAYERS], "layer1/linear_c
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """400 images that are easy to tell apart: the label's row of pixels is lit."""
-    place = tmp_path_factory.mktemp("idx")
+    """400 images that are easy to classify: one row of pixels is white, depending on the label."""
+    folder = tmp_path_factory.mktemp("idx")
     generator = np.random.default_rng(0)
     for split, count in (("train", 300), ("test", 100)):
         labels = generator.integers(0, 10, count, np.uint8)
         images = generator.integers(0, 60, (count, 28, 28), np.uint8)
         images[np.arange(count), labels * 2] = 255
-        (place / FILES[f"{split}_images"]).write_bytes(idx(images))
-        (place / FILES[f"{split}_labels"]).write_bytes(idx(labels))
-    return place
+        (folder / FILES[f"{split}_images"]).write_bytes(idx(images))
+        (folder / FILES[f"{split}_labels"]).write_bytes(idx(labels))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,12 @@ def run(folder, tmp_path_factory):
     return mnist(data_dir=str(folder), log_dir=str(logs), steps=40, output=str(logs / "model"), quiet=True)
 
 
-def test_the_model_is_the_documents():
+def test_the_model_of_the_classic_program():
     model = mnist_model(MnistOptions())
     assert model.count_params() == 397_510 and model.output_shape == (None, 10)
     kernel, bias = (np.asarray(weight) for weight in model.get_layer("layer1").weights)
     assert kernel.shape == (784, 500) and (bias == np.float32(0.1)).all()
-    assert np.abs(kernel).max() <= 0.2 and kernel.std() == pytest.approx(0.088, abs=0.001)  # cut off at two deviations
+    assert np.abs(kernel).max() <= 0.2 and kernel.std() == pytest.approx(0.088, abs=0.001)  # truncated at 2 sigma
     assert model.get_layer("dropout").rate == pytest.approx(0.1)
     second = np.asarray(model.get_layer("layer2").kernel)
     assert not np.allclose(second[:50], kernel[:50, :10])
@@ -78,8 +78,8 @@ def test_history_is_the_test_curve(run):
     assert run.accuracy > 0.9 > run.history[0]
 
 
-def test_the_weights_written_are_the_weights(run, folder):
-    """The test set's summaries of step 30 are those of the model before that step."""
+def test_the_summaries_describe_the_weights(run, folder):
+    """The test summaries of step 30 are those of the model before that step."""
     again = mnist(data_dir=str(folder), log_dir=str(run.log_dir / "again"), steps=30, test_every=0, summary_every=0,
                   quiet=True)
     kernel = np.asarray(again.model.get_layer("layer1").kernel)
@@ -95,7 +95,7 @@ def test_the_saved_model(run):
     np.testing.assert_array_equal(model.predict(x, verbose=0), run.model.predict(x, verbose=0))
 
 
-def test_lines_as_in_the_document(folder, tmp_path, capsys):
+def test_lines_as_in_the_classic_program(folder, tmp_path, capsys):
     result = mnist(data_dir=str(folder), log_dir=str(tmp_path), steps=21)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Accuracy")]
     assert [line.split(":")[0] for line in lines] == [f"Accuracy at step {step}" for step in (0, 10, 20)] + [
@@ -110,7 +110,7 @@ def test_progress_instead_of_lines(folder, tmp_path, capsys):
     assert "mnist  step 21/21  accuracy" in output.err and "examples/s" in output.err
 
 
-def test_all_hyperparameters_count(folder, tmp_path):
+def test_all_hyperparameters_have_an_effect(folder, tmp_path):
     result = mnist(data_dir=str(folder), log_dir=str(tmp_path), steps=3, hidden_size=7, batch_size=5, images=2,
                    bias=0.0, learning_rate=0.0, weight_stddev=0.5, keep_probability=0.5, test_every=2, quiet=True)
     layer = result.model.get_layer("layer1")
@@ -147,7 +147,7 @@ json.dump(result.history, open(sys.argv[2] + "/history.json", "w"))
 
 
 @pytest.mark.slow
-def test_two_devices_write_what_one_does(folder, tmp_path):
+def test_two_devices_write_the_same_as_one(folder, tmp_path):
     one = mnist(data_dir=str(folder), log_dir=str(tmp_path / "one"), steps=12, keep_probability=1.0, quiet=True)
     (tmp_path / "two").mkdir()
     subprocess.run([sys.executable, "-c", MIRRORED, str(folder), str(tmp_path / "two")], check=True, timeout=300)

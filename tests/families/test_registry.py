@@ -9,11 +9,12 @@ import tfplm.families as package
 from tfplm.families import registry
 
 FILES = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "registry"]
+TOKENIZER_ONLY = {"xlnet"}
 
 
 def test_every_file_is_a_family():
     types = {importlib.import_module(f"{package.__name__}.{name}").MODEL_TYPE for name in FILES}
-    assert types == set(registry.families()) and len(types) == len(FILES) >= 13
+    assert types == set(registry.families()) | TOKENIZER_ONLY and len(types) == len(FILES) >= 13
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -33,6 +33,7 @@ ENCODERS = {
     **family("xlm-roberta", "XLMRoberta", ROBERTA | {"vocab_size": 53}, [None, "masked_lm"]),
     **family("camembert", "Camembert", ROBERTA | {"vocab_size": 41}, ["masked_lm"]),
     **family("albert", "Albert", ALBERT, [*ALL, "pretraining"], types=2),
+    **family("albert-relations3", "Albert", ALBERT | {"num_labels": 3}, ["pretraining"], types=2),
     "albert-groups2": case("Albert", None, ALBERT | {"num_hidden_layers": 4, "num_hidden_groups": 2,
                                                      "hidden_act": "relu"}, types=2),
     **family("albert-inner2", "Albert", ALBERT | {"inner_group_num": 2}, [None], types=2),

@@ -23,6 +23,8 @@ SEQ2SEQ = {
     **family("t5-v1_1", "T5", GATED, [None], decoder=True, published_config=UNTIED),
     **family("t5-v1_1", "T5", GATED, ["seq2seq_lm"], decoder=True, untied=True, published_config=UNTIED),
     **family("t5-v1_1-resaved", "T5", GATED, ["seq2seq_lm"], decoder=True, untied=True),
+    **family("t5-v1_1-tied", "T5", GATED, ["seq2seq_lm"], decoder=True),
+    **family("mt5-tied", "MT5", GATED | {"vocab_size": 53}, ["seq2seq_lm"], decoder=True),
     **family("mt5", "MT5", GATED | {"vocab_size": 53}, [None], decoder=True, published_config=UNTIED),
     **family("mt5", "MT5", GATED | {"vocab_size": 53}, ["seq2seq_lm"], decoder=True, untied=True,
              published_config=UNTIED),

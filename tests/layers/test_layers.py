@@ -2,14 +2,14 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfplm.core.config import Config
-from tfplm.layers import Attention, Block, Dense, Dropout, FeedForward, LayerNorm, RMSNorm, Stack, masks
+from tfplm.layers import Attention, Block, Dense, Dropout, FeedForward, LayerNorm, Residual, RMSNorm, Stack, masks
 from tfplm.layers.attention import one_cluster
+from tfplm.layers.positions import Positions, PositionScheme
 
 TINY = Config(vocab_size=11, hidden_size=12, num_attention_heads=3, intermediate_size=19, num_hidden_layers=4,
               max_position_embeddings=20, initializer_range=0.3)
@@ -46,18 +46,35 @@ def test_gelus_differ():
     assert 1e-4 < np.abs(ACTIVATIONS["gelu"](x) - ACTIVATIONS["gelu_new"](x)).max() < 1e-3
 
 
-@pytest.mark.parametrize("kind", [LayerNorm, RMSNorm])
-def test_norms(kind):
-    norm = kind(12, 1e-6)
+@pytest.mark.parametrize(("kind", "use_bias"), [(LayerNorm, True), (LayerNorm, False), (RMSNorm, False)])
+def test_norms(kind, use_bias):
+    norm = kind(12, 1e-6, **({"use_bias": use_bias} if kind is LayerNorm else {}))
+    assert len(norm.weights) == 1 + use_bias
     for weight in norm.weights:
         weight.assign(RNG.normal(size=12))
     if kind is LayerNorm:
         expected = (X - X.mean(-1, keepdims=True)) / np.sqrt(X.var(-1, keepdims=True) + 1e-6)
-        expected = expected * np.asarray(norm.gamma) + np.asarray(norm.beta)
+        expected = expected * np.asarray(norm.gamma) + (np.asarray(norm.beta) if use_bias else 0)
     else:
         expected = X / np.sqrt((X**2).mean(-1, keepdims=True) + 1e-6) * np.asarray(norm.gamma)
     np.testing.assert_allclose(norm(X), expected, atol=1e-5)
-    assert kind.from_config(norm.get_config()).epsilon == 1e-6
+    again = kind.from_config(norm.get_config())
+    assert again.epsilon == 1e-6 and len(again.weights) == 1 + use_bias
+
+
+@pytest.mark.parametrize("placement", ["pre", "post"])
+def test_a_residual_whose_norm_has_no_bias(placement):
+    config = TINY.replace(norm_bias=False, norm_placement=placement)
+    residual, y = Residual(config), RNG.normal(size=X.shape).astype(np.float32)
+    (gamma,) = residual.weights
+    gamma.assign(RNG.normal(size=12))
+    x, norm = tf.constant(X), residual.norm
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        result = residual.after(residual.before(x), y)
+    np.testing.assert_allclose(result, norm(X + y) if placement == "post" else norm(X) + y, atol=1e-5)
+    gradients = tape.gradient(result, [x, gamma.value])
+    assert all(np.abs(gradient).max() > 0 for gradient in gradients)
 
 
 def attention_by_hand(layer, query, key, value, allow=None, bias=0.0):
@@ -71,47 +88,32 @@ def attention_by_hand(layer, query, key, value, allow=None, bias=0.0):
     return context @ np.asarray(layer.out.kernel) + np.asarray(layer.out.bias), weights
 
 
+def check_attention(layer, given):
+    """Eager, with the map, and as one cluster."""
+    key, bias = given.get("key", X), given["positions"].bias if "positions" in given else 0.0
+    expected = attention_by_hand(layer, X, key, given.get("value", key), given.get("allow"), bias)
+    output, weights = layer(X, **given, return_map=True)
+    np.testing.assert_allclose(output, expected[0], atol=1e-5)
+    np.testing.assert_allclose(weights, expected[1], atol=1e-5)
+    np.testing.assert_allclose(layer(X, **given), expected[0], atol=1e-5)
+    with one_cluster():
+        inside = tf.function(lambda: layer(X, **given), autograph=False)()
+        np.testing.assert_allclose(layer(X, **given, return_map=True)[1], expected[1], atol=1e-5)
+    np.testing.assert_allclose(inside, expected[0], atol=1e-5)
+
+
 @pytest.mark.parametrize("head_dim", [None, 5])
 def test_attention(head_dim):
     layer = Attention(TINY.replace(head_dim=head_dim))
     memory, allow = RNG.normal(size=(2, 7, 12)).astype(np.float32), RNG.random((2, 1, 5, 7)) > 0.3
     allow[..., 0] = True
-    bias = RNG.normal(size=(1, 3, 5, 7)).astype(np.float32)
-    for given in ({}, {"key": memory}, {"key": memory, "allow": allow}, {"key": memory, "allow": allow, "bias": bias},
-                  {"key": memory, "value": memory * 2}):
-        key = given.get("key", X)
-        expected = attention_by_hand(layer, X, key, given.get("value", key), given.get("allow"), given.get("bias", 0.0))
-        output, weights = layer(X, **given, return_map=True)
-        np.testing.assert_allclose(output, expected[0], atol=1e-5)
-        np.testing.assert_allclose(weights, expected[1], atol=1e-5)
-        np.testing.assert_allclose(layer(X, **given), expected[0], atol=1e-5)
-        with one_cluster():
-            inside = tf.function(lambda given: layer(X, **given), autograph=False)(given)
-            np.testing.assert_allclose(layer(X, **given, return_map=True)[1], expected[1], atol=1e-5)
-        np.testing.assert_allclose(inside, expected[0], atol=1e-5)
+    bias = Positions(PositionScheme(), bias=RNG.normal(size=(1, 3, 5, 7)).astype(np.float32))
+    own = Positions(PositionScheme(), bias=RNG.normal(size=(1, 3, 5, 5)).astype(np.float32))
+    for given in ({}, {"key": memory}, {"key": memory, "allow": allow}, {"key": memory, "allow": allow, "positions": bias},
+                  {"key": memory, "value": memory * 2}, {"allow": allow[..., :5], "positions": own}):
+        check_attention(layer, given)
     cache = layer.keys_and_values(memory)
     np.testing.assert_allclose(layer(X, cache=cache), layer(X, key=memory), atol=1e-6)
-
-
-class Doubling:
-    """A position object with the hooks that no family uses yet."""
-
-    def rotate(self, q, k):
-        return q * 2, k
-
-    def score(self, q, k):
-        return keras.ops.zeros(()) + 3.0
-
-
-def test_attention_asks_the_position_object():
-    layer = Attention(TINY)
-    _, weights = layer(X, positions=Doubling(), return_map=True)
-    layer.scale *= 2
-    np.testing.assert_allclose(weights, layer(X, return_map=True)[1], atol=1e-6)
-    expected = layer(X)
-    layer.scale /= 2
-    with one_cluster():
-        np.testing.assert_allclose(layer(X, positions=Doubling()), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("gated", [False, True])
@@ -146,6 +148,49 @@ def test_blocks_share_what_they_are_given():
     assert y.shape == X.shape and len(maps) == 1 and cache is None
 
 
+def test_a_stack_of_other_blocks():
+    class Twice(Block):
+        def call(self, x, **keywords):
+            y, maps, cache = super().call(x, **keywords)
+            return 2 * y, maps, cache
+
+    plain, other = Stack(TINY), Stack(TINY, block_class=Twice)
+    other.set_weights(plain.get_weights())
+    assert {type(block) for block in other.blocks} == {Twice}
+    states = other(X)["output"]
+    expected = X
+    for block in plain.blocks:
+        expected = 2 * block(expected)[0]
+    np.testing.assert_allclose(states, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("placement", ["pre", "post"])
+def test_the_first_attention_may_have_no_norm(placement):
+    stack = Stack(TINY.replace(first_norm=False, norm_placement=placement))
+    assert [block.attention_residual.norm is None for block in stack.blocks] == [True, False, False, False]
+    first = stack.blocks[0]
+    attended = X + first.attention(X)
+    y = first.ffn(first.ffn_residual.before(attended))
+    np.testing.assert_allclose(first(X)[0], first.ffn_residual.after(attended, y), atol=1e-5)
+
+
+def test_head_mask():
+    """0 leaves a head out, 1 changes nothing, and the maps are multiplied as well."""
+    layer, factors = Attention(TINY), np.array([1, 0, 0.5], np.float32)
+    for inner in (layer.query, layer.key):
+        inner.kernel.assign(RNG.normal(size=inner.kernel.shape))
+    output, weights = layer(X, head_mask=factors, return_map=True)
+    _, plain = layer(X, return_map=True)
+    np.testing.assert_allclose(weights, plain * factors[:, None, None], atol=1e-6)
+    heads = weights @ layer.split(layer.value(X))
+    expected = layer.out(heads.numpy().transpose(0, 2, 1, 3).reshape(X.shape))
+    np.testing.assert_allclose(output, expected, atol=1e-6)
+    np.testing.assert_allclose(layer(X, head_mask=factors), expected, atol=1e-6)
+    with one_cluster():
+        np.testing.assert_allclose(layer(X, head_mask=factors), expected, atol=1e-6)
+    np.testing.assert_allclose(layer(X, head_mask=np.ones(3)), layer(X), atol=1e-6)
+
+
 def test_dropout_rate_and_scale():
     layer, ones = Dropout(0.25), np.ones((200, 300), np.float32)
     dropped = np.asarray(layer(ones, training=True))
@@ -164,13 +209,15 @@ def test_masks_are_those_of_the_drawing():
     assert grid(masks.causal(4)) == ["#...", "##..", "###.", "####"]
     assert grid(masks.causal_reverse(4)) == ["####", ".###", "..##", "...#"]
     assert grid(masks.prefix(np.array([[0, 0, 1, 1]]))) == ["##..", "##..", "###.", "####"]
-    assert grid(masks.banded(4, 2)) == ["#...", "##..", ".##.", "..##"]
+    assert grid(masks.banded(4, 1)) == ["#...", "##..", ".##.", "..##"]
+    assert grid(masks.banded(4, 0, 1)) == ["##..", ".##.", "..##", "...#"]
+    assert grid(masks.banded(5, 1, 1)) == ["##...", "###..", ".###.", "..###", "...##"]
     assert grid(masks.causal(2, 5, offset=2)) == ["###..", "####."]
-    assert grid(masks.banded(1, 2, 5, offset=3)) == ["..##."]
+    assert grid(masks.banded(1, 1, key_length=5, offset=3)) == ["..##."]
     assert grid(masks.combine(masks.causal(4), masks.padding(np.array([[1, 1, 0, 1]])), None)) == [
         "#...", "##..", "##..", "##.#"]
     assert masks.combine(None, None) is None
     own = np.array([[[1, 0], [1, 1]]])
     assert grid(masks.padding(own)) == ["#.", "##"]
-    assert masks.policy(TINY, 4) == (None,)
+    assert list(masks.policy(TINY, 4)) == [None]
     assert len(masks.policy(TINY.replace(attention_type="sparse", attention_window=2), 4)) == 2

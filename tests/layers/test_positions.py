@@ -40,9 +40,10 @@ def test_buckets(buckets, limit, bidirectional):
 
 def test_bias_of_a_later_step_is_a_row_of_the_whole():
     bias = BucketedBias(TINY.replace(relative_attention_num_buckets=8), False)
-    whole = np.asarray(bias.bias(7, 7))
+    places = np.arange(7, dtype=np.int32)
+    whole = np.asarray(bias.bias(places, places))
     assert whole.shape == (1, 3, 7, 7)
-    np.testing.assert_array_equal(np.asarray(bias.bias(1, 7, offset=4))[:, :, 0], whole[:, :, 4])
+    np.testing.assert_array_equal(np.asarray(bias.bias(places[4:5], places))[:, :, 0], whole[:, :, 4])
     np.testing.assert_allclose(whole[0, :, 3, 1], np.asarray(bias.embeddings)[bucket(-2, 8, 128, False)])
 
 

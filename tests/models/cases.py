@@ -47,6 +47,17 @@ VARIANTS: dict[str, tuple[str, dict]] = {  # name -> (family, fields)
     "causal_reverse": ("bert", {"attention_type": "causal_reverse"}),
     "prefix": ("bert", {"attention_type": "prefix"}),
     "sparse": ("gpt2", {"attention_type": "sparse", "attention_window": 3, "num_hidden_layers": 3}),
+    "local": ("bert", {"layer_pattern": ["local", "global"], "attention_window": 4, "num_hidden_layers": 3,
+                       "position_type": "rotary", "rope_theta": 1000.0, "local_rope_theta": 20.0}),
+    "local_bucketed": ("gpt2", {"layer_pattern": ["local"], "attention_window": 4, "attention_type": "causal_reverse",
+                                "position_type": "bucketed", "relative_attention_num_buckets": 8}),
+    "rotary": ("bert", {"position_type": "rotary", "rope_theta": 100.0}),
+    "rotary_decoder": ("gpt2", {"position_type": "rotary", "rope_interleaved": True, "rope_theta": 100.0}),
+    "rotary_seq2seq": ("bart", {"position_type": "rotary", "rope_theta": 100.0}),
+    "no_biases": ("bert", {"norm_bias": False, "attention_bias": False, "ffn_bias": False, "norm_placement": "pre",
+                           "first_norm": False}),
+    "head_transform": ("bert", {"head_act": "relu", "head_bias": False, "lm_transform": False,
+                                "classifier_pooling": "mean", "choice_pooling": "mean"}),
     "bucketed_decoder": ("gpt2", {"position_type": "bucketed", "relative_attention_num_buckets": 8}),
     "gpt2_shared": ("gpt2", {"share": "all", "embedding_size": 7, "lm_transform": True}),
     "deep_decoder": ("t5", {**OWN["t5"], "num_decoder_layers": 3, "ffn_gated": True, "tie_word_embeddings": False,
@@ -55,7 +66,6 @@ VARIANTS: dict[str, tuple[str, dict]] = {  # name -> (family, fields)
     "layerdrop": ("bart", {"layerdrop": 0.5}),
     "widths": ("textcnn", {"kernel_sizes": [1, 6], "num_hidden_layers": 1, "embedding_size": 5}),
 }
-tfplm.presets()
 CASES: dict[str, Config] = {
     name: Config.from_dict({**registry.family(name).base, **TINY, **OWN.get(name, {})}) for name in registry.families()}
 FAMILIES = list(CASES)

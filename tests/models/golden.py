@@ -15,7 +15,6 @@ REFUSED = {"gpt2-scale_by_layer"}
 
 
 def _supported(name: str) -> bool:
-    tfplm.presets()  # registers the families
     return read_json(FOLDER / name / "config.json")["model_type"] in families()
 
 

@@ -153,7 +153,7 @@ def test_word_vectors_with_a_tokenizer(data):
     (VECTORS, 4, r"zh.vec has vectors of 3 numbers, but the model's embedding_size is 4: .*embedding_size=3"),
     ("x 1 2 3\ny 4 5 6\n", 3, "none of the words in .*zh.vec is one of the 6 tokens"),
     ("果 1 2 3\n的 4 5\n", 3, r"zh.vec:2: '的' has 2 numbers, expected 3"),
-    ("果 1 2 3\n的 4 5 x\n", 3, r"zh.vec:2: '的' has a vector that is no row of 3 numbers"),
+    ("果 1 2 3\n的 4 5 x\n", 3, r"zh.vec:2: '的' has a vector that is not 3 numbers"),
     ("", 3, "zh.vec is empty"),
 ])
 def test_word_vectors_that_do_not_fit(text, size, message, tmp_path):

@@ -17,7 +17,7 @@ WITH_HEADS = [(name, head) for name in cases.FAMILIES for head in cases.heads_of
 
 def test_cases():
     assert set(cases.FAMILIES) == set(registry.families()) and len(cases.FAMILIES) >= 15
-    assert len(cases.CASES) >= 15 + 27 and len(WITH_HEADS) >= 81
+    assert len(cases.CASES) >= 15 + 34 and len(WITH_HEADS) >= 81
 
 
 @pytest.mark.parametrize("name", cases.CASES)
@@ -201,6 +201,49 @@ def test_ids_alone_and_position_ids():
     np.testing.assert_allclose(model({"input_ids": ids, "position_ids": places})["sequence_output"], expected, atol=1e-6)
     moved = model({"input_ids": ids, "position_ids": places[:, ::-1]})["sequence_output"]
     assert np.abs(moved - expected).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", ["rotary", "rotary_decoder", "local", "rotary_seq2seq"])
+def test_rotary_positions_do_not_care_on_which_side_the_padding_is(name):
+    """Only distances count: with indices as positions, or those of the real tokens, given."""
+    model, batch = cases.model(name), cases.batch(name)
+    key = "encoder_output" if model.is_seq2seq else "sequence_output"
+    real = batch["attention_mask"] == 1
+    expected = np.asarray(model(batch)[key])[real]
+    rolled = {name: array if name.startswith("decoder") else np.stack([np.roll(row, shift) for row, shift in
+                                                                       zip(array, (~real).sum(1))])
+              for name, array in batch.items()}
+    places = np.maximum(np.cumsum(rolled["attention_mask"], axis=1) - 1, 0).astype(np.int32)
+    for more in ({}, {"position_ids": places}, {"position_ids": places + 5}):
+        outputs = np.asarray(model({**rolled, **more})[key])
+        np.testing.assert_allclose(outputs[rolled["attention_mask"] == 1], expected, atol=2e-5)
+    moved = np.asarray(model({**rolled, "position_ids": 2 * places})[key])[rolled["attention_mask"] == 1]
+    assert np.abs(moved - expected).max() > 1e-3
+
+
+def test_heads_without_bias_and_with_a_common_layer():
+    """The names of a transform that all heads share; the mean of the real tokens."""
+    paths = {head: {path for path in named_variables(cases.model("head_transform", head)) if not path.startswith(
+        ("embeddings", "encoder"))} for head in ("masked_lm", "sequence_classification", "question_answering")}
+    transform = {"head_dense/kernel", "head_norm/gamma", "head_norm/beta"}
+    assert paths == {"masked_lm": transform | {"lm_bias"}, "question_answering": transform | {"qa/kernel", "qa/bias"},
+                     "sequence_classification": transform | {"classifier/kernel", "classifier/bias"}}
+    model, batch = cases.model("head_transform", "sequence_classification"), cases.batch("head_transform")
+    states = np.asarray(model(batch, output_hidden_states=True)["sequence_output"])
+    head, mask = model.head, batch["attention_mask"]
+    mean = np.stack([row[:real].mean(0) for row, real in zip(states, mask.sum(1))])
+    np.testing.assert_allclose(model(batch), head.classifier(head.head_norm(head.head_dense(mean))), atol=1e-5)
+    batch.pop("attention_mask")
+    states = np.asarray(model(batch, output_hidden_states=True)["sequence_output"])
+    expected = head.classifier(head.head_norm(head.head_dense(states.mean(1))))
+    np.testing.assert_allclose(model(batch), expected, atol=1e-5)
+
+
+def test_no_bias_is_left():
+    names = [path for path in named_variables(cases.model("no_biases")) if not path.startswith("pooler")]
+    assert len(names) > 10 and not [path for path in names if path.endswith(("bias", "beta"))]
+    assert "encoder/block_0/attention_residual/norm/gamma" not in names
+    assert "encoder/block_1/attention_residual/norm/gamma" in names
 
 
 def test_early_exit():

@@ -48,6 +48,19 @@ def test_sparse_is_banded_in_every_second_layer():
     np.testing.assert_array_equal(changes(cases.model("sparse"), batch), COLUMNS <= ROWS)
 
 
+@pytest.mark.parametrize(("name", "kinds"), [
+    ("local", [np.abs(ROWS - COLUMNS) <= 2, np.ones((LENGTH, LENGTH), bool), np.abs(ROWS - COLUMNS) <= 2]),
+    ("local_bucketed", [(COLUMNS >= ROWS) & (COLUMNS < ROWS + 4)] * 2),
+])
+def test_kinds_of_layers(name, kinds):
+    """The pattern is repeated over the depth; a window of 4 is 2 tokens on each side, or 4 that begin with its own."""
+    batch = cases.batch(name, rows=1, length=LENGTH, padded=False)
+    maps = cases.model(name)(batch, output_attentions=True)["attentions"]
+    assert len(maps) == len(kinds)
+    for attention, expected in zip(maps, kinds):
+        np.testing.assert_array_equal(np.asarray(attention)[0].min(axis=0) > 0, expected)
+
+
 @pytest.mark.parametrize("name", ["bert", "bert_causal", "albert"])
 def test_the_callers_own_mask(name):
     """`attention_mask` `[B,T,T]` is one more condition."""

@@ -12,9 +12,9 @@ from tfplm.data.records.reader import DocumentList
 from tfplm.data.sequences.documents import Document
 from tfplm.data.sequences.recipes import Sequences
 from tfplm.families import registry
-from tfplm.pretrain.architecture import with_labels
+from tfplm.pretrain.architecture import saved_labels, with_labels
 from tfplm.pretrain.model import Pretraining
-from tfplm.pretrain.objectives.catalogue import parse_objective, saved_head
+from tfplm.pretrain.objectives.catalogue import OBJECTIVES, default_preset, parse_objective, saved_head
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.task import make_tasks
 from tfplm.training.optimizers.make import make_optimizer
@@ -24,12 +24,12 @@ VOCABULARY = NoiseVocabulary(SIZE, PAD, MASK, CLS, SEP, SEP, tuple(range(50, 60)
 TINY = {"vocab_size": SIZE, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "pad_token_id": PAD,
         "intermediate_size": 24, "max_position_embeddings": 48, "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0}
-# objective -> (family, fields)
-FAMILIES = {"clm": ("gpt2", {}), "clm-reverse": ("gpt2", {"attention_type": "causal_reverse"}), "rtd": ("electra", {}),
-            "rtd+sop": ("electra", {"embedding_size": 8}), "span-corruption": ("t5", {"head_dim": 8}),
-            "denoising": ("bart", {"decoder_start_token_id": SEP}), "mass": ("bart", {"decoder_start_token_id": SEP})}
-ALL = ["mlm", "mlm+nsp", "mlm:1+sop:0.5", "mlm+sop3", "nsp", "clm", "clm-reverse", "rtd", "rtd+sop", "span-boundary",
-       "span-corruption", "denoising", "mass", "unilm", "tagging", "mlm+tagging"]
+# objective -> fields that its tiny model needs
+FIELDS = {"clm-reverse": {"attention_type": "causal_reverse"}, "rtd+sop": {"embedding_size": 8},
+          "span-corruption": {"head_dim": 8}, "denoising": {"decoder_start_token_id": SEP},
+          "mass": {"decoder_start_token_id": SEP}}
+ALL = [*(name for name, kind in OBJECTIVES.items() if kind.packing != "labelled"), "mlm+nsp", "mlm:1+sop:0.5", "mlm+sop3",
+       "rtd+sop", "mlm+tagging"]
 
 
 def documents(count=40, seed=0) -> DocumentList:
@@ -46,18 +46,19 @@ def documents(count=40, seed=0) -> DocumentList:
 
 
 def config_of(objective: str, **changes) -> Config:
-    tfplm.presets()
-    family, fields = FAMILIES.get(objective, ("bert", {}))
-    config = Config.from_dict({**registry.family(family).base, **TINY, **fields, **changes})
-    return with_labels(config, parse_objective(objective), ("☀", "☔"))
+    """Of the family that the objective is trained with by default."""
+    plans = parse_objective(objective)
+    base = registry.family(registry.preset(default_preset(plans)).model_type).base
+    config = Config.from_dict({**base, **TINY, **FIELDS.get(objective, {}), **changes})
+    return with_labels(config, plans, ("☀", "☔"))
 
 
 def make(objective: str, eager: bool = True, dtype: str = "float32", **changes) -> Pretraining:
     """A compiled tiny model with the objective."""
     config, plans = config_of(objective, **changes), parse_objective(objective)
     keras.utils.set_random_seed(1)
-    tasks = make_tasks(plans, Setting(config, VOCABULARY, emoji=("☀", "☔")))
-    labels = len(config.id2label or ()) or None
+    tasks = make_tasks(plans, Setting(config, VOCABULARY, classes=("☀", "☔")))
+    labels = saved_labels(config, plans)
     model = Pretraining(tfplm.from_config(config, saved_head(plans), num_labels=labels, dtype=dtype), tasks)
     model.compile(make_optimizer(learning_rate=0.01, schedule="constant", warmup_steps=0), run_eagerly=eager)
     return model
@@ -67,6 +68,7 @@ def batches_of(model: Pretraining, task: int = 0, length: int = 32, rows: int = 
     """Batches of one of its tasks."""
     task = model.tasks[task]
     return token_batches(documents(), Sequences(task.plan.packing, task.raw_length(length)), task.noise, seed=seed,
+                         columns=task.columns,
                          batching=Batching(rows * task.raw_length(length), multiple=length, drop_remainder=True))
 
 

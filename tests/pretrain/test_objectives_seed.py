@@ -21,7 +21,7 @@ def test_same_seed_same_weights():
 def test_forward_computes_features_once():
     model = make("mlm+nsp+tagging")
     calls = []
-    features = model.backbone.features
-    vars(model.backbone)["features"] = lambda *args, **keywords: calls.append(1) or features(*args, **keywords)
+    features = model.inner.features
+    vars(model.inner)["features"] = lambda *args, **keywords: calls.append(1) or features(*args, **keywords)
     model(first_batch(model))
-    assert len(calls) == 1 and isinstance(Forward(model.backbone, {}, False), Forward)
+    assert len(calls) == 1 and isinstance(Forward(model.inner, {}, False), Forward)

@@ -7,7 +7,8 @@ import zlib
 
 import numpy as np
 
-from tfplm.serve.engines.engine import Encoded, EngineInfo
+from tfplm.serve.engines.engine import Engine
+from tfplm.serve.engines.vectors import Encoded, VectorInfo
 
 DIMENSION = 4
 
@@ -23,12 +24,17 @@ def vectors_of(sequences) -> np.ndarray:
     return np.stack([vector_of(sequence) for sequence in sequences])
 
 
-class FakeEngine:
-    """At once, or after `seconds` a batch. A text `poison` raises, `die` ends the process."""
+class Panic(BaseException):
+    """Such as pyo3's PanicException: no Exception."""
 
-    def __init__(self, seconds: float = 0.0, tokens: bool = False, info: EngineInfo | None = None):
+
+class FakeEngine(Engine):
+    """At once, or after `seconds` a batch. A text `poison` raises, `panic` raises what is no Exception, `die` ends the
+    process."""
+
+    def __init__(self, seconds: float = 0.0, tokens: bool = False, info: VectorInfo | None = None):
         self.seconds, self.tokens = seconds, tokens
-        self.info = info or EngineInfo(DIMENSION, vocab_size=100)
+        self.info = info or VectorInfo(DIMENSION, vocab_size=100)
         self.batches: list[list] = []
 
     def encode(self, sequences):
@@ -37,19 +43,17 @@ class FakeEngine:
             time.sleep(self.seconds)
         if "poison" in sequences:
             raise ValueError("a poisonous text")
+        if "panic" in sequences:
+            raise Panic("a panic in Rust")
         if "die" in sequences:
             os._exit(9)
-        lengths = np.array([len(sequence) + 2 for sequence in sequences], "int32")
-        vectors = vectors_of(sequences)
-        if self.info.per_token:
-            vectors = vectors[:, None] * (np.arange(lengths.max()) < lengths[:, None])[:, :, None]
-        tokens = [["[CLS]", *map(str, sequence), "[SEP]"] for sequence in sequences] if self.tokens else None
-        return Encoded(vectors.astype(self.info.dtype), lengths, tokens)
+        return [self._encoded(sequence, vector) for sequence, vector in zip(
+            sequences, vectors_of(sequences).astype(self.info.dtype))]
 
-    def check(self):
-        pass
-
-    restart = close = check
+    def _encoded(self, sequence, vector) -> Encoded:
+        length = len(sequence) + 2
+        tokens = ["[CLS]", *map(str, sequence), "[SEP]"] if self.tokens else None
+        return Encoded(np.tile(vector, (length, 1)) if self.info.per_token else vector, length, tokens)
 
 
 class HeldEngine(FakeEngine):

@@ -1,4 +1,4 @@
-"""Small models that the tests of the summaries train."""
+"""Small models for the tests of the summaries."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def functional(optimizer="sgd", **keywords) -> keras.Model:
 
 
 class Block(keras.layers.Layer):
-    """Two layers of equal names in every block, built in the constructor: Keras' own paths collide."""
+    """Two layers with equal names, built in the constructor: Keras' paths collide."""
 
     def __init__(self, **keywords):
         super().__init__(**keywords)
@@ -37,7 +37,7 @@ class Own(keras.Model):
 
     def __init__(self):
         super().__init__()
-        self.blocks = [Block(name=f"block_{number}") for number in range(2)]
+        self.blocks = [Block(name=f"block_{index}") for index in range(2)]
         self.shared = keras.layers.Dense(6, name="shared")
         self.again = self.shared
         self.head = keras.layers.Dense(2, name="head")
@@ -61,7 +61,7 @@ def own() -> keras.Model:
 
 
 class Tokens(keras.Model):
-    """A classifier of token ids, whose batches are dicts."""
+    """A classifier of token ids whose batches are dicts."""
 
     def __init__(self):
         super().__init__()

@@ -26,7 +26,7 @@ def test_one_image_per_layer_and_head(tmp_path):
     drawn = pictures(tmp_path)
     assert sorted(drawn) == [f"attention/layer_{layer}/head_{head}" for layer in range(2) for head in range(3)]
     heatmap = Heatmap(TOKENS, TOKENS)
-    wanted = heatmap.draw(attentions()[1][1, 2, :6, :6])  # padding behind the tokens is cut off
+    wanted = heatmap.draw(attentions()[1][1, 2, :6, :6])  # the padding after the tokens is cut off
     np.testing.assert_array_equal(drawn["attention/layer_1/head_2"], wanted)
 
 

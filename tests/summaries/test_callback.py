@@ -1,4 +1,4 @@
-"""SummaryCallback in `fit`: which points it writes, and whether they are true."""
+"""SummaryCallback in `fit`: the points it writes and their values."""
 
 import contextlib
 
@@ -17,7 +17,7 @@ SCALARS = ["accuracy", "examples_per_second", "gradient_norm", "learning_rate", 
 
 
 class Recorded(keras.callbacks.Callback):
-    """Batches' own losses and the gradients' norms before each step, computed beside the training."""
+    """Computes the loss and the gradient norm of each batch before its step, independently of the training."""
 
     def __init__(self, x, y, batch):
         super().__init__()
@@ -34,7 +34,7 @@ class Recorded(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 5])
-def test_scalars_at_their_cadence(tmp_path, steps_per_execution):
+def test_scalars_at_their_interval(tmp_path, steps_per_execution):
     model, (x, y) = functional(steps_per_execution=steps_per_execution), data()
     model.fit(x, y, batch_size=10, epochs=2, validation_data=(x, y), verbose=0,
               callbacks=[SummaryCallback(tmp_path, {"scalars": 10, "weights": 15})])
@@ -50,7 +50,7 @@ def test_scalars_at_their_cadence(tmp_path, steps_per_execution):
     assert train.tags("graph_keras_model") == ["keras"]
 
 
-def test_the_values_are_true(tmp_path):
+def test_the_values_are_correct(tmp_path):
     model, (x, y) = functional(keras.optimizers.SGD(0.5, global_clipnorm=0.1)), data()
     recorded = Recorded(x, y, 10)
     model.fit(x, y, batch_size=10, epochs=2, shuffle=False, verbose=0,
@@ -65,7 +65,7 @@ def test_the_values_are_true(tmp_path):
     np.testing.assert_allclose(examples, steps * 10, rtol=1e-3)
 
 
-def test_metrics_that_are_no_means_are_kept(tmp_path):
+def test_metrics_that_are_not_means_are_kept(tmp_path):
     model, (x, y) = functional(), data()
     model.compile("sgd", model.loss, metrics=["accuracy", keras.metrics.SparseCategoricalAccuracy(name="again"),
                                               keras.metrics.SparseTopKCategoricalAccuracy(1, name="top")])
@@ -110,7 +110,7 @@ def test_tokens_are_counted(tmp_path):
     assert np.isfinite(events.scalars("gradient_norm")[1]).all()  # with the sparse gradient of the embeddings
 
 
-def test_training_goes_on_where_it_was(tmp_path):
+def test_a_second_fit_continues_the_curves(tmp_path):
     model, (x, y) = functional(), data()
     for _ in range(2):
         model.fit(x, y, batch_size=10, verbose=0, callbacks=[SummaryCallback(tmp_path, {"scalars": 10})])
@@ -146,7 +146,7 @@ def test_resumed_in_the_middle_of_an_epoch(tmp_path):
     np.testing.assert_allclose(losses["whole"][1], losses["parts"][1], rtol=1e-5)
 
 
-def test_weights_are_those_without_the_callback(tmp_path):
+def test_the_callback_does_not_change_the_weights(tmp_path):
     (x, y), weights = data(), []
     for callbacks in ([], [SummaryCallback(tmp_path, {"scalars": 3})]):
         model = functional("adam")
@@ -169,8 +169,8 @@ def test_gradient_norm_with_accumulation_and_our_optimizers(tmp_path, accumulati
     batch = 10 * (accumulation or 1)
     assert list(steps) == list(range(1, 80 // batch + 1))
     fresh = functional()
-    for number, norm in enumerate(norms):
-        part = slice(number * batch, (number + 1) * batch)
+    for index, norm in enumerate(norms):
+        part = slice(index * batch, (index + 1) * batch)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y[part], fresh(x[part])))
         gradients = tape.gradient(loss, [weight.value for weight in fresh.trainable_weights])
@@ -189,7 +189,7 @@ def test_ctrl_c_loses_nothing(tmp_path):
     assert list(EventFiles(tmp_path / "train").points("loss")[0]) == [5, 10]
 
 
-def test_what_is_missing_is_said(tmp_path):
+def test_errors_name_what_is_missing(tmp_path):
     with pytest.raises(ValueError, match=r"every gradients=5 needs look=\{'probe': \.\.\.\}, which was not given"):
         SummaryCallback(tmp_path, {"gradients": 5})
     with pytest.raises(TypeError, match="gradient"):

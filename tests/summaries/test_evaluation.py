@@ -1,4 +1,4 @@
-"""Pictures of confusion matrices and precision-recall curves, Chinese labels included."""
+"""Images of confusion matrices and precision-recall curves, with Chinese labels."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ CURVES = {"体育": ([1, 1, 0.5], [0.2, 0.6, 1]), "娱乐": ([1, 0.9], [0.5, 1])
 
 
 def blue(picture) -> int:
-    """Pixels of the deepest colour of the map, which full cells and the end of the colour bar have."""
+    """The number of pixels in the darkest colour of the map, that of full cells and the end of the colour bar."""
     return int((np.abs(picture.astype(int) - [8, 48, 107]).max(-1) < 3).sum())
 
 
@@ -28,9 +28,9 @@ def test_confusion():
     picture = confusion_image(MATRIX, NAMES)
     assert picture.dtype == np.uint8 and picture.shape[2] == 3 and min(picture.shape[:2]) > 150
     diagonal = confusion_image(np.diag([3, 4, 5]), NAMES)
-    assert blue(diagonal) > 2 * blue(picture) > 1000  # three full rows; one, and a tenth less than full
-    assert blue(confusion_image(np.zeros((3, 3)), NAMES)) < 100  # rows without examples are no division by zero
-    assert not np.array_equal(confusion_image(MATRIX), picture)  # numbers for names
+    assert blue(diagonal) > 2 * blue(picture) > 1000  # three full rows against one full and one nearly full
+    assert blue(confusion_image(np.zeros((3, 3)), NAMES)) < 100  # no division by zero for rows without examples
+    assert not np.array_equal(confusion_image(MATRIX), picture)  # numbers instead of names
 
 
 @pytest.mark.parametrize("size", [1, 25, 97, 200])
@@ -69,12 +69,12 @@ def test_written(tmp_path):
     steps, values = events.points("dev/confusion")
     assert steps.tolist() == [7] and events.points("dev/precision_recall")[0].tolist() == [8]
     np.testing.assert_array_equal(tf.io.decode_png(values[0][2]), confusion_image(MATRIX, NAMES))
-    write_confusion("nowhere", MATRIX)  # no writer, nothing to do
+    write_confusion("nowhere", MATRIX)  # without a writer it does nothing
 
 
 @pytest.mark.parametrize(("draw", "message"), [
     (lambda: confusion_image(np.zeros((2, 3))), r"shape \(2, 3\) and 2 labels"),
-    (lambda: confusion_image(MATRIX, ["a"]), r"shape \(3, 3\) and 1 labels; expected a square and a label"),
+    (lambda: confusion_image(MATRIX, ["a"]), r"shape \(3, 3\) and 1 labels; expected a square matrix and a label"),
     (lambda: precision_recall_image({"a": ([1], [1, 2])}), "curve of a has 1 values of precision and 2 of recall")])
 def test_errors(draw, message):
     with pytest.raises(ValueError, match=message):

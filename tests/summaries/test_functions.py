@@ -1,4 +1,4 @@
-"""The plain functions: what they write, read back from event files."""
+"""The functions of `tfplm.summaries`: their output, read back from event files."""
 
 import keras
 import numpy as np
@@ -63,14 +63,14 @@ def test_in_a_function_and_a_custom_loop(tmp_path):
 
 
 def test_nothing_is_done_without_a_writer_or_when_not_recording(tmp_path):
-    variable_summaries("a", object(), step=0)  # not even looked at
+    variable_summaries("a", object(), step=0)  # the value is not even read
     with create_writer(tmp_path).as_default(0), tf.summary.record_if(False):
         variable_summaries("a", object())
         text_samples("t", ["x"])
     assert EventFiles(tmp_path).tags() == []
 
 
-def test_histogram_equals_tensorflows_own(tmp_path):
+def test_histogram_equals_that_of_tensorflow(tmp_path):
     values = np.random.default_rng(1).normal(size=5000).astype(np.float32)
     with create_writer(tmp_path).as_default(0):
         histogram("ours", values)
@@ -109,7 +109,7 @@ def test_input_images_of_another_shape():
         input_images("in", np.zeros((2, 783)))
 
 
-def test_text_samples_keep_masks_bars_and_lines(tmp_path):
+def test_text_samples_escape_masks_bars_and_lines(tmp_path):
     with create_writer(tmp_path).as_default(5):
         text_samples("table", [("我爱[MASK]京", "北"), ("<mask> | x", "two\nlines")])
         text_samples("list", ["床前明月光"])

@@ -1,4 +1,4 @@
-"""Names of layers and variables; activations, gradients and attention maps on a probe batch."""
+"""Names of layers and variables, and activations, gradients and attention maps on a probe batch."""
 
 import keras
 import numpy as np
@@ -53,7 +53,7 @@ def test_gradients_equal_a_tape(tmp_path):
         np.testing.assert_allclose(gradients[path], gradient, atol=1e-6)
 
 
-def test_probe_sees_the_weights_of_now():
+def test_probe_uses_the_current_weights():
     model, (x, _) = functional(), data(4)
     probe = Probe(model, x)
     before = probe.activations()["out"].numpy()
@@ -61,7 +61,7 @@ def test_probe_sees_the_weights_of_now():
     np.testing.assert_allclose(probe.activations()["out"], before + 1, atol=1e-6)
 
 
-def test_what_a_probe_cannot_do():
+def test_errors_of_a_probe():
     model, (x, y) = functional(), data(4)
     with pytest.raises(ValueError, match=r"gradients need a probe with labels: give probe=\(x, y\)"):
         Probe(model, x).gradients()

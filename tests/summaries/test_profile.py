@@ -1,4 +1,4 @@
-"""The profiler's files: of the chosen steps only, also where training ends in the middle of them."""
+"""The files of the profiler: for the chosen steps only, also if training ends within them."""
 
 import pytest
 from keras.callbacks import LambdaCallback
@@ -12,7 +12,7 @@ def test_trace(tmp_path, first, last, recorded):
     x, y = data()
     callback = ProfileCallback(tmp_path, first, last)
     model = functional()
-    for _ in range(2):  # the profiler was stopped the first time
+    for _ in range(2):  # the second fit needs the profiler to be stopped by the first
         model.fit(x, y, batch_size=20, verbose=0, callbacks=[callback])
     found = list(tmp_path.glob("train/plugins/profile/*/*.xplane.pb"))
     assert bool(found) == recorded and all(path.stat().st_size > 1000 for path in found)
@@ -30,6 +30,6 @@ def test_after_an_interrupted_fit(tmp_path):
     assert len(list(tmp_path.glob("train/plugins/profile/*/*.xplane.pb"))) >= 1
 
 
-def test_no_range(tmp_path):
+def test_invalid_range(tmp_path):
     with pytest.raises(ValueError, match="steps 5 to 4: expected 1 <= first <= last"):
         ProfileCallback(tmp_path, 5, 4)

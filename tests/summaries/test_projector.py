@@ -1,4 +1,4 @@
-"""The projector's files, read by TensorBoard's own projector plugin."""
+"""The projector's files, read by TensorBoard's projector plugin."""
 
 import json
 
@@ -14,14 +14,14 @@ from tfplm.summaries import Embedding, write_projector
 
 
 def served(logdir, route: str, **query) -> bytes:
-    """What the plugin answers for a log folder."""
+    """The response of the plugin for a log folder."""
     multiplexer = plugin_event_multiplexer.EventMultiplexer().AddRunsFromDirectory(str(logdir))
     multiplexer.Reload()
     provider = data_provider.MultiplexerDataProvider(multiplexer, str(logdir))
     plugin = ProjectorPlugin(base_plugin.TBContext(logdir=str(logdir), data_provider=provider))
-    answer = Client(plugin.get_plugin_apps()[route], Response).get("/", query_string=query)
-    assert answer.status_code == 200, answer.data
-    return answer.data
+    response = Client(plugin.get_plugin_apps()[route], Response).get("/", query_string=query)
+    assert response.status_code == 200, response.data
+    return response.data
 
 
 def test_the_plugin_reads_vectors_and_labels(tmp_path):

@@ -1,4 +1,4 @@
-"""Summaries under strategies, two logical CPU devices or two workers: one writer, the points of one device."""
+"""Summaries under strategies (two logical CPU devices, two workers): one writer, the points of a single device."""
 
 import json
 import os
@@ -29,7 +29,7 @@ every = dict(scalars=5, weights=5, activations=5, gradients=5)
 model.fit(x, y, batch_size=20, epochs=2, shuffle=False, verbose=0, validation_data=(x, y),
           callbacks=[SummaryCallback(folder, every, dict(probe=probe))])
 
-writer = create_writer(folder + "/loop", strategy)  # a custom loop, which writes inside of strategy.run
+writer = create_writer(folder + "/loop", strategy)  # a custom loop, which writes inside strategy.run
 
 @tf.function
 def step(number):
@@ -101,7 +101,7 @@ def test_two_workers_of_which_the_chief_writes(found, tmp_path):
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0))
         second.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{place.getsockname()[1]}" for place in (first, second)]
+        addresses = [f"127.0.0.1:{free.getsockname()[1]}" for free in (first, second)]
     processes = []
     for index in range(2):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}

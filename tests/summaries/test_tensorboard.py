@@ -1,4 +1,4 @@
-"""TensorBoard, started on a log folder, serves what was written."""
+"""TensorBoard, started on a log folder, serves the summaries."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def logdir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def get(logdir):
-    """`get("data/...", run=...)` -> bytes, from a TensorBoard of its own on a free port."""
+    """`get("data/...", run=...)` -> bytes, from a TensorBoard started on a free port."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir), "--port", "0", "--host", "127.0.0.1",
                "--load_fast=false"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -37,8 +37,8 @@ def get(logdir):
         address = next(word for line in server.stderr for word in line.split() if word.startswith("http://127"))
 
         def get(path, **query):
-            with urllib.request.urlopen(f"{address}{path}?{urllib.parse.urlencode(query)}", timeout=60) as answer:
-                return answer.read()
+            with urllib.request.urlopen(f"{address}{path}?{urllib.parse.urlencode(query)}", timeout=60) as response:
+                return response.read()
 
         for _ in range(120):  # the event files are read in the background
             if len(json.loads(get("data/runs"))) == 2:

@@ -1,4 +1,4 @@
-"""What the golden files of the tokenizers are made of: the same texts and directories for the reference and for us.
+"""The texts and directories of the tokenizers' golden files, the same for the reference and for tfplm.
 
 `tests/golden/make_tokenizer_golden.py` runs the reference (transformers) on them, `test_golden.py` runs tfplm.
 """
@@ -37,7 +37,7 @@ TRUNCATIONS = [("longest_first", 12, 0), ("longest_first", 17, 0), ("only_first"
 
 @dataclasses.dataclass
 class Case:
-    """A directory of tokenizer files, and what to encode with it."""
+    """A directory of tokenizer files, and the texts to encode with it."""
 
     files: dict[str, str]  # name in the directory -> path in the data sets, or below GOLDEN when it starts with "tiny"
     model_type: str
@@ -45,18 +45,18 @@ class Case:
     mask: str | None = None
     settings: dict = dataclasses.field(default_factory=dict)  # tokenizer_config.json
     corpora: tuple[str, ...] = ()
-    reference_files: dict[str, str] = dataclasses.field(default_factory=dict)  # where the reference wants other names
+    reference_files: dict[str, str] = dataclasses.field(default_factory=dict)  # if the reference needs other names
 
     @property
     def texts(self) -> list[str]:
-        """The hard strings, and two with the mask token in them."""
-        # transformers 5 forgets ALBERT's rule for numbers with commas; test_sentencepiece.py has it
+        """The hard strings, and two that contain the mask token."""
+        # transformers 5 lacks ALBERT's rule for numbers with commas; test_sentencepiece.py tests it
         hard = [text for text in HARD if self.model_type != "albert" or not re.search(r"\d,", text)]
         mask = self.mask
         return hard + ([f"I {mask} you, {mask}.", f"我{mask}你 {mask}{mask}"] if mask else [])
 
     def build(self, path: Path, data, files: dict[str, str] | None = None) -> Path:
-        """Lays the directory out; `data` is the fixture."""
+        """Writes the directory; `data` is the fixture."""
         path.mkdir(parents=True, exist_ok=True)
         for name, source in (files or self.files).items():
             shutil.copyfile(GOLDEN / source if source.startswith("tiny") else data(*source.split("/")), path / name)
@@ -106,11 +106,11 @@ CASES = {
 
 
 def lines_of(path: Path, most: int = 2500) -> list[str]:
-    """The first lines of a corpus, empty ones included."""
+    """The first lines of a corpus, including empty ones."""
     return path.read_bytes().decode("utf-8").split("\n")[:most]
 
 
 def digest(rows) -> str:
-    """sha256 over the ids and the length of every row."""
+    """The sha256 of the ids and the length of every row."""
     flat = [np.asarray(part, "<i4").tobytes() for row in rows for part in ([len(row)], row)]
     return hashlib.sha256(b"".join(flat)).hexdigest()

@@ -1,4 +1,4 @@
-"""A small BERT vocabulary for the tests that need no real one."""
+"""A small BERT vocabulary for tests that need no real one."""
 
 import pytest
 

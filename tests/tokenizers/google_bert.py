@@ -1,4 +1,4 @@
-"""Google's tokenization in plain Python, written from the description in its repository: the oracle of WordPiece."""
+"""The reference for WordPiece: Google's tokenization in plain Python, from the description in its repository."""
 
 import unicodedata
 
@@ -7,9 +7,9 @@ _CJK = [(0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73
 
 
 def load_vocab(path) -> dict[str, int]:
-    """Tokens are stripped, a line each, as `load_vocab` of google-research/bert does."""
+    """Reads one token per line, stripped, as `load_vocab` of google-research/bert."""
     with open(path, encoding="utf-8", newline="\n") as file:
-        return {line.strip(): number for number, line in enumerate(file)}
+        return {line.strip(): index for index, line in enumerate(file)}
 
 
 def _punctuation(c: str) -> bool:
@@ -35,7 +35,7 @@ def _words(text: str, lower_case: bool):
 
 
 def tokenize(text: str, vocab: dict[str, int], lower_case: bool) -> list[str]:
-    """Greedy longest match within every word; [UNK] for a word with a part that is in no piece."""
+    """Greedy longest match within every word; [UNK] for a word that the pieces do not cover."""
     tokens = []
     for word in _words(text, lower_case):
         pieces, start = [], 0

@@ -1,4 +1,4 @@
-"""What `from_pretrained` makes of the files in a directory, and what it says when they do not fit."""
+"""`from_pretrained` on directories of all kinds, and its errors for files that do not fit."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def write(path, **files):
     {}, {"config_json": {"model_type": "roberta"}}, {"config_json": {"model_type": "gpt2"}},
     {"bert_config_json": {"max_position_embeddings": 512}}, {"albert_config_json": {}},
     {"config_json": {"model_type": "electra"}}], ids=str)
-def test_a_vocab_txt_is_bert_whatever_the_config_says(vocab_file, config):
+def test_a_vocab_txt_is_bert_with_any_config(vocab_file, config):
     tokenizer = load(write(vocab_file.parent, **config))
     assert tokenizer.family == "bert"
     assert tokenizer("猫")["input_ids"].tolist() == [[3, 17, 4]]
@@ -42,11 +42,11 @@ def test_model_types_of_one_file(tmp_path):
         assert tokenizer.family == model_type
         assert tokenizer("a")["input_ids"][0].tolist() == [tokenizer.vocab["a"] if i == "a" else i for i in ids]
         assert tokenizer.model_max_length == (512 if model_type == "roberta" else 514)
-    assert load(shutil.copytree(BPE, tmp_path / "none")).family == "roberta"  # its <mask> and <s> tell
+    assert load(shutil.copytree(BPE, tmp_path / "none")).family == "roberta"  # detected by its <mask> and <s>
 
 
 def test_sentencepiece_names(tmp_path):
-    for number, (name, config, family) in enumerate([
+    for index, (name, config, family) in enumerate([
             ("sentencepiece.bpe.model", {}, "xlm-roberta"), ("spiece.model", {}, "t5"), ("my.model", {}, "t5"),
             ("spiece.model", {"config_json": {"model_type": "camembert"}}, "camembert"),
             ("sentencepiece.bpe.model", {"config_json": {"model_type": "bert"},
@@ -55,7 +55,7 @@ def test_sentencepiece_names(tmp_path):
             ("sentencepiece.bpe.model", {"config_json": {"model_type": "mbart"},
                                          "tokenizer_config_json": {"tokenizer_class": "MBart50Tokenizer"}}, "mbart50"),
             ("spiece.model", {"config_json": {"model_type": "mt5"}}, "mt5")]):
-        path = write(tmp_path / str(number), **config)
+        path = write(tmp_path / str(index), **config)
         shutil.copyfile(UNIGRAM, path / name)
         assert load(path).family == family, (name, config)
 
@@ -130,7 +130,7 @@ def test_published_releases(data):
     ({"vocab_json": {"a": 0}, "merges_txt": "#version: 0.2\na b c"}, ValueError, "merges.txt, line 2: expected two"),
     ({"a_model": "text"}, ValueError, r"a.model \(4 bytes\) is not a complete SentencePiece model"),
 ])
-def test_what_does_not_fit(tmp_path, files, error, message):
+def test_files_that_do_not_fit(tmp_path, files, error, message):
     with pytest.raises(error, match=message):
         load(write(tmp_path / "source", **files))
 
@@ -146,7 +146,7 @@ def test_wrong_special_tokens_and_families(vocab_file):
         tfplm.Tokenizer.from_vocab(vocab_file, mask_token="[BLANK]")
     with pytest.raises(TypeError, match="unknown special token 'blank_token'; known are bos_token, eos_token"):
         tfplm.Tokenizer.from_vocab(vocab_file, blank_token="the")
-    with pytest.raises(ValueError, match="no tokenizer rules for model type 'bird'; known are bert, distilbert"):
+    with pytest.raises(ValueError, match="no tokenizer rules for model type 'bird'; known are albert, bart, bert"):
         tfplm.Tokenizer.from_vocab(vocab_file, model_type="bird")
     with pytest.raises(FileNotFoundError, match="nowhere/at-all"):
         load("./nowhere/at-all")

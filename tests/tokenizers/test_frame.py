@@ -1,4 +1,4 @@
-"""Special tokens around texts, and pairs that are cut."""
+"""Special tokens around texts, and truncation of pairs."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def truncate_seq_pair(first: list, second: list, room: int) -> None:
         (first if len(first) > len(second) else second).pop()
 
 
-def test_a_pair_is_cut_as_bert_cuts_it():
+def test_a_pair_is_truncated_as_in_bert():
     for room in range(12):
         for left in range(14):
             for right in range(14):

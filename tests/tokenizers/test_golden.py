@@ -1,4 +1,4 @@
-"""Ids, token types and offsets equal those of transformers, to the last one (rows E1-E6)."""
+"""Ids, token types and offsets are exactly those of transformers (rows E1-E6)."""
 
 import json
 
@@ -25,32 +25,32 @@ def test_texts(case):
     case, golden, tokenizer = case
     assert case.texts == [entry["text"] for entry in golden["texts"]]
     batch = tokenizer(case.texts, truncation=False, padding=False, return_offsets=True)
-    for number, entry in enumerate(golden["texts"]):
-        assert batch["input_ids"][number].tolist() == entry["ids"], entry["text"]
-        assert batch["offsets"][number].tolist() == entry["offsets"], entry["text"]
+    for index, entry in enumerate(golden["texts"]):
+        assert batch["input_ids"][index].tolist() == entry["ids"], entry["text"]
+        assert batch["offsets"][index].tolist() == entry["offsets"], entry["text"]
 
 
 def test_pairs(case):
     _, golden, tokenizer = case
     firsts, seconds = zip(*PAIRS)
     batch = tokenizer(firsts, seconds, padding=False)
-    for number, entry in enumerate(golden["pairs"]):
-        assert batch["input_ids"][number].tolist() == entry["ids"]
+    for index, entry in enumerate(golden["pairs"]):
+        assert batch["input_ids"][index].tolist() == entry["ids"]
         types = entry["types"] or [0] * len(entry["ids"])
-        assert batch["token_type_ids"][number].tolist() == types
+        assert batch["token_type_ids"][index].tolist() == types
 
 
-@pytest.mark.parametrize("number", range(len(TRUNCATIONS)), ids=lambda i: "-".join(map(str, TRUNCATIONS[i])))
-def test_truncation(case, number):
+@pytest.mark.parametrize("index", range(len(TRUNCATIONS)), ids=lambda i: "-".join(map(str, TRUNCATIONS[i])))
+def test_truncation(case, index):
     _, golden, tokenizer = case
-    strategy, max_length, stride = TRUNCATIONS[number]
+    strategy, max_length, stride = TRUNCATIONS[index]
     arguments = {"max_length": max_length, "truncation": strategy, "padding": False, "stride": stride or None}
-    if golden["truncations"][number] is None:
+    if golden["truncations"][index] is None:
         with pytest.raises(ValueError, match="too short"):
             tokenizer(*PAIRS[-1], **arguments)
     else:
         rows = tokenizer(*PAIRS[-1], **arguments)["input_ids"]
-        assert [row.tolist() for row in rows] == golden["truncations"][number]
+        assert [row.tolist() for row in rows] == golden["truncations"][index]
 
 
 def test_corpora(case, data):
@@ -61,7 +61,7 @@ def test_corpora(case, data):
         assert digest(rows) == golden["corpora"][corpus], corpus
 
 
-def test_saved_and_loaded_again(case, tmp_path):
+def test_saving_and_loading(case, tmp_path):
     case, _, tokenizer = case
     tokenizer.save_pretrained(tmp_path)
     again = tfplm.Tokenizer.from_pretrained(tmp_path)

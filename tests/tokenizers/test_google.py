@@ -1,4 +1,4 @@
-"""WordPiece against Google's own rules, and the vocab.txt that we write for Google's repository."""
+"""WordPiece against Google's own rules, and the vocab.txt written for Google's repository."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What `save_pretrained` writes gives the same ids in transformers, where that is installed."""
+"""A saved tokenizer gives the same ids in transformers, if that is installed."""
 
 import json
 
@@ -17,7 +17,7 @@ def test_transformers_reads_it(name, with_config, data, tmp_path):
     tokenizer = tfplm.Tokenizer.from_pretrained(case.build(tmp_path / "source", data))
     tokenizer.add_tokens(["newword", "新词"])
     tokenizer.save_pretrained(tmp_path / "saved")
-    if with_config:  # as it lies beside a model
+    if with_config:  # as in the folder of a model
         (tmp_path / "saved" / "config.json").write_text(json.dumps({"model_type": case.model_type}))
     theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "saved"))
     texts = [*case.texts, "a newword and 新词。", *lines_of(data("stsb", "dev.tsv"), 200)]

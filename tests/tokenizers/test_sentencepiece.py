@@ -1,4 +1,4 @@
-"""SentencePiece models give the ids of the library `sentencepiece` itself, after each family's own preprocessing."""
+"""SentencePiece models give the same ids as the library `sentencepiece`, after each family's preprocessing."""
 
 import io
 import unicodedata
@@ -8,6 +8,7 @@ import sentencepiece
 
 import tfplm
 from tests.tokenizers.cases import HARD, lines_of
+from tfplm.families import registry
 from tfplm.tokenizers import sentencepiece_file
 
 CORPORA = ["wikitext2/valid.txt", "stsb/dev.tsv", "thucnews/dev.txt", "tweeteval_emoji/val_text.txt"]
@@ -35,7 +36,7 @@ def split_numbers(processor, pieces: list[str]) -> list[str]:
 
 def texts(data):
     lines = [line for corpus in CORPORA for line in lines_of(data(*corpus.split("/")))] + HARD
-    # <unk> in a text is the token itself here; U+0085 is a space for transformers, and unknown to SentencePiece
+    # here <unk> in a text is the token itself; U+0085 is a space in transformers and unknown in SentencePiece
     return [line for line in lines if "<unk>" not in line and "\u0085" not in line]
 
 
@@ -68,7 +69,7 @@ def test_xlnet(data):
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 @pytest.mark.parametrize("options", [{}, {"byte_fallback": True}, {"add_dummy_prefix": False}], ids=str)
-def test_own_models(kind, options):
+def test_trained_models(kind, options):
     model = io.BytesIO()
     corpus = ["the rain in spain stays mainly in the plain", "春眠不觉晓处处闻啼鸟", "3.14 is pi and 2.72 is e"] * 30
     sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(corpus), model_writer=model, vocab_size=420,
@@ -76,13 +77,30 @@ def test_own_models(kind, options):
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     parsed = sentencepiece_file.parse(model.getvalue())
     assert [piece for piece, _, _ in parsed.pieces] == [processor.id_to_piece(i) for i in range(len(processor))]
-    backend = sentencepiece_file.build(parsed, tfplm.tokenizers.families.FAMILIES["t5"])
+    backend = sentencepiece_file.build(parsed, registry.rules_for("t5"))
     for text in ["the rain", "rain,3.14", "春眠 plain 2", "unknown ÿ 龘", "a  b", ""]:
         assert backend.encode(text, add_special_tokens=False).ids == processor.encode(text), text
 
 
-def test_a_file_that_is_cut_short(data, tmp_path):
+def test_a_truncated_file(data, tmp_path):
     whole = data("vocabs", "t5_base_spiece.model").read_bytes()
     (tmp_path / "spiece.model").write_bytes(whole[:100_001])
     with pytest.raises(ValueError, match=r"spiece.model \(100001 bytes\) is not a complete SentencePiece model"):
         tfplm.Tokenizer.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", r"the file has 0 pieces of SentencePiece model type 1: expected a unigram \(1\) or BPE \(2\) model"),
+    (b"\x0a\x03\x0a\x01a\x12\x02\x18\x03", "has 1 pieces of SentencePiece model type 3"),  # words
+    (b"\x0a\x05\x15\x00\x00\x00\x00", r"\(7 bytes\) is not a complete SentencePiece model: a piece without text"),
+    (b"\x0a\x03\x0a\x01\xff", "is not a complete SentencePiece model: .*utf-8"),
+    (b"SQLite format 3", "is not a complete SentencePiece model"),
+])
+def test_files_that_are_something_else(content, message):
+    with pytest.raises(ValueError, match=message):
+        sentencepiece_file.parse(content)
+
+
+def test_defaults_of_the_format():
+    parsed = sentencepiece_file.parse(b"\x0a\x03\x0a\x01a")
+    assert parsed == sentencepiece_file.Model([("a", 0.0, 1)], 1, False, b"", True, True)

@@ -1,4 +1,4 @@
-"""The batch call, decoding, special and added tokens, on a vocabulary small enough to count by hand."""
+"""The batch call, decoding, special and added tokens, on a vocabulary small enough to check by hand."""
 
 import pickle
 import threading
@@ -107,11 +107,11 @@ def test_added_tokens(tokenizer, tmp_path):
     assert again("the [E1] cat 我新冠")["input_ids"][0].tolist() == ids.tolist()
 
 
-def test_longer_than_the_model_takes(tokenizer):
+def test_texts_longer_than_the_limit(tokenizer):
     tokenizer.model_max_length = 4
     assert tokenizer("the cat", padding="max_length")["input_ids"].shape == (1, 4)
     with pytest.raises(ValueError, match=r"text 1 has 5 tokens, more than 4; the model takes 4: pass max_length=4 to "
-                                         r"cut .*truncation=False"):
+                                         r"truncate .*truncation=False"):
         tokenizer(["the", "the cat sat"])
     assert tokenizer("the cat sat", max_length=4)["input_ids"].shape == (1, 4)
     assert tokenizer("the cat sat", truncation=False)["input_ids"].shape == (1, 5)

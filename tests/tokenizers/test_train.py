@@ -1,4 +1,4 @@
-"""Vocabularies learned from a corpus."""
+"""Training of vocabularies on a corpus."""
 
 import logging
 
@@ -12,7 +12,7 @@ KINDS = ["wordpiece", "bpe", "byte_bpe", "sentencepiece"]
 
 @pytest.fixture(scope="module")
 def corpus(data):
-    """Lines in both languages, one a list and one an iterator over the same."""
+    """Lines of Chinese and English text."""
     chinese = data("zh_novels", "xiyou_ji.txt").read_text(encoding="utf-8").split("\n")[:150]
     english = data("wikitext2", "valid.txt").read_text(encoding="utf-8").split("\n")[:300]
     return chinese + english
@@ -91,7 +91,7 @@ def test_a_long_line_counts_like_a_short_one(corpus):
     ({"lines": []}, "the corpus has no text to learn a vocabulary from"),
     ({"lines": iter(["", " \n"]), "kind": "sentencepiece"}, "the corpus has no text"),
     ({"lines": ["a"], "kind": "word"}, "kind='word': expected wordpiece, bpe, byte_bpe, sentencepiece"),
-    ({"lines": ["a"], "vocab_size": 6}, "vocab_size=6 leaves room for 0 tokens beside the special ones"),
+    ({"lines": ["a"], "vocab_size": 6}, "vocab_size=6 leaves room for 0 tokens besides the special tokens"),
     ({"lines": ["a"], "vocab_size": 200, "kind": "byte_bpe"}, "byte_bpe needs 256 or more"),
     ({"lines": ["a"], "model_type": "t5"}, "model type 't5' has a sentencepiece vocabulary, not wordpiece"),
     ({"lines": ["a"], "character_coverage": 0}, "character_coverage=0: expected a share"),

@@ -9,24 +9,26 @@ import keras
 from tfplm.adapt.finetune.data import Examples
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.result import has_task
-from tfplm.adapt.finetune.training import Run
-from tfplm.adapt.tasks.catalogue import TASKS, settings_of
+from tfplm.adapt.finetune.start import Start, make_task
+from tfplm.adapt.finetune.training import prepare, train
 from tfplm.core.files import write_text
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.data.tasks.processors import find_processor, processor_examples, processor_labels
+from tfplm.families import bert
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.options.run_classifier import RunClassifierOptions
 from tfplm.tokenizers import Tokenizer
 from tfplm.training.loop.run_folder import open_folder
 
-_CONFIG, _VOCAB, _STEP = "bert_config.json", "vocab.txt", "global_step"
+_CONFIG, _VOCAB, _STEP = bert.TF1.config, "vocab.txt", "global_step"
 
 
 @verb(RunClassifierOptions)
 def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
-    """Trains, evaluates, predicts, as the flags say; gives back what stands in `eval_results.txt`.
+    """Trains, evaluates, predicts, as the flags say; returns the content of `eval_results.txt`.
 
     Raises ValueError for flags that do not fit together, FileNotFoundError for files that are not there.
     """
@@ -101,20 +103,21 @@ def _train(options: RunClassifierOptions, processor, output: Path) -> int:
     labels = processor_labels(processor)
     source = source_of(options, output / "init")
     tuning = FinetuneOptions(
-        task="classification" if labels else "regression", label_kind="class" if labels else "number", init=str(source),
-        output=str(output), log_dir=str(output / "logs"), optimizer="bert_adam", batch_size=options.train_batch_size,
+        task="classification" if labels else "regression", label_kind="class" if labels else "number",
+        init=open_source(source), output=str(output), log_dir=str(output / "logs"), optimizer="bert_adam",
+        batch_size=options.train_batch_size,
         learning_rate=options.learning_rate, epochs=int(options.num_train_epochs), max_length=options.max_seq_length,
         stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
         save_every=options.save_checkpoints_steps, keep="last",  # the script knows no best epoch
         quiet=options.quiet)
-    kind = TASKS[tuning.task]
-    task = kind(_tokenizer(options, source), settings_of(tuning), LabelMap(labels) if labels else None)
-    train, dev = (processor_examples(processor, options.data_dir, split) for split in ("train", "dev"))
-    task.learn(train)
+    start = Start.of(tuning, _tokenizer(options, source), LabelMap(labels) if labels else None)
+    task = make_task(start)
+    data = Examples(*(processor_examples(processor, options.data_dir, split) for split in ("train", "dev")))
+    task.learn(data.train)
     keras.utils.set_random_seed(options.seed)
-    run = Run(tuning, task, open_folder(tuning, "finetune"), Examples(train, dev))
-    run.result()
-    step = int(keras.ops.convert_to_numpy(run.trained.optimizer.iterations))
+    prepared = prepare(start, task, open_folder(tuning, "finetune"), data)
+    train(prepared)
+    step = int(keras.ops.convert_to_numpy(prepared.trained.optimizer.iterations))
     (output / _STEP).write_text(str(step))
     return step
 

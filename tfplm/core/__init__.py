@@ -1,1 +1,1 @@
-"""What knows no model: configurations, weight names, checkpoint files, sources."""
+"""Model-independent foundations: configurations, weight names, checkpoint files, sources."""

@@ -5,16 +5,18 @@ the table of weight names.
 """
 
 import dataclasses
-import difflib
 import json
 import os
+import types
 import typing
 from pathlib import Path
 from typing import Any, Literal
 
 from tfplm.core.files import write_text
+from tfplm.core.suggest import nearest
 
 Activation = Literal["gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu"]
+LAYER_KINDS = ("global", "local")  # of layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,14 +51,20 @@ class Config:
     # attention
     attention_bias: bool = True
     attention_scale: bool = True  # divide scores by sqrt(head_dim); T5 folds it into its initialisation
+    # "sparse" is short for "causal" with the pattern global, local (GPT-3, section 2.1)
     attention_type: Literal["full", "causal", "causal_reverse", "prefix", "sparse"] = "full"
-    attention_window: int = 256  # of "sparse": banded in odd layers, dense in even ones (GPT-3, section 2.1)
+    # which layers attend to all tokens, "global", and which to their neighbours, "local": repeated over the depth
+    layer_pattern: list[str] | None = None
+    attention_window: int = 256  # of local layers: the last tokens, the own one among them; two-sided: half on each side
 
-    kernel_sizes: list | None = None  # widths of "textcnn"'s convolutions, in tokens; each has an equal part of hidden_size
+    # widths of "textcnn"'s convolutions, in tokens; each has an equal part of hidden_size
+    kernel_sizes: list[int] | None = None
 
     # norms
     norm_placement: Literal["post", "pre"] = "post"
     norm_type: Literal["layer_norm", "rms_norm"] = "layer_norm"
+    norm_bias: bool = True
+    first_norm: bool = True  # False: the first block's attention has no norm (ModernBERT)
     embedding_norm: bool = True
     final_norm: bool = False
     layer_norm_eps: float = 1e-12
@@ -66,12 +74,15 @@ class Config:
     scale_embedding: bool = False  # multiply by sqrt(hidden_size)
     type_vocab_size: int = 2
     task_type_vocab_size: int = 0  # ERNIE 2.0
-    position_type: Literal["learned", "sinusoidal", "bucketed", "none"] = "learned"
+    position_type: Literal["learned", "sinusoidal", "bucketed", "rotary", "none"] = "learned"
     position_offset: int = 0  # rows of the position table before position 0 (RoBERTa, BART: 2)
     positions_from_ids: bool = False  # positions count the ids that are not padding (RoBERTa)
     max_position_embeddings: int = 512
     relative_attention_num_buckets: int = 32
     relative_attention_max_distance: int = 128
+    rope_theta: float = 10000.0  # of "rotary": the longest wave is about 2 pi times as many tokens
+    local_rope_theta: float | None = None  # of local layers, where it is another
+    rope_interleaved: bool = False  # turn neighbours (RoFormer, GPT-J), not halves of a head (GPT-NeoX, LLaMA)
 
     # sharing of weights between layers (ALBERT, section 3.1)
     share: Literal["none", "attention", "ffn", "all"] = "none"
@@ -99,10 +110,12 @@ class Config:
     lm_transform_act: Activation | None = None
     lm_bias: bool = True
     lm_scale: bool = False  # hidden / sqrt(hidden_size) before tied embeddings (T5)
-    classifier_pooling: Literal["pooler", "first", "last", "eos"] = "pooler"
+    head_act: Activation | None = None  # a dense layer and a norm before the layers of every head (ModernBERT)
+    head_bias: bool = True  # of that dense layer
+    classifier_pooling: Literal["pooler", "first", "last", "eos", "mean"] = "pooler"
     classifier_act: Activation | None = None  # a hidden layer of the classification head
     classifier_bias: bool = True
-    choice_pooling: Literal["pooler", "first", "last"] = "pooler"
+    choice_pooling: Literal["pooler", "first", "last", "mean"] = "pooler"
     choice_act: Activation | None = None
     crf: bool = False  # a conditional random field over the tags of token classification
     problem_type: str | None = None
@@ -113,10 +126,12 @@ class Config:
     bos_token_id: int | None = None
     eos_token_id: int | None = None
     decoder_start_token_id: int | None = None
+    language_code_first: bool = False  # the start token of mBART's decoder, unless decoder_start_token_id is set
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
 
     def __post_init__(self):
+        self._normalize()
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             check_value(field.name, getattr(self, field.name), hints[field.name])
@@ -126,6 +141,27 @@ class Config:
         if self.num_hidden_layers % self.num_hidden_groups and self.share == "all":
             raise ValueError(f"num_hidden_layers {self.num_hidden_layers} is not a multiple of num_hidden_groups "
                              f"{self.num_hidden_groups}")
+        if unknown := sorted(set(self.layer_kinds) - set(LAYER_KINDS)):
+            raise ValueError(f"layer_pattern holds {', '.join(map(repr, unknown))}, expected {' and '.join(LAYER_KINDS)}")
+        if self.position_type == "rotary" and self.attention_head_dim % 2:
+            raise ValueError(f"a head has {self.attention_head_dim} units, of which rotary positions turn pairs: choose an "
+                             "even head_dim")
+        if not self.first_norm and self.share in ("attention", "all"):
+            raise ValueError(f"first_norm is False, but share={self.share!r} gives the first block's norm to all: leave one "
+                             "of them out")
+
+    def _normalize(self) -> None:
+        """One spelling for each meaning."""
+        if self.attention_type == "sparse":
+            object.__setattr__(self, "attention_type", "causal")
+            object.__setattr__(self, "layer_pattern", self.layer_pattern or ["global", "local"])
+        if isinstance(self.layer_pattern, tuple):
+            object.__setattr__(self, "layer_pattern", list(self.layer_pattern))
+
+    @property
+    def layer_kinds(self) -> tuple[str, ...]:
+        """"global" and "local" of the first layers; the others repeat them."""
+        return tuple(self.layer_pattern or ("global",))
 
     @property
     def attention_head_dim(self) -> int:
@@ -145,6 +181,13 @@ class Config:
     def row_limit(self, other: int | None) -> int | None:
         """The lower one of `position_limit` and another limit; None where there is neither."""
         return min((limit for limit in (self.position_limit, other) if limit is not None), default=None)
+
+    @property
+    def language_head(self) -> str:
+        """The head of a language model that fits."""
+        if self.architecture == "seq2seq":
+            return "seq2seq_lm"
+        return "causal_lm" if self.architecture == "decoder" or self.attention_type == "causal" else "masked_lm"
 
     @property
     def word_embedding_size(self) -> int:
@@ -188,17 +231,19 @@ class Config:
 
 def check_value(name: str, value: Any, annotation: Any) -> None:
     """Raises a ValueError unless `value` is one of the annotation's types or choices."""
-    options = typing.get_args(annotation) if typing.get_origin(annotation) is not Literal else (annotation,)
-    for option in options or (annotation,):
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    options = typing.get_args(annotation) if union else (annotation,)
+    for option in options:
         if typing.get_origin(option) is Literal:
             fits = value in typing.get_args(option)
         elif isinstance(value, bool):
             fits = option is bool
         else:
-            fits = isinstance(value, int | float if option is float else option)
+            fits = isinstance(value, int | float if option is float else typing.get_origin(option) or option)
         if fits:
             return
-    choices = [c for o in (options or (annotation,)) for c in (typing.get_args(o) or (getattr(o, "__name__", o),))]
+    choices = [choice for option in options for choice in (
+        typing.get_args(option) if typing.get_origin(option) is Literal else (getattr(option, "__name__", option),))]
     raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(str, choices))}")
 
 
@@ -206,7 +251,7 @@ def refuse_unknown(values, known: set[str], what: str) -> None:
     """Raises a ValueError that names every key of `values` outside `known`, with the nearest known one."""
     messages = []
     for key in sorted(set(values) - known):
-        near = difflib.get_close_matches(key, known, n=1)
+        near = nearest(key, known)
         messages.append(f"'{key}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
     if messages:
         raise ValueError(f"unknown {what}: {', '.join(messages)}")

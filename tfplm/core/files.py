@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Atomic writing of files and folders."""
 
 import contextlib
 import os
@@ -9,33 +9,33 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike, sync: bool = False) -> Iterator[Path]:
-    """`with replacing(path) as beside: ...` writes a file or folder beside, which takes its place at the end.
+    """`with replacing(path) as temporary: ...` writes to a temporary path, which replaces `path` at the end.
 
-    After an error what was written is removed, and `path` is as it was; what a killed process left is overwritten. A
-    folder takes the place of none or of an empty one.
+    After an error, the temporary file or folder is removed and `path` is unchanged; one left by a killed process is
+    overwritten. A folder can only replace an empty folder or create a new one.
 
     Args:
-        sync: the file is on the disk, not only in the system's memory, before it is renamed.
+        sync: flushes the file to disk before it is renamed.
     """
     path = Path(path)
-    beside = path.with_name(path.name + ".part")
+    temporary = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove(beside)
+    _remove(temporary)
     try:
-        yield beside
+        yield temporary
         if sync:
-            with open(beside, "rb+") as file:
+            with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-        os.replace(beside, path)
+        os.replace(temporary, path)
     except BaseException:
-        _remove(beside)
+        _remove(temporary)
         raise
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """UTF-8 with line feeds, by `replacing`."""
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+    """Atomically writes UTF-8 text with line feeds."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _remove(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Public names of a package that are imported on first use, so that importing the package itself stays light."""
+"""Lazy exports: public names of a package that are imported on first use, so that importing the package is fast."""
 
 import importlib
 import sys
@@ -9,9 +9,8 @@ def lazy_exports(package: str, modules: dict[str, str], also: tuple[str, ...] = 
 
         __getattr__, __dir__, __all__ = lazy_exports(__name__, {"Whitening": ".whitening", ...})
 
-    modules: name -> its module, relative to the package with a dot in front. also: public names that the package has itself.
-    A name is looked up once; from then on it is an attribute of the package, in the place of a submodule that may be
-    called the same.
+    modules: name -> its module, relative to the package (with a leading dot). also: public names defined in the package
+    itself. After its first use, a name is an attribute of the package, and replaces a submodule with the same name.
     """
     names = sorted([*modules, *also])
 

@@ -3,6 +3,7 @@
 import fnmatch
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +11,8 @@ from tfplm.core.suggest import did_you_mean
 
 # the first that is there is read
 HF_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-TF1_CONFIGS = ("bert_config.json", "albert_config.json", "xlnet_config.json", "hparams.json")
-EXPECTED = ("config.json with model.safetensors (or its shards and index, or pytorch_model.bin); or bert_config.json, "
-            "albert_config.json, xlnet_config.json or hparams.json with NAME.ckpt.index and NAME.ckpt.data-*; or one "
-            "*.keras file")
-CONFIG_PREFIXES = ("bert", "albert", "xlnet", "electra", "roberta")  # bert_config_rbt3.json, albert_config_tiny.json
+EXPECTED = ("config.json with model.safetensors (or its shards and index, or pytorch_model.bin); or the *_config.json "
+            "or hparams.json of a TF1 release with NAME.ckpt.index and NAME.ckpt.data-*; or one *.keras file")
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 # `*` matches folders too: the modules of a sentence encoder lie in 1_Pooling, 2_Dense, ...
 SMALL_FILES = ["*.json", "*.txt", "*.model", "[0-9]_*/*"]
@@ -39,8 +37,8 @@ def resolve(source: str | os.PathLike) -> Path:
     if snapshot and _layout(snapshot):
         return snapshot
     downloaded, reason = _download(source)
-    if downloaded or snapshot:  # a snapshot without weights is enough for a tokenizer
-        return downloaded or snapshot
+    if found := downloaded or snapshot:  # a snapshot without weights is enough for a tokenizer
+        return found
     raise FileNotFoundError(
         f"'{source}' was looked for as a path ({_no_such_path(path)}), in the Hugging Face cache {cache_folder()} (no "
         f"{_cache_name(source)} there), and on the hub ({reason}). Put config.json, model.safetensors and the "
@@ -62,10 +60,11 @@ def layout_of(source: str | os.PathLike) -> Literal["hf", "tf1", "keras"]:
     raise FileNotFoundError(f"no model in {path}; expected {EXPECTED}; found: {_listing(path)}")
 
 
-def config_file(source: str | os.PathLike) -> Path:
+def config_file(source: str | os.PathLike, tf1_configs: Collection[str]) -> Path:
     """The config of a directory, or of a TensorFlow checkpoint prefix in one; the weights need not be there.
 
-    `bert_config_large.json` and the like count where they are alone. FileNotFoundError lists what was found.
+    tf1_configs: file names of the configs of TF1 releases (`tfplm.families.registry.tf1_configs()`). A longer name, such
+    as `bert_config_large.json`, counts if it is the only one. FileNotFoundError lists the files that were found.
     """
     path = Path(source)
     directory = path if path.is_dir() else path.parent
@@ -73,14 +72,15 @@ def config_file(source: str | os.PathLike) -> Path:
         raise FileNotFoundError(f"{path}: a .keras file holds its config itself; load it with keras.saving.load_model")
     # Google's configs lie beside Google's weights; there a config.json is a translation
     google_first = _layout(directory) == "tf1"
-    for name in (*TF1_CONFIGS, "config.json") if google_first else ("config.json", *TF1_CONFIGS):
+    for name in (*tf1_configs, "config.json") if google_first else ("config.json", *tf1_configs):
         if (directory / name).is_file():
             return directory / name
-    others = [p for p in directory.glob("*config*.json") if p.name.startswith(CONFIG_PREFIXES)]
+    prefixes = tuple(name.partition("_")[0] for name in tf1_configs if "_" in name)
+    others = [path for path in directory.glob("*config*.json") if path.name.startswith(prefixes)]
     if len(others) == 1:
         return others[0]
     raise FileNotFoundError(f"{'more than one' if others else 'no'} config in {directory}; expected config.json or one "
-                            f"of {', '.join(TF1_CONFIGS)}; found: {_listing(directory)}")
+                            f"of {', '.join(tf1_configs)}; found: {_listing(directory)}")
 
 
 def cache_folder() -> Path:

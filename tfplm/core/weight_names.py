@@ -9,10 +9,12 @@ for theirs means "not there".
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 # our variable name -> the last part of theirs; several: the first is written, all are read
-LEAVES = {
+LEAVES: dict[str, Mapping[str, tuple[str, ...]]] = {
     "hf": {"kernel": ("weight",), "bias": ("bias",), "gamma": ("weight", "gamma"), "beta": ("bias", "beta"),
            "embeddings": ("weight",)},
     "tf1": {"kernel": ("kernel",), "bias": ("bias",), "gamma": ("gamma",), "beta": ("beta",), "embeddings": ("",)},
@@ -32,15 +34,26 @@ class Place:
 
     names: tuple[str, ...]
     transpose: bool = False  # theirs is the transpose of ours
-    part: tuple[int, int] | None = None  # ours is part i of k along theirs' last axis
+    part: tuple[int, int] | None = None  # ours is part i of k of theirs along the outputs, the last axis of ours
     squeeze: bool = False  # theirs has a first axis of length 1 that ours has not
 
     def shape(self, ours: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of their tensor for a variable of ours."""
-        shape = tuple(ours[::-1] if self.transpose else ours)
-        if self.part:
-            shape = (*shape[:-1], shape[-1] * self.part[1])
+        shape = (*ours[:-1], ours[-1] * self.part[1]) if self.part else tuple(ours)
+        shape = shape[::-1] if self.transpose else shape
         return (1, *shape) if self.squeeze else shape
+
+    def read(self, theirs: np.ndarray) -> np.ndarray:
+        """The value of our variable from their tensor."""
+        array = theirs[0] if self.squeeze else theirs
+        array = array.T if self.transpose else array
+        return np.split(array, self.part[1], axis=-1)[self.part[0]] if self.part else array
+
+    def write(self, ours: Sequence[np.ndarray]) -> np.ndarray:
+        """Their tensor from the values of our variables in it, in order: all parts of it, or the one there is."""
+        array = np.concatenate(ours, axis=-1) if self.part else ours[0]
+        array = array.T if self.transpose else array
+        return array[None] if self.squeeze else array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +109,7 @@ class Names:
     def _place(self, theirs: str, operation: str, layout: str, numbers: dict, leaf: str | None) -> Place:
         name = theirs.format(**numbers)
         transpose = leaf == "kernel" and layout == "hf" and self.hf_transposed
-        names = (name,)
+        names: tuple[str, ...] = (name,)
         if leaf is not None:
             separator = "." if layout == "hf" else "/"
             names = tuple(name + (separator + last if last else "") for last in self.leaves(layout)[leaf])
@@ -104,9 +117,8 @@ class Names:
         for word in filter(None, operation.split(", ")):
             if word == "transpose":
                 transpose = not transpose
-            elif word.startswith("part "):
-                index, count = re.fullmatch(r"part (\d+) of (\d+)", word).groups()
-                part = int(index), int(count)
+            elif found := re.fullmatch(r"part (\d+) of (\d+)", word):
+                part = int(found[1]), int(found[2])
             elif word != "reshape":
                 raise ValueError(f"unknown operation '{word}' in the row of '{theirs}'")
         # OpenAI's kernels are those of convolutions of width 1

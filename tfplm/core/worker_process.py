@@ -1,4 +1,4 @@
-"""What a spawned worker process does at its start."""
+"""Start-up of spawned worker processes."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -7,10 +7,11 @@ import threading
 
 
 def end_with_parent() -> None:
-    """Ends this process when the one that made it ends: a parent that was killed cannot stop its workers."""
+    """Makes this process exit when its parent does: a killed parent cannot stop its workers."""
     threading.Thread(target=_wait, daemon=True).start()
 
 
 def _wait() -> None:
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
+    if (parent := multiprocessing.parent_process()) is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

@@ -17,7 +17,7 @@ MAGIC = {2049: "labels", 2051: "images"}  # 0x08 for uint8, then the number of d
 
 @dataclasses.dataclass(frozen=True)
 class Mnist:
-    """Images uint8 `[N, 28, 28]`, labels uint8 `[N]` in 0..9; `source` says in words where they come from."""
+    """Images uint8 `[N, 28, 28]`, labels uint8 `[N]` in 0..9; `source` describes their origin in words."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -35,10 +35,10 @@ def _content(path: Path) -> bytes:
 
 
 def read_idx(path, kind: str) -> np.ndarray:
-    """An idx file of uint8, packed with gzip (`.gz`) or not: images `[N, H, W]` or labels `[N]`.
+    """Reads an idx file of uint8, gzip-compressed (`.gz`) or not: images `[N, H, W]` or labels `[N]`.
 
-    Raises ValueError where the magic number is not that of `kind` ("images" or "labels"), the file is shorter or longer
-    than its header says, or gzip's checksum does not fit.
+    Raises ValueError if the magic number is not that of `kind` ("images" or "labels"), the file is shorter or longer
+    than its header states, or the gzip checksum does not match.
     """
     path = Path(path)
     content = _content(path)
@@ -46,7 +46,8 @@ def read_idx(path, kind: str) -> np.ndarray:
     if MAGIC.get(magic) != kind:
         wanted = next(number for number, name in MAGIC.items() if name == kind)
         what = f"that of {MAGIC[magic]}" if magic in MAGIC else "not of an MNIST file"
-        raise ValueError(f"{path}: the magic number is {magic} ({what}); expected {wanted} for {kind}")
+        raise ValueError(f"{path}: the magic number is {magic} ({what}); expected {wanted} for {kind}: give the right "
+                         "file, or download it again")
     header = 4 + 4 * (magic & 0xFF)
     shape = np.frombuffer(content[4:header], ">u4").astype(int).tolist()
     size = int(np.prod(shape))
@@ -57,7 +58,7 @@ def read_idx(path, kind: str) -> np.ndarray:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """The file of that name, packed or not; some mirrors write a dot for the last dash."""
+    """The file with this name, compressed or not; some mirrors write a dot for the last dash."""
     for spelling in (name, name.replace("-idx", ".idx")):
         for path in (folder / spelling, folder / f"{spelling}.gz"):
             if path.is_file():
@@ -66,12 +67,12 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def read_idx_folder(folder) -> Mnist:
-    """The four idx files of a folder. Raises FileNotFoundError, which names those that are missing, or ValueError."""
+    """Reads the four idx files of a folder. Raises FileNotFoundError, naming the missing files, or ValueError."""
     folder = Path(folder)
     paths = {part: _find(folder, name) for part, name in FILES.items()}
     if missing := [FILES[part] for part, path in paths.items() if path is None]:
-        raise FileNotFoundError(f"{folder}: no {', '.join(missing)}; expected the four idx files of MNIST, packed with "
-                                "gzip (.gz) or not")
+        raise FileNotFoundError(f"{folder}: no {', '.join(missing)}; expected the four idx files of MNIST, compressed "
+                                "with gzip (.gz) or not")
     arrays = {part: read_idx(path, part.split("_")[1]) for part, path in paths.items()}
     for split in ("train", "test"):
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
@@ -95,9 +96,9 @@ def _from_tensorflow_datasets(folder, download: bool) -> Mnist:
 
 
 def digits() -> Mnist:
-    """The 1,797 digits of 8 x 8 pixels inside scikit-learn, enlarged to 28 x 28: 1,500 to train on, 297 to test.
+    """The 1,797 digits of 8 x 8 pixels from scikit-learn, enlarged to 28 x 28: 1,500 for training, 297 for testing.
 
-    Raises ModuleNotFoundError where scikit-learn is not installed.
+    Raises ModuleNotFoundError if scikit-learn is not installed.
     """
     from sklearn.datasets import load_digits
 
@@ -110,15 +111,15 @@ def digits() -> Mnist:
 
 
 def _without_folder() -> Mnist:
-    """The first that works: tensorflow-datasets' prepared folder or download; scikit-learn's digits."""
+    """Tries tensorflow-datasets (prepared folder or download), then scikit-learn's digits."""
     try:
         return _from_tensorflow_datasets(None, download=True)
-    except Exception as error:  # no network, a proxy's page, a package it lacks: all the same to the user
+    except Exception as error:  # no network, a proxy's page, a missing package: all the same to the user
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     try:
         found = digits()
     except ModuleNotFoundError as error:
-        raise FileNotFoundError(f"MNIST was not found: tensorflow-datasets could not give it ({reason}), and "
+        raise FileNotFoundError(f"MNIST was not found: tensorflow-datasets could not provide it ({reason}), and "
                                 "scikit-learn with its small digits is not installed. Give --data-dir, the folder of "
                                 "the four idx files, or `pip install scikit-learn`") from error
     log.warning("MNIST could not be downloaded (%s); using %s", reason, found.source)
@@ -126,14 +127,14 @@ def _without_folder() -> Mnist:
 
 
 def load_mnist(data_dir=None) -> Mnist:
-    """MNIST from `data_dir`: the four idx files, packed or not, or a folder prepared by tensorflow-datasets.
+    """Loads MNIST from `data_dir`: the four idx files, compressed or not, or a folder prepared by tensorflow-datasets.
 
     Without it: `$TFPLM_DATA/mnist`, then tensorflow-datasets (its prepared folder, or a download), then, offline, the
-    digits that come with scikit-learn, with a warning that says so.
+    digits included in scikit-learn, with a warning.
     """
     if data_dir is None:
-        place = Path(os.environ.get("TFPLM_DATA", ""), "mnist")
-        return read_idx_folder(place) if os.environ.get("TFPLM_DATA") and place.is_dir() else _without_folder()
+        default = Path(os.environ.get("TFPLM_DATA", ""), "mnist")
+        return read_idx_folder(default) if os.environ.get("TFPLM_DATA") and default.is_dir() else _without_folder()
     folder = Path(data_dir).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not a folder; expected the folder of the four idx files of MNIST")

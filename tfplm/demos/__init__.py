@@ -1,1 +1,1 @@
-"""The demonstrations: pre-training in minutes, handwritten digits."""
+"""Demonstrations: pre-training in minutes, handwritten digits."""

@@ -1,4 +1,4 @@
-"""`tfplm demo`: from raw text to a small language model in minutes, by the verbs vocab, records and pretrain."""
+"""`tfplm demo`: from raw text to a small language model in minutes, with the verbs vocab, records and pretrain."""
 
 import collections
 import contextlib
@@ -26,23 +26,23 @@ from tfplm.pretrain.run import pretrain
 from tfplm.tokenizers import Tokenizer
 
 STEPS = 2600  # about three minutes on two cores
-MINUTES = 4.0  # from the start of the demo to the end of the training, after which slower machines stop it
+MINUTES = 4.0  # time limit from the start of the demo to the end of the training, for slower machines
 VOCABULARY = {"english": 3000, "chinese": 5000}
-# Before a small model looks at neighbours at all, it passes through a long plateau where it knows no more than how often
-# tokens occur. These numbers make it short: few layers, short rows (neighbours stand out), small batches (many steps),
-# wide initial weights (attention is not uniform at first), and a learning rate near the highest that is stable.
+# Before a small model uses context at all, its loss stays for long on a plateau where it only knows the frequencies of
+# tokens. These settings shorten the plateau: few layers, short rows (neighbours get more weight), small batches (more
+# steps), wide initial weights (attention is not uniform at first), and a learning rate near the limit of stability.
 ARCHITECTURE = {"preset": "albert-base-v2", "hidden_size": 192, "num_hidden_layers": 2, "num_attention_heads": 6,
                 "intermediate_size": 768, "embedding_size": 128, "max_position_embeddings": 64,
                 "initializer_range": 0.08}
 TRAINING = {"objective": "mlm+sop", "masked_rate": 0.2, "learning_rate": 1.5e-3, "beta_2": 0.98, "warmup_ratio": 0.1,
             "max_length": 32, "batch_tokens": 1024, "evaluation_batches": 48}
-GUESSES = 200  # masked words in sentences that the model has not seen
+GUESSES = 200  # the number of masked words in held-out sentences
 _SETTINGS = "demo.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Filled:
-    """A held-out sentence with one word masked: `text`, the word that stood there, and the model's candidates."""
+    """A held-out sentence with one masked word: `text`, the original word, and the model's candidates."""
 
     text: str
     truth: str
@@ -51,7 +51,7 @@ class Filled:
 
 @dataclasses.dataclass(frozen=True)
 class DemoResult:
-    """`training`: the numbers of the pre-training; `filled`: masks in held-out sentences; `generated`: texts by Gibbs
+    """`training`: the result of the pre-training; `filled`: masks in held-out sentences; `generated`: texts from Gibbs
     sampling."""
 
     training: PretrainResult
@@ -61,12 +61,12 @@ class DemoResult:
 
 @verb(DemoOptions)
 def demo(options: DemoOptions) -> DemoResult:
-    """Learns a vocabulary, makes records, pre-trains, evaluates, fills masks, generates; see `DemoOptions`.
+    """Learns a vocabulary, writes records, pre-trains, evaluates, fills masks and generates; see `DemoOptions`.
 
-    Each part is kept: started again, the demo goes on with what is missing. Raises ValueError where `output` holds the
-    demo of another text, and for an empty corpus; FileNotFoundError for a wrong path.
+    Finished parts are kept: a second call resumes with the missing ones. Raises ValueError if `output` has a demo with
+    other options, or for an empty corpus, and FileNotFoundError for a wrong path.
     """
-    begin = time.monotonic()
+    start = time.monotonic()
     text, output = options.text or ["builtin:python"], Path(options.output)
     chinese = is_chinese(text, options)
     size = options.vocab_size or VOCABULARY["chinese" if chinese else "english"]
@@ -74,32 +74,32 @@ def demo(options: DemoOptions) -> DemoResult:
                          "text_layout": options.text_layout, "seed": options.seed})
     source = {"text": text, "encoding": options.encoding, "text_layout": options.text_layout}
     try:
-        _say(options, f"1  a vocabulary of {size:,} tokens from {', '.join(text)}")
+        _print(options, f"1  a vocabulary of {size:,} tokens from {', '.join(text)}")
         _learn_vocabulary(source, output / "vocabulary", size, options)
-        _say(options, "2  the text as records")
+        _print(options, "2  the text as records")
         if not (output / "records" / records_index.INDEX).is_file():
             records(**source, output=str(output / "records"), tokenizer=str(output / "vocabulary"), held_out=0.05,
                     quiet=options.quiet, seed=options.seed)
-        _say(options, f"3  pre-training, with masked {'characters' if chinese else 'words'} and sentence order")
-        training = _train(output, options, begin)
-        _say(options, "4  masks in sentences that the model has not seen")
+        _print(options, f"3  pre-training, with masked {'characters' if chinese else 'words'} and sentence order")
+        training = _train(output, options, start)
+        _print(options, "4  masks in held-out sentences")
         filled = fill_sentences(training, output / "records", options)
-        _say(options, "5  sentences out of nothing, by Gibbs sampling")
+        _print(options, "5  new sentences, by Gibbs sampling")
         generated = gibbs_sample(training.model, options.sentences, tokenizer=training.tokenizer, length=14,
                                  sweeps=8, burn_in=3, top_k=20, temperature=0.8, seed=options.seed)
     except KeyboardInterrupt:
-        print(f"\nWhat is done is kept in {output}: the same command goes on from there.", file=sys.stderr)
+        print(f"\nThe finished parts are kept in {output}: run the same command again to resume.", file=sys.stderr)
         raise
     for sentence in generated:
         print(f"   {sentence}")
-    _say(options, "What next:")
+    _print(options, "Next steps:")
     if not options.quiet:
         print(next_steps(training, options, chinese))
     return DemoResult(training, filled, generated)
 
 
 def is_chinese(text: list[str], options: DemoOptions, characters: int = 20_000) -> bool:
-    """Whether the begin of the corpus is mostly Chinese."""
+    """Returns True if the start of the corpus is mostly Chinese."""
     counts = {False: 0, True: 0}
     for document in read_documents(text, options.text_layout, options.encoding):
         for letter in itertools.chain.from_iterable(document):
@@ -110,44 +110,44 @@ def is_chinese(text: list[str], options: DemoOptions, characters: int = 20_000) 
     return counts[True] > counts[False]
 
 
-def _say(options: DemoOptions, line: str) -> None:
+def _print(options: DemoOptions, line: str) -> None:
     if not options.quiet:
         print(f"\n{line}", flush=True)
 
 
 def _check_same(output: Path, settings: dict) -> None:
-    """Refuses the folder of another demo, and writes down whose it is now."""
+    """Raises ValueError for the folder of another demo; otherwise records the settings in it."""
     path = output / _SETTINGS
     if path.is_file() and (before := read_json(path)) != settings:
         changes = [f"{name} {before.get(name)!r}, now {value!r}" for name, value in settings.items()
                    if before.get(name) != value]
-        raise ValueError(f"{output} holds a demo with other options ({'; '.join(changes)}): choose another --output, "
-                         "or delete that folder to start anew")
+        raise ValueError(f"{output} has a demo with other options ({'; '.join(changes)}): choose another --output, or "
+                         "delete that folder to start over")
     output.mkdir(parents=True, exist_ok=True)
     write_json(path, settings)
 
 
-def _learn_vocabulary(source: dict, place: Path, size: int, options: DemoOptions) -> None:
-    if place.is_dir():
+def _learn_vocabulary(source: dict, folder: Path, size: int, options: DemoOptions) -> None:
+    if folder.is_dir():
         return
-    with replacing(place) as beside, contextlib.redirect_stdout(None):  # its report would name the folder beside
-        tokenizer = vocab(**source, output=str(beside), vocab_size=size, character_coverage=0.9995,
+    with replacing(folder) as temporary, contextlib.redirect_stdout(None):  # the report would name the temporary folder
+        tokenizer = vocab(**source, output=str(temporary), vocab_size=size, character_coverage=0.9995,
                           quiet=options.quiet)
     if not options.quiet:
-        print(f"{place}: {len(tokenizer):,} tokens")
+        print(f"{folder}: {len(tokenizer):,} tokens")
 
 
-def _train(output: Path, options: DemoOptions, begin: float) -> PretrainResult:
+def _train(output: Path, options: DemoOptions, start: float) -> PretrainResult:
     steps, minutes = options.steps or STEPS, options.minutes
     if options.steps is None and minutes is None:
-        minutes = max(1.0, MINUTES - (time.monotonic() - begin) / 60)
+        minutes = max(1.0, MINUTES - (time.monotonic() - start) / 60)
     return pretrain(records=[str(output / "records")], output=str(output / "model"), log_dir=str(output / "logs"),
                     steps=steps, minutes=minutes, evaluate_every=max(1, -(-steps // 4)), save_every=max(100, steps // 10),
                     seed=options.seed, quiet=options.quiet, **ARCHITECTURE, **TRAINING)
 
 
 def fill_sentences(training: PretrainResult, folder: Path, options: DemoOptions) -> list[Filled]:
-    """Masks a word in each of some held-out sentences; prints how many the model knows, and the first examples."""
+    """Masks a word in each of some held-out sentences; prints the first examples and the accuracy of the model."""
     tokenizer, rng = training.tokenizer, np.random.default_rng(options.seed)
     masked = list(itertools.islice(_masked_sentences(folder, tokenizer, rng), max(GUESSES, options.sentences)))
     if not masked:
@@ -156,7 +156,7 @@ def fill_sentences(training: PretrainResult, folder: Path, options: DemoOptions)
     filled = [Filled(text, truth, masks[0]) for (text, truth), masks in zip(masked, found)]
     for example in filled[:options.sentences]:
         guesses = "   ".join(f"{candidate.token} {candidate.probability:.0%}" for candidate in example.candidates)
-        print(f"   {example.text}\n      {guesses}   (it was: {example.truth})")
+        print(f"   {example.text}\n      {guesses}   (original: {example.truth})")
     first, five = (np.mean([example.truth in [c.token for c in example.candidates[:count]] for example in filled])
                    for count in (1, 5))
     word, count = collections.Counter(example.truth for example in filled).most_common(1)[0]
@@ -166,31 +166,28 @@ def fill_sentences(training: PretrainResult, folder: Path, options: DemoOptions)
 
 
 def _masked_sentences(folder: Path, tokenizer: Tokenizer, rng: np.random.Generator):
-    """(sentence with one whole word masked, that word), in random order, of middling length."""
+    """(sentence with one whole word masked, that word), in random order, for sentences of medium length."""
     sentences = [ids for window in TokenRecords(folder, "held-out").windows() for document in window
                  for ids in np.split(document.ids, np.cumsum(document.sentence_lengths)[:-1]) if 10 <= len(ids) <= 32]
-    for number in rng.permutation(len(sentences)):
-        tokens = tokenizer.convert_ids_to_tokens(sentences[number])
-        whole = [place for place in range(1, len(tokens) - 1)
-                 if tokens[place].isalpha() and not tokens[place + 1].startswith("##")]
+    for index in rng.permutation(len(sentences)):
+        tokens = tokenizer.convert_ids_to_tokens(sentences[index])
+        whole = [position for position in range(1, len(tokens) - 1)
+                 if tokens[position].isalpha() and not tokens[position + 1].startswith("##")]
         if not whole or tokenizer.unk_token in tokens:
             continue
-        place = int(rng.choice(whole))
-        before, after = (tokenizer.decode(part) for part in (sentences[number][:place], sentences[number][place + 1:]))
-        gap = " " if tokens[place].isascii() else ""
-        yield f"{before}{gap}{tokenizer.mask_token}{gap}{after}", tokens[place]
+        position = int(rng.choice(whole))
+        before, after = (tokenizer.decode(part)
+                         for part in (sentences[index][:position], sentences[index][position + 1:]))
+        gap = " " if tokens[position].isascii() else ""
+        yield f"{before}{gap}{tokenizer.mask_token}{gap}{after}", tokens[position]
 
 
 def next_steps(training: PretrainResult, options: DemoOptions, chinese: bool) -> str:
-    """Commands to go on with; of the verbs only those that there are."""
+    """The commands to try next."""
     model, longer = training.output, f"{Path(options.output)}-long"
     text = "".join(f" {name}" for name in options.text)
     example = "次日天[MASK]，众将来见。" if chinese else "return the [MASK] of the file."
     lines = [f"tensorboard --logdir {training.log_dir}", f'tfplm fill-mask {model} "{example}"',
-             f"tfplm demo{' --text' + text if text else ''} --steps 20000 --output {longer}"]
-    verbs = getattr(sys.modules.get("tfplm.cli"), "VERBS", {})
-    if "finetune" in verbs:
-        lines.append(f"tfplm finetune --init {model} --help")
-    if "encode" in verbs:
-        lines.append(f"tfplm encode --init {model} --help")
+             f"tfplm demo{' --text' + text if text else ''} --steps 20000 --output {longer}",
+             f"tfplm finetune --init {model} --help", f"tfplm encode --init {model} --help"]
     return "\n".join(f"   {line}" for line in lines)

@@ -1,4 +1,4 @@
-"""Handwritten digits with every summary TensorBoard knows: the classic TF1 program, as a loop on TensorFlow 2.
+"""Handwritten digits with every kind of TensorBoard summary: the classic TF1 program, as a loop on TensorFlow 2.
 
     784 pixels -> layer1: 500, ReLU -> dropout -> layer2: 10 logits -> softmax cross-entropy
 """
@@ -28,12 +28,12 @@ from tfplm.training.loop.devices import set_devices
 from tfplm.training.loop.distribute import strategy_for
 from tfplm.training.loop.progress import Line
 
-TEST_PART = 2000  # images
+TEST_PART = 2000  # images processed together
 
 
 @dataclasses.dataclass(frozen=True)
 class MnistResult:
-    """`accuracy` on the test set after the last step; `history` step -> accuracy of the looks in between."""
+    """`accuracy` on the test set after the last step; `history` maps steps to the test accuracy in between."""
 
     accuracy: float
     history: dict[int, float]
@@ -43,7 +43,7 @@ class MnistResult:
 
 
 def mnist_model(options: MnistOptions | None = None) -> keras.Model:
-    """The perceptron: float `[B, 784]` -> logits `[B, 10]`. A plain functional model, for `compile` and `fit` too."""
+    """The perceptron: float `[B, 784]` to logits `[B, 10]`. A plain functional model, also usable with `fit`."""
     options = options or MnistOptions()
     seed = keras.random.SeedGenerator(options.seed)
 
@@ -60,7 +60,7 @@ def mnist_model(options: MnistOptions | None = None) -> keras.Model:
 
 
 def with_activations(model: keras.Model) -> keras.Model:
-    """The same layers, with what the summaries look at as outputs, by tag."""
+    """The same layers, with the activations for the summaries as outputs, by tag."""
     linear1, linear2 = model.get_layer("layer1").output, model.get_layer("layer2").output
     return keras.Model(model.input, {"layer1/linear_compute/linear": linear1,
                                      "layer1/activations": model.get_layer("relu").output,
@@ -68,7 +68,7 @@ def with_activations(model: keras.Model) -> keras.Model:
 
 
 def mnist_summaries(model: keras.Model, batch: dict, step, images: int = 10) -> None:
-    """All summaries of the document, of one batch, to the current writer.
+    """Writes all summaries of the classic program for a batch to the current writer.
 
     Args:
         model: made by `mnist_model`.
@@ -81,22 +81,22 @@ def mnist_summaries(model: keras.Model, batch: dict, step, images: int = 10) -> 
         variable_summaries(f"{name}/biases/summaries", layer.bias.value, step)
         histogram(f"{name}/linear_compute/linear", batch[f"{name}/linear_compute/linear"], step)
     histogram("layer1/activations", batch["layer1/activations"], step)
-    histogram("layer2/activations", batch["layer2/linear_compute/linear"], step)  # no function behind the last layer
+    histogram("layer2/activations", batch["layer2/linear_compute/linear"], step)  # the last layer has no activation
     tf.summary.scalar("dropout/dropout_keep_probability", batch["keep_probability"], step)
     tf.summary.scalar("loss/loss", batch["loss"], step)
     tf.summary.scalar("accuracy/accuracy", batch["accuracy"], step)
 
 
 def training_batches(data: Mnist, options: MnistOptions) -> tf.data.Dataset:
-    """Endless (images float [B, 784] in [0, 1], labels int32 [B]); every example once before one comes again."""
+    """Infinite batches (images float [B, 784] in [0, 1], labels int32 [B]), shuffled in each pass over the examples."""
     images = tf.constant(data.train_images.reshape(-1, 784))
     labels = tf.constant(data.train_labels.astype(np.int32))
     count = len(labels)
     if options.batch_size > count:
-        raise ValueError(f"batch_size is {options.batch_size}; the training set has only {count} examples")
-    # numbers are shuffled and batched, and a whole batch is gathered at once: much cheaper than single images
-    numbers = tf.data.Dataset.range(count).shuffle(count, seed=options.seed).repeat()
-    return numbers.batch(options.batch_size, drop_remainder=True).map(
+        raise ValueError(f"batch_size is {options.batch_size}; the training set has only {count} examples: lower it")
+    # indices are shuffled and batched, and a whole batch is gathered at once: much cheaper than single images
+    indices = tf.data.Dataset.range(count).shuffle(count, seed=options.seed).repeat()
+    return indices.batch(options.batch_size, drop_remainder=True).map(
         lambda chosen: (tf.cast(tf.gather(images, chosen), tf.float32) / 255.0, tf.gather(labels, chosen))).prefetch(4)
 
 
@@ -127,7 +127,7 @@ class MnistTraining:
     def _replica_step(self, images, labels) -> dict:
         with tf.GradientTape() as tape:
             outcome = self._outcome(self.taps(images, training=True), labels)
-            # the gradients of all replicas are summed up
+            # the gradients of all replicas are summed
             loss = self.optimizer.scale_loss(outcome["loss"] / self.strategy.num_replicas_in_sync)
         variables = self.model.trainable_variables
         with tf.name_scope("train"):
@@ -135,22 +135,22 @@ class MnistTraining:
         return {**outcome, "images": images}
 
     def traced_train_step(self, images, labels) -> dict:
-        """One step; returns what `mnist_summaries` needs, of all replicas of this process."""
+        """Runs one step; returns the batch for `mnist_summaries`, from all replicas of this process."""
         outcome = self.strategy.run(self._replica_step, args=(images, labels))
         means = {name: self.strategy.reduce("mean", outcome.pop(name), axis=None) for name in ("loss", "accuracy")}
         whole = {name: tf.concat(self.strategy.experimental_local_results(value), 0) for name, value in outcome.items()}
         return {**whole, **means, "keep_probability": tf.constant(self.options.keep_probability)}
 
     def traced_test(self, images, labels) -> dict:
-        """The same for the test set, in one call on one device, without dropout."""
-        # in parts that stay in the processor's cache, which takes two thirds of the time of the whole at once
+        """Evaluates the test set in one call on one device, without dropout; returns the same as a step."""
+        # in parts that fit into the processor's cache, which takes two thirds of the time of a single pass
         parts = [self.taps(images[start:start + TEST_PART], training=False)
                  for start in range(0, images.shape[0], TEST_PART)]
         outcome = self._outcome({name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}, labels)
         return {**outcome, "images": images, "keep_probability": tf.constant(1.0)}
 
     def compile_summaries(self, writers: dict[str, tf.summary.SummaryWriter]) -> None:
-        """Makes `self.write[name](step, batch)` for each writer, compiled."""
+        """Defines a compiled `self.write[name](step, batch)` for each writer."""
 
         def function(writer):
             @tf.function
@@ -167,27 +167,27 @@ def _default_log_dir() -> str:
     return os.path.join("logs", "mnist", time.strftime("%Y%m%d-%H%M%S"))
 
 
-def run_loop(training: MnistTraining, data: Mnist, steps: int, say) -> dict[int, float]:
-    """The document's loop: a look at the test set every tenth step, training at every step.
+def run_loop(training: MnistTraining, data: Mnist, steps: int, report) -> dict[int, float]:
+    """The loop of the classic program: evaluation on the test set every tenth step, training at every step.
 
-    Calls `say(step, history)` after each. Returns the history: step -> accuracy on the test set.
+    Calls `report(step, history)` after each step. Returns the history: step -> accuracy on the test set.
     """
     options = training.options
     batches = iter(training.strategy.experimental_distribute_dataset(training_batches(data, options)))
     test_set = _test_set(data)
     history = {}
     for step in range(steps):
-        number = tf.constant(step, tf.int64)
+        step_tensor = tf.constant(step, tf.int64)
         testing = options.test_every and step % options.test_every == 0
         if testing:
             outcome = training.test(*test_set)
-            training.write["test"](number, outcome)
+            training.write["test"](step_tensor, outcome)
             history[step] = float(outcome["accuracy"])
         batch = training.train_step(*next(batches))
-        # as in the document, a step writes summaries of either the test set or the training
+        # as in the classic program, a step writes summaries either of the test set or of the training
         if not testing and options.summary_every and step % options.summary_every == 0:
-            training.write["train"](number, batch)
-        say(step, history)
+            training.write["train"](step_tensor, batch)
+        report(step, history)
     return history
 
 
@@ -197,25 +197,25 @@ def _test_set(data: Mnist) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _reporter(options: MnistOptions):
-    """`say(step, history)`, as lines of the document's kind or as a progress bar, and what ends it."""
+    """(report(step, history), a function that ends it), which prints lines as in the classic program or a bar."""
     if options.quiet:
         return lambda step, history: None, lambda: None
     if options.progress == "lines":
-        return _say_line, lambda: None
+        return _print_line, lambda: None
     line, latest = Line("mnist", options.steps, sys.stderr, 10.0, nested=False), {}
 
     def counts():
         return {"examples": line.done * options.batch_size}
 
-    def say(step, history):
+    def report(step, history):
         if step in history:
             latest["accuracy"] = history[step]
         line.advance(step + 1, latest, counts)
 
-    return say, lambda: line.close(latest, counts)
+    return report, lambda: line.close(latest, counts)
 
 
-def _say_line(step: int, history: dict[int, float]) -> None:
+def _print_line(step: int, history: dict[int, float]) -> None:
     if step in history:
         print(f"Accuracy at step {step}: {history[step]:.4f}", flush=True)
 
@@ -240,19 +240,19 @@ def mnist(options: MnistOptions) -> MnistResult:
     training = MnistTraining(options, strategy_for(options.strategy))
     log_dir = Path(options.log_dir or _default_log_dir())
     if not options.quiet:
-        print(f"{len(data.train_labels):,} images to train on, {len(data.test_labels):,} to test, from {data.source}")
+        print(f"{len(data.train_labels):,} training images, {len(data.test_labels):,} test images, from {data.source}")
         print(f"summaries: tensorboard --logdir {log_dir}")
-    say, finish = _reporter(options)
+    report, finish = _reporter(options)
     with contextlib.ExitStack() as stack:
         stack.callback(finish)
         writers = {name: create_writer(log_dir / name, training.strategy) for name in ("train", "test")}
         for writer in writers.values():
-            stack.callback(writer.close)  # on Ctrl-C as well
+            stack.callback(writer.close)  # also after Ctrl-C
         _write_graph(training, writers["train"], options)
         with writers["train"].as_default(step=0):
             write_hparams(options, {"accuracy/accuracy": "../test"})
         training.compile_summaries(writers)
-        history = run_loop(training, data, options.steps, say)
+        history = run_loop(training, data, options.steps, report)
     outcome = training.test(*_test_set(data))
     accuracy = float(outcome["accuracy"])
     if options.projector and writes_summaries(training.strategy):

@@ -1,16 +1,18 @@
-"""One short file per model family: `CONFIG` (what differs from BERT-base), `PRESETS`, `NAMES` and a few words more.
+"""One short file per model family, with all that is specific to it. `registry` finds the files without TensorFlow.
 
-Importing this package registers every family; nothing here imports TensorFlow.
+    MODEL_TYPE       the `model_type` of config.json
+    CLASS            the stem of the class names in transformers: "Bert" of BertModel, BertForMaskedLM, ...
+    CONFIG           fields of `Config` that differ from BERT-base's
+    PRESETS          name -> fields that differ from CONFIG
+    NAMES            `Names`: our variables and theirs, in Hugging Face's and Google's files
+    KEYS             `Keys`: the spelling of its config.json
+    TOKENIZER        `TokenizerRules`
+    optional:
+    MORE_TOKENIZERS  further rules, of models with the same model type
+    CLASSES          head -> the end of its class name in transformers, where it is unusual
+    TF1              `TF1Release`: file names and tensor names of Google's (OpenAI's) TensorFlow 1 release
+    true_type        (tensor names, directory) -> the model type of checkpoints with this MODEL_TYPE and the layout of
+                     another family, else None
+
+A file without CONFIG holds a tokenizer only. A family imports from another family's file what it shares with it.
 """
-
-import importlib
-import pkgutil
-
-from tfplm.families.registry import Family, register
-
-for _module in pkgutil.iter_modules(__path__):
-    if _module.name == "registry":
-        continue
-    _file = importlib.import_module(f"{__name__}.{_module.name}")
-    register(Family(_file.MODEL_TYPE, _file.CONFIG, _file.PRESETS, _file.NAMES, getattr(_file, "DIALECT", "bert"),
-                    _file.CLASS, getattr(_file, "TF1_NAMES", {})))

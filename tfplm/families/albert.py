@@ -1,11 +1,13 @@
 """ALBERT (Lan et al. 2019): factorised embeddings, one group of weights for all layers, sentence order prediction."""
 
+from tfplm.core.keys import Keys
+from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
 from tfplm.families import bert
+from tfplm.families.registry import TF1Release
 
 MODEL_TYPE = "albert"
 CLASS = "Albert"
-DIALECT = "albert"
 CONFIG = {
     "vocab_size": 30000, "embedding_size": 128, "share": "all", "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.1, "bos_token_id": 2, "eos_token_id": 3,
@@ -48,3 +50,25 @@ HEADS = (
     ("next_sentence/bias", "sop_classifier.classifier.bias", "cls/seq_relationship/output_bias"),
 )
 NAMES = Names(bert.EMBEDDINGS + BLOCKS, HEADS + bert.LABELS, hf_prefix="albert.", tf1_prefix="bert/")
+TF1 = TF1Release("albert_config.json", "albert_model.ckpt", ("/transformer/group_0/",))
+
+
+def _read(values: dict, layout: str) -> dict:
+    if layout == "tf1" and values.get("hidden_act") == "gelu":
+        values["hidden_act"] = "gelu_new"  # Google's ALBERT code means the tanh form
+    return values
+
+
+def _write(values: dict, config, layout: str) -> dict:
+    if layout == "tf1" and config.hidden_act in ("gelu", "gelu_new"):
+        values["hidden_act"] = "gelu"
+    return values
+
+
+KEYS = Keys({"classifier_dropout": "classifier_dropout_prob"}, _read, _write)
+TOKENIZER = TokenizerRules(
+    "albert", "sentencepiece", {"bos": "[CLS]", "eos": "[SEP]", "unk": "<unk>", "sep": "[SEP]", "pad": "<pad>",
+                                "cls": "[CLS]", "mask": "[MASK]"},
+    bert.TOKENIZER.single, bert.TOKENIZER.pair, segments=True, clean=True, lower_case=True,
+    tokenizer_class="AlbertTokenizer", file_name="spiece.model", signs=("[CLS]", "[SEP]"), default_for=("learning",),
+    layout={"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1, "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]})

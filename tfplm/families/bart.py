@@ -1,10 +1,11 @@
 """BART (Lewis et al. 2019): a post-norm encoder-decoder trained to undo noise."""
 
+from tfplm.core.keys import Keys
 from tfplm.core.weight_names import Names
+from tfplm.families import roberta
 
 MODEL_TYPE = "bart"
 CLASS = "Bart"
-DIALECT = "bart"
 CONFIG = {
     "architecture": "seq2seq", "vocab_size": 50265, "hidden_size": 1024, "num_attention_heads": 16,
     "max_position_embeddings": 1024, "position_offset": 2, "type_vocab_size": 0, "layer_norm_eps": 1e-5,
@@ -56,3 +57,22 @@ HEADS = (
 )
 NAMES = Names((("embeddings/word", "shared", None), *_stack("encoder"), *_stack("decoder"), *CROSS), HEADS,
               hf_prefix="model.")
+
+
+def _read(values: dict, layout: str) -> dict:
+    if "normalize_before" in values:
+        values["norm_placement"] = "pre" if values.pop("normalize_before") else "post"
+    if "add_final_layer_norm" in values:
+        values["final_norm"] = values.pop("add_final_layer_norm")
+    return values
+
+
+KEYS = Keys({
+    "hidden_size": "d_model", "num_hidden_layers": "encoder_layers", "intermediate_size": "encoder_ffn_dim",
+    "num_attention_heads": "encoder_attention_heads", "num_decoder_layers": "decoder_layers",
+    "decoder_intermediate_size": "decoder_ffn_dim", "hidden_act": "activation_function",
+    "hidden_dropout_prob": "dropout", "attention_probs_dropout_prob": "attention_dropout",
+    "activation_dropout_prob": "activation_dropout", "initializer_range": "init_std",
+    "layerdrop": "encoder_layerdrop", "embedding_norm": "normalize_embedding",
+}, _read, must_be={"static_position_embeddings": False})
+TOKENIZER = roberta.TOKENIZER.with_("bart", reserved_positions=0, tokenizer_class="BartTokenizer")

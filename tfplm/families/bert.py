@@ -2,11 +2,14 @@
 and RBT (their first layers), SpanBERT (Joshi et al. 2019), MiniLM, TinyBERT, UniLM (Dong et al. 2019: the prefix mask).
 """
 
+from tfplm.core.keys import Keys
+from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
+from tfplm.families.registry import TF1Release
 
 MODEL_TYPE = "bert"
 CLASS = "Bert"
-CONFIG = {}
+CONFIG: dict = {}
 
 _LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 _CHINESE = {"vocab_size": 21128}
@@ -79,3 +82,24 @@ LABELS = (
     ("qa/bias", "qa_outputs.bias", "cls/squad/output_bias"),
 )
 NAMES = Names(EMBEDDINGS + BLOCKS + POOLER, PREDICTIONS + LABELS, hf_prefix="bert.", tf1_prefix="bert/")
+TF1 = TF1Release("bert_config.json", "bert_model.ckpt", ("bert/",))
+CLASSES = {"causal_lm": "LMHeadModel"}
+
+
+def _read(values: dict, layout: str) -> dict:
+    if values.pop("is_decoder", False):
+        values["attention_type"] = "causal"
+    return values
+
+
+def _write(values: dict, config, layout: str) -> dict:
+    if values.get("attention_type") == "causal":
+        values["is_decoder"] = values.pop("attention_type") == "causal"
+    return values
+
+
+KEYS = Keys(read=_read, write=_write)
+TOKENIZER = TokenizerRules(
+    "bert", "wordpiece", {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"},
+    "{cls} $A {sep}", "{cls} $A {sep} $B:1 {sep}:1", segments=True, tokenizer_class="BertTokenizer",
+    also=("mobilebert", "megatron-bert", "spanbert", "tinybert", "minilm", "unilm"), default_for=("reading", "learning"))

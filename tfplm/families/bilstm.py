@@ -16,3 +16,4 @@ BLOCKS = tuple(row for side in ("forward", "backward") for row in (
     (f"{_OURS}{side}/lstm_cell", f"{_HF}{side}.input", None),
     (f"{_OURS}{side}/lstm_cell/recurrent_kernel", f"{_HF}{side}.recurrent.weight", None, "transpose")))
 NAMES = Names(textcnn.WORDS + BLOCKS, bert.PREDICTIONS + bert.LABELS, hf_prefix="bilstm.")
+KEYS, TOKENIZER = bert.KEYS, bert.TOKENIZER

@@ -1,11 +1,11 @@
 """DistilBERT (Sanh et al. 2019): BERT with half the layers, no segments and no pooler."""
 
+from tfplm.core.keys import Keys
 from tfplm.core.weight_names import Names
 from tfplm.families import bert
 
 MODEL_TYPE = "distilbert"
 CLASS = "DistilBert"
-DIALECT = "distilbert"
 CONFIG = {
     "num_hidden_layers": 6, "type_vocab_size": 0, "pooler": False, "classifier_dropout": 0.2,
     "classifier_pooling": "first", "classifier_act": "relu", "choice_pooling": "first", "choice_act": "relu",
@@ -39,3 +39,22 @@ HEADS = (
     ("qa", "qa_outputs", None),
 )
 NAMES = Names(bert.EMBEDDINGS + BLOCKS, HEADS, hf_prefix="distilbert.")
+
+
+def _read(values: dict, layout: str) -> dict:
+    if "sinusoidal_pos_embds" in values:
+        values["position_type"] = "sinusoidal" if values.pop("sinusoidal_pos_embds") else "learned"
+    return values
+
+
+def _write(values: dict, config, layout: str) -> dict:
+    values["sinusoidal_pos_embds"] = values.pop("position_type", config.position_type) == "sinusoidal"
+    return values
+
+
+KEYS = Keys({
+    "hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads",
+    "intermediate_size": "hidden_dim", "hidden_act": "activation", "hidden_dropout_prob": "dropout",
+    "attention_probs_dropout_prob": "attention_dropout", "classifier_dropout": "seq_classif_dropout",
+}, _read, _write)
+TOKENIZER = bert.TOKENIZER.with_("distilbert", segments=False, tokenizer_class="DistilBertTokenizer")

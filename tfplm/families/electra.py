@@ -2,6 +2,7 @@
 
 from tfplm.core.weight_names import Names
 from tfplm.families import bert
+from tfplm.families.registry import TF1Release
 
 MODEL_TYPE = "electra"
 CLASS = "Electra"
@@ -46,6 +47,9 @@ def _generator(rows: tuple, scope: str) -> tuple:
     return tuple((ours, theirs, name and scope + name) for ours, theirs, name in rows)
 
 
-TF1_NAMES = {"masked_lm": NAMES.with_(
+_GENERATOR = NAMES.with_(
     base=_generator(bert.EMBEDDINGS, "electra/") + _generator(PROJECTION + bert.BLOCKS, "generator/"), tf1_prefix="",
-    ignored=("electra/encoder/", "electra/embeddings_project/", "discriminator_predictions/"))}
+    ignored=("electra/encoder/", "electra/embeddings_project/", "discriminator_predictions/"))
+TF1 = TF1Release("electra_config.json", "electra_model.ckpt", ("electra/",), {"masked_lm": _GENERATOR})
+CLASSES = {"replaced_token_detection": "ForPreTraining"}
+KEYS, TOKENIZER = bert.KEYS, bert.TOKENIZER

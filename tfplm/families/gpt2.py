@@ -3,11 +3,13 @@
 GPT-3 (Brown et al. 2020) is the same with alternating dense and banded attention; its weights were never published.
 """
 
+from tfplm.core.keys import Keys
+from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
+from tfplm.families.registry import TF1Release
 
 MODEL_TYPE = "gpt2"
 CLASS = "GPT2"
-DIALECT = "gpt2"
 CONFIG = {
     "architecture": "decoder", "vocab_size": 50257, "max_position_embeddings": 1024, "type_vocab_size": 0,
     "hidden_act": "gelu_new", "attention_type": "causal", "norm_placement": "pre", "embedding_norm": False,
@@ -57,3 +59,30 @@ HEADS = (
 LEAVES = {"kernel": ("w",), "bias": ("b",), "gamma": ("g",), "beta": ("b",), "embeddings": ("",)}
 NAMES = Names(EMBEDDINGS + BLOCKS, HEADS, hf_prefix="transformer.", tf1_prefix="model/", hf_transposed=False,
               tf1_leaves=LEAVES)
+TF1 = TF1Release("hparams.json", "model.ckpt", ("model/h0/",))
+CLASSES = {"causal_lm": "LMHeadModel"}
+
+
+def _read(values: dict, layout: str) -> dict:
+    if "n_ctx" in values and "n_vocab" in values:  # OpenAI's hparams.json
+        values |= {"n_positions": values.pop("n_ctx"), "vocab_size": values.pop("n_vocab")}
+    return values
+
+
+def _write(values: dict, config, layout: str) -> dict:
+    if layout == "tf1":  # OpenAI's hparams.json holds nothing else
+        return {"n_vocab": config.vocab_size, "n_ctx": config.max_position_embeddings, "n_embd": config.hidden_size,
+                "n_head": config.num_attention_heads, "n_layer": config.num_hidden_layers}
+    return values
+
+
+OPENAI = {
+    "hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head",
+    "max_position_embeddings": "n_positions", "layer_norm_eps": "layer_norm_epsilon",
+    "hidden_dropout_prob": "resid_pdrop", "embedding_dropout_prob": "embd_pdrop",
+    "attention_probs_dropout_prob": "attn_pdrop",
+}
+KEYS = Keys({**OPENAI, "hidden_act": "activation_function", "intermediate_size": "n_inner"}, _read, _write, "null",
+            must_be={"scale_attn_by_inverse_layer_idx": False, "scale_attn_weights": True})
+TOKENIZER = TokenizerRules("gpt2", "byte_bpe", dict.fromkeys(("bos", "eos", "unk"), "<|endoftext|>"),
+                           tokenizer_class="GPT2Tokenizer", also=("gpt3",), default_for=("reading",))

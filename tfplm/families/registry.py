@@ -1,84 +1,201 @@
-"""Families and presets by name. Families register themselves when `tfplm.families` is imported."""
+"""Families, presets and tokenizer rules by name. The families' files are found and imported at the first call."""
 
 import dataclasses
-import difflib
+import functools
+import importlib
+import pkgutil
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tfplm.core.config import Config
-from tfplm.core.suggest import did_you_mean
+from tfplm.core.keys import Keys, Layout, read_config, write_config
+from tfplm.core.suggest import did_you_mean, nearest
+from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
+
+# head -> the end of its class name in transformers; reading takes the last head with that end
+_CLASSES = {
+    "masked_lm": "ForMaskedLM", "replaced_token_detection": "ForPreTraining", "pretraining": "ForPreTraining",
+    "causal_lm": "ForCausalLM", "seq2seq_lm": "ForConditionalGeneration",
+    "sequence_classification": "ForSequenceClassification", "multiple_choice": "ForMultipleChoice",
+    "token_classification": "ForTokenClassification", "question_answering": "ForQuestionAnswering",
+}
+# architecture -> the head of a language model, "LM head" in older class names
+LANGUAGE_MODELS = {"encoder": "masked_lm", "decoder": "causal_lm", "seq2seq": "seq2seq_lm"}
+
+
+@dataclasses.dataclass(frozen=True)
+class TF1Release:
+    """The TensorFlow 1 release of a family.
+
+    Args:
+        config: file name of the configuration. checkpoint: name of the checkpoint that `save_pretrained` writes.
+        signs: parts of tensor names that identify the family; the family with the longest sign wins.
+        names: head -> table, for heads whose tensors have other names.
+    """
+
+    config: str
+    checkpoint: str
+    signs: tuple[str, ...] = ()
+    names: Mapping[str | None, Names] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """What distinguishes one published model family; `config` holds only what differs from `Config`'s defaults."""
+    """A model family, made from its file; the docstring of `tfplm.families` describes the fields."""
 
     model_type: str
+    class_stem: str
     config: dict[str, Any]
     presets: dict[str, dict[str, Any]]
     names: Names
-    dialect: str = "bert"
-    class_stem: str = ""  # of the class names in transformers
-    tf1_names: dict[str, Names] = dataclasses.field(default_factory=dict)  # heads whose TF1 names differ
+    keys: Keys
+    classes: dict[str, str]
+    tf1: TF1Release | None
+    true_type: Callable[[list[str], Path], str | None]
+
+    @classmethod
+    def of(cls, file) -> "Family":
+        """The family of a module of `tfplm.families`; AttributeError names a constant that is missing."""
+        return cls(file.MODEL_TYPE, file.CLASS, file.CONFIG, file.PRESETS, file.NAMES, file.KEYS,
+                   getattr(file, "CLASSES", {}), getattr(file, "TF1", None),
+                   getattr(file, "true_type", lambda tensors, directory: None))
 
     @property
     def base(self) -> dict[str, Any]:
         return {"model_type": self.model_type, **self.config}
 
-    def names_for(self, head: str | None) -> Names:
-        """The table of a TF1 checkpoint for a model with this head."""
-        return self.tf1_names.get(head, self.names)
+    def read_config(self, values: Mapping[str, Any], layout: Layout = "hf") -> Config:
+        """The content of a config.json -> `Config`; raises what `tfplm.core.keys.read_config` raises."""
+        return read_config(values, self.base, self.keys, layout)
+
+    def write_config(self, config: Config, layout: Layout = "hf") -> tuple[dict[str, Any], list[str]]:
+        """The inverse; see `tfplm.core.keys.write_config`."""
+        return write_config(config, self.base, self.keys, layout)
+
+    def names_for(self, head: str | None, layout: Layout = "tf1") -> Names:
+        """The table of weight names for a checkpoint of this layout and a model with this head."""
+        special = self.tf1.names if layout == "tf1" and self.tf1 else {}
+        return special.get(head, self.names)
 
     def class_name(self, head: str | None, architecture: str | None = None) -> str:
         """What transformers calls the model, for the `architectures` of a saved config."""
         if head is None and architecture == "encoder" and self.config.get("architecture") == "seq2seq":
             return f"{self.class_stem}EncoderModel"
-        ending = {"masked_lm": "ForMaskedLM", "pretraining": "ForPreTraining", "causal_lm": "ForCausalLM",
-                  "seq2seq_lm": "ForConditionalGeneration", "replaced_token_detection": "ForPreTraining",
-                  "sequence_classification": "ForSequenceClassification", "multiple_choice": "ForMultipleChoice",
-                  "token_classification": "ForTokenClassification", "question_answering": "ForQuestionAnswering"}
-        if head == "causal_lm" and self.class_stem in ("Bert", "GPT2", "OpenAIGPT"):
-            return f"{self.class_stem}LMHeadModel"
-        return self.class_stem + ending.get(head, "Model")
+        return self.class_stem + {**_CLASSES, **self.classes}.get(head or "", "Model")
+
+    def head_of(self, class_name: str) -> str | None:
+        """The head of a class of transformers, also of older versions; None for a headless one."""
+        language_model = LANGUAGE_MODELS.get(self.config.get("architecture", "encoder"))
+        endings = {"LMHeadModel": "causal_lm", "WithLMHeadModel": language_model,
+                   **{ending: head for head, ending in [*_CLASSES.items(), *self.classes.items()]}}
+        found = [ending for ending in endings if class_name.endswith(ending)]
+        return endings[max(found, key=len)] if found else None
 
     @property
     def tf1_checkpoint(self) -> str:
-        return "model.ckpt" if self.model_type == "gpt2" else f"{self.model_type}_model.ckpt"
+        return self.tf1.checkpoint if self.tf1 else f"{self.model_type}_model.ckpt"
 
     @property
     def tf1_config(self) -> str:
-        return "hparams.json" if self.model_type == "gpt2" else f"{self.model_type}_config.json"
+        return self.tf1.config if self.tf1 else f"{self.model_type}_config.json"
 
 
-_FAMILIES: dict[str, Family] = {}
+@functools.cache
+def _files() -> dict[str, types.ModuleType]:
+    """model type -> file, of all files in the package with a MODEL_TYPE."""
+    package = importlib.import_module("tfplm.families")
+    modules = [importlib.import_module(f"tfplm.families.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    return {module.MODEL_TYPE: module for module in modules if hasattr(module, "MODEL_TYPE")}
 
 
-def register(family: Family) -> None:
-    _FAMILIES[family.model_type] = family
+@functools.cache
+def _families() -> dict[str, Family]:
+    return {name: Family.of(file) for name, file in sorted(_files().items()) if hasattr(file, "CONFIG")}
 
 
 def families() -> list[str]:
-    return sorted(_FAMILIES)
+    """The model types whose models are supported."""
+    return list(_families())
 
 
 def family(model_type: str) -> Family:
     """The family of that name; a ValueError lists those there are."""
-    if model_type not in _FAMILIES:
+    if model_type not in _families():
         raise ValueError(f"model_type '{model_type}' is not supported{did_you_mean(model_type, families())}; supported "
                          f"are: {', '.join(families())}")
-    return _FAMILIES[model_type]
+    return _families()[model_type]
 
 
 def presets() -> list[str]:
     """The names of all presets, e.g. `"bert-base-chinese"`."""
-    return [name for model_type in families() for name in _FAMILIES[model_type].presets]
+    return [name for family in _families().values() for name in family.presets]
 
 
 def preset(name: str) -> Config:
     """The configuration of a preset; a ValueError names the nearest ones."""
-    for candidate in _FAMILIES.values():
+    for candidate in _families().values():
         if name in candidate.presets:
             return Config.from_dict({**candidate.base, **candidate.presets[name]})
-    near = difflib.get_close_matches(name, presets(), n=3, cutoff=0.4)
+    near = nearest(name, presets(), n=3, cutoff=0.4)
     raise ValueError(f"there is no preset '{name}'" + (f"; near are {', '.join(near)}" if near else "")
                      + "; `tfplm presets` lists all")
+
+
+def tf1_configs() -> dict[str, str]:
+    """Name of the configuration's file in a TF1 release -> model type, e.g. `bert_config.json` -> `bert`."""
+    return {file.TF1.config: name for name, file in sorted(_files().items()) if hasattr(file, "TF1")}
+
+
+def tf1_family(tensors: list[str]) -> Family | None:
+    """The family that the tensor names of a TF1 checkpoint identify, else None."""
+    signs = {sign: family for family in _families().values() if family.tf1 for sign in family.tf1.signs}
+    found = [sign for sign in signs if any(sign in name for name in tensors)]
+    return signs[max(found, key=len)] if found else None
+
+
+@functools.cache
+def _rules() -> dict[str, TokenizerRules]:
+    """Each name of tokenizer rules -> the rules."""
+    files = _files().values()
+    named = {name: rules for file in files for rules in (file.TOKENIZER, *getattr(file, "MORE_TOKENIZERS", ()))
+             for name in (*rules.also, rules.name)}
+    return {**named, **{file.MODEL_TYPE: file.TOKENIZER for file in files}}
+
+
+def all_rules() -> list[TokenizerRules]:
+    """The tokenizer rules, each once."""
+    return [rules for name, rules in sorted(_rules().items()) if name == rules.name]
+
+
+def find_rules(model_type: str | None) -> TokenizerRules | None:
+    """The tokenizer rules of a model type, or those with this name; None if there are none."""
+    return None if model_type is None else _rules().get(model_type)
+
+
+def rules_for(model_type: str) -> TokenizerRules:
+    """`find_rules`, with a ValueError that lists the known names."""
+    if model_type not in _rules():
+        raise ValueError(f"no tokenizer rules for model type '{model_type}'{did_you_mean(model_type, _rules())}; known are "
+                         f"{', '.join(sorted(_rules()))}")
+    return _rules()[model_type]
+
+
+def rules_of_class(tokenizer_class: str | None) -> TokenizerRules | None:
+    """`"BertTokenizerFast"` -> BERT's rules; None for a class without a family."""
+    wanted = (tokenizer_class or "").removesuffix("Fast")
+    for file in _files().values():
+        if wanted == f"{file.CLASS}Tokenizer":
+            return file.TOKENIZER
+    return next((rules for rules in all_rules() if rules.tokenizer_class == wanted), None)
+
+
+def default_rules(kind: str, *purposes: str) -> TokenizerRules:
+    """The default rules of a kind of tokenizer for the first purpose that has some, see `TokenizerRules.default_for`."""
+    for purpose in purposes:
+        for rules in all_rules():
+            if rules.kind == kind and purpose in rules.default_for:
+                return rules
+    raise ValueError(f"no tokenizer rules of kind '{kind}' are the default for {' or '.join(purposes)}")

@@ -1,6 +1,11 @@
 """RoBERTa (Liu et al. 2019): BERT's layout, positions counted from the padding id, a head of its own."""
 
+from collections.abc import Collection
+from pathlib import Path
+
+from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.families import bert
+from tfplm.families.registry import TF1Release
 
 MODEL_TYPE = "roberta"
 CLASS = "Roberta"
@@ -26,3 +31,19 @@ HEADS = (
     ("qa", "qa_outputs", None),
 )
 NAMES = bert.NAMES.with_(heads=HEADS, hf_prefix="roberta.", tf1_prefix="roberta/")
+TF1 = TF1Release("roberta_config.json", "roberta_model.ckpt", ("roberta/",))
+KEYS = bert.KEYS
+# in the order of fairseq's ids, which a learned vocabulary keeps: positions count from the id of <pad>
+TOKENS = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "sep": "</s>", "cls": "<s>", "mask": "<mask>"}
+TOKENIZER = TokenizerRules(
+    "roberta", "byte_bpe", TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}", reserved_positions=2,
+    decoder_start="eos", tokenizer_class="RobertaTokenizer", also=("longformer",), signs=("<s>", "</s>", "<mask>"),
+    default_for=("learning",))
+
+
+def true_type(tensors: Collection[str], directory: Path) -> str | None:
+    """BERT's model type for Chinese RoBERTa-wwm-ext (Cui et al. 2019), whose config says roberta; else None."""
+    prefixes = {prefix for prefix in (bert.NAMES.hf_prefix, NAMES.hf_prefix)
+                if any(name.startswith(prefix) for name in tensors)}
+    wordpiece = (directory / "vocab.txt").exists() and not (directory / "merges.txt").exists()
+    return bert.MODEL_TYPE if bert.NAMES.hf_prefix in prefixes or (not prefixes and wordpiece) else None

@@ -1,10 +1,11 @@
 """T5 and T5 v1.1 (Raffel et al. 2020): pre-norm encoder-decoder, RMS norms, bucketed relative positions, no biases."""
 
+from tfplm.core.keys import Keys
+from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
 
 MODEL_TYPE = "t5"
 CLASS = "T5"
-DIALECT = "t5"
 CONFIG = {
     "architecture": "seq2seq", "vocab_size": 32128, "hidden_size": 512, "head_dim": 64, "num_hidden_layers": 6,
     "num_attention_heads": 8, "intermediate_size": 2048, "hidden_act": "relu", "ffn_bias": False,
@@ -68,3 +69,37 @@ HEADS = (
     ("qa", "qa_outputs", None),
 )
 NAMES = Names((("embeddings/word", "shared", None), *_stack("encoder", 1), *_stack("decoder", 2), *CROSS), HEADS)
+
+
+def _read(values: dict, layout: str) -> dict:
+    if "ffn_gated" not in values:
+        form = values.pop("feed_forward_proj", "relu")
+        activation = form.removeprefix("gated-")
+        values |= {"ffn_gated": form != activation,  # "gated-gelu" means the tanh form there
+                   "hidden_act": "gelu_new" if form == "gated-gelu" else activation}
+    if str((values.get("architectures") or [""])[0]).endswith("EncoderModel"):
+        values["architecture"] = "encoder"
+    if not {"scale_decoder_outputs", "lm_scale"} & set(values):  # transformers 4 has one key for both
+        values["scale_decoder_outputs"] = bool(values.get("tie_word_embeddings", True))
+    return values
+
+
+def _write(values: dict, config, layout: str) -> dict:
+    form = "gelu" if config.hidden_act == "gelu_new" and config.ffn_gated else config.hidden_act
+    values["feed_forward_proj"] = ("gated-" if config.ffn_gated else "") + form
+    silent = ["ffn_gated", "hidden_act"]  # feed_forward_proj holds both
+    silent += [name for name in ("decoder_attention_heads", "decoder_intermediate_size") if getattr(config, name) is None]
+    return {name: value for name, value in values.items() if name not in silent}
+
+
+KEYS = Keys({
+    "hidden_size": "d_model", "head_dim": "d_kv", "intermediate_size": "d_ff", "num_hidden_layers": "num_layers",
+    "num_attention_heads": "num_heads", "hidden_dropout_prob": "dropout_rate", "layer_norm_eps": "layer_norm_epsilon",
+    "initializer_range": "initializer_factor", "lm_scale": "scale_decoder_outputs",
+}, _read, _write)
+_SENTINELS = tuple(f"<extra_id_{i}>" for i in reversed(range(100)))
+TOKENIZER = TokenizerRules(
+    "t5", "sentencepiece", {"eos": "</s>", "unk": "<unk>", "pad": "<pad>"}, "$A {eos}", "$A {eos} $B {eos}",
+    extra=_SENTINELS, tail=_SENTINELS, positions=False, tokenizer_class="T5Tokenizer", file_name="spiece.model",
+    default_for=("reading",), extra_ids=True, without_extra_ids="mt5",
+    layout={"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1})

@@ -1,6 +1,6 @@
 """XLM-R (Conneau et al. 2019): RoBERTa on 100 languages with one SentencePiece vocabulary."""
 
-from tfplm.families import roberta
+from tfplm.families import bert, roberta
 
 MODEL_TYPE = "xlm-roberta"
 CLASS = "XLMRoberta"
@@ -10,3 +10,8 @@ PRESETS = {
     "xlm-roberta-large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
 }
 NAMES = roberta.NAMES
+KEYS = bert.KEYS
+TOKENIZER = roberta.TOKENIZER.with_(
+    "xlm-roberta", kind="sentencepiece", head=("<s>", "<pad>", "</s>", "<unk>"), skip=3,
+    tail=("<mask>",), decoder_start="", tokenizer_class="XLMRobertaTokenizer", file_name="sentencepiece.bpe.model",
+    also=("xlm-roberta-xl",), signs=("<s>", "<mask>"), default_for=("sentencepiece.bpe.model",))

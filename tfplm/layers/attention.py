@@ -11,6 +11,8 @@ from tfplm.core.config import Config
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.initializers import kernel_initializer
 from tfplm.layers.kernels import fused as kernels
+from tfplm.layers.masks import Band
+from tfplm.layers.positions import Positions, PositionScheme, Turn
 
 _ONE_CLUSTER = contextvars.ContextVar("one_cluster", default=False)
 
@@ -32,12 +34,12 @@ def one_cluster():
 class Attention(keras.layers.Layer):
     """Scaled dot-product attention in several heads (Vaswani et al. 2017, section 3.2).
 
-        softmax(Q K^T / sqrt(head_dim) + bias, where allow) V
+        softmax(Q K^T / sqrt(head_dim) + positions, where allow) V
 
-    `heads * head_dim` need not be `hidden_size`.
+    `heads * head_dim` need not be `hidden_size`. scheme: of the positions, for its weights in each layer.
     """
 
-    def __init__(self, config: Config, **keywords):
+    def __init__(self, config: Config, scheme: type[PositionScheme] | None = None, **keywords):
         super().__init__(**keywords)
         self.heads, self.head_dim = config.num_attention_heads, config.attention_head_dim
         self.scale = self.head_dim ** -0.5 if config.attention_scale else 1.0
@@ -51,56 +53,79 @@ class Attention(keras.layers.Layer):
         self.out = Dense(width, hidden, name="out", use_bias=config.attention_bias,
                          kernel_initializer=kernel_initializer(config, width, residual=True))
         self.dropout = Dropout(config.attention_probs_dropout_prob, name="dropout")
+        self.position = scheme.weights_of_layer(config) if scheme is not None else None
         self.built = True
 
     def split(self, x):
         """`[B,T,N*D]` -> `[B,N,T,D]`."""
         return _split(x, self.heads, self.head_dim)
 
-    def keys_and_values(self, key, value=None):
-        """What a cache holds: `key`, `value` `[B,S,H]` -> two tensors `[B,N,S,D]`."""
-        return self.split(self.key(key)), self.split(self.value(key if value is None else value))
+    def keys_and_values(self, key, value=None, positions: Positions | None = None):
+        """What a cache holds: `key`, `value` `[B,S,H]` -> two tensors `[B,N,S,D]`; keys are turned."""
+        keys, values = self.split(self.key(key)), self.split(self.value(key if value is None else value))
+        return keys if positions is None else positions.turned(keys), values
 
-    def call(self, query, key=None, value=None, allow=None, bias=None,  # noqa: PLR0913 (one seam for every attention)
-             positions=None, cache=None, return_map=False, training=False):
+    def call(self, query, key=None, value=None, allow=None, positions=None,  # noqa: PLR0913 (one seam for all attention)
+             cache=None, head_mask=None, return_map=False, training=False):
         """
         Args:
             query: `[B,T,H]`. key, value: `[B,S,H]`; default: `query`, and `key`.
-            allow: bool, broadcast to `[B,N,T,S]`: who may look at whom; None: everybody at everybody.
-            bias: added to the scaled scores, broadcast to `[B,N,T,S]`.
-            positions: a position object; its `rotate(q, k)` and `score(q, k)` hooks are used where it has them.
-            cache: `(keys, values)` `[B,N,S,D]` to attend to, in the place of `key` and `value`.
-            return_map: whether the probabilities (before dropout) are returned as well.
+            allow: which keys each query may attend to: bool, broadcast to `[B,N,T,S]`, a `Band`, or None for all.
+            positions: the `Positions` of queries and keys.
+            cache: `(keys, values)` `[B,N,S,D]` to attend to, in the place of `key` and `value`; keys are turned already.
+            head_mask: `[N]`, factors of the heads' probabilities: 0 leaves a head out (Michel et al. 2019, section 2.2).
+            return_map: whether the probabilities (before dropout) are returned as well; not with a `Band`.
 
         Returns:
             `[B,T,H]`, or `([B,T,H], [B,N,T,S])`.
         """
-        if _ONE_CLUSTER.get() and self._is_plain(key, positions, cache, training or return_map):
-            between = _between_projections(self.heads, self.head_dim, self.scale)
-            return self.out(between(self._projected(query), allow, bias))
+        if _ONE_CLUSTER.get() and self._is_plain(key, cache, training or return_map or head_mask is not None) \
+                and _in_one_cluster(allow, positions):
+            return self._at_once(query, allow, positions)
         q = self.split(self.query(query))  # [B,N,T,D]
-        k, v = cache if cache is not None else self.keys_and_values(query if key is None else key, value)
-        if hasattr(positions, "rotate"):
-            q, k = positions.rotate(q, k)
-        if hasattr(positions, "score"):
-            bias = positions.score(q, k) + (0 if bias is None else bias)
+        k, v = cache if cache is not None else self.keys_and_values(query if key is None else key, value, positions)
+        bias, band = None, allow if isinstance(allow, Band) else None
+        if positions is not None:
+            q = positions.turned(q)
+            bias = positions.scores(self, q, k)
+        if band is not None:  # [B,N,C,b,D], [B,N,C,L,D]
+            q, k, v, allow = band.blocks(q), band.windows(k), band.windows(v), band.allow
         rate, seed = self.dropout.draw(training)
-        weights = kernels.attention_weights(q, k, self.scale, allow, bias, rate, seed)
-        output = self.out(_merge(ops.matmul(weights, v)))
+        weights = _without_heads(kernels.attention_weights(q, k, self.scale, allow, bias, rate, seed), head_mask)
+        context = ops.matmul(weights, v)
+        output = self.out(_merge(context if band is None else band.join(context)))
         if not return_map:
             return output
-        return output, weights if rate == 0 else kernels.attention_weights(q, k, self.scale, allow, bias)
+        return output, weights if rate == 0 else _without_heads(
+            kernels.attention_weights(q, k, self.scale, allow, bias), head_mask)
 
-    def _is_plain(self, key, positions, cache, more) -> bool:
+    def _is_plain(self, key, cache, more) -> bool:
         """Whether this is self-attention that needs nothing but its three projections."""
-        plain = not (hasattr(positions, "rotate") or hasattr(positions, "score") or self.query.quantization_mode)
-        return key is None and cache is None and plain and not more
+        return key is None and cache is None and not more and not self.query.quantization_mode
+
+    def _at_once(self, query, allow, positions):
+        turn, bias = (None, None) if positions is None else (positions.turn, positions.bias)
+        between = _between_projections(self.heads, self.head_dim, self.scale, turn is not None and turn.interleaved)
+        return self.out(between(self._projected(query), allow, bias, None if turn is None else (turn.cos, turn.sin)))
 
     def _projected(self, x):
         """Queries, keys and values side by side: `[B,T,H]` -> `[B,T,3ND]`."""
         layers = (self.query, self.key, self.value)
         bias = ops.concatenate([layer.bias for layer in layers]) if self.query.use_bias else None
         return kernels.dense(x, ops.concatenate([layer.kernel for layer in layers], axis=1), bias)
+
+
+def _in_one_cluster(allow, positions: Positions | None) -> bool:
+    """Whether masks and positions are tensors that one kernel takes."""
+    plain = positions is None or (not positions.scheme.scores_pairs and isinstance(positions.turn, Turn | None))
+    return plain and not isinstance(allow, Band)
+
+
+def _without_heads(weights, head_mask):
+    """`[B,N,...]` times `[N]`."""
+    if head_mask is None:
+        return weights
+    return weights * ops.reshape(ops.cast(head_mask, weights.dtype), (-1, *[1] * (len(weights.shape) - 2)))
 
 
 def _split(x, heads: int, head_dim: int):
@@ -116,10 +141,12 @@ def _merge(x):
 
 
 @functools.cache
-def _between_projections(heads: int, head_dim: int, scale: float):
+def _between_projections(heads: int, head_dim: int, scale: float, interleaved: bool):
     """One kernel for all layers: `[B,T,3ND]` -> `[B,T,ND]`. In float32: XLA would round each step to bfloat16."""
-    def attend(projected, allow, bias):
+    def attend(projected, allow, bias, angles):
         q, k, v = (_split(x, heads, head_dim) for x in ops.split(ops.cast(projected, "float32"), 3, axis=-1))
+        if angles is not None:
+            q, k = (kernels.rotate(x, *angles, interleaved) for x in (q, k))
         weights = kernels.attention_weights(q, k, scale, allow, bias)
         return ops.cast(_merge(ops.matmul(weights, v)), projected.dtype)
 

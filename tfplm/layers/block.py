@@ -1,5 +1,8 @@
 """A Transformer block: self-attention, cross-attention where there is a memory, feed-forward."""
 
+import dataclasses
+from typing import Any
+
 import keras
 
 from tfplm.core.config import Config
@@ -7,6 +10,21 @@ from tfplm.layers.attention import Attention
 from tfplm.layers.cache import write
 from tfplm.layers.feed_forward import FeedForward
 from tfplm.layers.norms import Residual
+from tfplm.layers.positions import PositionScheme
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """What cross-attention attends to.
+
+    Attributes:
+        states: `[B,S,H]`; None where a cache has their keys and values. allow: bool `[B,1,1,S]`, or None for all.
+        head_mask: `[N]`, or for the layers of a stack `[L,N]`, see `Attention`.
+    """
+
+    states: Any = None
+    allow: Any = None
+    head_mask: Any = None
 
 
 class Block(keras.layers.Layer):
@@ -14,23 +32,28 @@ class Block(keras.layers.Layer):
 
     Sub-layers may be shared with other blocks: pass `attention=(layer, residual)` or `ffn=(layer, residual)` of another
     block (weights cannot be shared in Keras, layers can).
+
+    Args:
+        scheme: of the positions. cross: whether the block attends to a memory as well.
+        attention_norm: False for self-attention without a norm, as in ModernBERT's first layer.
     """
 
-    def __init__(self, config: Config, *, cross: bool = False, attention=None, ffn=None, **keywords):
+    def __init__(self, config: Config, scheme: type[PositionScheme] | None = None, *, cross: bool = False,
+                 attention_norm: bool = True, attention=None, ffn=None, **keywords):
         super().__init__(**keywords)
         self.attention, self.attention_residual = attention or (
-            Attention(config, name="attention"), Residual(config, name="attention_residual"))
+            Attention(config, scheme, name="attention"), Residual(config, attention_norm, name="attention_residual"))
         self.cross, self.cross_residual = (
             Attention(config, name="cross"), Residual(config, name="cross_residual")) if cross else (None, None)
         self.ffn, self.ffn_residual = ffn or (FeedForward(config, name="ffn"), Residual(config, name="ffn_residual"))
         self.built = True
 
-    def call(self, x, allow=None, bias=None, memory=None, memory_allow=None, cache=None, training=False,
-             return_maps=False):
+    def call(self, x, allow=None, positions=None, head_mask=None, memory: Memory | None = None, cache=None,
+             training=False, return_maps=False):
         """
         Args:
-            x: `[B,T,H]`. allow, bias: as in `Attention`.
-            memory: `[B,S,H]`, what cross-attention looks at; memory_allow: `[B,1,1,S]`.
+            x: `[B,T,H]`. allow, positions, head_mask: of self-attention, as in `Attention`.
+            memory: of cross-attention.
             cache: `{"self": (keys, values), "cross": ..., "index": int32}`; updated copies are returned.
 
         Returns:
@@ -39,15 +62,16 @@ class Block(keras.layers.Layer):
         maps, attend = (), {"training": training, "return_map": return_maps}
         y, past = self.attention_residual.before(x), None
         if cache is not None:
-            past = write(cache["self"], self.attention.keys_and_values(y), cache["index"])
+            past = write(cache["self"], self.attention.keys_and_values(y, positions=positions), cache["index"])
             cache = {**cache, "self": past}
-        y = self.attention(y, allow=allow, bias=bias, cache=past, **attend)
+        y = self.attention(y, allow=allow, positions=positions, cache=past, head_mask=head_mask, **attend)
         if return_maps:
             y, maps = y[0], (y[1],)
         x = self.attention_residual.after(x, y, training=training)
         if self.cross is not None:
-            seen = cache["cross"] if cache is not None else self.cross.keys_and_values(memory)
-            y = self.cross(self.cross_residual.before(x), allow=memory_allow, cache=seen, **attend)
+            seen = cache["cross"] if cache is not None else self.cross.keys_and_values(memory.states)
+            y = self.cross(self.cross_residual.before(x), allow=memory.allow, cache=seen, head_mask=memory.head_mask,
+                           **attend)
             if return_maps:
                 y, maps = y[0], (*maps, y[1])
             x = self.cross_residual.after(x, y, training=training)

@@ -51,20 +51,27 @@ class Embeddings(keras.layers.Layer):
                                  kernel_initializer=kernel_initializer(config, size))
         self.built = True
 
-    def position_ids(self, input_ids, offset=0):
-        """`[1,T]` or `[B,T]`: 0, 1, 2, ...; RoBERTa counts real tokens only, and gives padding the row before 0."""
-        if self.config.positions_from_ids:
-            real = ops.cast(ops.not_equal(input_ids, self.config.pad_token_id), "int32")
+    def position_ids(self, tokens):
+        """`[1,T]` or `[B,T]`: 0, 1, 2, ...; RoBERTa counts real tokens only, and gives padding the row before 0. Where
+        embeddings stand for the tokens, all are counted."""
+        if self.config.positions_from_ids and len(tokens.shape) == 2:
+            real = ops.cast(ops.not_equal(tokens, self.config.pad_token_id), "int32")
             return ops.cumsum(real, axis=1) * real - 1
-        return ops.arange(ops.shape(input_ids)[1], dtype="int32")[None, :] + offset
+        return ops.arange(ops.shape(tokens)[1], dtype="int32")[None, :]
 
-    def call(self, input_ids, token_type_ids=None, position_ids=None, task_type_ids=None, offset=0, training=False):
-        """All ids int32 `[B,T]`, missing segments and tasks are 0; offset: position of the first token -> `[B,T,H]`."""
-        x = self.word(input_ids)
-        if self.config.scale_embedding:
-            x = x * ops.cast(self.config.hidden_size ** 0.5, x.dtype)
+    def call(self, tokens, token_type_ids=None, position_ids=None, task_type_ids=None, training=False):
+        """int32 ids `[B,T]`, missing segments and tasks are 0 -> `[B,T,H]`.
+
+        tokens: ids, or what stands for their embeddings, float `[B,T,E]`, already scaled where the model scales.
+        """
+        if len(tokens.shape) == 3:
+            x = ops.cast(tokens, self.compute_dtype)
+        else:
+            x = self.word(tokens)
+            if self.config.scale_embedding:
+                x = x * ops.cast(self.config.hidden_size ** 0.5, x.dtype)
         if self.position is not None:
-            x = x + self.position.embed(self.position_ids(input_ids, offset) if position_ids is None else position_ids)
+            x = x + self.position.embed(self.position_ids(tokens) if position_ids is None else position_ids)
         for table, ids in ((self.token_type, token_type_ids), (self.task_type, task_type_ids)):
             if table is not None:
                 x = x + (table(ids) if ids is not None else ops.cast(table.embeddings[0], x.dtype))

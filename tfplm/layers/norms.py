@@ -10,20 +10,23 @@ from tfplm.layers.kernels import fused as kernels
 
 @keras.saving.register_keras_serializable("tfplm")
 class LayerNorm(keras.layers.Layer):
-    """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32: `[..., size]` -> `[..., size]`."""
+    """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32: `[..., size]` -> `[..., size]`.
 
-    def __init__(self, size: int, epsilon: float = 1e-12, **keywords):
+    use_bias: whether there is a `beta`.
+    """
+
+    def __init__(self, size: int, epsilon: float = 1e-12, use_bias: bool = True, **keywords):
         super().__init__(**keywords)
-        self.size, self.epsilon = size, epsilon
+        self.size, self.epsilon, self.use_bias = size, epsilon, use_bias
         self.gamma = self.add_weight(name="gamma", shape=(size,), initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=(size,), initializer="zeros")
+        self.beta = self.add_weight(name="beta", shape=(size,), initializer="zeros") if use_bias else None
         self.built = True
 
     def call(self, x):
         return kernels.layer_norm(x, self.gamma, self.beta, self.epsilon)
 
     def get_config(self):
-        return {**super().get_config(), "size": self.size, "epsilon": self.epsilon}
+        return {**super().get_config(), "size": self.size, "epsilon": self.epsilon, "use_bias": self.use_bias}
 
 
 @keras.saving.register_keras_serializable("tfplm")
@@ -46,8 +49,10 @@ class RMSNorm(keras.layers.Layer):
 
 
 def make_norm(config: Config, size: int | None = None, name: str = "norm") -> keras.layers.Layer:
-    kind = {"layer_norm": LayerNorm, "rms_norm": RMSNorm}[config.norm_type]
-    return kind(size or config.hidden_size, config.layer_norm_eps, name=name)
+    size = size or config.hidden_size
+    if config.norm_type == "rms_norm":
+        return RMSNorm(size, config.layer_norm_eps, name=name)
+    return LayerNorm(size, config.layer_norm_eps, config.norm_bias, name=name)
 
 
 class Residual(keras.layers.Layer):
@@ -57,12 +62,13 @@ class Residual(keras.layers.Layer):
                   └────────────────────── ┘                          └───────────────────────────── ┘
 
     `before(x)` gives the sub-layer's input and `after(x, y)` the output; the post-norm form is one fused kernel.
+    norm: False for a connection without norm.
     """
 
-    def __init__(self, config: Config, **keywords):
+    def __init__(self, config: Config, norm: bool = True, **keywords):
         super().__init__(**keywords)
-        self.pre = config.norm_placement == "pre"
-        self.norm = make_norm(config)
+        self.norm = make_norm(config) if norm else None
+        self.pre = norm and config.norm_placement == "pre"
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
         self.built = True
 
@@ -75,7 +81,7 @@ class Residual(keras.layers.Layer):
             norm = self.norm
             return kernels.add_layer_norm(x, y, norm.gamma, norm.beta, norm.epsilon, rate, seed)
         x = x + kernels.dropout(y, rate, seed)
-        return x if self.pre else self.norm(x)
+        return x if self.pre or self.norm is None else self.norm(x)
 
     def call(self, x, y, training=False):
         return self.after(x, y, training=training)

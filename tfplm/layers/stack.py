@@ -1,33 +1,42 @@
-"""A stack of blocks: depth, sharing, the position bias, cache, LayerDrop, and the taps."""
+"""A stack of blocks: depth, sharing, kinds of layers, cache, LayerDrop, and the taps."""
+
+import dataclasses
+import math
 
 import keras
 from keras import ops
 
 from tfplm.core.config import Config
-from tfplm.layers.block import Block
+from tfplm.layers.block import Block, Memory
 from tfplm.layers.cache import empty
 from tfplm.layers.dense import Dropout
+from tfplm.layers.kinds import Kinds
+from tfplm.layers.masks import Band, whole
 from tfplm.layers.norms import make_norm
-from tfplm.layers.positions import BucketedBias
+from tfplm.layers.positions import Positions, PositionScheme, scheme_class, schemes_of_layers
 
 
 class Stack(keras.layers.Layer):
     """`num_hidden_layers` applications of its blocks, which may be fewer than its layers (cross-layer sharing).
+
+    Layers are of the kinds of `layer_pattern`, repeated: each kind has its mask and its position scheme.
 
     Args:
         config: `share` says what layers have in common: "none"; "attention" or "ffn", that sub-layer in all layers;
             "all", `num_hidden_groups` groups of `inner_group_num` blocks, each group serving equally many layers
             (ALBERT, section 3.1).
         cross: whether the blocks attend to a memory as well.
+        block_class: of the blocks, with `Block`'s arguments.
     """
 
-    def __init__(self, config: Config, *, cross: bool = False, **keywords):
+    def __init__(self, config: Config, *, cross: bool = False, block_class: type[Block] = Block, **keywords):
         super().__init__(**keywords)
-        self.config, self.cross = config, cross
+        self.config, self.cross, self.block_class = config, cross, block_class
         self.blocks = self._make_blocks()
-        causal = config.attention_type != "full"
-        self.relative_bias = BucketedBias(config, not causal, name="relative_bias") \
-            if config.position_type == "bucketed" else None
+        self.schemes = schemes_of_layers(config)
+        for scheme in self.schemes:
+            if isinstance(scheme, keras.layers.Layer):
+                setattr(self, scheme.name, scheme)
         self.norm = make_norm(config) if config.final_norm else None
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout") \
             if config.final_dropout else None
@@ -35,7 +44,7 @@ class Stack(keras.layers.Layer):
         self.built = True
 
     def _make_blocks(self) -> list[Block]:
-        config = self.config
+        config, scheme = self.config, scheme_class(self.config)
         blocks, unique = [], config.num_hidden_layers
         if config.share == "all":
             unique = config.num_hidden_groups * config.inner_group_num
@@ -45,7 +54,8 @@ class Stack(keras.layers.Layer):
                 shared["attention"] = (blocks[0].attention, blocks[0].attention_residual)
             if blocks and config.share == "ffn":
                 shared["ffn"] = (blocks[0].ffn, blocks[0].ffn_residual)
-            blocks.append(Block(config, cross=self.cross, name=f"block_{number}", **shared))
+            blocks.append(self.block_class(config, scheme, cross=self.cross, name=f"block_{number}",
+                                           attention_norm=config.first_norm or number > 0, **shared))
         return blocks
 
     def layers_in_order(self) -> list[Block]:
@@ -65,12 +75,14 @@ class Stack(keras.layers.Layer):
         """The keys and values of cross-attention, computed once for a memory `[B,S,H]`."""
         return [{"cross": block.cross.keys_and_values(memory)} for block in self.layers_in_order()]
 
-    def call(self, x, allow=(None,), memory=None, memory_allow=None, cache=None, depth=None, training=False, taps=()):
+    def call(self, x, allow=(None,), position_ids=None, head_mask=None,  # noqa: PLR0913 (one seam for every stack)
+             memory: Memory | None = None, cache=None, depth=None, training=False, taps=()):
         """
         Args:
-            x: `[B,T,H]`. allow: masks `[B,1,T,S]` that the layers use in rotation.
-            memory, memory_allow: `[B,S,H]`, `[B,1,1,S]` for cross-attention.
-            cache: `(entries, index)`: one entry per layer, and the place of the first token in them.
+            x: `[B,T,H]`. allow: what `masks.policy` gives: masks `[B,1,T,S]` that the layers use in rotation.
+            position_ids: int32 `[B,T]`, for schemes that turn queries and keys; default: indices in the row.
+            head_mask: factors of the heads' attention, `[N]` or for each layer `[L,N]`. memory: of cross-attention.
+            cache: `(entries, index)`: one entry per layer, and the index of the first token in them.
             depth: how many layers to apply (the others are not computed, nor the final norm); None: all.
             taps: of "hidden_states", "attentions": what to return besides.
 
@@ -78,17 +90,15 @@ class Stack(keras.layers.Layer):
             dict: `output` `[B,T,H]`; `hidden_states`, depth + 1 of them, the input first; `attentions`,
             `cross_attentions`: a `[B,N,T,S]` each; `cache`: its new entries.
         """
-        length, bias = ops.shape(x)[1], None
         entries, index = (None, 0) if cache is None else cache
-        if self.relative_bias is not None:
-            keys = length if entries is None else ops.shape(entries[0]["self"][0])[2]
-            bias = self.relative_bias.bias(length, keys, index)
+        kinds = self._kinds(x, map(whole, allow) if "attentions" in taps else allow, position_ids, cache)
         hidden_states, attentions, crossed, caches = [x], [], [], []
         layers = self.layers_in_order()
         for number, block in enumerate(layers[:depth]):
             past = None if entries is None else {**entries[number], "index": index}
-            y, maps, past = block(x, allow=allow[number % len(allow)], bias=bias, memory=memory,
-                                  memory_allow=memory_allow, cache=past, training=training,
+            mask, positions = kinds[number]
+            y, maps, past = block(x, allow=mask, positions=positions, head_mask=_of_layer(head_mask, number),
+                                  memory=_memory_of_layer(memory, number), cache=past, training=training,
                                   return_maps="attentions" in taps)
             x = self._layerdrop(x, y, training)
             hidden_states.append(x)
@@ -99,16 +109,21 @@ class Stack(keras.layers.Layer):
             x = hidden_states[-1] = self.norm(x)
             if self.dropout is not None:
                 x = hidden_states[-1] = self.dropout(x, training=training)
-        result = {"output": x}
-        if "hidden_states" in taps:
-            result["hidden_states"] = tuple(hidden_states)
-        if "attentions" in taps:
-            result["attentions"] = tuple(attentions)
-            if crossed:
-                result["cross_attentions"] = tuple(crossed)
-        if entries is not None:
-            result["cache"] = caches
-        return result
+        return _result(hidden_states, attentions, crossed, None if entries is None else caches, taps)
+
+    def _kinds(self, x, allow, position_ids, cache) -> Kinds:
+        """`(mask, positions)` of each kind of layer; what layers share is computed once."""
+        allow = Kinds(allow)
+        length, (entries, index) = ops.shape(x)[1], cache or (None, 0)
+        keys = length if entries is None else ops.shape(entries[0]["self"][0])[2]
+        made, kinds = {}, []
+        for number in range(math.lcm(len(allow), len(self.schemes))):
+            mask, scheme = allow[number], self.schemes[number]
+            if (id(mask), id(scheme)) not in made:
+                made[id(mask), id(scheme)] = (mask, None) if scheme is None else \
+                    positions_of(scheme, mask, position_ids, (index, length, keys))
+            kinds.append(made[id(mask), id(scheme)])
+        return Kinds(kinds)
 
     def _layerdrop(self, x, y, training):
         """Skips a layer with probability `layerdrop` while training (Fan et al. 2019, section 3.1)."""
@@ -116,3 +131,41 @@ class Stack(keras.layers.Layer):
             return y
         keep = keras.random.uniform((), seed=self.layerdrop_seed) >= self.config.layerdrop
         return ops.where(keep, y, x)
+
+
+def positions_of(scheme: PositionScheme, mask, position_ids, indices: tuple) -> tuple:
+    """`(mask, positions)`: a scheme in one call, and the mask as its layers can use it.
+
+    indices: of the first query among the keys, and the numbers of queries and of keys.
+    """
+    first, length, keys = indices
+    if scheme.scores_pairs:
+        mask = whole(mask)
+    rows = ops.arange(length, dtype="int32") + first
+    turn = scheme.turn(rows if position_ids is None else position_ids)
+    if not isinstance(mask, Band):
+        return mask, Positions(scheme, turn, scheme.bias(rows, ops.arange(keys, dtype="int32")))
+    bias = scheme.bias(*mask.indices())
+    return mask, Positions(scheme, turn, None if bias is None else bias[:, :, None])  # the same in all blocks
+
+
+def _of_layer(head_mask, number: int):
+    """The row of a head mask `[L,N]` of all layers; one `[N]` is that of each."""
+    return head_mask if head_mask is None or len(head_mask.shape) == 1 else head_mask[number]
+
+
+def _memory_of_layer(memory: Memory | None, number: int) -> Memory | None:
+    if memory is None or memory.head_mask is None:
+        return memory
+    return dataclasses.replace(memory, head_mask=_of_layer(memory.head_mask, number))
+
+
+def _result(hidden_states: list, attentions: list, crossed: list, cache: list | None, taps) -> dict:
+    result = {"output": hidden_states[-1]}
+    if "hidden_states" in taps:
+        result["hidden_states"] = tuple(hidden_states)
+    if "attentions" in taps:
+        result["attentions"] = tuple(attentions)
+        if crossed:
+            result["cross_attentions"] = tuple(crossed)
+    return result if cache is None else {**result, "cache": cache}

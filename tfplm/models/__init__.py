@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(__name__, {
     "count_parameters": ".pretrained.counting",
     "from_config": ".pretrained.api",
     "from_pretrained": ".pretrained.api",
+    "open_source": ".pretrained.source",
     "resize_token_embeddings": ".pretrained.resizing",
     "save_pretrained": ".pretrained.api",
 }, also=("presets",))
@@ -14,6 +15,5 @@ __getattr__, __dir__, __all__ = lazy_exports(__name__, {
 
 def presets() -> list[str]:
     """The names of all presets."""
-    import tfplm.families  # noqa: F401  (registers them)
     from tfplm.families import registry
     return registry.presets()

@@ -34,6 +34,8 @@ class Baseline(PretrainedModel):
     `sequence_output` is the last block's `[B,T,H]`; `pooled_output` `[B,H]` its maximum over the tokens.
     """
 
+    can_exit_early = True
+    backbone_roots = frozenset({"embeddings", "encoder"})
     block = None
 
     def build_backbone(self):
@@ -47,10 +49,11 @@ class Baseline(PretrainedModel):
         """The headless outputs; `depth`: compute only that many layers."""
         if "attentions" in taps:
             raise ValueError(f"a {self.config.model_type} model has no attention: call it without output_attentions")
-        ids, mask = batch["input_ids"], batch.get("attention_mask")
-        self.check_ids(ids)
+        if "head_mask" in batch:
+            raise ValueError(f"a {self.config.model_type} model has no attention: leave head_mask out of the batch")
+        tokens, mask = self.tokens(batch), batch.get("attention_mask")
         real = None if mask is None else ops.not_equal(mask, 0)
-        states = self.stack(self.embeddings(ids, training=training), real, depth=depth, training=training)
+        states = self.stack(self.embeddings(tokens, training=training), real, depth=depth, training=training)
         result = {"sequence_output": states[-1], "pooled_output": masked_maximum(states[-1], real)}
         if "hidden_states" in taps:
             result["hidden_states"] = tuple(states)

@@ -7,25 +7,54 @@ from tfplm.layers import masks
 from tfplm.layers.embeddings import Embeddings
 from tfplm.layers.stack import Stack
 from tfplm.models.generation.generates import Generates
+from tfplm.models.generation.inputs import decoder_inputs
 from tfplm.models.model import PretrainedModel
 
 
 @keras.saving.register_keras_serializable("tfplm")
 class Encoder(Generates, PretrainedModel):
-    """Embeddings and one stack of blocks; who sees whom is `config.attention_type` (Devlin et al. 2018, section 3)."""
+    """Embeddings and one stack of blocks; which tokens attend to which is set by `config.attention_type` and
+    `config.layer_pattern` (Devlin et al. 2018, section 3)."""
+
+    can_exit_early = heads_read_states = True
+    read_prompts = decoder_inputs
 
     def build_backbone(self):
         self.embeddings = Embeddings(self.config, name="embeddings")
         self.stack = Stack(self.config, name=self.config.architecture)
 
+    @property
+    def backbone_roots(self):
+        return frozenset({"embeddings", self.stack.name})
+
+    @property
+    def decoding_stack(self) -> Stack:
+        return self.stack
+
+    @property
+    def can_pack(self):
+        return self.config.attention_type != "prefix"  # which two segments of a text decide on
+
+    @property
+    def is_causal(self):
+        return self.config.attention_type == "causal"
+
+    def unused_layers(self, depth):
+        used = self.stack.layers_in_order()[:depth]
+        unused = [block for block in self.stack.blocks if not any(block is other for other in used)]
+        if self.stack.norm is not None and depth < self.config.num_hidden_layers:
+            unused.append(self.stack.norm)
+        return unused
+
     def features(self, batch, training=False, taps=(), depth=None):
         """The headless outputs; `depth`: compute only that many layers (an early exit for pooling)."""
-        ids = batch["input_ids"]
-        self.check_ids(ids)
-        x = self.embeddings(ids, batch.get("token_type_ids"), batch.get("position_ids"),
-                            batch.get("task_type_ids"), training=training)
-        allow = masks.policy(self.config, ops.shape(ids)[1], batch.get("attention_mask"), batch.get("token_type_ids"))
-        result = self.stack(x, allow, depth=depth, training=training, taps=taps)
+        tokens, position_ids = self.tokens(batch), batch.get("position_ids")
+        x = self.embeddings(tokens, batch.get("token_type_ids"), position_ids, batch.get("task_type_ids"),
+                            training=training)
+        allow = masks.policy(self.config, ops.shape(tokens)[1], batch.get("attention_mask"),
+                             batch.get("token_type_ids"))
+        result = self.stack(x, allow=allow, position_ids=position_ids, head_mask=batch.get("head_mask"), depth=depth,
+                            training=training, taps=taps)
         result["sequence_output"] = result.pop("output")
         if self.pooler is not None:
             result["pooled_output"] = self.pool(result["sequence_output"])
@@ -37,7 +66,7 @@ class Encoder(Generates, PretrainedModel):
         allow: the masks of the layers, in rotation, `[B,1,T,S]` over the S places of the cache.
         """
         x = self.embeddings(ids, token_type_ids, position_ids)
-        result = self.stack(x, allow, cache=(cache, index))
+        result = self.stack(x, allow=allow, position_ids=position_ids, cache=(cache, index))
         return result["output"], result["cache"]
 
 

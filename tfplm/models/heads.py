@@ -22,13 +22,30 @@ def _dense(config: Config, units: int, name: str, activation=None, use_bias=True
 
 
 class Head(keras.layers.Layer):
-    """Base of the heads. `needs_pooler(config)` tells whether the model must have its pooler."""
+    """Base of the heads. `needs_pooler(config)` tells whether the model must have its pooler.
+
+    With `config.head_act` all heads but ELECTRA's begin with the same layers, `head_dense` and `head_norm`.
+    """
 
     path_name = ""  # a head's layers are named as if they were the model's own
+
+    def __init__(self, config: Config, **keywords):
+        super().__init__(**keywords)
+        self.config, self.head_dense, self.head_norm = config, None, None
 
     @classmethod
     def needs_pooler(cls, config: Config) -> bool:
         return False
+
+    def make_transform(self):
+        """Adds `head_dense` and `head_norm` where the configuration has them."""
+        config = self.config
+        if config.head_act is not None:
+            self.head_dense = _dense(config, config.hidden_size, "head_dense", config.head_act, config.head_bias)
+            self.head_norm = make_norm(config, name="head_norm")
+
+    def transform(self, x):
+        return x if self.head_dense is None else self.head_norm(self.head_dense(x))
 
     def float32(self, x):
         return ops.cast(x, "float32")
@@ -41,11 +58,12 @@ class LanguageModelHead(Head):
     """
 
     def __init__(self, config: Config, model, **keywords):
-        super().__init__(**keywords)
-        self.config, size = config, config.word_embedding_size if config.lm_transform else config.hidden_size
+        super().__init__(config, **keywords)
+        size = config.word_embedding_size if config.lm_transform else config.hidden_size
         if config.tie_word_embeddings and size != config.word_embedding_size:
             raise ValueError(f"embedding_size {config.word_embedding_size} differs from hidden_size {size}: tied "
                              "embeddings need lm_transform=True, which brings hidden states to their size")
+        self.make_transform()
         self.lm_transform = self.lm_norm = self.lm_decoder = None
         if config.lm_transform:
             self.lm_transform = _dense(config, size, "lm_transform", config.lm_transform_act or config.hidden_act)
@@ -64,6 +82,7 @@ class LanguageModelHead(Head):
         x = features["sequence_output"]
         if "masked_lm_positions" in batch:
             x = ops.take_along_axis(x, batch["masked_lm_positions"][:, :, None], axis=1)  # [B,P,H]
+        x = self.transform(x)
         if self.lm_transform is not None:
             x = self.lm_norm(self.lm_transform(x))
         if self.config.lm_scale:
@@ -77,19 +96,19 @@ class LanguageModelHead(Head):
 
 
 class PretrainingHead(LanguageModelHead):
-    """BERT's two tasks, masked LM and next sentence (ALBERT: sentence order).
+    """BERT's two tasks, masked LM and next sentence (ALBERT: sentence order; StructBERT: three relations).
 
-    Dict `masked_lm`, as `LanguageModelHead` gives it, and `next_sentence` `[B,2]`.
+    Dict `masked_lm`, as `LanguageModelHead` gives it, and `next_sentence` `[B,num_labels]`.
     """
 
     @classmethod
     def needs_pooler(cls, config):
         return True
 
-    def __init__(self, config: Config, model, **keywords):
+    def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
         super().__init__(config, model, **keywords)
         self.dropout = Dropout(config.head_dropout if config.share == "all" else 0.0, name="dropout")
-        self.next_sentence = _dense(config, 2, "next_sentence")
+        self.next_sentence = _dense(config, num_labels, "next_sentence")
 
     def call(self, features, batch, training=False):
         pooled = self.dropout(features["pooled_output"], training=training)
@@ -100,7 +119,7 @@ class ReplacedTokenDetectionHead(Head):
     """ELECTRA's discriminator (Clark et al. 2020, section 2): `[B,T]` logits of "this token was replaced"."""
 
     def __init__(self, config: Config, model, **keywords):
-        super().__init__(**keywords)
+        super().__init__(config, **keywords)
         self.rtd_dense = _dense(config, config.hidden_size, "rtd_dense", config.hidden_act)
         self.rtd_out = _dense(config, 1, "rtd_out")
         self.built = True
@@ -110,17 +129,25 @@ class ReplacedTokenDetectionHead(Head):
 
 
 def summarize(features, batch, pooling: str, eos_token_id: int | None):
-    """One vector per sequence, `[B,H]`: the pooler's, the first token's, the last real one's, or the last EOS's."""
+    """One vector per sequence, `[B,H]`: the pooler's, the first token's, the last real one's, the last EOS's, or the mean
+    of the real tokens."""
     if pooling == "pooler":
         return features["pooled_output"]
-    x = features["sequence_output"]
+    x, mask = features["sequence_output"], batch.get("attention_mask")
     if pooling == "first":
         return x[:, 0]
+    if pooling == "mean":
+        if mask is None:
+            return ops.mean(x, axis=1)
+        real = ops.cast(ops.not_equal(mask, 0), x.dtype)[:, :, None]
+        return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
     if pooling == "eos":
+        if "input_ids" not in batch:
+            raise ValueError("the batch has inputs_embeds, but the head reads the state of the last end token, which only "
+                             "ids tell: give input_ids")
         chosen = ops.equal(batch["input_ids"], eos_token_id)
     else:
-        mask = batch.get("attention_mask")
-        chosen = ops.not_equal(mask, 0) if mask is not None else ops.ones_like(batch["input_ids"], dtype="bool")
+        chosen = ops.not_equal(mask, 0) if mask is not None else ops.ones_like(x[..., 0], dtype="bool")
     places = ops.arange(ops.shape(x)[1], dtype="int32")[None]
     last = ops.max(ops.where(chosen, places, 0), axis=1)
     return ops.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
@@ -136,8 +163,8 @@ class SequenceClassificationHead(Head):
         return getattr(config, cls.pooling) == "pooler"
 
     def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
-        super().__init__(**keywords)
-        self.config = config
+        super().__init__(config, **keywords)
+        self.make_transform()
         self.dropout = Dropout(config.head_dropout, name="dropout")
         act = getattr(config, self.act)
         self.hidden = _dense(config, config.hidden_size, f"{self.prefix}_dense", act) if act else None
@@ -146,7 +173,7 @@ class SequenceClassificationHead(Head):
 
     def call(self, features, batch, training=False):
         x = summarize(features, batch, getattr(self.config, self.pooling), self.config.eos_token_id)
-        x = self.dropout(x, training=training)
+        x = self.dropout(self.transform(x), training=training)
         if self.hidden is not None:
             x = self.dropout(self.hidden(x), training=training)
         return self.float32(self.classifier(x))
@@ -168,14 +195,15 @@ class TokenClassificationHead(Head):
     """Logits `[B,T,num_labels]` for each token. With `config.crf` the layer `crf` scores and decodes whole sequences."""
 
     def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
-        super().__init__(**keywords)
+        super().__init__(config, **keywords)
+        self.make_transform()
         self.dropout = Dropout(config.head_dropout, name="dropout")
         self.token_classifier = _dense(config, num_labels, "token_classifier")
         self.crf = CRF(num_labels, name="crf") if config.crf else None
         self.built = True
 
     def call(self, features, batch, training=False):
-        x = self.dropout(features["sequence_output"], training=training)
+        x = self.dropout(self.transform(features["sequence_output"]), training=training)
         return self.float32(self.token_classifier(x))
 
 
@@ -183,12 +211,15 @@ class QuestionAnsweringHead(Head):
     """Logits of the answer's first and last token: dict `start` `[B,T]`, `end` `[B,T]`."""
 
     def __init__(self, config: Config, model, **keywords):
-        super().__init__(**keywords)
+        super().__init__(config, **keywords)
+        self.make_transform()
+        self.dropout = Dropout(config.head_dropout if config.head_act else 0.0, name="dropout")  # BERT has none here
         self.qa = _dense(config, 2, "qa")
         self.built = True
 
     def call(self, features, batch, training=False):
-        logits = self.float32(self.qa(features["sequence_output"]))  # [B,T,2]
+        x = self.dropout(self.transform(features["sequence_output"]), training=training)
+        logits = self.float32(self.qa(x))  # [B,T,2]
         return {"start": logits[..., 0], "end": logits[..., 1]}
 
 
@@ -204,7 +235,8 @@ HEADS: dict[str, type[Head]] = {
     "question_answering": QuestionAnsweringHead,
 }
 # heads with `num_labels` -> the layer that has as many units
-LABELLED = {"sequence_classification": "classifier", "token_classification": "token_classifier"}
+LABELLED = {"sequence_classification": "classifier", "token_classification": "token_classifier",
+            "pretraining": "next_sentence"}
 
 
 def head_class(head: str | None) -> type[Head] | None:

@@ -5,10 +5,11 @@ import numpy as np
 from keras import ops
 
 from tfplm.core.config import Config
+from tfplm.core.keras_internals import set_path
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
+from tfplm.layers.precision import dtype_policy
 from tfplm.models.heads import head_class, make_head
-from tfplm.models.precision import dtype_policy
 from tfplm.models.pretrained.weights import named_variables
 
 
@@ -22,6 +23,14 @@ class PretrainedModel(keras.Model):
         dtype: a Keras dtype policy or its name; default: Keras' global policy.
     """
 
+    # what the parts around a model ask it, in place of its configuration or class
+    is_seq2seq = False  # whether it has a decoder that attends to an encoder
+    can_exit_early = False  # whether `features` takes `depth`, the number of layers to compute
+    heads_read_states = False  # whether its heads need nothing but `sequence_output` and the pooler
+    can_pack = False  # whether texts may share a row, told apart by an `attention_mask` `[B,T,T]` and `position_ids`
+    is_causal = False  # whether no token attends to a later one
+    backbone_roots = frozenset()  # the first parts of the paths of all weights but the pooler's and the head's
+
     def __init__(self, config: Config | dict, head: str | None = None, num_labels: int | None = None, dtype=None,
                  name: str | None = None):
         config = Config.from_dict(config) if isinstance(config, dict) else config
@@ -31,7 +40,8 @@ class PretrainedModel(keras.Model):
         with dtype_policy(dtype) as policy:
             super().__init__(name=name or config.model_type.replace("-", "_"), dtype=policy)
             self.config, self.head_name = config, head
-            self.num_labels = num_labels or len(config.id2label or ()) or 2
+            # id2label names classes, not relations of sentences
+            self.num_labels = num_labels or (len(config.id2label or ()) if head != "pretraining" else 0) or 2
             if config.id2label and len(config.id2label) != self.num_labels:  # the names of other labels
                 self.config = config = config.replace(id2label=None)
             self.build_backbone()
@@ -43,7 +53,7 @@ class PretrainedModel(keras.Model):
                 self.head = None if head is None else make_head(head, config, self, self.num_labels)
         self.built = True
         for path, variable in named_variables(self).items():
-            variable._path = f"{self.name}/{path}"  # Keras' own leaves out the layers around, so that paths collide
+            set_path(variable, f"{self.name}/{path}")  # Keras' own leaves out the layers around: paths collide
 
     def build_backbone(self):
         """Makes the embeddings and stacks."""
@@ -53,12 +63,18 @@ class PretrainedModel(keras.Model):
         """The headless model's outputs."""
         raise TypeError(f"{type(self).__name__} is abstract: use tfplm.from_config or tfplm.from_pretrained")
 
+    def unused_layers(self, depth: int) -> list[keras.layers.Layer]:
+        """The layers that `features` of `depth` layers leaves out."""
+        return []
+
     def call(self, batch, training=False, output_hidden_states=False, output_attentions=False):
         """
         Args:
             batch: dict of int32 tensors, `input_ids` `[B,T]` and what else the family takes (`attention_mask`,
                 `token_type_ids`, `position_ids`, ...), or `input_ids` alone. `[B,K,T]` for multiple choice, and for
-                the classification of texts in K versions, such as a pair in both orders.
+                the classification of texts in K versions, such as a pair in both orders. In place of ids
+                `inputs_embeds` float `[B,T,E]`; `head_mask` float `[N]` or `[L,N]`: factors of the heads' attention
+                (encoder-decoders: also `decoder_inputs_embeds`, `decoder_head_mask`, `cross_attn_head_mask`).
 
         Returns:
             Without a head a dict: `sequence_output` `[B,T,H]`, `pooled_output` `[B,H]` where there is a pooler, and on
@@ -107,12 +123,32 @@ class PretrainedModel(keras.Model):
             if name in ("input_ids", "decoder_input_ids") and isinstance(ids, np.ndarray):
                 self.check_ids(ids, name)
 
-    def check_ids(self, ids, name: str = "input_ids"):
-        """Refuses ids outside the vocabulary and too many tokens, where the values or the shape are at hand."""
-        limit, length = self.config.position_limit, ids.shape[-1]
+    def tokens(self, batch: dict, side: str = ""):
+        """The ids `[B,T]` of a batch, or the embeddings `[B,T,E]` that stand for them, checked; side: "decoder_" or ""."""
+        ids, embeddings = batch.get(f"{side}input_ids"), batch.get(f"{side}inputs_embeds")
+        if embeddings is None:
+            self.check_ids(ids, f"{side}input_ids")
+            return ids
+        size = self.config.word_embedding_size
+        if ids is not None:
+            raise ValueError(f"the batch has {side}input_ids and {side}inputs_embeds, expected one of them: leave the ids "
+                             "out to read the embeddings")
+        if embeddings.shape[-1] != size:
+            raise ValueError(f"{side}inputs_embeds has vectors of {embeddings.shape[-1]}, expected {size}: take rows of "
+                             "model.embeddings.word.embeddings, or vectors like them")
+        self.check_length(embeddings.shape[1], f"{side}inputs_embeds")
+        return embeddings
+
+    def check_length(self, length: int | None, name: str):
+        """Refuses more tokens than there are positions."""
+        limit = self.config.position_limit
         if limit is not None and length is not None and length > limit:
             raise ValueError(f"{name} has {length} tokens, but the model has positions for {limit}: truncate it, "
                              f"e.g. tokenizer(text, max_length={limit})")
+
+    def check_ids(self, ids, name: str = "input_ids"):
+        """Refuses ids outside the vocabulary and too many tokens, where the values or the shape are at hand."""
+        self.check_length(ids.shape[-1], name)
         values = ids if isinstance(ids, np.ndarray) else np.asarray(ids) if hasattr(ids, "numpy") else None
         if values is not None and values.size and (values.min() < 0 or values.max() >= self.config.vocab_size):
             wrong = values[(values < 0) | (values >= self.config.vocab_size)][0]
@@ -135,19 +171,29 @@ class PretrainedModel(keras.Model):
         return cls(**config)
 
 
+_EMBEDDINGS = ("inputs_embeds", "decoder_inputs_embeds")
+_HEAD_MASKS = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
+
+
 def as_batch(batch) -> dict:
     """A batch dict from what the user passes: a dict, or the `input_ids` alone."""
     if not isinstance(batch, dict):
         batch = {"input_ids": batch}
-    if "input_ids" not in batch:
+    if "input_ids" not in batch and "inputs_embeds" not in batch:
         raise ValueError(f"the batch has no 'input_ids', only {', '.join(map(repr, batch)) or 'nothing'}")
-    return {name: x if name.endswith("mask") and len(x.shape) > 3 else ops.cast(x, "int32")
-            for name, x in batch.items() if x is not None}
+
+    def cast(name, x):
+        if name in _EMBEDDINGS + _HEAD_MASKS:
+            return ops.convert_to_tensor(x)
+        return x if name.endswith("mask") and len(x.shape) > 3 else ops.cast(x, "int32")
+
+    return {name: cast(name, x) for name, x in batch.items() if x is not None}
 
 
 def flattened(batch: dict) -> tuple[dict, tuple | None]:
     """A batch `[B,K,T]` as `[B * K,T]`, and (B, K); a batch `[B,T]` as it is, and None."""
-    if len(batch["input_ids"].shape) != 3:
+    name, axes = ("input_ids", 3) if "input_ids" in batch else ("inputs_embeds", 4)
+    if len(batch[name].shape) != axes:
         return batch, None
-    shape = ops.shape(batch["input_ids"])[:2]
-    return {name: ops.reshape(x, (-1, ops.shape(x)[-1])) for name, x in batch.items()}, shape
+    shape = ops.shape(batch[name])[:2]
+    return {name: x if name in _HEAD_MASKS else ops.reshape(x, (-1, *ops.shape(x)[2:])) for name, x in batch.items()}, shape

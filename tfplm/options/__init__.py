@@ -1,6 +1,6 @@
-"""One dataclass per verb: at once the flags of the command line and the keyword arguments of the Python function.
+"""One dataclass per verb, which defines both its command-line flags and the keyword arguments of its function.
 
-Nothing here imports TensorFlow, so that `tfplm VERB --help` is instant.
+Nothing here imports TensorFlow, so `tfplm VERB --help` is instant.
 """
 
 from tfplm.options.base import Options, flag, verb

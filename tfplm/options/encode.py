@@ -1,4 +1,4 @@
-"""Options of `tfplm encode`, and those that all verbs about sentence vectors have."""
+"""Options of `tfplm encode`, and those shared by all verbs about sentence vectors."""
 
 import dataclasses
 from typing import Literal
@@ -8,40 +8,41 @@ from tfplm.options.base import Options, flag
 
 @dataclasses.dataclass(kw_only=True)
 class EncoderOptions:
-    """What makes vectors of texts; to be inherited beside `Options`."""
+    """The encoder of sentence vectors; a mixin for `Options`."""
 
     init: str = flag(help="folder of the model (also of sentence-transformers, or a TF1 checkpoint), or a name on the "
                           "Hugging Face hub")
     pooling: list[str] = flag(
-        factory=list, help="how tokens become a vector, as bert-as-service calls it: REDUCE_MEAN, REDUCE_MAX, "
-                           "REDUCE_MEAN_MAX, CLS_TOKEN, SEP_TOKEN, CLS_POOLED, CLASSIFICATION, REGRESSION (or mean, "
-                           "max, cls, last); several stand side by side (default: what a folder of "
-                           "sentence-transformers says, else REDUCE_MEAN)")
+        factory=list, help="pooling of tokens, by bert-as-service's names: REDUCE_MEAN, REDUCE_MAX, REDUCE_MEAN_MAX, "
+                           "CLS_TOKEN, SEP_TOKEN, CLS_POOLED, CLASSIFICATION, REGRESSION (or mean, max, cls, last); "
+                           "several are concatenated (default: that of a sentence-transformers folder, else "
+                           "REDUCE_MEAN)")
     layers: list[int] = flag(
-        factory=list, help="layers, -1 the last, 0 the first; several stand side by side (default: -1)")
-    average_layers: bool = flag(False, "the mean of the layers in place of side by side; --layers 0 -1: first-last")
-    mask_cls_sep: bool = flag(False, "hide the first and the last token of each text, as bert-as-service does")
-    normalize: bool | None = flag(None, "vectors of length 1 (default: what the folder says, else no)")
-    max_length: int | None = flag(None, "tokens of a text, special ones included (default: what the folder says, else "
-                                        "the model's positions)")
-    whitening: str | None = flag(None, "whiten with this .npz file, as `tfplm sts-eval --save-whitening` writes it")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; vectors are float32")
+        factory=list, help="layers, -1 is the last, 0 the first; several are concatenated (default: -1)")
+    average_layers: bool = flag(False, "average the layers instead of concatenating them; --layers 0 -1: first-last")
+    mask_cls_sep: bool = flag(False, "mask the first and the last token of each text, as bert-as-service does")
+    normalize: bool | None = flag(None, "scale vectors to length 1 (default: as in the folder, else no)")
+    max_length: int | None = flag(None, "maximum tokens of a text, including special tokens (default: as in the "
+                                        "folder, else the model's positions)")
+    whitening: str | None = flag(None, "whiten with this .npz file, written by `tfplm sts-eval --save-whitening`")
+    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation; vectors are float32")
 
 
 @dataclasses.dataclass(kw_only=True)
 class EncodeOptions(Options, EncoderOptions):
-    """Write the vector of each line of text files, in their order, as a NumPy array or a Parquet file.
+    """Write the vectors of the lines of text files, in order, as a NumPy array or a Parquet file.
 
-    The files may be larger than memory. A killed run that is started again goes on where it was (.npy). The array is
-    read by np.load("vectors.npy"), with mmap_mode="r" without loading it.
+    The files may be larger than memory. After a kill, run the same command again to resume (.npy). Read the array with
+    np.load("vectors.npy"), or map it into memory with mmap_mode="r".
     """
 
     RUN = "tfplm.embed.commands.encode_file:run"
 
-    text: list[str] = flag(help="files, globs, folders, .gz, or - for standard input; a text a line", positional=True)
-    output: str = flag("vectors.npy", "file of the vectors, .npy or .parquet", short="-o")
-    pairs: bool = flag(False, "a line is two texts, divided by a tab or by ' ||| '")
-    prompt: str | None = flag(None, "written before each text: a prompt's name in the folder, or the prompt itself")
-    workers: int = flag(1, "processes, each with a model of its own and its share of the cores")
-    batch_tokens: int = flag(2048, "places of a batch")
-    encoding: str = flag("utf-8", "of the text files")
+    text: list[str] = flag(help="files, globs, folders, .gz, or - for standard input; one text per line",
+                           positional=True)
+    output: str = flag("vectors.npy", "file to write, .npy or .parquet", short="-o")
+    pairs: bool = flag(False, "each line is two texts, separated by a tab or by ' ||| '")
+    prompt: str | None = flag(None, "prefix of each text: a prompt's name in the folder, or the prompt itself")
+    workers: int = flag(1, "number of processes, each with its own model and its share of the cores")
+    batch_tokens: int = flag(2048, "tokens in a batch, including padding")
+    encoding: str = flag("utf-8", "encoding of the text files")

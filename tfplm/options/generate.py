@@ -1,4 +1,4 @@
-"""How text is generated: the keywords of `model.generate`, and the flags of `tfplm generate`."""
+"""Options of text generation: the keyword arguments of `model.generate`, and the flags of `tfplm generate`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,46 +7,46 @@ from typing import Literal
 from tfplm.options.base import Options, flag
 
 EARLY_STOPPING = ("false", "true", "never")
-NONE = -1  # "no such token", where None means "as the model's configuration says"
+NONE = -1  # no such token, whereas None means the value of the model's configuration
 
 
 @dataclasses.dataclass(kw_only=True)
 class GenerationOptions:
-    """Keywords of `model.generate`; their names and meanings are those of Hugging Face's `generate`.
+    """Keyword arguments of `model.generate`, with the names and meanings of Hugging Face's `generate`.
 
-    Token ids that are None are the model's own, -1 means none. `eos_token_id` and `forced_eos_token_id` may be one id
-    or several; `stop_sequences` one sequence of ids or several; `early_stopping` may be a bool.
+    A token id of None is that of the model, -1 means none. `eos_token_id` and `forced_eos_token_id` may be one id or
+    several, `stop_sequences` one sequence of ids or several, and `early_stopping` a bool.
 
     Raises:
-        ValueError: a value outside its range, or options that contradict each other.
+        ValueError: for a value outside its range, or contradictory options.
     """
 
-    max_new_tokens: int = flag(20, "most tokens to generate")
-    min_new_tokens: int = flag(0, "tokens to generate before the text may end")
-    num_beams: int = flag(1, "continuations that beam search keeps; 1: no beam search")
-    length_penalty: float = flag(1.0, "beam search divides a text's log-probability by its length to this power")
+    max_new_tokens: int = flag(20, "maximum number of tokens to generate")
+    min_new_tokens: int = flag(0, "minimum number of tokens to generate")
+    num_beams: int = flag(1, "number of beams; 1: no beam search")
+    length_penalty: float = flag(1.0, "beam search divides the log-probability of a text by its length to this power")
     early_stopping: Literal["false", "true", "never"] = flag(
-        "false", "when beam search has num_beams finished texts, true: stop; false: unless a better one is likely; never: "
-                 "unless a better one is possible")
-    no_repeat_ngram_size: int = flag(0, "this many tokens in a row occur once only; 0: no such rule")
-    repetition_penalty: float = flag(1.0, "divides the scores of tokens that occurred before; 1: no penalty")
-    do_sample: bool = flag(False, "draw tokens from their distribution")
+        "false", "when num_beams texts are finished, true: stop; false: stop unless a better text is likely; never: "
+                 "stop unless a better text is possible")
+    no_repeat_ngram_size: int = flag(0, "n-grams of this size may occur only once; 0: no limit")
+    repetition_penalty: float = flag(1.0, "divides the scores of tokens that have already occurred; 1: no penalty")
+    do_sample: bool = flag(False, "sample tokens from their distribution")
     temperature: float = flag(1.0, "sampling: below 1 favours likely tokens, above 1 unlikely ones")
-    top_k: int | None = flag(None, "sampling: draw from this many likeliest tokens only")
-    top_p: float | None = flag(None, "sampling: from the likeliest tokens that have this probability together")
-    min_p: float | None = flag(None, "sampling: from tokens with this share or more of the likeliest one's probability")
-    typical_p: float | None = flag(None, "sampling: from the most typical tokens that have this probability together")
-    num_return_sequences: int = flag(1, "texts for each prompt")
-    seed: int | None = flag(None, "of sampling: the same seed gives the same text (default: another one each time)")
+    top_k: int | None = flag(None, "sampling: from this many most likely tokens")
+    top_p: float | None = flag(None, "sampling: from the most likely tokens with this total probability")
+    min_p: float | None = flag(None, "sampling: from tokens with at least this share of the highest probability")
+    typical_p: float | None = flag(None, "sampling: from the most typical tokens with this total probability")
+    num_return_sequences: int = flag(1, "number of texts per prompt")
+    seed: int | None = flag(None, "seed of sampling: the same seed gives the same text (default: random)")
     eos_token_id: list[int] | None = flag(
         None, "tokens that end a text")
-    pad_token_id: int | None = flag(None, "fills rows behind their end (default: the end token)")
+    pad_token_id: int | None = flag(None, "token that fills rows after their end (default: the end token)")
     decoder_start_token_id: int | None = flag(None, "encoder-decoders: the first token; mBART: the target language")
-    forced_bos_token_id: int | None = flag(None, "the token to begin with, after decoder_start_token_id")
+    forced_bos_token_id: int | None = flag(None, "the first generated token, after decoder_start_token_id")
     forced_eos_token_id: list[int] | None = flag(
-        None, "the token to end with when max_new_tokens are reached")
+        None, "the last token when max_new_tokens is reached")
     stop_sequences: list[int] | None = flag(
-        None, "ids of tokens that, in this order, end a text")
+        None, "a sequence of token ids that ends a text")
 
     def __post_init__(self):
         for name in ("eos_token_id", "forced_eos_token_id"):
@@ -77,7 +77,8 @@ class GenerationOptions:
 
     def _check_combinations(self):
         if self.min_new_tokens > self.max_new_tokens:
-            raise ValueError(f"min_new_tokens is {self.min_new_tokens}, more than max_new_tokens {self.max_new_tokens}")
+            raise ValueError(f"min_new_tokens is {self.min_new_tokens}, expected at most max_new_tokens, "
+                             f"{self.max_new_tokens}")
         if self.num_beams > 1 and self.num_return_sequences > self.num_beams:
             raise ValueError(f"num_return_sequences is {self.num_return_sequences}, but only num_beams "
                              f"{self.num_beams} texts are kept: raise num_beams")
@@ -91,34 +92,34 @@ class GenerationOptions:
 
 @dataclasses.dataclass(kw_only=True)
 class GenerateOptions(Options, GenerationOptions):
-    """Continues prompts, or, with an encoder-decoder, writes what follows from them (a translation, a summary)."""
+    """Continue prompts, or, with an encoder-decoder, generate text from them (a translation, a summary)."""
 
     RUN = "tfplm.models.generation.command:generate"
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     prompts: list[str] = flag(
-        factory=list, help="texts to continue; none: a text a line of standard input", positional=True)
-    seed: int | None = flag(None, "of sampling: the same seed gives the same text (default: another one each time)")
+        factory=list, help="texts to continue (default: standard input, one per line)", positional=True)
+    seed: int | None = flag(None, "seed of sampling: the same seed gives the same text (default: random)")
     stop: list[str] | None = flag(
-        None, "texts before which the generated text ends")
-    stream: bool = flag(False, "print tokens as they come; one prompt, no beam search")
+        None, "texts at which generation stops; they are not printed")
+    stream: bool = flag(False, "print tokens as they are generated; one prompt, no beam search")
     full: bool = flag(False, "print the prompt before its continuation")
     batch_size: int = flag(8, "prompts generated together")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation")
+    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
 
 
 def _ids(value: int | Sequence[int] | None) -> list[int] | None:
-    """One id, several, or -1 for none -> a list without -1."""
+    """Converts one id, several, or -1 for none to a list without -1."""
     if value is None:
         return None
-    values = [value] if isinstance(value, int) else [int(number) for number in value]
-    return [number for number in values if number != NONE]
+    values = [value] if isinstance(value, int) else [int(token) for token in value]
+    return [token for token in values if token != NONE]
 
 
 def _sequences(value) -> list[list[int]]:
-    """One sequence of ids or several -> a list of sequences."""
+    """Converts one sequence of ids or several to a list of sequences."""
     value = list(value or ())
     sequences = [value] if value and not isinstance(value[0], Sequence) else [list(inner) for inner in value]
     if not all(sequences):
-        raise ValueError("stop_sequences has an empty sequence: every text would end at once")
-    return [[int(number) for number in sequence] for sequence in sequences]
+        raise ValueError("stop_sequences has an empty sequence, at which every text would end immediately: remove it")
+    return [[int(token) for token in sequence] for sequence in sequences]

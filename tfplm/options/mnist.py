@@ -8,31 +8,31 @@ from tfplm.options.base import TrainingOptions, flag
 
 @dataclasses.dataclass(kw_only=True)
 class MnistOptions(TrainingOptions):
-    """A perceptron with one hidden layer learns handwritten digits, and TensorBoard shows all of it.
+    """Train a perceptron with one hidden layer on handwritten digits, with every kind of TensorBoard summary.
 
-    784 pixels - 500 ReLU units - 10 classes. Every step writes summaries into LOG_DIR/train, every tenth step those of
-    the test set into LOG_DIR/test instead. Look at them with: tensorboard --logdir LOG_DIR
+    784 pixels - 500 ReLU units - 10 classes. Every step writes summaries to LOG_DIR/train, except for every tenth step,
+    which writes those of the test set to LOG_DIR/test. View them with: tensorboard --logdir LOG_DIR
     """
 
     RUN = "tfplm.demos.mnist:mnist"
 
-    data_dir: str | None = flag(None, "folder of the four idx files, .gz or not, or of tensorflow-datasets; default: "
-                                      "$TFPLM_DATA/mnist, a download, or scikit-learn's digits")
+    data_dir: str | None = flag(None, "folder with the four idx files, .gz or not, or of tensorflow-datasets (default: "
+                                      "$TFPLM_DATA/mnist, a download, or scikit-learn's digits)")
     # seeds 0 to 16 end between 96.7 and 97.3 %, most near 96.9 %; this one at 97.2 %
     seed: int = flag(7, "seed of every random choice")
     steps: int = flag(1000, "training steps")
-    batch_size: int = flag(100, "examples of a step, over all devices")
+    batch_size: int = flag(100, "examples per step, over all devices")
     hidden_size: int = flag(500, "units of the hidden layer")
-    learning_rate: float = flag(0.001, "of Adam")
-    keep_probability: float = flag(0.9, "part of the hidden units that dropout keeps")
-    weight_stddev: float = flag(0.1, "standard deviation of the truncated normal that initial weights are drawn from")
+    learning_rate: float = flag(0.001, "learning rate of Adam")
+    keep_probability: float = flag(0.9, "share of the hidden units kept by dropout")
+    weight_stddev: float = flag(0.1, "standard deviation of the truncated normal distribution of the initial weights")
     bias: float = flag(0.1, "initial value of the biases")
-    test_every: int = flag(10, "steps between two looks at the test set; 0: only at the end")
-    summary_every: int = flag(1, "steps between two summaries of the training; 0: none")
-    images: int = flag(10, "input images in a summary")
-    projector: int = flag(500, "test images whose hidden units go to the embedding projector at the end; 0: none")
+    test_every: int = flag(10, "steps between two evaluations on the test set; 0: only at the end")
+    summary_every: int = flag(1, "steps between two training summaries; 0: none")
+    images: int = flag(10, "number of input images in a summary")
+    projector: int = flag(500, "number of test images whose hidden units go to the embedding projector; 0: none")
     progress: Literal["lines", "bar"] = flag("lines", "'Accuracy at step N: x' lines, or a progress bar")
-    gpu: str | None = flag(None, "index of the GPU to use, several as 0,1; -1: none")
-    memory_fraction: float | None = flag(None, "part of the GPU's memory to use at most, such as 0.33")
-    memory_limit: int | None = flag(None, "the same in MiB")
-    allow_growth: bool = flag(False, "take the GPU's memory as it is needed")
+    gpu: str | None = flag(None, "index of the GPU to use, or several such as 0,1; -1: none")
+    memory_fraction: float | None = flag(None, "maximum share of the GPU's memory, such as 0.33")
+    memory_limit: int | None = flag(None, "maximum GPU memory in MiB")
+    allow_growth: bool = flag(False, "allocate GPU memory as needed")

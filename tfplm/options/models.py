@@ -10,7 +10,7 @@ from tfplm.options.base import Options, flag
 class ParamsOptions(Options):
     """Count the parameters of a preset or of a saved model, without allocating them."""
 
-    RUN = "tfplm.models.pretrained.counting:params"
+    RUN = "tfplm.models.pretrained.listing:params"
 
     model: str = flag(help="preset (see `tfplm presets`), or directory of a model", positional=True)
     head: str | None = flag(None, "with the parameters of this head, e.g. masked_lm")
@@ -21,7 +21,7 @@ class ParamsOptions(Options):
 class PresetsOptions(Options):
     """List the presets: architectures whose configuration is known by name."""
 
-    RUN = "tfplm.models.pretrained.counting:presets"
+    RUN = "tfplm.models.pretrained.listing:presets"
 
     family: str | None = flag(None, "only of this model_type, e.g. albert", positional=True)
 

@@ -1,4 +1,4 @@
-"""Options of `tfplm perplexity`, and the keywords of the function."""
+"""Options of `tfplm perplexity`, and the keyword arguments of the function."""
 
 import dataclasses
 from typing import Literal
@@ -8,18 +8,18 @@ from tfplm.options.base import Options, flag
 
 @dataclasses.dataclass(kw_only=True)
 class ScoringOptions:
-    """Keywords of `tfplm.models.scoring.perplexity.perplexity` beside the source and the texts.
+    """Keyword arguments of `tfplm.models.scoring.perplexity.perplexity`.
 
     Raises ValueError for a value outside its range.
     """
 
-    max_length: int | None = flag(None, "tokens of a window, special ones included (default: the model's positions, "
+    max_length: int | None = flag(None, "tokens in a window, including special tokens (default: the model's positions, "
                                         "at most 1024; masked models: at most 128)")
-    stride: int | None = flag(None, "tokens between two windows of a long text; the rest of a window is context only. "
-                                    "Smaller is slower and nearer to unbounded context (default: half a window)")
-    max_tokens: int | None = flag(None, "stop after so many scored tokens of all texts together")
-    batch_size: int = flag(8, "windows that go through the model together; masked models: 8 times as many masked rows")
-    bos: bool = flag(False, "causal models: also score the first token, after the begin-of-text token")
+    stride: int | None = flag(None, "scored tokens in each window of a long text; the rest is context. A smaller "
+                                    "stride is slower and closer to unlimited context (default: half a window)")
+    max_tokens: int | None = flag(None, "stop after scoring this many tokens of all texts together")
+    batch_size: int = flag(8, "windows processed together; masked models: 8 times as many masked rows")
+    bos: bool = flag(False, "causal models: also score the first token, after the beginning-of-text token")
 
     def __post_init__(self):
         for name, least in (("max_length", 2), ("stride", 1), ("max_tokens", 1), ("batch_size", 1)):
@@ -30,12 +30,12 @@ class ScoringOptions:
 
 @dataclasses.dataclass(kw_only=True)
 class PerplexityOptions(Options, ScoringOptions):
-    """Perplexity of texts under a language model: exp of the mean negative log-probability of a token.
+    """Perplexity of texts under a language model: the exponential of the mean negative log-probability of a token.
 
-    Causal models (GPT): each token given those before it. Masked models (BERT): pseudo-perplexity, each token given all
-    others, one forward pass a token (Salazar et al. 2020). Encoder-decoders: lines SOURCE TAB TARGET, each token of the
-    target given the source and the target before it. Perplexities of models with different vocabularies cannot be
-    compared with each other.
+    Causal models (GPT): each token given the previous ones. Masked models (BERT): pseudo-perplexity, each token given
+    all others, one forward pass per token (Salazar et al. 2020). Encoder-decoders: lines SOURCE TAB TARGET, each target
+    token given the source and the previous target tokens. Perplexities of models with different vocabularies are not
+    comparable.
     """
 
     RUN = "tfplm.models.scoring.perplexity:run"
@@ -43,7 +43,7 @@ class PerplexityOptions(Options, ScoringOptions):
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     text: list[str] = flag(
         help="files, globs, folders, .gz, or - for standard input", positional=True)
-    by: Literal["file", "line"] = flag("file", "what one text is, whose tokens see each other; encoder-decoders: line")
-    per_text: bool = flag(False, "also print the perplexity of every text")
-    encoding: str = flag("utf-8", "of the text files")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation")
+    by: Literal["file", "line"] = flag("file", "the unit of text, which bounds the context; encoder-decoders: line")
+    per_text: bool = flag(False, "also print the perplexity of each text")
+    encoding: str = flag("utf-8", "encoding of the text files")
+    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")

@@ -5,22 +5,24 @@ from typing import Literal
 
 from tfplm.options.architecture import ArchitectureOptions
 from tfplm.options.base import TrainingOptions, flag
+from tfplm.options.objectives import ObjectiveOptions, listing
 from tfplm.options.optimizer import OptimizerOptions
 
 
 @dataclasses.dataclass(kw_only=True)
-class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
-    """Pre-train a language model on raw text, from scratch or from a model that is there (--init).
+class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions, ObjectiveOptions):
+    __doc__ = f"""Pre-train a language model on raw text, from scratch or from an existing model (--init).
 
-    Objectives: mlm, nsp, sop, sop3, span-boundary, tagging, rtd, unilm (encoders), clm, clm-reverse (decoders, and
-    encoders), span-corruption, denoising, mass (encoder-decoders), emoji (encoders, on texts with emoji).
-      mlm+sop            a sum: one batch, several losses
-      mlm:1+sop:0.5      the same with weights of the losses (default 1; of rtd's discriminator: 50)
-      mlm+nsp@3,clm@1    several tasks: each batch is of one of them, drawn by the weights behind @ (default 1)
+Objectives (of encoders, unless stated otherwise):
+{listing()}
+Sums and mixtures of them:
+  mlm+sop          a sum: one batch, several losses
+  mlm:1+sop:0.5    the same with weights of the losses (default 1; of rtd's discriminator: 50)
+  mlm+nsp@3,clm@1  several tasks: each batch is of one of them, drawn by the weights after @ (default 1)
 
-    Interrupted by Ctrl-C or killed, the same command goes on where it was. OUTPUT/pretrain.json holds all options:
-    tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE runs the same again.
-    """
+After Ctrl-C or a kill, run the same command again to resume. OUTPUT/pretrain.json has all options:
+tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE repeats a run.
+"""
 
     RUN = "tfplm.pretrain.run:pretrain"
 
@@ -28,49 +30,45 @@ class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions):
         factory=list, help="corpus: files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], "
                            "builtin:python", positional=True)
     records: list[str] = flag(
-        factory=list, help="in place of text: a folder of `tfplm records`, or TFRecord files of BERT's own script")
+        factory=list, help="instead of text: a folder written by `tfplm records`, or TFRecord files of BERT's script")
     text_layout: Literal["auto", "sentences", "paragraphs", "wrapped", "documents"] = flag(
-        "auto", "a line of the text is a sentence (as BERT wants it), a paragraph, a piece of a paragraph, a document")
-    encoding: str = flag("utf-8", "of the text files")
-    field: str | None = flag(None, "the text's field in JSON lines (.jsonl: text), or in a tfds data set")
-    words: Literal["tokenizer", "jieba"] = flag("tokenizer", "whose words whole-word masks and tags mean; jieba: "
-                                                             "Chinese")
-    held_out: float = flag(0.05, "share of the text that is kept for evaluation")
+        "auto", "what a line of the text is: a sentence (as for BERT), a paragraph, a part of a paragraph, a document")
+    encoding: str = flag("utf-8", "encoding of the text files")
+    field: str | None = flag(None, "field of the text in JSON lines (default for .jsonl: text), or in a tfds data set")
+    words: Literal["tokenizer", "jieba"] = flag("tokenizer", "words for whole-word masking and tagging; jieba: Chinese "
+                                                             "segmentation")
+    held_out: float = flag(0.05, "share of the text held out for evaluation")
 
-    objective: str = flag("mlm", "what is learned, see above", short="-O")
+    objective: str = flag("mlm", "the objective, see above", short="-O")
     preset: str | None = flag(None, "architecture by name, see `tfplm presets` (default: bert-base-uncased; "
                                     "by objective also electra, gpt2, t5, bart)")
-    init: str | None = flag(None, "go on from this model: a folder (also of a TF1 checkpoint) or a name on the Hugging "
-                                  "Face hub; with its tokenizer")
+    init: str | None = flag(None, "the model to start from, with its tokenizer: a folder (also of a TF1 checkpoint) or "
+                                  "a name on the Hugging Face hub")
     tokenizer: str | None = flag(None, "folder of a tokenizer, or a vocab.txt, tokenizer.json, .model file (default: "
                                        "that of --init or --records, else a vocabulary learned from the text)")
     vocabulary: Literal["auto", "wordpiece", "bpe", "byte_bpe", "sentencepiece"] = flag(
-        "auto", "kind of the learned vocabulary; auto: that of the model's family. Its size is --vocab-size")
+        "auto", "kind of the learned vocabulary; auto: that of the model's family. Set its size with --vocab-size")
     character_coverage: float = flag(1.0, "learned vocabulary: share of the text whose characters get a token; "
                                           "0.9995 is usual for Chinese")
 
-    learning_rate: float = flag(1e-4, "peak learning rate; small models want more, 5e-4 to 1e-3")
-    max_length: int = flag(128, "tokens of an example")
-    batch_tokens: int = flag(4096, "tokens of a step, over all devices")
+    learning_rate: float = flag(1e-4, "peak learning rate; small models need more, 5e-4 to 1e-3")
+    max_length: int = flag(128, "maximum tokens of an example")
+    batch_tokens: int = flag(4096, "tokens per step, over all devices")
     steps: int = flag(10_000, "training steps")
-    minutes: float | None = flag(None, "stop after so many minutes of training, whatever the steps")
+    minutes: float | None = flag(None, "stop after this many minutes of training, even before --steps")
     packing: Literal["auto", "framed", "stream", "full_sentences", "doc_sentences"] = flag(
-        "auto", "how text becomes examples; auto: full to the last token (framed for encoders, stream for others), "
-                "pairs of segments where the objective is about them")
-    curriculum: bool = flag(False, "short sequences first: lengths that double up to max-length")
-    masking: Literal["token", "word", "ngram", "span"] = flag("token", "what is masked as a whole")
+        "auto", "packing of text into examples; auto: without padding (framed for encoders, stream for others), or "
+                "pairs of segments for objectives about pairs")
+    curriculum: bool = flag(False, "short sequences first: lengths double up to --max-length")
+    masking: Literal["token", "word", "ngram", "span"] = flag("token", "the unit of masking")
     masked_rate: float = flag(0.15, "share of masked tokens")
-    phrases: str | None = flag(None, "file of phrases and entities, one a line, that are masked as words (ERNIE)")
-    noise: list[str] = flag(
-        factory=lambda: ["permutation", "infilling"],
-        help="denoising: some of permutation, rotation, deletion, masking, infilling (default: permutation infilling)")
-    generator_size: float = flag(0.25, "rtd: width of the generator as a part of the discriminator's")
+    phrases: str | None = flag(None, "file of phrases and entities, one per line, to be masked as words (ERNIE)")
 
     evaluate_every: int | None = flag(None, "steps between two evaluations (default: a tenth of the steps)")
-    evaluation_batches: int = flag(32, "most batches of the held-out text in an evaluation")
+    evaluation_batches: int = flag(32, "maximum number of held-out batches in an evaluation")
     save_every: int | None = flag(None, "steps between two checkpoints (default: ten minutes)")
-    summary_every: int = flag(50, "steps between two points of the TensorBoard curves, 0 for no summaries")
-    sample_every: int | None = flag(None, "steps between two samples of filled masks, images of attention and "
-                                          "projections of the embeddings (default: with every evaluation)")
-    jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs. On CPUs its "
-                                                     "element-wise parts always are, which is mostly faster")
+    summary_every: int = flag(50, "steps between two points of the TensorBoard curves; 0: no summaries")
+    sample_every: int | None = flag(None, "steps between two samples of filled masks, attention images and embedding "
+                                          "projections (default: at every evaluation)")
+    jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs. On CPUs only the "
+                                                     "element-wise parts are compiled, which is mostly faster")

@@ -10,7 +10,7 @@ from tfplm.options.base import Options, flag
 class RecordsOptions(Options):
     """Tokenize a corpus into TFRecord shards.
 
-    Run again after an interruption, it goes on with the shards that are missing.
+    After an interruption, run the same command again to write the missing shards.
     """
 
     RUN = "tfplm.data.records.build:records"
@@ -18,24 +18,24 @@ class RecordsOptions(Options):
     text: list[str] = flag(
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python",
         positional=True)
-    output: str = flag(help="folder of the records")
-    tokenizer: str = flag(help="folder of the tokenizer or of a model, or a vocab.txt, tokenizer.json, .model file")
-    layout: Literal["tokens", "bert"] = flag("tokens", "tokens: documents of ids, noise comes while reading; "
-                                                       "bert: the masked features of BERT's own script")
+    output: str = flag(help="folder to write")
+    tokenizer: str = flag(help="folder of a tokenizer or of a model, or a vocab.txt, tokenizer.json or .model file")
+    layout: Literal["tokens", "bert"] = flag("tokens", "tokens: documents of ids, with noise added while reading; "
+                                                       "bert: the masked features of BERT's script")
     text_layout: Literal["auto", "sentences", "paragraphs", "wrapped", "documents"] = flag(
-        "auto", "a line of the text is a sentence (as BERT wants it), a paragraph, a piece of a paragraph, a document")
-    encoding: str = flag("utf-8", "of the text files")
-    field: str | None = flag(None, "the text's field in JSON lines (.jsonl: text), or in a tfds data set")
-    words: Literal["tokenizer", "jieba"] = flag("tokenizer", "whose words whole-word masks will hide; jieba: Chinese")
-    held_out: float = flag(0.0, "share of the text that goes to shards of its own, for evaluation")
-    shard_megabytes: float = flag(4.0, "text in a shard, in MB")
-    processes: int = flag(0, "number of processes (0: one per core)")
+        "auto", "what a line of the text is: a sentence (as for BERT), a paragraph, a part of a paragraph, a document")
+    encoding: str = flag("utf-8", "encoding of the text files")
+    field: str | None = flag(None, "field of the text in JSON lines (default for .jsonl: text), or in a tfds data set")
+    words: Literal["tokenizer", "jieba"] = flag("tokenizer", "words for whole-word masking; jieba: Chinese words")
+    held_out: float = flag(0.0, "share of the text written to separate shards for evaluation")
+    shard_megabytes: float = flag(4.0, "size of the text in a shard, in MB")
+    processes: int = flag(0, "number of processes; 0: one per core")
     compression: Literal["auto", "gzip", "none"] = flag("auto", "auto: gzip for tokens, none for bert")
-    overwrite: bool = flag(False, "delete records that were made with other options")
-    max_length: int = flag(128, "layout bert: tokens of an example")
-    masking: Literal["token", "word", "ngram", "span"] = flag("token", "layout bert: what is masked as a whole")
+    overwrite: bool = flag(False, "delete existing records that were made with other options")
+    max_length: int = flag(128, "layout bert: maximum tokens of an example")
+    masking: Literal["token", "word", "ngram", "span"] = flag("token", "layout bert: the unit of masking")
     masked_rate: float = flag(0.15, "layout bert: share of masked tokens")
-    max_predictions: int = flag(20, "layout bert: most masked tokens of an example")
+    max_predictions: int = flag(20, "layout bert: maximum number of masked tokens in an example")
     relation: Literal["next", "order", "order3"] = flag("next", "layout bert: next sentence, or sentence order")
-    repeats: int = flag(10, "layout bert: times that the text is masked anew (dupe_factor)")
+    repeats: int = flag(10, "layout bert: number of differently masked copies of the text (dupe_factor)")
     short_rate: float = flag(0.1, "layout bert: share of documents with shorter examples")

@@ -1,35 +1,35 @@
 """Flags of `tfplm serve`; those of bert-serving-start (bert-as-service, Xiao 2018) have its names and defaults."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
+from tfplm.families import bert
 from tfplm.options.base import Options, flag
+from tfplm.options.pooling import BERT_SERVICE
 
-# the names on the command line and their numbers on the wire
-STRATEGIES = {"NONE": 0, "REDUCE_MAX": 1, "REDUCE_MEAN": 2, "REDUCE_MEAN_MAX": 3, "FIRST_TOKEN": 4, "CLS_TOKEN": 4,
-              "LAST_TOKEN": 5, "SEP_TOKEN": 5, "CLS_POOLED": 6, "CLASSIFICATION": 7, "REGRESSION": 8}
 # bert-serving-start's, where a model does not say otherwise
-DEFAULTS = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
+DEFAULTS: dict[str, Any] = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# --engine NAME -> its module. "auto": the first whose `suits(folder)` is true, else "vectors"
+ENGINES = {"rerank": "tfplm.serve.engines.rerank_engine",
+           "classify": "tfplm.serve.engines.classify_engine",
+           "vectors": "tfplm.serve.engines.sentence_engine"}
+HTTP_PORT = 8125  # of engines that HTTP alone can serve, where none is given
 
 
 @dataclasses.dataclass(kw_only=True)
-class _Encoding(Options):
+class _Vectors(Options):
     """How vectors are made of texts."""
 
     tuned_model_dir: str | None = flag(None, "folder of fine-tuned weights, in place of those of the source")
-    ckpt_name: str = flag("bert_model.ckpt", "file name of a TF1 checkpoint, where the folder has several")
-    config_name: str = flag("bert_config.json", "file name of a TF1 model's configuration")
+    ckpt_name: str = flag(bert.TF1.checkpoint, "file name of a TF1 checkpoint, where the folder has several")
+    config_name: str = flag(bert.TF1.config, "file name of a TF1 model's configuration")
     graph_tmp_dir: str | None = flag(None, "no effect: there is no graph file (accepted as bert-serving-start's)")
-    max_seq_len: str | None = flag(
-        None, "most tokens of a sequence, special ones included; NONE: as many as the longest of the batch has, within "
-              "the model's positions (default: 25; a model of sentence-transformers has its own)")
     cased_tokenization: bool = flag(False, "keep capital letters and accents (default: as the model's files say)")
     pooling_layer: list[int] | None = flag(
         None, "encoder layers to pool, -1 is the last; vectors of several are put side by side (default: -2; a model of "
               "sentence-transformers has its own)")
-    pooling_strategy: Literal["NONE", "REDUCE_MAX", "REDUCE_MEAN", "REDUCE_MEAN_MAX", "FIRST_TOKEN", "CLS_TOKEN",
-                              "LAST_TOKEN", "SEP_TOKEN", "CLS_POOLED", "CLASSIFICATION", "REGRESSION"] | None = flag(
+    pooling_strategy: Literal[tuple(BERT_SERVICE)] | None = flag(
         None, "one vector from those of the tokens; NONE: a vector for each token (default: REDUCE_MEAN; a model of "
               "sentence-transformers has its own)")
     normalize: bool | None = flag(None, "vectors of length 1 (default: as a model of sentence-transformers says, else "
@@ -40,8 +40,26 @@ class _Encoding(Options):
     no_position_embeddings: bool = flag(False, "leave out position embeddings")
     fixed_embed_length: bool = flag(False, "NONE pooling with max_seq_len NONE: pad to the model's positions")
     num_labels: int | None = flag(None, "labels of CLASSIFICATION (default: as many as the model has)")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; vectors are sent as float32")
     fp16: bool = flag(False, "send vectors as float16")
+
+    @property
+    def asks_for_vectors(self) -> bool:
+        """Whether an option that only vectors have is given."""
+        own = {field.name for field in dataclasses.fields(Options)}
+        return any(getattr(self, field.name) != field.default for field in dataclasses.fields(_Vectors)
+                   if field.name not in own)
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Model(_Vectors):
+    """How any model is loaded and computed."""
+
+    max_seq_len: str | None = flag(
+        None, "most tokens of a sequence, special ones included; NONE: as many as the longest of the batch has, within "
+              "the model's positions (default: 25; a fine-tuned model, or one of sentence-transformers, has its own)")
+    dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; results are sent as float32")
+    positive_label: str | None = flag(None, "of --engine rerank: the label of relevant pairs (default: of two, the one "
+                                            "that the other denies)")
     xla: bool = flag(False, "compile with XLA")
     cpu: bool = flag(False, "use no GPU")
     device_map: list[int] = flag(factory=list, help="numbers of the GPUs to use, for the workers in turn")
@@ -49,8 +67,9 @@ class _Encoding(Options):
 
 
 @dataclasses.dataclass(kw_only=True)
-class ServeOptions(_Encoding):
-    """Serve sentence vectors to bert-serving-client 1.10 (ZeroMQ), and over HTTP with --http-port.
+class ServeOptions(_Model):
+    """Serve a model: sentence vectors to bert-serving-client 1.10 (ZeroMQ), and over HTTP with --http-port; or the classes
+    of texts, or the relevance of documents, by a model of `tfplm finetune`, over HTTP.
 
     Stop it by Ctrl-C or SIGTERM: what was asked before is answered.
     """
@@ -58,10 +77,15 @@ class ServeOptions(_Encoding):
     RUN = "tfplm.serve.command:serve"
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
+    engine: Literal[("auto", *ENGINES)] = flag(
+        "auto", "what the model gives: vectors of texts; classes of texts (POST /predict); the relevance of "
+                "documents for a query (POST /rerank); auto: what the folder is made "
+                "for, but vectors where an option of theirs is given")
     host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is reached from everywhere, and nothing is encrypted")
     port: int = flag(5555, "of requests")
     port_out: int = flag(5556, "of replies")
-    http_port: int | None = flag(None, "serve HTTP at this port as well")
+    http_port: int | None = flag(None, "serve HTTP at this port as well (default: none; without vectors, and so without "
+                                       f"ZeroMQ, {HTTP_PORT})")
     http_max_connect: int = flag(10, "HTTP requests worked on together; ten times as many may wait")
     cors: str = flag("*", "web sites whose pages may call the HTTP server, divided by commas")
     num_worker: int = flag(1, "models that work side by side; more than one: each in a process of its own")
@@ -83,8 +107,10 @@ class ServeOptions(_Encoding):
 
     def __post_init__(self):
         self.max_seq_len = _max_seq_len(self.max_seq_len)
-        if self.pooling_strategy is not None and self.pooling_strategy not in STRATEGIES:
-            raise ValueError(f"pooling_strategy is {self.pooling_strategy!r}, expected one of {', '.join(STRATEGIES)}")
+        if self.engine not in ("auto", *ENGINES):
+            raise ValueError(f"engine is {self.engine!r}, expected auto or one of {', '.join(ENGINES)}")
+        if self.pooling_strategy is not None and self.pooling_strategy not in BERT_SERVICE:
+            raise ValueError(f"pooling_strategy is {self.pooling_strategy!r}, expected one of {', '.join(BERT_SERVICE)}")
         if self.pooling_layer is not None and not self.pooling_layer:
             raise ValueError("pooling_layer has no layer, expected one or several, -1 for the last")
         for name in ("num_worker", "max_batch_size", "http_max_connect", "max_request_mb", "max_request_sequences",

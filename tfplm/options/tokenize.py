@@ -1,4 +1,4 @@
-"""Flags of `tfplm tokenize`."""
+"""Options of `tfplm tokenize`."""
 
 import dataclasses
 
@@ -7,14 +7,14 @@ from tfplm.options.base import Options, flag
 
 @dataclasses.dataclass(kw_only=True)
 class TokenizeOptions(Options):
-    """Shows the tokens and the ids of texts: of the arguments, of a file, or of standard input, a text a line."""
+    """Show the tokens and ids of texts, given as arguments, in a file, or on standard input."""
 
     RUN = "tfplm.tokenizers.command:tokenize"
 
     text: list[str] = flag(
-        factory=list, help="texts; none: read --file or standard input", positional=True)
+        factory=list, help="texts (default: read --file or standard input)", positional=True)
     source: str = flag(help="folder of the tokenizer's files, one of these files, or a name on the Hugging Face hub")
-    file: str | None = flag(None, "read the texts from this file, a text a line")
-    pairs: bool = flag(False, "each text is two, divided by a tab or by ' ||| '")
-    max_length: int | None = flag(None, "cut longer texts to this many tokens")
-    special_tokens: bool = flag(True, "with the special tokens of the model")
+    file: str | None = flag(None, "read the texts from this file, one per line")
+    pairs: bool = flag(False, "each text is a pair, separated by a tab or by ' ||| '")
+    max_length: int | None = flag(None, "truncate longer texts to this many tokens")
+    special_tokens: bool = flag(True, "add the special tokens of the model")

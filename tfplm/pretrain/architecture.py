@@ -4,55 +4,47 @@ import dataclasses
 
 import keras
 
-import tfplm.families  # noqa: F401  (registers them)
 from tfplm.core.config import Config
-from tfplm.data.noise import WORD_TAGS
 from tfplm.families import registry
-from tfplm.models.pretrained.api import from_config, from_pretrained, source_config
+from tfplm.models.pretrained.api import from_config, from_pretrained
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.pretrain import PretrainOptions
-from tfplm.pretrain.objectives.catalogue import TaskPlan, saved_head
-
-
-def _default_preset(plans: list[TaskPlan]) -> str:
-    names = [name for plan in plans for name, _ in plan.terms]
-    if "rtd" in names:
-        return "electra-small-discriminator"
-    if "span-corruption" in names:
-        return "t5-small"
-    if {"denoising", "mass"} & set(names):
-        return "bart-base"
-    return "gpt2" if {"clm", "clm-reverse"} >= set(names) else "bert-base-uncased"
+from tfplm.pretrain.objectives.catalogue import TaskPlan, default_preset, kinds_of, saved_classes, saved_head
 
 
 def base_config(options: PretrainOptions, plans: list[TaskPlan]) -> Config:
     """The architecture before the vocabulary is known: of --init, --preset, --model-type or the objective."""
     if options.init:
-        if options.preset:
-            raise ValueError(f"both --init {options.init} and --preset {options.preset} were given: the architecture is "
-                             "that of --init; leave one of them out")
-        return source_config(options.init).replace(**options.overrides())
+        return open_source(options.init).config_for(saved_head(plans)).replace(**options.overrides())
     if options.preset or not options.model_type:
-        config = registry.preset(options.preset or _default_preset(plans))
+        config = registry.preset(options.preset or default_preset(plans))
     else:
         config = Config.from_dict(registry.family(options.model_type).base)
-    names = {name for plan in plans for name, _ in plan.terms}
-    if names == {"clm-reverse"} and config.attention_type == "causal":
-        config = config.replace(attention_type="causal_reverse")
+    kinds = kinds_of(plans)
+    if len(kinds) == 1:
+        config = kinds[0].suited(config)
     return config.replace(**options.overrides())
 
 
-def with_labels(config: Config, plans: list[TaskPlan], emoji: tuple[str, ...]) -> Config:
-    """`id2label` where the saved head classifies."""
-    labels = {"token_classification": WORD_TAGS, "sequence_classification": emoji}.get(saved_head(plans))
-    return config if labels is None else config.replace(id2label=dict(enumerate(labels)))
+def with_labels(config: Config, plans: list[TaskPlan], of_corpus: tuple[str, ...]) -> Config:
+    """`id2label` where the saved head classifies. of_corpus: the classes of a labelled corpus."""
+    names = saved_classes(plans, of_corpus)
+    return config if names is None else config.replace(id2label=dict(enumerate(names)))
+
+
+def saved_labels(config: Config, plans: list[TaskPlan]) -> int | None:
+    """The number of outputs of the saved head: labels, or relations of two sentences; None for other heads."""
+    if saved_head(plans) == "pretraining":  # the objective with the fewest classes uses the saved head
+        return min(kind.classes for plan in plans for kind in plan.kinds if kind.head == "pretraining")
+    return len(config.id2label or ()) or None
 
 
 def make_model(config: Config, plans: list[TaskPlan], options: PretrainOptions) -> keras.Model:
     """The model with the head that is saved: fresh, or with the weights of --init."""
-    head, labels = saved_head(plans), len(config.id2label or ()) or None
+    head, labels = saved_head(plans), saved_labels(config, plans)
     if not options.init:
         return from_config(config, head, num_labels=labels, dtype=options.dtype)
-    before = source_config(options.init)
+    before = open_source(options.init).config_for(head)
     changes = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)
                if getattr(config, field.name) != getattr(before, field.name)}
     return from_pretrained(options.init, head, num_labels=labels, dtype=options.dtype, **changes)

@@ -7,25 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfplm.data.batches.batch_source import (
-    BatchSource,
-    dataset_like,
-    mixed_batches,
-    shuffled,
-    token_batches,
-    with_other_keys,
-)
-from tfplm.data.batches.batching import Batching
-from tfplm.data.sequences.labelled import text_examples
-from tfplm.data.sequences.recipes import Sequences, length_stages
+from tfplm.data.batches.batch_source import BatchSource, dataset_like, mixed_batches, with_other_keys
+from tfplm.data.sequences.recipes import length_stages
 from tfplm.options.pretrain import PretrainOptions
 from tfplm.pretrain.corpus import Corpus
 from tfplm.pretrain.model import TASK
-from tfplm.pretrain.objectives.task import Task, finished
-from tfplm.training.loop.callbacks import Place
-
-_STATIC = {"mlm", "nsp", "sop", "sop3"}  # objectives whose labels BERT's own records hold
-_FEW = 50  # batches in an epoch; below it the last, smaller one is trained on as well
+from tfplm.pretrain.objectives.task import Task
 
 
 class Batches:
@@ -36,7 +23,7 @@ class Batches:
 
     def __init__(self, corpus: Corpus, tasks: list[Task], options: PretrainOptions, replicas: int = 1):
         self.corpus, self.tasks, self.options, self.replicas = corpus, tasks, options, replicas
-        self.place = Place()
+        self.start = 0  # batches that a resumed training has seen
         lengths = length_stages(options.steps, options.max_length) if options.curriculum \
             else [(options.steps, options.max_length)]
         self.stages = [(steps, {str(number): self._source(task, length) for number, task in enumerate(tasks)})
@@ -46,26 +33,11 @@ class Batches:
             task.keys = frozenset(template)
 
     def _source(self, task: Task, length: int, held_out: bool = False) -> BatchSource | None:
-        """The batches of a task; None where there is no held-out text."""
-        options, pad = self.options, self.corpus.vocabulary.pad
-        batching = Batching(options.batch_tokens, multiple=min(max(8, length // 16), length), rows_multiple=self.replicas)
-        common = {"batching": batching, "seed": options.seed, "shuffle": not held_out}
-        if self.corpus.features is not None:
-            _check_static(task)
-            return BatchSource(lambda epoch, rng: self.corpus.features(held_out, rng), noise=lambda batch, _:
-                               finished(batch), pad=pad, **common)
-        if task.plan.packing == "labelled":
-            texts = self.corpus.labelled(held_out)
-            examples = [_with_emoji(example) for example in text_examples(texts, self.corpus.tokenizer, length)]
-            return BatchSource(shuffled(examples), noise=task.noise, pad=pad, **common) if texts else None
-        reader = self.corpus.reader(held_out)
-        if reader is None:
-            return None
-        if not held_out and reader.tokens > _FEW * options.batch_tokens:
-            common["batching"] = dataclasses.replace(batching, drop_remainder=True)  # one shape less to compile
-        packing = task.plan.packing if options.packing == "auto" or task.plan.packing in ("next", "order", "order3") \
-            else options.packing
-        return token_batches(reader, Sequences(packing, task.raw_length(length)), task.noise, **common)
+        """The batches of a task, in rows for all replicas; None where there is no held-out text."""
+        source = self.corpus.source(task, length, held_out)
+        if source is not None:
+            source.batching = dataclasses.replace(source.batching, rows_multiple=self.replicas)
+        return source
 
     def _first_batches(self) -> list[dict]:
         """One batch of each task. Raises ValueError where the corpus has none."""
@@ -112,29 +84,5 @@ class Batches:
         return result
 
     def dataset(self) -> tf.data.Dataset:
-        """`batches` from `place.start` on, behind as many copies of one batch: a resumed `fit` reads and drops those."""
-        template = self.complete(0, self._templates[0])
-
-        def generate():
-            yield from itertools.repeat(template, self.place.start)
-            yield from self.batches(self.place.start)
-
-        return dataset_like(generate, template)
-
-
-def _with_emoji(example: dict) -> dict:
-    labels = example.pop("labels")
-    return {**example, "emoji_labels": labels}
-
-
-def _check_static(task: Task) -> None:
-    if unknown := {name for name, _ in task.plan.terms} - _STATIC:
-        raise ValueError(f"records of BERT's own layout have their noise already, of masked LM and sentence pairs: they "
-                         f"cannot train {', '.join(sorted(unknown))}; take mlm, mlm+nsp or mlm+sop, or records of the "
-                         "layout tokens")
-
-
-def padding_of(batches: list[dict]) -> float:
-    """Share of places that are padding."""
-    places = sum(batch["attention_mask"].size for batch in batches)
-    return 1 - sum(int(batch["attention_mask"].sum()) for batch in batches) / max(places, 1)
+        """`batches` from `start` on, which a resumed training sets."""
+        return dataset_like(lambda: self.batches(self.start), self.complete(0, self._templates[0]))

@@ -9,26 +9,29 @@ import tensorflow as tf
 from tfplm.core.config import write_json
 from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.noise import Masking, PhraseTable
-from tfplm.data.noise.denoising import KINDS
 from tfplm.families import registry
 from tfplm.models.pretrained.api import save_pretrained
 from tfplm.models.pretrained.fitting import fit_tokenizer
+from tfplm.models.pretrained.source import open_source
 from tfplm.models.pretrained.weights import export
 from tfplm.options.base import verb
+from tfplm.options.objectives import own_flags
 from tfplm.options.pretrain import PretrainOptions
 from tfplm.pretrain.architecture import base_config, make_model, with_labels
 from tfplm.pretrain.baselines import baselines
 from tfplm.pretrain.batches import Batches
-from tfplm.pretrain.corpus import Corpus, open_corpus
+from tfplm.pretrain.corpus import Corpus
 from tfplm.pretrain.model import Pretraining
-from tfplm.pretrain.objectives.catalogue import TaskPlan, parse_objective
+from tfplm.pretrain.objectives.catalogue import OBJECTIVES, TaskPlan, kinds_of, parse_objective
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.task import make_tasks
+from tfplm.pretrain.opening import open_corpus
 from tfplm.pretrain.result import PretrainResult, report, split_rates, with_perplexity
 from tfplm.pretrain.summaries import summaries
-from tfplm.training.loop.callbacks import End, ResumeBatches, Speed
+from tfplm.training.loop.callbacks import End, Speed
 from tfplm.training.loop.distribute import is_chief, strategy_for
 from tfplm.training.loop.progress import Progress
+from tfplm.training.loop.resume import Resume
 from tfplm.training.loop.run_folder import RESULTS, Folder, open_folder
 from tfplm.training.optimizers.make import compile_arguments
 
@@ -37,22 +40,24 @@ from tfplm.training.optimizers.make import compile_arguments
 def pretrain(options: PretrainOptions) -> PretrainResult:
     """Trains a language model on text or records and saves it with its tokenizer; see `PretrainOptions`.
 
-    Started again with the same `output`, it goes on where it was stopped or killed, in the middle of an epoch, and ends
+    Started again with the same `output`, it resumes where it was stopped or killed, in the middle of an epoch, and ends
     with the same weights.
 
     Raises:
-        ValueError: objective, architecture, vocabulary and corpus do not fit together; says what to change.
+        ValueError: objective, architecture, vocabulary and corpus do not fit together.
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     _check(options)
     plans = parse_objective(options.objective)
+    if options.init:  # from here on, no file of it is read twice
+        options = dataclasses.replace(options, init=open_source(options.init))
     config = base_config(options, plans)
     _check_architecture(plans, config)
     folder = open_folder(options, "pretrain")
     keras.utils.set_random_seed(options.seed)
-    labelled = any(plan.packing == "labelled" for plan in plans)
+    labelled = next((kind for kind in kinds_of(plans) if kind.packing == "labelled"), None)
     corpus = open_corpus(options, config, folder.data, labelled)
-    config = with_labels(fit_tokenizer(config, corpus.tokenizer, options), plans, corpus.emoji)
+    config = with_labels(fit_tokenizer(config, corpus.tokenizer, options), plans, corpus.classes)
     strategy = strategy_for(options.strategy)
     tasks = make_tasks(plans, _setting(options, config, corpus))
     batches = Batches(corpus, tasks, options, strategy.num_replicas_in_sync)
@@ -60,11 +65,11 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         model = Pretraining(make_model(config, plans, options), tasks)
-        _check_layout(model.backbone)
+        _check_layout(model.inner)
         model.compile(**compile_arguments(options, options.steps))
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
-        print(f"{options.objective}: {model.backbone.name} of {model.backbone.count_params():,} parameters, vocabulary "
+        print(f"{options.objective}: {model.inner.name} of {model.inner.count_params():,} parameters, vocabulary "
               f"{config.vocab_size:,}, {len(held_out)} held-out batches; summaries: tensorboard --logdir "
               f"{folder.log_dir}")
     speed = _fit(model, batches, held_out, options, folder)
@@ -79,15 +84,17 @@ def _check(options: PretrainOptions) -> None:
         raise ValueError(f"held_out is {options.held_out}: expected a share from 0 to below 1")
     if options.batch_tokens < options.max_length:
         raise ValueError(f"batch_tokens {options.batch_tokens} hold not one example of max_length {options.max_length}")
-    if wrong := set(options.noise) - set(KINDS):
-        raise ValueError(f"unknown noise {', '.join(sorted(wrong))}: expected some of {', '.join(KINDS)}")
+    if options.init and options.preset:
+        raise ValueError(f"both --init {options.init} and --preset {options.preset} were given: the architecture is that of "
+                         "--init; leave one of them out")
+    for kind in OBJECTIVES.values():
+        kind.check_flags(own_flags(options))
 
 
 def _check_architecture(plans: list[TaskPlan], config) -> None:
     """Before any work on the corpus is done."""
-    for plan in plans:
-        for kind in plan.kinds:
-            kind.check_architecture(config)
+    for kind in kinds_of(plans):
+        kind.check_architecture(config)
 
 
 def _setting(options: PretrainOptions, config, corpus: Corpus) -> Setting:
@@ -96,18 +103,18 @@ def _setting(options: PretrainOptions, config, corpus: Corpus) -> Setting:
         with open(options.phrases, encoding=options.encoding) as file:
             phrases = PhraseTable.from_texts([line.strip() for line in file if line.strip()], corpus.tokenizer)
     unit = "word" if phrases is not None and options.masking == "token" else options.masking
-    return Setting(config, corpus.vocabulary, Masking(unit, options.masked_rate), phrases, tuple(options.noise),
-                   options.generator_size, corpus.emoji)
+    return Setting(config, corpus.vocabulary, Masking(unit, options.masked_rate), phrases, own_flags(options),
+                   corpus.classes)
 
 
 def _check_layout(model: keras.Model) -> None:
-    """Whether the model can be saved at the end, said at the begin."""
+    """Raises ValueError at the start for a model that could not be saved at the end."""
     export(model, registry.family(model.config.model_type).names, "hf")
 
 
 def _fit(model: Pretraining, batches: Batches, held_out: list[dict], options: PretrainOptions, folder: Folder) -> Speed:
     epoch_steps = min(options.evaluate_every or math.ceil(options.steps / 10), options.steps)
-    resume, speed = ResumeBatches(folder.checkpoints, batches.place, epoch_steps, options.save_every), Speed()
+    resume, speed = Resume(folder.checkpoints, options.save_every, data=batches), Speed()
     callbacks = [resume, End(options.steps, epoch_steps, options.minutes), speed, Progress(options.quiet)]
     if options.summary_every:
         callbacks.append(summaries(folder.log_dir, held_out, batches.corpus.tokenizer, options.summary_every,
@@ -132,16 +139,15 @@ def _finish(model: Pretraining, batches: Batches, held_out: list[dict], folder: 
         metrics.pop("loss")
         metrics, trivial = split_rates({name: float(value) for name, value in metrics.items()},
                                        baselines(batches, held_out), model.parts)
-    tokens, places = (int(keras.ops.convert_to_numpy(count)) for count in (model.tokens, model.places))
+    counts = model.counts()
     result = PretrainResult(
-        output=folder.output, model=model.backbone, tokenizer=batches.corpus.tokenizer, log_dir=folder.log_dir,
+        output=folder.output, model=model.inner, tokenizer=batches.corpus.tokenizer, log_dir=folder.log_dir,
         metrics=with_perplexity(metrics, model.parts), baselines=with_perplexity(trivial, model.parts),
-        steps=model.steps_done(), tokens=tokens, tokens_per_second=speed.tokens_per_second,
-        padding=1 - tokens / max(places, 1), parameters=model.backbone.count_params())
+        steps=counts["steps"], tokens=counts["tokens"], tokens_per_second=speed.tokens_per_second,
+        padding=1 - counts["tokens"] / max(counts["positions"], 1), parameters=model.inner.count_params())
     if is_chief():
-        save_pretrained(model.backbone, folder.output, result.tokenizer)
-        for name, extra in model.saved_beside().items():
-            save_pretrained(extra, folder.output / name, result.tokenizer)
+        for name, saved in model.saved_models().items():
+            save_pretrained(saved, folder.output / name, result.tokenizer)
         numbers = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)
                    if field.name not in ("output", "model", "tokenizer", "log_dir")}
         write_json(folder.output / RESULTS, numbers)

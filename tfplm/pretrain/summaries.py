@@ -12,27 +12,27 @@ ROWS, POINTS, LONGEST = 4, 1000, 40  # samples; embeddings in the projector; tok
 
 
 def samples(model: Pretraining, held_out: list[dict], tokenizer) -> list[tuple[str, str, str]]:
-    """(what the model read, what it says, what is right) for a few held-out examples of each task that says tokens."""
+    """(input, prediction, label) for a few held-out examples of each task that predicts tokens."""
     rows = []
     for number, task in enumerate(model.tasks):
         batch = next((batch for batch in held_out if len(model.tasks) == 1 or batch[TASK][0] == number), None)
         if batch is not None:
             few = {key: tf.constant(value[:ROWS]) for key, value in batch.items() if key != TASK}
-            rows += _said(task, model.backbone, few, tokenizer)
+            rows += _predicted(task, model.inner, few, tokenizer)
     return rows
 
 
-def _said(task: Task, model: keras.Model, batch: dict, tokenizer) -> list[tuple[str, str, str]]:
+def _predicted(task: Task, model: keras.Model, batch: dict, tokenizer) -> list[tuple[str, str, str]]:
     words = {part.name for part in task.parts if part.classes == model.config.vocab_size}
     rows = []
     for name, (logits, labels, weights) in task.predict(model, batch, False).items():
         if name not in words:
             continue
-        said, labels, real = np.argmax(logits, -1), np.asarray(labels), np.asarray(weights) > 0
-        for row in range(len(said)):
+        predicted, labels, real = np.argmax(logits, -1), np.asarray(labels), np.asarray(weights) > 0
+        for row in range(len(predicted)):
             ids = np.asarray(batch["input_ids"][row])[np.asarray(batch["attention_mask"][row]) == 1]
             rows.append((" ".join(tokenizer.convert_ids_to_tokens(ids)),
-                         " ".join(tokenizer.convert_ids_to_tokens(said[row][real[row]])),
+                         " ".join(tokenizer.convert_ids_to_tokens(predicted[row][real[row]])),
                          " ".join(tokenizer.convert_ids_to_tokens(labels[row][real[row]]))))
     return rows
 
@@ -41,7 +41,7 @@ def embeddings(model: Pretraining, tokenizer) -> dict[str, Embedding]:
     """The vectors of the first tokens that are not special: with a learned vocabulary, the commonest."""
     special = set(tokenizer.all_special_ids)
     ids = [i for i in range(len(tokenizer)) if i not in special][:POINTS]
-    table = keras.ops.convert_to_numpy(model.backbone.embeddings.word.embeddings)
+    table = keras.ops.convert_to_numpy(model.inner.embeddings.word.embeddings)
     return {"tokens": Embedding(table[ids], tokenizer.convert_ids_to_tokens(ids))}
 
 
@@ -59,5 +59,5 @@ def summaries(log_dir, held_out: list[dict], tokenizer, every: int, sample_every
         key = "decoder_input_ids" if "decoder_input_ids" in example else "input_ids"
         look.tokens = tokenizer.convert_ids_to_tokens(look.probe[key][0][:LONGEST])
         look.attentions = {"layers": [0, -1], "heads": [0, 1]}
-        look.samples = lambda model: [("read", "said", "right"), *samples(model, held_out, tokenizer)]
+        look.samples = lambda model: [("input", "predicted", "label"), *samples(model, held_out, tokenizer)]
     return SummaryCallback(log_dir, cadences, look, graph=False)

@@ -1,1 +1,1 @@
-"""A server of sentence vectors: bert-as-service's protocol over ZeroMQ, and HTTP."""
+"""A server of models: sentence vectors by bert-as-service's protocol over ZeroMQ, these and other tasks over HTTP."""

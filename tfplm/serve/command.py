@@ -1,20 +1,22 @@
 """`tfplm serve`: loads the model, serves it, and ends when told to."""
 
 import contextlib
+import dataclasses
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tfplm.options.base import verb
-from tfplm.options.serve import LOOPBACK, ServeOptions
+from tfplm.options.serve import HTTP_PORT, LOOPBACK, ServeOptions
+from tfplm.serve.engines.catalogue import choose, make_engine
 from tfplm.serve.engines.engine import Engine
 
 
 @verb(ServeOptions)
 def serve(options: ServeOptions) -> None:
-    """Serves sentence vectors until SIGINT, SIGTERM, or a client's TERMINATION; then what was asked is answered.
+    """Serves a model until SIGINT, SIGTERM, or a client's TERMINATION; then pending requests are answered.
 
     ImportError names the extra to install; OSError the port that is not to be had; and what loading a model raises.
     """
@@ -24,7 +26,7 @@ def serve(options: ServeOptions) -> None:
             server.start()
             _say(options, describe_addresses(server))
             server.wait()
-            _say(options, "stopping: what was asked is answered; once more stops at once")
+            _say(options, "stopping: pending requests are answered; once more stops at once")
             served = server.stop()
     finally:
         for engine in server.engines:
@@ -35,7 +37,7 @@ def serve(options: ServeOptions) -> None:
 
 def make_server(options: ServeOptions):
     """A `Server` with engines of its own, not yet started."""
-    _check_packages(options)
+    options = _with_interface(options)
     from tfplm.serve.server import Server
 
     _log_to_terminal(options)
@@ -49,12 +51,10 @@ def make_server(options: ServeOptions):
         raise
 
 
-def make_engines(options: ServeOptions) -> list[Engine]:
+def make_engines(options: ServeOptions) -> Sequence[Engine]:
     """One engine in this process, or `num_worker` of them in processes of their own."""
     _say(options, f"loading {options.source}")
     if options.num_worker == 1:
-        from tfplm.serve.engines.sentence_engine import make_engine
-
         return [make_engine(options)]
     from tfplm.serve.engines.process_engine import make_in_process, start_engines
 
@@ -65,12 +65,21 @@ def make_engines(options: ServeOptions) -> list[Engine]:
 def describe_addresses(server) -> str:
     """Where a server listens, in one line."""
     host = server.options.host
-    http = f", http://{host}:{server.http_port}" if server.http_port else ""
+    address = f"[{host}]" if ":" in host and "[" not in host else host
+    zmq = [f"{host}, ports {server.port} (requests) and {server.port_out} (replies)"] if server.zmq else []
+    http = [f"http://{address}:{server.http_port}"] if server.http_port else []
     open_to = "" if host in LOOPBACK else "; open to other machines, without encryption or passwords"
-    return f"serving at {host}, ports {server.port} (requests) and {server.port_out} (replies){http}{open_to}"
+    return f"serving at {', '.join(zmq + http)}{open_to}"
 
 
-def _check_packages(options: ServeOptions) -> None:
+def _with_interface(options: ServeOptions) -> ServeOptions:
+    """The options with an engine in place of "auto", and with the HTTP port that an engine without ZeroMQ needs.
+
+    ImportError names the extra with the packages of these interfaces.
+    """
+    options = choose(options)
+    if options.engine != "vectors" and options.http_port is None:
+        options = dataclasses.replace(options, http_port=HTTP_PORT)
     try:
         import zmq  # noqa: F401
     except ImportError:
@@ -78,15 +87,17 @@ def _check_packages(options: ServeOptions) -> None:
     if options.http_port is not None:
         try:
             import fastapi  # noqa: F401
+            import prometheus_client  # noqa: F401
             import uvicorn  # noqa: F401
         except ImportError as error:
-            raise ImportError(f"--http-port needs {error.name}: pip install 'tfplm[http]'") from None
+            raise ImportError(f"HTTP needs {error.name}: pip install 'tfplm[http]'") from None
+    return options
 
 
 @contextlib.contextmanager
 def _signals(ended: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM set `ended`; the second one acts as usual. In other threads than the main one: nothing."""
-    before = {}
+    before: dict = {}
 
     def note(number, frame):
         for each, handler in before.items():

@@ -1,6 +1,6 @@
-"""`tf.summary` utilities that any Keras model can use.
+"""`tf.summary` utilities for any Keras model.
 
-Plain functions write to the current default writer (`with create_writer(folder).as_default(step): ...`);
+The functions write to the current default writer (`with create_writer(folder).as_default(step): ...`);
 `SummaryCallback` calls them from `fit`.
 """
 

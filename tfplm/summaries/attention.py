@@ -1,4 +1,4 @@
-"""Attention maps and mask matrices as images with tokens on their axes."""
+"""Attention maps and mask matrices as images with tokens on the axes."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,9 +9,9 @@ from tfplm.summaries.heatmap import Heatmap
 def _choose(chosen, count: int, what: str) -> list[int]:
     if chosen is None:
         return list(range(count))
-    if wrong := [number for number in chosen if not -count <= number < count]:
+    if wrong := [index for index in chosen if not -count <= index < count]:
         raise ValueError(f"there is no {what} {wrong[0]}; there are {count}, from 0 to {count - 1}")
-    return [number % count for number in chosen]
+    return [index % count for index in chosen]
 
 
 def _length(tokens) -> int | None:
@@ -20,16 +20,16 @@ def _length(tokens) -> int | None:
 
 def attention_images(name: str, attentions, step=None, tokens=None, key_tokens=None, *, example: int = 0, layers=None,
                      heads=None) -> None:
-    """Writes one image per layer and head, `name/layer_0/head_0` and so on: who looks at whom.
+    """Writes the attention weights as one image per layer and head: `name/layer_0/head_0` and so on.
 
     Args:
-        attentions: per layer a float array `[B, heads, T, S]` of probabilities, as a model returns it under
+        attentions: for each layer a float array `[B, heads, T, S]` of probabilities, as returned by a model under
             `attentions` when called with `output_attentions=True`.
-        tokens: the T tokens of that example, on the rows (the one that looks). Their number may be less than T: the
-            padding behind is cut off.
-        key_tokens: the S tokens on the columns (the one that is looked at); default: `tokens`.
-        example: which example of the batch.
-        layers, heads: numbers of those to draw (negative from the end); default: all.
+        tokens: the T query tokens of the example, for the rows. With fewer than T tokens the padding after them is cut
+            off.
+        key_tokens: the S key tokens, for the columns; default: `tokens`.
+        example: the index of the example in the batch.
+        layers, heads: the indices of those to draw (negative: from the end); default: all.
 
     Chinese tokens need a font with their glyphs: see `tfplm.summaries.fonts`.
     """
@@ -48,7 +48,7 @@ def attention_images(name: str, attentions, step=None, tokens=None, key_tokens=N
 
 
 def mask_image(name: str, allow, step=None, tokens=None, key_tokens=None, *, example: int = 0) -> None:
-    """Writes a mask matrix as an image: light where the row's token sees the column's, dark where it does not.
+    """Writes an attention mask as an image: light where the row's token attends to the column's, else dark.
 
     Args:
         allow: boolean (or 0 and 1) of shape `[T, S]`, `[B, T, S]` or `[B, 1, T, S]`.

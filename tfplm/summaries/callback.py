@@ -1,4 +1,4 @@
-"""A Keras callback that writes everything of `tfplm.summaries` while `fit` runs."""
+"""A Keras callback that writes all kinds of summaries during `fit`."""
 
 import dataclasses
 import re
@@ -22,13 +22,13 @@ from tfplm.summaries.writers import create_writer, writes_summaries
 
 @dataclasses.dataclass(frozen=True)
 class Every:
-    """Cadences in training steps; 0 is never.
+    """Writing intervals in training steps; 0 means never.
 
     scalars: loss, metrics, learning rate, steps, examples and tokens per second, gradient norm.
     weights: a histogram of every trainable variable, `weights/PATH`.
     activations, gradients: histograms on the probe batch, `activations/LAYER` and `gradients/PATH`.
     attentions: images on the probe batch, `attention/layer_0/head_0`.
-    projector: the embedding projector's files.
+    projector: the files of the embedding projector.
     samples: text samples.
     """
 
@@ -43,14 +43,14 @@ class Every:
 
 @dataclasses.dataclass
 class Look:
-    """What the callback looks at, apart from the training itself.
+    """Data and functions for the summaries that need more than the training itself.
 
-    probe: a batch `x`, `(x, y)` or `(x, y, sample_weight)`, or a dataset whose first batch is taken; fixed for the run.
+    probe: a batch `x`, `(x, y)` or `(x, y, sample_weight)`, or a dataset whose first batch is used; fixed for the run.
     tokens: the tokens of the probe's first example, for the axes of attention images.
-    attentions: keywords of `attention_images`, such as `{"layers": [-1], "heads": [0, 1]}`.
-    layers: a regular expression; only variables and layers whose path holds it get histograms.
+    attentions: keyword arguments of `attention_images`, such as `{"layers": [-1], "heads": [0, 1]}`.
+    layers: a regular expression; only variables and layers with a match in their path get histograms.
     projector: `function(model) -> {name: Embedding}`.
-    samples: `function(model) -> text, texts or rows of text`, as for `text_samples`.
+    samples: `function(model) -> text, texts or rows of text`, as in `text_samples`.
     """
 
     probe: object = None
@@ -62,21 +62,23 @@ class Look:
 
 
 class SummaryCallback(keras.callbacks.Callback):
-    """Writes TensorBoard summaries of any Keras model's training: `fit(..., callbacks=[SummaryCallback("logs/mine")])`.
+    """Writes TensorBoard summaries during the training of any Keras model.
 
-    The training's writer is in `log_dir/train`, the validation's in `log_dir/validation`, with the same tags, so that
-    their curves lie over each other. Steps are the optimizer's iterations: a resumed training goes on where it was.
-    Loss and averaged metrics are those since the last point, not since the start of the epoch. Each point is on the
-    disk when the next step begins, so Ctrl-C and kill lose nothing. In a strategy only the chief writes.
+        model.fit(..., callbacks=[SummaryCallback("logs/mine")])
+
+    Training is written to `log_dir/train`, validation to `log_dir/validation`, with the same tags, so that TensorBoard
+    overlays their curves. Steps are the optimizer's iterations, so a resumed training continues its curves. The loss
+    and averaged metrics cover the steps since the last point, not since the start of the epoch. Each point is on disk
+    when the next step starts, so Ctrl-C and kill lose nothing. In a strategy only the chief writes.
 
     Args:
-        log_dir: folder of the two writers.
-        every: cadences, an `Every` or a dict of its fields.
+        log_dir: the folder of the two writers.
+        every: the intervals, an `Every` or a dict of its fields.
         look: probe batch, filters and functions, a `Look` or a dict of its fields.
-        graph: write the graph at the beginning: of layers for functional models; of operations where there is a probe.
-        gradient_norm, tokens: record them inside the compiled step; False leaves the step as it is.
+        graph: writes the graph at the start: of layers for functional models, and of operations with a probe.
+        gradient_norm, tokens: records these inside the compiled step; False leaves the step unchanged.
 
-    Raises ValueError at the beginning of `fit` where a cadence needs a probe or function that was not given.
+    Raises ValueError if an interval needs a probe or function that was not given.
     """
 
     def __init__(self, log_dir, every: Every | dict | None = None, look: Look | dict | None = None, *,
@@ -89,14 +91,14 @@ class SummaryCallback(keras.callbacks.Callback):
         self._check()
 
     def _check(self) -> None:
-        for cadence, needed in (("activations", "probe"), ("gradients", "probe"), ("attentions", "probe"),
+        for interval, needed in (("activations", "probe"), ("gradients", "probe"), ("attentions", "probe"),
                                 ("projector", "projector"), ("samples", "samples")):
-            if getattr(self.every, cadence) and getattr(self.look, needed) is None:
-                raise ValueError(f"SummaryCallback: every {cadence}={getattr(self.every, cadence)} needs "
+            if getattr(self.every, interval) and getattr(self.look, needed) is None:
+                raise ValueError(f"SummaryCallback: every {interval}={getattr(self.every, interval)} needs "
                                  f"look={{'{needed}': ...}}, which was not given")
 
     def set_model(self, model) -> None:
-        # `fit` compiles the step after this
+        # called before `fit` compiles the step
         super().set_model(model)
         self._norm = self._counter = None
         if model.optimizer is not None and self.every.scalars:
@@ -121,25 +123,25 @@ class SummaryCallback(keras.callbacks.Callback):
         self._base = None
 
     def on_train_batch_begin(self, batch, logs=None) -> None:
-        # the beginning of a step, not its end: Keras calls it in the main thread, between two steps, without waiting
-        # for the logs of the last one
+        # the start of a step, not its end: Keras calls this in the main thread, between two steps, without waiting for
+        # the logs of the previous one
         accumulated = innermost(self.model.optimizer).gradient_accumulation_steps or 1
         if self._base is None:
-            self._base = self._iterations() * accumulated - batch
+            self._base = self._updates() * accumulated - batch
         step = (self._base + batch) // accumulated
         if self._last is None:
             self._last = step
-            self._metrics.skip()  # where an epoch is resumed, they have values already
+            self._metrics.skip()  # in a resumed epoch they have values already
             if self.every.weights and self._chief:
                 with self._writer.as_default(step):
                     self._write_weights(step)
-        elif self._throughput.counts is None:  # not from the first step, which is compiled
+        elif self._throughput.counts is None:  # not from the first step, which includes compilation
             self._throughput.start(**self._counts(step))
         self._write(step)
 
     def on_test_begin(self, logs=None) -> None:
-        if self._last is not None:  # the metrics of the training are about to be reset
-            self._write(self._iterations())
+        if self._last is not None:  # the training metrics are about to be reset
+            self._write(self._updates())
             self._throughput.pause()
 
     def on_test_end(self, logs=None) -> None:
@@ -147,7 +149,7 @@ class SummaryCallback(keras.callbacks.Callback):
             self._throughput.resume()
 
     def on_epoch_end(self, epoch, logs=None) -> None:
-        step = self._iterations()
+        step = self._updates()
         self._write(step)
         values = {name[4:]: value for name, value in (logs or {}).items() if name.startswith("val_")}
         if values:
@@ -164,7 +166,7 @@ class SummaryCallback(keras.callbacks.Callback):
             if writer is not None:
                 writer.close()
 
-    def _iterations(self) -> int:
+    def _updates(self) -> int:
         return int(tf.convert_to_tensor(self.model.optimizer.iterations))
 
     def _counts(self, step: int) -> dict[str, int]:
@@ -174,14 +176,14 @@ class SummaryCallback(keras.callbacks.Callback):
         return counts
 
     def _write(self, step: int) -> None:
-        """Writes whatever fell due between the last step seen (excluded) and this one."""
+        """Writes everything that is due after the previous step, up to and including this one."""
         last, self._last = self._last, step
         due = [name for name, every in vars(self.every).items() if every and last // every < step // every]
         if not due:
             return
         with self._writer.as_default(step):
             for name in due:
-                if self._chief or name == "scalars":  # all workers sum up the replicas' values together
+                if self._chief or name == "scalars":  # reading the replicas' values needs all workers
                     getattr(self, f"_write_{name}")(step)
         self._writer.flush()
 

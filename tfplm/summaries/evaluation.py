@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: confusion matrices, and curves of precision against recall."""
+"""Images of evaluation results: confusion matrices and precision-recall curves."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from tfplm.summaries.fonts import drawable
 from tfplm.summaries.heatmap import DPI, MOST_LABELS
 
-MOST_NUMBERS = 24  # classes; of more the cells are too small for their counts
-MOST_CURVES = 10  # as many as there are colours
+MOST_NUMBERS = 24  # classes; with more, the cells are too small for their counts
+MOST_CURVES = 10  # the number of distinct colours
 
 
 def _picture(figure: Figure) -> np.ndarray:
@@ -25,20 +25,21 @@ def _count(number) -> str:
 
 
 def confusion_image(matrix, labels: Sequence[str] | None = None) -> np.ndarray:
-    """A confusion matrix as a picture, uint8 `[H,W,3]`: each cell says how many, its colour what share of its row.
+    """Draws a confusion matrix, uint8 `[H,W,3]`, with the count in each cell and its share of the row as colour.
 
     Args:
         matrix: counts `[C,C]`; rows are the labels, columns the predictions.
-        labels: the classes' names; None numbers them. Chinese ones need a font: see `tfplm.summaries.fonts`.
+        labels: the names of the classes; None numbers them. Chinese names need a font, see `tfplm.summaries.fonts`.
 
-    Counts are written for up to 24 classes, names for up to 96.
+    Counts are shown for up to 24 classes, names for up to 96. Raises ValueError for a matrix that is not square or does
+    not match the labels.
     """
     matrix = np.asarray(matrix)
     size = len(matrix)
-    names = [str(number) for number in range(size)] if labels is None else [str(label) for label in labels]
+    names = [str(index) for index in range(size)] if labels is None else [str(label) for label in labels]
     if matrix.shape != (size, size) or len(names) != size:
         raise ValueError(f"the confusion matrix has the shape {matrix.shape} and {len(names)} labels; expected a square "
-                         "and a label for each row")
+                         "matrix and a label for each row")
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     cell = 0.5 if size <= MOST_NUMBERS else max(0.02, 9 / size)  # inches
     names, families = drawable(names)
@@ -61,17 +62,17 @@ def confusion_image(matrix, labels: Sequence[str] | None = None) -> np.ndarray:
 
 
 def precision_recall_image(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> np.ndarray:
-    """Precision over recall as a picture, uint8 `[H,W,3]`, with the average precision of each curve in the legend.
+    """Draws precision-recall curves, uint8 `[H,W,3]`, with the average precision of each in the legend.
 
     Args:
-        curves: name -> (precision, recall), from the highest threshold to the lowest, as
-            `tfplm.training.metrics.PrecisionRecallCurves.curves` makes them. Of more than ten the worst ten are drawn.
+        curves: name -> (precision, recall), from the highest threshold to the lowest, as returned by
+            `tfplm.training.metrics.PrecisionRecallCurves.curves`. Only the worst ten are drawn.
     """
     areas = {}
     for name, (precision, recall) in curves.items():
         if len(precision) != len(recall):
             raise ValueError(f"the curve of {name} has {len(precision)} values of precision and {len(recall)} of recall; "
-                             "expected as many of both")
+                             "expected equally many of both")
         areas[name] = float(np.diff(recall, prepend=0) @ np.asarray(precision))
     chosen = sorted(areas, key=areas.get)[:MOST_CURVES]
     figure = Figure(figsize=(6.4, 5.2), dpi=DPI, facecolor="white", layout="constrained")

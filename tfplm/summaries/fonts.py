@@ -1,4 +1,4 @@
-"""Fonts for the labels of drawn images: Chinese, Japanese and Korean glyphs beside Latin ones."""
+"""Fonts for the labels of images, with Chinese, Japanese and Korean glyphs besides Latin ones."""
 
 import functools
 import warnings
@@ -6,13 +6,13 @@ import warnings
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-LATIN = "DejaVu Sans"  # comes with matplotlib
-# regular faces that hold the common Chinese characters, the likeliest first: Linux, Windows, macOS
+LATIN = "DejaVu Sans"  # included in matplotlib
+# regular faces with the common Chinese characters, most likely ones first: Linux, Windows, macOS
 CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei",
            "WenQuanYi Micro Hei", "Droid Sans Fallback", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC",
            "Hiragino Sans GB", "Heiti TC", "STHeiti", "Arial Unicode MS", "Noto Serif CJK SC", "Noto Serif CJK JP")
-ADVICE = ("no installed font has the characters {}; they are written as code points in images. Install one that has "
-          "them, on Debian or Ubuntu with `apt-get install fonts-noto-cjk`, and start again")
+ADVICE = ("no installed font has the characters {}; images show them as code points. Install one that has them, on "
+          "Debian or Ubuntu with `apt-get install fonts-noto-cjk`, and start again")
 
 
 @functools.cache
@@ -27,9 +27,9 @@ def _installed() -> set[str]:
 
 @functools.cache
 def chinese_family() -> str | None:
-    """The name of an installed font with Chinese glyphs, as matplotlib's font manager knows it; None without one."""
+    """The name, in matplotlib's font manager, of an installed font with Chinese glyphs; None if there is none."""
     found = [name for name in CHINESE if name in _installed()]
-    if not found:  # matplotlib keeps a list of fonts that may be older than the font
+    if not found:  # matplotlib's cached list of fonts may be older than the font
         for path in font_manager.findSystemFonts():
             if any(mark in path.lower() for mark in ("cjk", "han", "wqy", "fallback", "hei", "yahei", "pingfang")):
                 font_manager.fontManager.addfont(path)
@@ -43,9 +43,9 @@ def _warn(characters: str) -> None:
 
 
 def drawable(labels: list[str]) -> tuple[list[str], list[str]]:
-    """(labels, font families) that matplotlib draws without empty boxes.
+    """Returns (labels, font families) that matplotlib can draw without empty boxes.
 
-    A character that no font has becomes its code point, such as `U+82F9`; a warning, given once, says what to install.
+    A character that no font has is replaced by its code point, such as `U+82F9`; one warning explains what to install.
     """
     families = [LATIN]
     wanted = {character for label in labels for character in label}
@@ -58,5 +58,5 @@ def drawable(labels: list[str]) -> tuple[list[str], list[str]]:
         _warn("".join(sorted(missing)[:8]))
     table = {ord(character): f"U+{ord(character):04X}" for character in missing}
     table |= {ord(character): "␣" for character in wanted if not character.isprintable()}
-    # matplotlib reads $...$ as mathematics
+    # matplotlib interprets $...$ as mathematics
     return [label.translate(table).replace("$", r"\$") for label in labels], families

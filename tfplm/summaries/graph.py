@@ -1,14 +1,14 @@
-"""Graphs: of the operations of a function, and of the layers of a Keras model."""
+"""Graphs of the operations of a function and of the layers of a Keras model."""
 
 import keras
 import tensorflow as tf
 
 
 def function_graph(function, *arguments, **keywords) -> None:
-    """Writes the graph of operations of a function, `tf.function` or Keras model, called with these arguments.
+    """Writes the graph of operations of a function, `tf.function` or Keras model for these arguments.
 
-    It is traced, not run; arguments may be tensors, arrays or `tf.TensorSpec`, in dicts and tuples too. TensorBoard
-    shows one such graph per run. Use name scopes (Keras' layers do) to fold it.
+    The function is traced, not run; arguments may be tensors, arrays or `tf.TensorSpec`, also inside dicts and tuples.
+    TensorBoard shows one such graph per run. Name scopes (which Keras layers open) make it collapsible.
     """
     if not tf.summary.should_record_summaries():
         return
@@ -18,22 +18,22 @@ def function_graph(function, *arguments, **keywords) -> None:
         def function(*arguments, **keywords):
             return model(*arguments, **keywords)
 
-    # a tf.function inside would be a single node; its Python function is traced in place
+    # a tf.function would be a single node; trace its Python function instead
     function = getattr(function, "python_function", function)
     concrete = tf.function(function).get_concrete_function(*arguments, **keywords)
     tf.summary.graph(_plain_scopes(concrete.graph.as_graph_def()))
 
 
 def _plain_scopes(graph):
-    """Keras opens the scope of a layer twice, so that its operations are in `layer_1`: back to `layer`, where free."""
+    """Renames the scopes `layer_1`, which arise because Keras opens a layer's scope twice, to `layer` if unused."""
     prefixes = {"/".join(parts[:depth]) for node in graph.node for parts in [node.name.split("/")]
                 for depth in range(1, len(parts) + 1)}
 
     def plain(name):
         parts = name.split("/")
         whole = ["/".join(parts[:depth + 1]) for depth in range(len(parts))]
-        again = [part.endswith("_1") and scope[:-2] not in prefixes for part, scope in zip(parts[:-1], whole)] + [False]
-        return "/".join(part[:-2] if twice else part for part, twice in zip(parts, again))
+        twice = [part.endswith("_1") and scope[:-2] not in prefixes for part, scope in zip(parts[:-1], whole)] + [False]
+        return "/".join(part[:-2] if doubled else part for part, doubled in zip(parts, twice))
 
     for node in graph.node:
         node.name = plain(node.name)
@@ -44,9 +44,9 @@ def _plain_scopes(graph):
 
 
 def layer_graph(model: keras.Model, name: str = "keras", step: int = 0) -> bool:
-    """Writes the conceptual graph of a functional or sequential model; False, and nothing, for any other model.
+    """Writes the conceptual graph of a functional or sequential model; for other models, returns False.
 
-    The page offers it as "Conceptual Graph". A subclassed model has no graph of layers: use `function_graph`.
+    TensorBoard offers it as "Conceptual Graph". A subclassed model has no graph of layers: use `function_graph`.
     """
     functional = isinstance(model, keras.Sequential) or hasattr(model, "operations")
     if not functional or not tf.summary.should_record_summaries():

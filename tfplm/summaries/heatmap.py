@@ -1,4 +1,4 @@
-"""Matrices as images with labelled axes, drawn quickly: the axes once, the cells by NumPy."""
+"""Heat maps with labelled axes, drawn quickly: the axes once by matplotlib, the cells by NumPy."""
 
 import functools
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from tfplm.summaries.fonts import drawable
 
 DPI = 100
-MOST_LABELS = 96  # more tokens than this are numbered, not spelled
+MOST_LABELS = 96  # with more tokens than this, the axes show numbers
 
 
 @functools.cache
@@ -19,14 +19,14 @@ def _colours(name: str) -> np.ndarray:
 
 
 class Heatmap:
-    """Draws matrices `[T, S]` of one size with the same labels on their axes: rows are queries, columns are keys.
+    """Draws matrices `[T, S]` of one size with the same labels on the axes: rows are queries, columns are keys.
 
     Args:
-        rows, columns: tokens of the query and key axes; None numbers them.
-        shape: (T, S), needed where tokens are None.
+        rows, columns: the tokens of the query and key axes; None numbers them.
+        shape: (T, S), required if the tokens are None.
         colours: a matplotlib colour map for values from 0 to 1.
 
-    The pictures are uint8 `[height, width, 3]`, of at most about 1200 pixels on a side.
+    The images are uint8 `[height, width, 3]`, at most about 1200 pixels wide and high.
     """
 
     def __init__(self, rows: list[str] | None = None, columns: list[str] | None = None,
@@ -40,7 +40,7 @@ class Heatmap:
         self._draw_frame(rows, columns)
 
     def _draw_frame(self, rows, columns) -> None:
-        """Draws axes and labels once, and remembers where the cells belong."""
+        """Draws axes and labels once and stores the area of the cells."""
         high, wide = (size * self.cell for size in self.shape)
         left, top = (self._margin(labels) for labels in (rows, columns))
         right = bottom = 8
@@ -68,7 +68,7 @@ class Heatmap:
         return int(14 + min(longest, 24) * max(5, min(10, self.cell * 0.6)) * DPI / 72 * 0.72)
 
     def draw(self, matrix) -> np.ndarray:
-        """The picture of a matrix of values from 0 to 1, shape `[T, S]`."""
+        """The image of a matrix `[T, S]` of values from 0 to 1."""
         matrix = np.nan_to_num(np.asarray(matrix, dtype=np.float32))
         if matrix.shape != self.shape:
             raise ValueError(f"the matrix has the shape {matrix.shape}; expected {self.shape}, one row and column per "

@@ -1,4 +1,4 @@
-"""Metrics and throughput since the last point, out of what Keras accumulates since the start of the epoch."""
+"""Metrics and throughput since the last point; Keras accumulates from the start of the epoch."""
 
 import time
 
@@ -6,10 +6,10 @@ import keras
 
 
 class IntervalMetrics:
-    """`values()` gives the loss and metrics over the examples since its last call.
+    """The loss and metrics over the examples since the last call of `values()`.
 
-    Means (the loss, accuracy, most of Keras' metrics) are split by their running total and count. Others, such as AUC,
-    cannot be split: they are those since the start of the epoch.
+    Means (the loss, accuracy, most of Keras' metrics) are separated by their running total and count. Others, such as
+    AUC, cannot be separated and cover the epoch from its start.
     """
 
     def __init__(self, model: keras.Model):
@@ -27,13 +27,13 @@ class IntervalMetrics:
                 if isinstance(metric, keras.metrics.Mean) and names.count(metric.name) == 1}
 
     def examples(self) -> int:
-        """The number of examples so far, in all epochs; the loss counts them."""
+        """The number of examples so far, in all epochs, according to the count of the loss."""
         metric = self._means().get("loss")
         count = 0.0 if metric is None else float(metric.count.numpy()) - self.previous.get("loss", (0.0, 0.0))[1]
         return self._examples + int(max(count, 0.0))
 
     def skip(self) -> None:
-        """Leaves out what has been accumulated so far."""
+        """Excludes the values accumulated so far."""
         self.previous = {name: (float(metric.total.numpy()), float(metric.count.numpy()))
                          for name, metric in self._means().items()}
 
@@ -53,7 +53,7 @@ class IntervalMetrics:
 
 
 class Throughput:
-    """Rates per second of counters that only grow, with pauses left out: `rates(steps=..., tokens=...)`."""
+    """Rates per second of increasing counters, without pauses: `rates(steps=..., tokens=...)`."""
 
     def __init__(self):
         self.counts: dict[str, int] | None = None
@@ -69,11 +69,11 @@ class Throughput:
             self.time += time.perf_counter() - self.paused
 
     def rates(self, **counts: int) -> dict[str, float]:
-        """Of the time since `start` or the last call; nothing for counters that stand still."""
-        before, began = self.counts or counts, getattr(self, "time", None)
+        """The rates since `start` or the last call; counters that did not increase are omitted."""
+        before, started = self.counts or counts, getattr(self, "time", None)
         self.start(**counts)
-        if began is None:
+        if started is None:
             return {}
-        seconds = max(self.time - began, 1e-9)
+        seconds = max(self.time - started, 1e-9)
         return {f"{name}_per_second": (count - before[name]) / seconds
                 for name, count in counts.items() if count > before[name]}

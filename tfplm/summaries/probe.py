@@ -1,21 +1,23 @@
-"""Activations, gradients and attention maps of a model on one fixed batch."""
+"""Activations, gradients and attention maps of a model on a fixed batch."""
 
 import contextlib
 import functools
+import inspect
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfplm.core.keras_internals import shadow, unshadow
 from tfplm.summaries.names import layer_paths, variable_paths
 
 
 @contextlib.contextmanager
 def recorded_outputs(model: keras.Model):
-    """Within it, the outputs of all layers that `model` calls are collected: yields a dict path -> tensor.
+    """A context that records the outputs of all layers that `model` calls; yields a dict path -> tensor.
 
-    A layer with several outputs gives `path/0`, `path/1`, ...; of a layer called several times, the last call counts.
-    Works for subclassed models as well, in which Keras knows no symbolic outputs.
+    A layer with several outputs gives `path/0`, `path/1`, ...; for a layer that is called several times, the last call
+    counts. Unlike Keras' symbolic outputs, this works for subclassed models.
     """
     outputs, patched = {}, []
 
@@ -24,8 +26,8 @@ def recorded_outputs(model: keras.Model):
         def recorded(*arguments, **keywords):
             result = call(*arguments, **keywords)
             tensors = [value for value in tf.nest.flatten(result) if tf.is_tensor(value) and value.dtype.is_floating]
-            for number, tensor in enumerate(tensors):
-                outputs[path if len(tensors) == 1 else f"{path}/{number}"] = tensor
+            for index, tensor in enumerate(tensors):
+                outputs[path if len(tensors) == 1 else f"{path}/{index}"] = tensor
             return result
 
         return recorded
@@ -33,24 +35,23 @@ def recorded_outputs(model: keras.Model):
     try:
         for path, layer in layer_paths(model).items():
             if not isinstance(layer, keras.metrics.Metric):
-                # into the instance's dict directly: Keras' attribute tracking is for layers and variables
-                vars(layer)["call"] = recording(path, layer.call)
+                shadow(layer, "call", recording(path, layer.call))
                 patched.append(layer)
         yield outputs
     finally:
         for layer in patched:
-            vars(layer).pop("call", None)
+            unshadow(layer, "call")
 
 
 class Probe:
-    """One fixed batch, with which a compiled model is looked at in the course of its training.
+    """A fixed batch for inspecting a compiled model during training.
 
     Args:
-        model: any Keras model; compiled with a loss where gradients are wanted.
-        batch: `x`, `(x, y)` or `(x, y, sample_weight)` as `fit` takes them, or a `tf.data.Dataset`, whose first batch
-            is taken. `x` may be a dict.
+        model: any Keras model; compiled with a loss if gradients are needed.
+        batch: `x`, `(x, y)` or `(x, y, sample_weight)` as in `fit`, or a `tf.data.Dataset`, whose first batch is used.
+            `x` may be a dict.
 
-    The model is called with `training=False`: no dropout, and no statistics or random states change.
+    The model is called with `training=False`: there is no dropout, and no statistics or random states change.
     """
 
     def __init__(self, model: keras.Model, batch):
@@ -66,7 +67,7 @@ class Probe:
 
     def call(self, **keywords):
         """The model's output on the batch."""
-        if "training" in self.model._call_signature.parameters:
+        if "training" in inspect.signature(self.model.call).parameters:
             keywords["training"] = False
         return self.model(self.x, **keywords)
 
@@ -76,7 +77,7 @@ class Probe:
         return dict(outputs)
 
     def activations(self) -> dict[str, tf.Tensor]:
-        """path of a layer -> its output."""
+        """A dict from the path of each layer to its output."""
         return self._activations()
 
     def _traced_gradients(self):
@@ -89,13 +90,13 @@ class Probe:
                 if gradient is not None}
 
     def gradients(self) -> dict[str, tf.Tensor]:
-        """path of a variable -> gradient of the loss on this batch. Raises ValueError without labels."""
+        """A dict from the path of each variable to the gradient of the loss. Raises ValueError without labels."""
         if self.y is None:
             raise ValueError("gradients need a probe with labels: give probe=(x, y)")
         return self._gradients()
 
     def attentions(self) -> list[np.ndarray]:
-        """Per layer `[B, heads, T, S]`. Raises ValueError where the model does not return attention maps."""
+        """`[B, heads, T, S]` for each layer. Raises ValueError if the model does not return attention maps."""
         try:
             attentions = self.call(output_attentions=True)["attentions"]
         except (TypeError, KeyError, IndexError) as error:

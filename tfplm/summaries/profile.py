@@ -1,4 +1,4 @@
-"""TensorFlow's profiler around some steps of `fit`: where the time goes, operation by operation."""
+"""A callback that profiles some steps of `fit` with TensorFlow's profiler."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from tfplm.summaries.writers import writes_summaries
 
 
 class ProfileCallback(keras.callbacks.Callback):
-    """Records the steps `first` to `last` of this run (from 1, both included) with `tf.profiler`.
+    """Records the steps `first` to `last` of this run (counted from 1, inclusive) with `tf.profiler`.
 
-    The trace lies in `log_dir/train/plugins/profile`, beside the curves of `SummaryCallback(log_dir)`; TensorBoard shows
-    it with its plugin installed (`pip install tensorboard-plugin-profile`). The first steps compile: leave them out. In a
-    strategy only the chief records. Raises ValueError for steps that are no range.
+    The trace is written to `log_dir/train/plugins/profile`, next to the curves of `SummaryCallback(log_dir)`;
+    TensorBoard shows it if its plugin is installed (`pip install tensorboard-plugin-profile`). The first steps include
+    compilation and should be skipped. In a strategy only the chief records. Raises ValueError for an invalid range.
     """
 
     def __init__(self, log_dir, first: int = 10, last: int = 15):
@@ -24,7 +24,7 @@ class ProfileCallback(keras.callbacks.Callback):
         self._running = False
 
     def on_train_begin(self, logs=None) -> None:
-        self._stop()  # an interrupted `fit` has no end
+        self._stop()  # an interrupted `fit` does not call on_train_end
         self._step = 0
         self._chief = writes_summaries(self.model.distribute_strategy)
 

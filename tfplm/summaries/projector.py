@@ -1,4 +1,4 @@
-"""Files that TensorBoard's embedding projector opens."""
+"""Files for TensorBoard's embedding projector."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ CONFIG = "projector_config.pbtxt"  # the name that TensorBoard looks for in a ru
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """Points of the projector: `vectors` float `[N, H]`, and one label each, or several columns of labels by name."""
+    """Points of the projector: `vectors` float `[N, H]` with one label each, or several columns of labels by name."""
 
     vectors: object
     labels: Sequence | Mapping[str, Sequence] | None = None
 
 
 def _cell(label) -> str:
-    """A label as one cell of a TSV file, which knows no quotes: tabs and line ends become visible."""
+    """A label as a cell of a TSV file, which has no quoting: tabs and line ends are escaped."""
     text = str(label).replace("\\", "\\\\") if any(c in str(label) for c in "\t\n\r") else str(label)
     text = text.replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n")
     return text if text.strip() else "␣" * max(1, len(text))  # the projector skips blank lines
@@ -33,7 +33,7 @@ def _metadata(labels) -> str:
     columns = dict(labels) if isinstance(labels, Mapping) else {"label": labels}
     rows = zip(*columns.values(), strict=True)
     lines = ["\t".join(map(_cell, row)) for row in rows]
-    if len(columns) > 1:  # with one column, the projector takes the first line for a label
+    if len(columns) > 1:  # with one column, the projector would read a header as a label
         lines.insert(0, "\t".join(map(_cell, columns)))
     return "\n".join(lines) + "\n"
 
@@ -62,13 +62,13 @@ def write_projector(folder, embeddings: Mapping[str, Embedding]) -> Path:
 
     Args:
         folder: a run's folder, such as the one of a summary writer.
-        embeddings: name -> `Embedding`; those that are already there under other names stay.
+        embeddings: name -> `Embedding`; existing ones with other names are kept.
 
-    For each, `projector/NAME/vectors.tsv` and `projector/NAME/metadata.tsv`, named by paths relative to
+    Each embedding becomes `projector/NAME/vectors.tsv` and `projector/NAME/metadata.tsv`, with paths relative to
     `projector_config.pbtxt`, so that the folder may be moved. Returns the path of that file. Tabs and line ends in
-    labels are written as `\\t` and `\\n`. A page of more than some 10,000 points is slow: choose the points first.
+    labels are written as `\\t` and `\\n`. The page is slow with more than about 10,000 points: select points first.
 
-    Raises ValueError where vectors are not a matrix, or labels are not as many as vectors.
+    Raises ValueError if the vectors are not a matrix, or if the numbers of labels and vectors differ.
     """
     folder = Path(folder)
     config = _read_config(folder / CONFIG)
@@ -77,21 +77,22 @@ def write_projector(folder, embeddings: Mapping[str, Embedding]) -> Path:
     config.embeddings.extend(kept)
     for name, embedding in embeddings.items():
         vectors = _checked(name, embedding)
-        place = Path("projector", "".join(c if c.isalnum() or c in "-_." else "_" for c in name))
+        subfolder = Path("projector", "".join(c if c.isalnum() or c in "-_." else "_" for c in name))
         lines = ("\t".join(f"{number:.6g}" for number in vector) for vector in vectors.tolist())
-        write_text(folder / place / "vectors.tsv", "\n".join(lines) + "\n")
-        info = config.embeddings.add(tensor_name=name, tensor_path=(place / "vectors.tsv").as_posix(),
+        write_text(folder / subfolder / "vectors.tsv", "\n".join(lines) + "\n")
+        info = config.embeddings.add(tensor_name=name, tensor_path=(subfolder / "vectors.tsv").as_posix(),
                                      tensor_shape=vectors.shape)
         if embedding.labels is not None:
-            write_text(folder / place / "metadata.tsv", _metadata(embedding.labels))
-            info.metadata_path = (place / "metadata.tsv").as_posix()
+            write_text(folder / subfolder / "metadata.tsv", _metadata(embedding.labels))
+            info.metadata_path = (subfolder / "metadata.tsv").as_posix()
     write_text(folder / CONFIG, text_format.MessageToString(config))
     _make_run(folder, sorted(embeddings))
     return folder / CONFIG
 
 
 def _make_run(folder: Path, names: list[str]) -> None:
-    """TensorBoard looks for the projector's files in folders with event files only."""
+    """Writes an event file if there is none: TensorBoard finds the projector's files only in folders with event files.
+    """
     if not any(folder.glob("events.out.tfevents.*")):
         with tf.summary.create_file_writer(str(folder)).as_default() as writer:
             tf.summary.text("projector", "embeddings: " + ", ".join(names), step=0)

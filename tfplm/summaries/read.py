@@ -1,4 +1,4 @@
-"""Event files read back: for notebooks, tests and plots."""
+"""A reader of event files, for notebooks, tests and plots."""
 
 import io
 from pathlib import Path
@@ -10,24 +10,24 @@ from tensorboard.util.tensor_util import make_ndarray
 
 
 class EventFiles:
-    """What the event files of one run's folder hold. Raises FileNotFoundError where there are none."""
+    """The content of the event files in the folder of a run. Raises FileNotFoundError if there are none."""
 
     def __init__(self, folder):
         if not any(Path(folder).glob("events.out.tfevents.*")):
             raise FileNotFoundError(f"{folder}: no event files; expected the folder of a summary writer, such as "
                                     "logs/mnist/DATE-TIME/train")
-        # 0: keep every point; the default keeps a sample
+        # 0 keeps every point; the default keeps a sample
         self.accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0, "scalars": 0, "images": 0})
         self.accumulator.Reload()
 
     def tags(self, plugin: str | None = None) -> list[str]:
-        """Tags in the order of the alphabet; of one plugin (`scalars`, `histograms`, `images`, `text`) or all."""
+        """The tags in alphabetical order, of one plugin (`scalars`, `histograms`, `images`, `text`) or all."""
         names = self.accumulator.Tags()["tensors"]
         metadata = self.accumulator.SummaryMetadata
         return sorted(name for name in names if plugin in (None, metadata(name).plugin_data.plugin_name))
 
     def points(self, tag: str) -> tuple[np.ndarray, list[np.ndarray]]:
-        """(steps int64 `[N]`, values): numbers, `[buckets, 3]` of histograms, or bytes of images and text."""
+        """(steps int64 `[N]`, values): numbers, `[buckets, 3]` for histograms, or bytes for images and text."""
         if tag not in self.tags():
             raise KeyError(f"there is no tag {tag!r}; there are {', '.join(self.tags())}")
         events = self.accumulator.Tensors(tag)
@@ -39,7 +39,7 @@ class EventFiles:
         return steps, np.array(values, dtype=np.float32)
 
     def images(self, tag: str) -> list[np.ndarray]:
-        """The pictures of a tag, uint8 `[H,W,C]`, in the order of their steps; of each step the first one."""
+        """The images of a tag, uint8 `[H,W,C]`, in the order of the steps; the first one of each step."""
         _, values = self.points(tag)
         return [np.asarray(Image.open(io.BytesIO(value[2]))) for value in values]  # width, height, files
 

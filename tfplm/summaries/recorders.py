@@ -1,62 +1,55 @@
-"""What only the compiled training step knows, kept in variables: the gradient's norm and the number of tokens."""
+"""Recorders of the gradient norm and the number of tokens inside the compiled training step."""
 
 import types
 
 import keras
 import tensorflow as tf
 
+from tfplm.core.keras_internals import after_reduction, before_clipping, kept, shadow
+
 
 def _variable(model: keras.Model, value, aggregation) -> tf.Variable:
-    """A variable of which each replica has its own, so that a step compiled for its device may write it."""
+    """A variable with one copy per replica, so that a step compiled for one device can write it."""
     with model.distribute_strategy.scope():
         return tf.Variable(value, trainable=False, synchronization=tf.VariableSynchronization.ON_READ,
                            aggregation=aggregation)
 
 
 def innermost(optimizer: keras.Optimizer) -> keras.Optimizer:
-    """The optimizer inside of loss scaling and other wrappers, which sees the unscaled gradients of finite steps."""
+    """The optimizer inside loss scaling and other wrappers, which receives the unscaled gradients of finite steps."""
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return optimizer
 
 
 class GradientNorm:
-    """The global norm of the gradients that a model's optimizer applies, recorded every so many steps in `value`.
+    """Records the global norm of the gradients of a model's optimizer in `value`, every `every` steps.
 
-    It is computed inside the compiled step, in a branch that is taken at those steps only: over all variables, of the
-    unscaled and accumulated gradient of the global batch, before clipping. (Keras' own optimizers clip the gradients of
-    each of several replicas before they are summed up: there it is the norm of the sum of clipped gradients.)
+    The norm covers all variables and the unscaled, accumulated gradient of the global batch, before clipping. It is
+    computed inside the compiled step, in a branch that is only executed at those steps. (With several replicas, Keras'
+    optimizers clip the gradients of each replica before summing them: it is then the norm of the sum of clipped
+    gradients.)
     """
 
     def __init__(self, model: keras.Model, every: int):
         optimizer = innermost(model.optimizer)
         self.every, self.optimizer = every, optimizer
         self.value = _variable(model, float("nan"), tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        # into the instances' dicts, as Keras' attribute tracking is for layers and variables
-        if hasattr(optimizer, "_scale"):  # of `tfplm.training`, which clips the sum of all replicas
-            vars(optimizer)["_scale"] = self._before_scaling
+        if hasattr(optimizer, "gradient_scale"):  # of `tfplm.training`, which clips the sum of all replicas
+            shadow(optimizer, "gradient_scale", self._before_scaling)
         elif model.distribute_strategy.num_replicas_in_sync == 1:
-            vars(optimizer)["_clip_gradients"] = self._before_clipping
+            before_clipping(optimizer, self._record)
         else:
-            vars(optimizer)["_all_reduce_sum_gradients"] = self._after_reduction
-        model.train_function = None  # to be traced with the recorder in it
+            after_reduction(optimizer, self._record)
+        model.train_function = None  # traced again, with the recorder
 
     def _before_scaling(self, gradients, factor):
         self._record(gradients, factor)
-        return type(self.optimizer)._scale(self.optimizer, gradients, factor)
-
-    def _before_clipping(self, gradients):
-        self._record(gradients)
-        return type(self.optimizer)._clip_gradients(self.optimizer, gradients)
-
-    def _after_reduction(self, gradients_and_variables):
-        reduced = type(self.optimizer)._all_reduce_sum_gradients(self.optimizer, gradients_and_variables)
-        self._record([gradient for gradient, _ in reduced])
-        return reduced
+        return type(self.optimizer).gradient_scale(self.optimizer, gradients, factor)
 
     def _record(self, gradients, factor: float = 1.0) -> None:
         def norm():
-            # a dense tensor, as the slices of an embedding's gradient may name one row twice
+            # a dense tensor, because the slices of an embedding's gradient may contain a row twice
             squares = [tf.reduce_sum(tf.square(tf.cast(tf.convert_to_tensor(gradient), tf.float32)))
                        for gradient in gradients if gradient is not None]
             return tf.sqrt(tf.add_n(squares)) * factor
@@ -66,9 +59,9 @@ class GradientNorm:
 
 
 class TokenCounter:
-    """The number of tokens a model was trained on, in `total`: ones of `attention_mask`, or else the `input_ids`.
+    """Counts the tokens that a model is trained on in `total`: ones in `attention_mask`, or else all `input_ids`.
 
-    Batches that are not a dict with one of them count as no tokens.
+    A batch that is not a dict with one of these has no tokens.
     """
 
     def __init__(self, model: keras.Model):
@@ -79,8 +72,8 @@ class TokenCounter:
             self._count(data)
             return original(data)
 
-        # still a method of the model under its name, as strategies look at both
-        vars(model)["train_step"] = types.MethodType(train_step, model)
+        # a bound method with the same name, because strategies inspect both
+        shadow(model, "train_step", types.MethodType(train_step, model))
         model.train_function = None
 
     def _count(self, data) -> None:
@@ -94,15 +87,14 @@ class TokenCounter:
 
 
 def gradient_norm_of(model: keras.Model, every: int) -> GradientNorm:
-    """The recorder of the model's optimizer: made once, and found again by later calls of `fit`."""
-    found = vars(model.optimizer).get("_gradient_norm")
-    if found is None or found.every != every:
-        found = vars(model.optimizer)["_gradient_norm"] = GradientNorm(model, every)
+    """The recorder of the model's optimizer: created once, and reused by later calls of `fit`."""
+    found = kept(model.optimizer, "_gradient_norm", lambda: GradientNorm(model, every))
+    if found.every != every:
+        found = GradientNorm(model, every)
+        shadow(model.optimizer, "_gradient_norm", found)
     return found
 
 
 def token_counter_of(model: keras.Model) -> TokenCounter:
-    """The model's counter, made once."""
-    if "_token_counter" not in vars(model):
-        vars(model)["_token_counter"] = TokenCounter(model)
-    return vars(model)["_token_counter"]
+    """The counter of the model, created once."""
+    return kept(model, "_token_counter", lambda: TokenCounter(model))

@@ -1,4 +1,4 @@
-"""Text samples: what a model writes as training goes on."""
+"""Text samples of a model during training."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def text_samples(name: str, samples, step=None, header: Sequence[str] = ("input"
         samples: a string (Markdown), a list of strings, or a list of rows, such as (prompt, continuation) or
             (masked sentence, filled sentence); a table has as many columns as `header`.
 
-    Characters that Markdown or HTML would swallow, such as `<` of `<mask>` and `|`, are kept.
+    Characters with a meaning in Markdown or HTML, such as `<` in `<mask>` and `|`, are escaped.
     """
     if not tf.summary.should_record_summaries():
         return

@@ -1,4 +1,4 @@
-"""The document's `variable_summaries`, for weights and activations alike."""
+"""`variable_summaries`: the mean, standard deviation, extremes and histogram of a variable or activation."""
 
 import keras
 import tensorflow as tf
@@ -10,12 +10,12 @@ def variable_summaries(name: str, value, step=None) -> None:
     """Writes `name/mean`, `name/stddev`, `name/max`, `name/min` (scalars) and `name/histogram`.
 
     Args:
-        name: tag in front of the five; name scopes are put before it, as `tf.summary.scalar` does.
+        name: the prefix of the five tags; name scopes are prepended, as in `tf.summary.scalar`.
         value: a variable (TensorFlow or Keras), tensor or array of any shape and any numeric dtype.
-        step: of the training; default: the step of `tf.summary.experimental.set_step` or `writer.as_default(step)`.
+        step: the training step; default: that of `tf.summary.experimental.set_step` or `writer.as_default(step)`.
 
-    Writes to the current default writer: eagerly, in a `tf.function`, in a custom loop, or under a strategy. Does
-    nothing without a writer. `stddev` is the population's (divided by n).
+    Writes to the current default writer, if any: eagerly, in a `tf.function`, in a custom loop, or under a strategy.
+    `stddev` is that of the population (divided by n).
     """
     if tf.executing_eagerly() and not tf.summary.should_record_summaries():
         return

@@ -1,4 +1,4 @@
-"""Text to int32 ids and back."""
+"""Tokenizers: text to int32 ids and back."""
 
 from tfplm.tokenizers.tokenizer import Tokenizer
 

@@ -6,19 +6,20 @@ from pathlib import Path
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from tfplm.tokenizers.families import Family
+from tfplm.core.tokenizer_rules import Kind, TokenizerRules
 
 
 def read_text(path: Path) -> str:
-    """A file that has to be UTF-8."""
+    """Reads a file as UTF-8. Raises ValueError if it is not."""
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise ValueError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); convert it to UTF-8"
+                         ) from error
 
 
 def read_json(path: Path) -> dict:
-    """The object in a JSON file."""
+    """Reads the object in a JSON file. Raises ValueError if it holds anything else."""
     try:
         found = json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -29,37 +30,37 @@ def read_json(path: Path) -> dict:
 
 
 def read_vocab(path: Path) -> dict[str, int]:
-    """`vocab.txt`: the token of line i has id i. Baidu's files (`token<TAB>id`) are read as well."""
+    """Reads a `vocab.txt`: the token on line i has id i. Baidu's files (`token<TAB>id`) are supported as well."""
     lines = read_text(path).removesuffix("\n").split("\n")
     tokens = [line.rstrip("\r") for line in lines]
     if all("\t" in token and token.rpartition("\t")[2].isdigit() for token in tokens):
-        return {token: int(number) for token, _, number in (line.rpartition("\t") for line in tokens)}
-    vocab = {}
-    for number, token in enumerate(tokens):
-        if token in vocab:  # the last one counts; the line of the first keeps its id, under a name that no text has
+        return {token: int(index) for token, _, index in (line.rpartition("\t") for line in tokens)}
+    vocab: dict[str, int] = {}
+    for index, token in enumerate(tokens):
+        if token in vocab:  # the last one wins; the id of the first is kept under a name that occurs in no text
             vocab[f"[duplicate {vocab[token]}]"] = vocab[token]
-        vocab[token] = number
+        vocab[token] = index
     return vocab
 
 
 def has_upper_case(vocab: dict[str, int]) -> bool:
-    """Whether a whole word of the vocabulary has a capital letter, in other words whether the model is cased.
+    """Returns True if a word of the vocabulary has a capital letter, that is, if the model is cased.
 
-    Google's rule goes by the name of the checkpoint; a vocabulary cannot be renamed. Chinese BERT is lower-cased.
+    Google's rule depends on the name of the checkpoint, which users may change. Chinese BERT is lower-cased.
     """
     return any(token != token.lower() for token in vocab if token[:1] not in "[<" and not token.startswith("##"))
 
 
 def wordpiece(vocab: dict[str, int], lower_case: bool, strip_accents: bool | None = None,
               chinese_characters: bool = True) -> Backend:
-    """BERT's basic tokenization and greedy longest-match pieces (Devlin et al. 2019; google-research/bert).
+    """BERT's basic tokenization and greedy longest-match WordPiece (Devlin et al. 2019; google-research/bert).
 
-    `strip_accents=None` means as `lower_case`; `chinese_characters` makes every CJK ideograph a word of its own.
+    `strip_accents=None` means the value of `lower_case`; `chinese_characters` makes every CJK ideograph a single word.
     """
     if "[UNK]" not in vocab:
         first = [token[:16] for token in list(vocab)[:3]]
-        raise ValueError(f"the vocabulary of {len(vocab)} tokens has no [UNK], which stands for unknown words: "
-                         f"expected BERT's vocab.txt, one token a line; this one begins with {first}")
+        raise ValueError(f"the vocabulary of {len(vocab)} tokens has no [UNK], the token for unknown words: "
+                         f"expected BERT's vocab.txt, one token per line; this one starts with {first}")
     backend = Backend(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100))
     backend.normalizer = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=chinese_characters,
                                                     strip_accents=strip_accents, lowercase=lower_case)
@@ -69,23 +70,23 @@ def wordpiece(vocab: dict[str, int], lower_case: bool, strip_accents: bool | Non
 
 
 def read_merges(path: Path) -> list[tuple[str, str]]:
-    """`merges.txt` or `vocab.bpe`: two pieces a line, the earlier the sooner merged."""
+    """Reads `merges.txt` or `vocab.bpe`: two pieces per line, in the order in which they are merged."""
     merges = []
-    for number, line in enumerate(read_text(path).split("\n")):
-        if not line.strip() or (number == 0 and line.startswith("#version")):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip() or (number == 1 and line.startswith("#version")):
             continue
         pieces = line.rstrip("\r").split(" ")
         if len(pieces) != 2:
-            raise ValueError(f"{path}, line {number + 1}: expected two pieces with a space between, found '{line}'")
+            raise ValueError(f"{path}, line {number}: expected two pieces separated by a space, found '{line}'")
         merges.append((pieces[0], pieces[1]))
     return merges
 
 
 def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> Backend:
-    """Byte-level BPE (GPT-2, RoBERTa, BART), or, for a vocabulary with `</w>`, the BPE of the first GPT."""
+    """Byte-level BPE (GPT-2, RoBERTa, BART) or, for a vocabulary with `</w>`, the BPE of the first GPT."""
     vocab = read_json(vocab_file)
     merges = read_merges(merges_file)
-    for left, right in merges:  # toy vocabularies leave out pieces that are only on the way to a longer one
+    for left, right in merges:  # toy vocabularies omit the intermediate pieces of longer ones
         for piece in (left, right, left + right):
             if piece not in vocab:
                 vocab[piece] = max(vocab.values()) + 1
@@ -103,8 +104,8 @@ def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> 
     return backend
 
 
-def kind_of(backend: Backend) -> str:
-    """The algorithm of a tokenizer, in the words of `families.Kind`."""
+def kind_of(backend: Backend) -> Kind:
+    """The algorithm of a tokenizer, one of `tokenizer_rules.Kind`."""
     model = type(backend.model).__name__
     if model == "BPE" and "ByteLevel" in str(backend.pre_tokenizer):
         return "byte_bpe"
@@ -113,15 +114,16 @@ def kind_of(backend: Backend) -> str:
     return "wordpiece" if model in ("WordPiece", "WordLevel") else "sentencepiece"
 
 
-def set_template(backend: Backend, family: Family, roles: dict[str, str], language: str | None = None) -> None:
-    """Makes the backend add the family's special tokens around a text and a pair of texts."""
-    names = {**roles, "lang": language}
+def set_template(backend: Backend, family: TokenizerRules, roles: dict[str, str], language: str | None = None) -> None:
+    """Makes the backend add the family's special tokens to a text and to a pair of texts."""
+    names = {**roles, **({} if language is None else {"lang": language})}
     single, pair = (template.format_map(names).split() for template in (family.single, family.pair))
-    ids = {token: backend.token_to_id(token) for role, token in names.items() if f"{{{role}}}" in family.pair}
-    if missing := [token for token, number in ids.items() if number is None]:
+    tokens = dict.fromkeys(token for role, token in names.items() if f"{{{role}}}" in family.pair)
+    ids = {token: token_id for token in tokens if (token_id := backend.token_to_id(token)) is not None}
+    if missing := [token for token in tokens if token not in ids]:
         raise ValueError(f"special token(s) {', '.join(missing)} are not in the vocabulary of "
                          f"{backend.get_vocab_size()} tokens, but every text of this model needs them")
-    if family.kind == "byte_bpe" and ids:  # as the template, and the offsets leave out the space before a word
+    if family.kind == "byte_bpe" and ids:  # like the template, but the offsets exclude the space before a word
         space = getattr(backend.pre_tokenizer, "add_prefix_space", False)
         sep, cls = ((roles[role], ids[roles[role]]) for role in ("sep", "cls"))
         backend.post_processor = processors.RobertaProcessing(sep, cls, trim_offsets=True, add_prefix_space=space)

@@ -23,7 +23,8 @@ def _halves(text: str) -> tuple[str, str]:
     divider = "\t" if "\t" in text else " ||| "
     first, found, second = text.partition(divider)
     if not found:
-        raise ValueError(f"no tab and no ' ||| ' between the two texts of the pair: {text[:80]!r}")
+        raise ValueError(f"no tab and no ' ||| ' between the two texts of the pair: {text[:80]!r}; separate them "
+                         "by one of these")
     return first, second
 
 
@@ -35,16 +36,14 @@ def _chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
 
 @verb(TokenizeOptions)
 def tokenize(options: TokenizeOptions) -> list[list[int]]:
-    """Prints two lines for each text, its tokens and its ids, and returns the ids."""
+    """Prints two lines for each text, with its tokens and its ids, and returns the ids."""
     tokenizer = Tokenizer.from_pretrained(options.source)
     result = []
-    # at a terminal the answer comes after every line
+    # at a terminal every line is answered at once
     typed = not options.text and not options.file and sys.stdin.isatty()
     for chunk in _chunks(_texts(options), 1 if typed else 500):
-        pairs = None
-        if options.pairs:
-            chunk, pairs = zip(*map(_halves, chunk))
-        rows = tokenizer(chunk, pairs, options.max_length, padding=False,
+        texts, pairs = zip(*map(_halves, chunk)) if options.pairs else (chunk, None)
+        rows = tokenizer(texts, pairs, options.max_length, padding=False,
                          truncation="longest_first" if options.max_length else False,
                          add_special_tokens=options.special_tokens)["input_ids"]
         for row in rows:

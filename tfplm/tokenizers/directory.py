@@ -1,18 +1,20 @@
 """Recognizes what lies in a directory and makes the tokenizer of it."""
 
 from pathlib import Path
+from typing import Literal
 
 from tokenizers import AddedToken, normalizers
 from tokenizers import Tokenizer as Backend
 
-from tfplm.tokenizers import backends, families, sentencepiece_file
-from tfplm.tokenizers.families import FAMILIES, ROLES
+from tfplm.core.tokenizer_rules import ROLES, Kind, TokenizerRules
+from tfplm.families import registry
+from tfplm.tokenizers import backends, sentencepiece_file
 
 _BPE_PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 _SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "tokenizer.model")
 _EXPECTED = ("tokenizer.json, vocab.txt (WordPiece), vocab.json and merges.txt or encoder.json and vocab.bpe (BPE), "
              "or a SentencePiece model such as spiece.model")
-_KINDS = {".json": "json", ".txt": "wordpiece", ".model": "sentencepiece"}
+_KINDS: dict[str, Literal["json", Kind]] = {".json": "json", ".txt": "wordpiece", ".model": "sentencepiece"}
 # what a tokenizer_config.json may say about the text itself
 _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_accents", "add_prefix_space",
              "extra_ids", "src_lang", "tgt_lang", "padding_side")
@@ -27,9 +29,8 @@ def read_config(path: Path) -> dict:
     """The model's configuration with its `model_type`: config.json, or bert_config.json and its like of Google."""
     if config := read_json(path / "config.json"):
         return config
-    for pattern, model_type in (("albert_config*.json", "albert"), ("xlnet_config*.json", "xlnet"),
-                                ("bert_config*.json", "bert"), ("hparams.json", "gpt2")):
-        if found := sorted(path.glob(pattern)):
+    for name, model_type in registry.tf1_configs().items():
+        if found := sorted(path.glob(name.replace(".json", "*.json"))):
             return {"model_type": model_type, **read_json(found[0])}
     return {}
 
@@ -39,7 +40,7 @@ def _only(path: Path, pattern: str) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def find_files(path: Path) -> tuple[str, tuple[Path, ...]]:
+def find_files(path: Path) -> tuple[Literal["json", Kind], tuple[Path, ...]]:
     """("json" | "bpe" | "sentencepiece" | "wordpiece", its files); FileNotFoundError names what was expected."""
     if (path / "tokenizer.json").is_file():
         return "json", (path / "tokenizer.json",)
@@ -51,50 +52,50 @@ def find_files(path: Path) -> tuple[str, tuple[Path, ...]]:
     model = next((path / name for name in _SENTENCEPIECE if (path / name).is_file()), None) or _only(path, "*.model")
     if model:
         return "sentencepiece", (model,)
-    vocab = path / "vocab.txt" if (path / "vocab.txt").is_file() else _only(path, "*vocab*.txt")
-    if vocab:
-        return "wordpiece", (vocab,)
+    words = path / "vocab.txt" if (path / "vocab.txt").is_file() else _only(path, "*vocab*.txt")
+    if words:
+        return "wordpiece", (words,)
     found = ", ".join(sorted(entry.name for entry in path.iterdir())[:12]) or "nothing"
     raise FileNotFoundError(f"no tokenizer in {path}: expected {_EXPECTED}; found {found}")
 
 
-def guess_family(kind: str, vocab, file_name: str = "") -> str:
-    """The family that the tokens themselves tell of, where no configuration does."""
-    if kind == "byte_bpe" and {"<s>", "</s>", "<mask>"} <= set(vocab):
-        return "roberta"
-    if kind == "sentencepiece":
-        for name, signs in (("albert", ("[CLS]", "[SEP]")), ("xlnet", ("<cls>", "<sep>"))):
-            if all(sign in vocab for sign in signs):
-                return name
-        if file_name == "sentencepiece.bpe.model" or {"<s>", "<mask>"} <= set(vocab):
-            return "xlm-roberta"
-    return families.DEFAULTS[kind]
+def rules_or_usual(model_type: str | None, kind: Kind) -> TokenizerRules:
+    """The rules of a model type, or the default rules of a kind of tokenizer."""
+    return registry.rules_for(model_type) if model_type else registry.default_rules(kind, "reading")
 
 
-def choose_family(kind: str, vocab, config: dict, tokenizer_config: dict, file_name: str = "") -> str:
+def guess_rules(kind: Kind, vocab, file_name: str = "") -> TokenizerRules:
+    """The rules by the tokens, else by the file name, else the default of the kind; used without a configuration."""
+    tokens = set(vocab)
+    found = [rules for rules in registry.all_rules() if rules.kind == kind and rules.signs and tokens >= set(rules.signs)]
+    if found:
+        return max(found, key=lambda rules: len(rules.signs))
+    return registry.default_rules(kind, file_name, "reading")
+
+
+def choose_rules(kind: Kind, vocab, config: dict, tokenizer_config: dict, file_name: str = "") -> TokenizerRules:
     """config.json's `model_type` decides, unless the files are another family's: `roberta` beside a vocab.txt is BERT.
 
     Then the `tokenizer_class` is asked, then the tokens.
     """
-    of_model = families.SAME_AS.get(config.get("model_type"), config.get("model_type"))
-    of_class = families.of_class(tokenizer_config.get("tokenizer_class"))
-    if of_class == "mbart50":  # its models call themselves mbart
+    of_model = registry.find_rules(config.get("model_type"))
+    of_class = registry.rules_of_class(tokenizer_config.get("tokenizer_class"))
+    if of_class and of_class.class_decides:
         of_model = of_class
-    for name in (of_model, of_class):
-        if name in FAMILIES and FAMILIES[name].kind == kind:
-            return name
-    return guess_family(kind, vocab, file_name)
+    for rules in (of_model, of_class):
+        if rules and rules.kind == kind:
+            return rules
+    return guess_rules(kind, vocab, file_name)
 
 
-def longest_text(name: str, config: dict, tokenizer_config: dict) -> int | None:
+def longest_text(rules: TokenizerRules, config: dict, tokenizer_config: dict) -> int | None:
     """Tokens of the longest text that the model takes, None where positions are relative or nothing is said."""
-    family = FAMILIES[name]
     limits = [tokenizer_config.get("model_max_length")]
     for key in ("max_position_embeddings", "n_positions", "n_ctx"):
         if isinstance(config.get(key), int):
-            limits.append(config[key] - family.reserved_positions)
-    limits = [int(limit) for limit in limits if limit and 0 < limit < 10**9]
-    return min(limits) if limits and family.positions else None
+            limits.append(config[key] - rules.reserved_positions)
+    given = [int(limit) for limit in limits if limit and 0 < limit < 10**9]
+    return min(given) if given and rules.positions else None
 
 
 def _added(token, special: bool = True) -> AddedToken:
@@ -122,7 +123,7 @@ def _more_tokens(path: Path, special_map: dict, tokenizer_config: dict) -> list[
     for number, token in (tokenizer_config.get("added_tokens_decoder") or {}).items():
         known[token["content"]] = (int(number), _added(token, special=False))
     rest = [(None, _added(token)) for token in extra if str(_added(token)) not in known]
-    return sorted(known.values(), key=lambda pair: pair[0]) + rest
+    return [*sorted(known.values(), key=lambda pair: pair[0]), *rest]
 
 
 def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dict):
@@ -132,9 +133,9 @@ def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dic
         raise ValueError(f"{file} is not a tokenizer of the library `tokenizers`: {error}") from error
     kind = backends.kind_of(backend)
     vocab = backend.get_vocab()
-    name = choose_family(kind, vocab, config, tokenizer_config)
+    rules = choose_rules(kind, vocab, config, tokenizer_config)
     backend.add_special_tokens([token for token in named.values() if str(token) not in vocab])
-    roles = {role: token for role, token in FAMILIES[name].tokens.items() if token in vocab}
+    roles = {role: token for role, token in rules.tokens.items() if token in vocab}
     roles.update({key.removesuffix("_token"): str(token) for key, token in named.items()})
     settings = {key: tokenizer_config[key] for key in _SETTINGS if key in tokenizer_config}
     if isinstance(backend.normalizer, normalizers.BertNormalizer):
@@ -145,49 +146,51 @@ def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dic
             settings[key] = getattr(backend.normalizer, attribute)
     if kind == "byte_bpe" and "add_prefix_space" in settings and hasattr(backend.pre_tokenizer, "add_prefix_space"):
         backend.pre_tokenizer.add_prefix_space = settings["add_prefix_space"]
-    tokenizer = cls(backend, name, roles, settings)
-    if "{lang}" in tokenizer.rules.single:
+    tokenizer = cls(backend, rules.name, roles, settings)
+    if "{lang}" in rules.single:
         tokenizer.set_language(settings.get("src_lang") or "en_XX")
     elif backend.post_processor is None:
-        backends.set_template(backend, tokenizer.rules, roles)
+        backends.set_template(backend, rules, roles)
     return tokenizer
 
 
-def _from_parts(cls, kind: str, files: tuple[Path, ...], config: dict, tokenizer_config: dict, named: dict):
+def _from_parts(cls, kind: Kind, files: tuple[Path, ...], config: dict, tokenizer_config: dict, named: dict):
     said = {key: tokenizer_config[key] for key in _SETTINGS if tokenizer_config.get(key) is not None}
     if kind == "wordpiece":
-        name = choose_family(kind, (), config, tokenizer_config)
+        rules = choose_rules(kind, (), config, tokenizer_config)
         return cls.from_vocab(files[0], said.get("do_lower_case"), said.get("strip_accents"),
-                              said.get("tokenize_chinese_chars", True), model_type=name, **named)
+                              said.get("tokenize_chinese_chars", True), model_type=rules.name, **named)
     if kind == "bpe":
         tokenizer = cls.from_bpe(*files, add_prefix_space=said.get("add_prefix_space", False), **named)
-        name = choose_family(tokenizer.rules.kind, tokenizer.vocab, config, tokenizer_config)
-        return tokenizer if name == tokenizer.family else cls.from_bpe(
-            *files, model_type=name, add_prefix_space=said.get("add_prefix_space", False), **named)
+        rules = choose_rules(tokenizer.rules.kind, tokenizer.vocab, config, tokenizer_config)
+        return tokenizer if rules == tokenizer.rules else cls.from_bpe(
+            *files, model_type=rules.name, add_prefix_space=said.get("add_prefix_space", False), **named)
     pieces = {piece for piece, _, _ in sentencepiece_file.parse(files[0].read_bytes(), str(files[0])).pieces}
-    name = choose_family(kind, pieces, config, tokenizer_config, files[0].name)
-    if name == "t5" and said.get("extra_ids") == 0:
-        name = "mt5"
-    return cls.from_sentencepiece(files[0], name, said.get("do_lower_case"), said.get("keep_accents", False),
+    rules = choose_rules(kind, pieces, config, tokenizer_config, files[0].name)
+    if rules.without_extra_ids and said.get("extra_ids") == 0:
+        rules = registry.rules_for(rules.without_extra_ids)
+    return cls.from_sentencepiece(files[0], rules.name, said.get("do_lower_case"), said.get("keep_accents", False),
                                   said.get("src_lang", "en_XX"), **named)
 
 
 def load(cls, path: Path):
     """The tokenizer of class `cls` in the directory `path`, or in that one file and the configuration beside it."""
-    if path.is_file():
-        kind, files, path = _KINDS.get(path.suffix), (path,), path.parent
-        if kind is None:
-            raise ValueError(f"{files[0]} is no tokenizer file: expected {_EXPECTED}")
-    else:
+    if not path.is_file():
         kind, files = find_files(path)
+    elif path.suffix in _KINDS:
+        kind, files, path = _KINDS[path.suffix], (path,), path.parent
+    else:
+        raise ValueError(f"{path} is no tokenizer file: expected {_EXPECTED}")
     config = read_config(path)
     tokenizer_config, special_map = (read_json(path / name) for name in
                                      ("tokenizer_config.json", "special_tokens_map.json"))
     named = _named_tokens(special_map, tokenizer_config)
-    build = (_from_json, files[0]) if kind == "json" else (_from_parts, kind, files)
-    tokenizer = build[0](cls, *build[1:], config, tokenizer_config, named)
+    if kind == "json":
+        tokenizer = _from_json(cls, files[0], config, tokenizer_config, named)
+    else:
+        tokenizer = _from_parts(cls, kind, files, config, tokenizer_config, named)
     tokenizer.add_known_tokens(_more_tokens(path, special_map, tokenizer_config))
-    tokenizer.model_max_length = longest_text(tokenizer.family, config, tokenizer_config)
+    tokenizer.model_max_length = longest_text(tokenizer.rules, config, tokenizer_config)
     tokenizer.padding_side = tokenizer_config.get("padding_side") or tokenizer.rules.padding_side
     if tokenizer.rules.file_name and (path / tokenizer.rules.file_name).is_file():
         tokenizer.sentencepiece_model = (path / tokenizer.rules.file_name).read_bytes()

@@ -1,11 +1,11 @@
-"""Writes a tokenizer as the files that Hugging Face, google-research/bert and this library read."""
+"""Saving of a tokenizer in the files that Hugging Face, google-research/bert and this library read."""
 
 import json
 from pathlib import Path
 
 from tfplm.core.files import replacing
 
-_NO_LIMIT = int(1e30)  # Hugging Face's way to say that no length is too long
+_NO_LIMIT = int(1e30)  # Hugging Face's value for unlimited length
 
 
 def _json(value) -> bytes:
@@ -13,7 +13,7 @@ def _json(value) -> bytes:
 
 
 def _config(tokenizer) -> dict:
-    """tokenizer_config.json."""
+    """The content of tokenizer_config.json."""
     roles = {f"{role}_token": token for role, token in tokenizer._roles.items()}
     settings = {key: value for key, value in tokenizer.settings.items() if value is not None}
     return {"tokenizer_class": tokenizer.rules.tokenizer_class, **roles, **settings,
@@ -21,21 +21,21 @@ def _config(tokenizer) -> dict:
 
 
 def _special_map(tokenizer) -> dict:
-    """special_tokens_map.json."""
+    """The content of special_tokens_map.json."""
     roles = {f"{role}_token": token for role, token in tokenizer._roles.items()}
     extra = [token for token in tokenizer.all_special_tokens if token not in roles.values()]
     return {**roles, **({"additional_special_tokens": extra} if extra else {})}
 
 
 def _vocabulary(tokenizer, model: dict) -> dict[str, bytes]:
-    """The vocabulary in the layout that came before tokenizer.json."""
+    """The vocabulary in the format of the original implementation, older than tokenizer.json."""
     kind = tokenizer.rules.kind
-    if kind == "wordpiece":  # a line for every id: also for added tokens, and for ids that no token has
-        tokens = {number: token for token, number in tokenizer.vocab.items()}
-        lines = [tokens.get(number, f"[unused_{number}]") for number in range(len(tokenizer))]
+    if kind == "wordpiece":  # one line for every id, including those of added tokens and unused ones
+        tokens = {token_id: token for token, token_id in tokenizer.vocab.items()}
+        lines = [tokens.get(token_id, f"[unused_{token_id}]") for token_id in range(len(tokenizer))]
         return {"vocab.txt": ("\n".join(lines) + "\n").encode()}
-    added = {token: number for token, number in tokenizer.vocab.items()
-             if number >= tokenizer._backend.get_vocab_size(with_added_tokens=False)}
+    added = {token: token_id for token, token_id in tokenizer.vocab.items()
+             if token_id >= tokenizer._backend.get_vocab_size(with_added_tokens=False)}
     files = {"added_tokens.json": _json(added)} if added else {}
     if kind in ("bpe", "byte_bpe"):
         merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in model["merges"]]
@@ -47,12 +47,12 @@ def _vocabulary(tokenizer, model: dict) -> dict[str, bytes]:
 
 
 def save(tokenizer, path: Path) -> None:
-    """Writes every file beside its place and then moves it there, so that no reader sees half of one."""
+    """Writes every file under a temporary name and then renames it, so that no reader gets a partial file."""
     path.mkdir(parents=True, exist_ok=True)
     text = tokenizer._backend.to_str()
     files = {"tokenizer.json": text.encode(), "tokenizer_config.json": _json(_config(tokenizer)),
              "special_tokens_map.json": _json(_special_map(tokenizer)),
              **_vocabulary(tokenizer, json.loads(text)["model"])}
     for name, content in files.items():
-        with replacing(path / name) as beside:
-            beside.write_bytes(content)
+        with replacing(path / name) as temporary:
+            temporary.write_bytes(content)

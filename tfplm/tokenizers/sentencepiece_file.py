@@ -1,16 +1,13 @@
-"""SentencePiece model files (Kudo and Richardson 2018) as Rust tokenizers that give the same ids.
-
-The file is a protocol buffer of three messages; reading it takes a page and spares a dependency on the version of
-`protobuf` that generated code is bound to.
-"""
+"""Conversion of SentencePiece model files (Kudo and Richardson 2018) to Rust tokenizers with the same ids."""
 
 import dataclasses
-import struct
+import functools
 
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
-from tfplm.tokenizers.families import Family
+from tfplm.core.protobuf import Definition, Field
+from tfplm.core.tokenizer_rules import TokenizerRules
 
 CONTROL, USER_DEFINED = 3, 4
 _UNIGRAM, _BPE = 1, 2
@@ -18,7 +15,7 @@ _UNIGRAM, _BPE = 1, 2
 
 @dataclasses.dataclass
 class Model:
-    """What a `.model` file says, as far as encoding needs it."""
+    """The content of a `.model` file that encoding needs."""
 
     pieces: list[tuple[str, float, int]]  # piece, score, type
     model_type: int
@@ -28,72 +25,49 @@ class Model:
     remove_extra_spaces: bool
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def _fields(data: bytes):
-    """(field number, value) of a protocol buffer message: int, float or bytes."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-        elif wire == 2:
-            length, at = _varint(data, at)
-            value, at = data[at:at + length], at + length
-        elif wire == 5:
-            value, at = struct.unpack_from("<f", data, at)[0], at + 4
-        elif wire == 1:
-            value, at = None, at + 8
-        else:
-            raise ValueError(f"wire type {wire}")
-        if at > len(data):
-            raise IndexError("cut short")
-        yield number, value
-
-
-def _piece(data: bytes) -> tuple[str, float, int]:
-    fields = dict(_fields(data))
-    return fields[1].decode("utf-8"), fields.get(2, 0.0), fields.get(3, 1)
+@functools.cache
+def _message_class():
+    """The class of `ModelProto`, with the fields of sentencepiece_model.proto that encoding needs."""
+    file = Definition("tfplm.sentencepiece", "proto2")
+    # pieces are bytes, as protobuf accepts strings that are not UTF-8; types are enums, of which any value is accepted
+    file.add("Piece", piece=Field(1, "bytes", "required"), score=Field(2, "float"), type=Field(3, "int32", default="1"))
+    file.add("Trainer", model_type=Field(3, "int32", default="1"), byte_fallback=Field(35, "bool"))
+    file.add("Normalizer", precompiled_charsmap=Field(2, "bytes"), add_dummy_prefix=Field(3, "bool", default="true"),
+             remove_extra_whitespaces=Field(4, "bool", default="true"))
+    file.add("Model", pieces=Field(1, "Piece", "repeated"), trainer=Field(2, "Trainer"),
+             normalizer=Field(3, "Normalizer"))
+    return file.message_class("Model")
 
 
 def parse(data: bytes, name: str = "the file") -> Model:
-    """Reads the bytes of a `.model` file; ValueError where they are something else or are cut short."""
+    """Parses the bytes of a `.model` file; raises ValueError if they are anything else or truncated."""
+    from google.protobuf.message import DecodeError
+
     try:
-        messages: dict[int, list[bytes]] = {1: [], 2: [b""], 3: [b""]}
-        for number, value in _fields(data):
-            messages.setdefault(number, []).append(value)
-        trainer, normalizer = dict(_fields(messages[2][-1])), dict(_fields(messages[3][-1]))
-        pieces = [_piece(message) for message in messages[1]]
-    except (IndexError, KeyError, ValueError, TypeError, AttributeError, struct.error) as error:
+        model = _message_class().FromString(data)
+        if not model.IsInitialized():
+            raise ValueError("a piece without text")
+        pieces = [(piece.piece.decode("utf-8"), piece.score, piece.type) for piece in model.pieces]
+    except (DecodeError, ValueError) as error:
         raise ValueError(f"{name} ({len(data)} bytes) is not a complete SentencePiece model: {error}") from error
-    model_type = trainer.get(3, _UNIGRAM)
-    if not pieces or model_type not in (_UNIGRAM, _BPE):
-        raise ValueError(f"{name} has {len(pieces)} pieces of SentencePiece model type {model_type}: "
+    if not pieces or model.trainer.model_type not in (_UNIGRAM, _BPE):
+        raise ValueError(f"{name} has {len(pieces)} pieces of SentencePiece model type {model.trainer.model_type}: "
                          "expected a unigram (1) or BPE (2) model")
-    return Model(pieces, model_type, bool(trainer.get(35, 0)), normalizer.get(2, b""), bool(normalizer.get(3, 1)),
-                 bool(normalizer.get(4, 1)))
+    rules = model.normalizer
+    return Model(pieces, model.trainer.model_type, model.trainer.byte_fallback, rules.precompiled_charsmap,
+                 rules.add_dummy_prefix, rules.remove_extra_whitespaces)
 
 
 def _splits_number(piece: str) -> bool:
     return len(piece) >= 2 and piece[-1] == "," and piece[-2].isdigit()
 
 
-def _vocabulary(model: Model, family: Family) -> list[tuple[str, float]]:
-    """(token, score) by id."""
+def _vocabulary(model: Model, family: TokenizerRules) -> list[tuple[str, float]]:
+    """(token, score) in the order of ids."""
     best = max((score for _, score, kind in model.pieces if kind == 1), default=0.0)
     scored = []
     for piece, score, kind in model.pieces[family.skip:]:
-        if kind == USER_DEFINED:  # the score that SentencePiece itself gives it, so that it always wins
+        if kind == USER_DEFINED:  # SentencePiece's own score for it, with which it always wins
             score = len(piece) * best - 0.1
         elif family.clean and _splits_number(piece):  # XLNet and ALBERT split "2008," (their `encode_pieces`)
             score -= 100
@@ -103,15 +77,15 @@ def _vocabulary(model: Model, family: Family) -> list[tuple[str, float]]:
 
 
 def _merges(vocab: list[tuple[str, float]]) -> list[tuple[str, str]]:
-    """The merges of a SentencePiece BPE model: every way to make a piece of two, the best scored piece first."""
-    ids = {token: number for number, (token, _) in enumerate(vocab)}
+    """The merges of a SentencePiece BPE model: all ways to form a piece from two, best-scored pieces first."""
+    ids = {token: index for index, (token, _) in enumerate(vocab)}
     ranked = [(-score, ids[token[:cut]], ids[token[cut:]], token[:cut], token[cut:]) for token, score in vocab
               for cut in range(1, len(token)) if token[:cut] in ids and token[cut:] in ids]
     return [(left, right) for *_, left, right in sorted(ranked)]
 
 
-def _normalizer(model: Model, family: Family, lower_case: bool, keep_accents: bool):
-    steps = []
+def _normalizer(model: Model, family: TokenizerRules, lower_case: bool, keep_accents: bool):
+    steps: list[normalizers.Normalizer] = []
     if family.clean:
         steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
         if not keep_accents:
@@ -125,7 +99,7 @@ def _normalizer(model: Model, family: Family, lower_case: bool, keep_accents: bo
     return normalizers.Sequence(steps) if steps else None
 
 
-def build(model: Model, family: Family, lower_case: bool = False, keep_accents: bool = False) -> Backend:
+def build(model: Model, family: TokenizerRules, lower_case: bool = False, keep_accents: bool = False) -> Backend:
     """The Rust tokenizer of a SentencePiece model in the id layout of `family`."""
     vocab = _vocabulary(model, family)
     unknown = next((i for i, (token, _) in enumerate(vocab) if token == family.tokens["unk"]), None)
@@ -140,11 +114,11 @@ def build(model: Model, family: Family, lower_case: bool = False, keep_accents: 
         backend.normalizer = normalizer
     scheme = "always" if model.dummy_prefix else "never"
     space = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=scheme)
-    words = model.dummy_prefix and model.remove_extra_spaces  # then a space means no more than that a word begins
+    words = model.dummy_prefix and model.remove_extra_spaces  # a space then only marks the start of a word
     backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space]) if words else space
     metaspace = decoders.Metaspace(replacement="▁", prepend_scheme=scheme)
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), metaspace]) if model.byte_fallback else metaspace
-    # one-character symbols are found by the model itself; as added tokens they would cut words apart: "3.14"
+    # the model itself finds one-character symbols; as added tokens they would split words such as "3.14"
     names = [AddedToken(piece, normalized=False, special=kind == CONTROL) for piece, _, kind in
              model.pieces[family.skip:] if kind == CONTROL or (kind == USER_DEFINED and len(piece) > 1)]
     backend.add_tokens(names)

@@ -1,105 +1,107 @@
 """The tokenizer of every model family: text to int32 ids and back."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from tfplm.tokenizers import backends, batches, directory, families, saving, sentencepiece_file
-from tfplm.tokenizers.families import ROLES
+from tfplm.core.sources import resolve
+from tfplm.core.tokenizer_rules import ROLES, TokenizerRules
+from tfplm.families import registry
+from tfplm.tokenizers import backends, batches, directory, saving, sentencepiece_file
 from tfplm.tokenizers.vocabulary import Vocabulary
 
 
 class Tokenizer(Vocabulary):
-    """Text to the int32 arrays that the models take, and back.
+    """Converts text to the int32 arrays that the models take, and back.
 
-    Made by `from_pretrained(directory)`, or from single files by `from_vocab`, `from_bpe` and `from_sentencepiece`.
-    The work is done by the Rust library `tokenizers`, whole batches at a time.
+    Create one with `from_pretrained(directory)`, or from single files with `from_vocab`, `from_bpe` and
+    `from_sentencepiece`. The Rust library `tokenizers` does the work, a whole batch at a time.
 
-    Attributes: `family` (name of the rules, such as "bert"), `padding_side`, `model_max_length` (tokens that the model
-    takes, None without a limit), `vocab`, `vocab_size` (= `len(tokenizer)`, rows that the model's embedding needs),
-    and for each of bos, eos, unk, sep, pad, cls, mask the token and its id: `mask_token`, `mask_token_id`; None where
-    the family has none. A family without a padding token (GPT) pads with its end-of-text or unknown token.
+    Attributes: `family` (the name of the rules, such as "bert"), `padding_side`, `model_max_length` (in tokens; None
+    if the model has no limit), `vocab`, `vocab_size` (= `len(tokenizer)`, the number of rows that the model's embedding
+    needs), and for each of bos, eos, unk, sep, pad, cls, mask the token and its id, such as `mask_token` and
+    `mask_token_id`; None if the family has no such token. A family without a padding token (GPT) pads with its
+    end-of-text or unknown token.
     """
 
-    # ---- making one
+    # ---- construction
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike) -> "Tokenizer":
-        """The tokenizer of a directory that Hugging Face, Google, OpenAI or `save_pretrained` wrote, or of a hub name.
+        """Loads a tokenizer from a directory of Hugging Face, Google, OpenAI or `save_pretrained`, or by its hub name.
 
-        Read are `tokenizer.json`; `vocab.txt`; `vocab.json` + `merges.txt`; `encoder.json` + `vocab.bpe`; SentencePiece
-        `*.model`; and beside them `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and
-        `config.json`, whose `model_type` decides which special tokens go where. FileNotFoundError, with the names of
-        these files, where there is none. A single `vocab.txt`, `tokenizer.json` or `.model` file is read together with
-        the configuration beside it.
+        It reads `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt`, `encoder.json` + `vocab.bpe`, or a
+        SentencePiece `*.model`, and in addition `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`
+        and `config.json`, whose `model_type` determines the positions of the special tokens. A single `vocab.txt`,
+        `tokenizer.json` or `.model` file is read together with the configuration next to it. Raises FileNotFoundError,
+        naming the expected files, if there is none.
         """
         path = Path(source)
         if not path.exists():
-            from tfplm.core.sources import resolve
-
             path = resolve(source)
         if not path.is_dir() and (not path.is_file() or path.suffix == ".keras"):
-            path = path.parent  # a model or a checkpoint lies beside its vocabulary
+            path = path.parent  # a model or checkpoint is in the folder of its vocabulary
         return directory.load(cls, path)
 
     @classmethod
     def from_vocab(cls, path: str | os.PathLike, lowercase: bool | None = None, strip_accents: bool | None = None,
-                   tokenize_chinese_chars: bool = True, model_type: str = "bert", **special: str) -> "Tokenizer":
-        """WordPiece from a `vocab.txt`. `lowercase=None`: as the vocabulary shows, cased if it has capital letters.
+                   tokenize_chinese_chars: bool = True, model_type: str | None = None, **special: str) -> "Tokenizer":
+        """Loads WordPiece from a `vocab.txt`. `lowercase=None`: False if the vocabulary has capital letters.
 
-        `special` names special tokens other than the family's: `mask_token="[BLANK]"`.
+        `model_type`: the family whose special tokens are added to a text; default: BERT.
+        `special` replaces special tokens of the family, such as `mask_token="[BLANK]"`.
         """
         vocab = backends.read_vocab(Path(path))
         lowercase = not backends.has_upper_case(vocab) if lowercase is None else lowercase
         settings = {"do_lower_case": lowercase, "strip_accents": strip_accents,
                     "tokenize_chinese_chars": tokenize_chinese_chars}
         backend = backends.wordpiece(vocab, lowercase, strip_accents, tokenize_chinese_chars)
-        return cls._assemble(backend, families.find(model_type), special, settings)
+        return cls._assemble(backend, directory.rules_or_usual(model_type, "wordpiece"), special, settings)
 
     @classmethod
     def from_bpe(cls, vocab: str | os.PathLike, merges: str | os.PathLike, model_type: str | None = None,
                  add_prefix_space: bool = False, **special: str) -> "Tokenizer":
-        """BPE from `vocab.json` and `merges.txt` (OpenAI: `encoder.json`, `vocab.bpe`); byte-level, but for GPT-1's."""
+        """Loads BPE (byte-level unless GPT-1's) from `vocab.json` and `merges.txt` (or `encoder.json`, `vocab.bpe`)."""
         backend = backends.bpe(Path(vocab), Path(merges), add_prefix_space)
         kind = backends.kind_of(backend)
-        name = families.find(model_type) if model_type else directory.guess_family(kind, backend.get_vocab())
+        rules = registry.rules_for(model_type) if model_type else directory.guess_rules(kind, backend.get_vocab())
         settings = {"add_prefix_space": add_prefix_space} if kind == "byte_bpe" else {}
-        return cls._assemble(backend, name, special, settings)
+        return cls._assemble(backend, rules, special, settings)
 
     @classmethod
-    def from_sentencepiece(cls, path: str | os.PathLike, model_type: str = "t5", lowercase: bool | None = None,
+    def from_sentencepiece(cls, path: str | os.PathLike, model_type: str | None = None, lowercase: bool | None = None,
                            keep_accents: bool = False, src_lang: str = "en_XX", **special: str) -> "Tokenizer":
-        """From a SentencePiece `.model` file, with the ids that SentencePiece gives, in the layout of `model_type`.
+        """Loads a SentencePiece `.model` file; the ids are SentencePiece's own, in the layout of `model_type`.
 
-        `lowercase` and `keep_accents` concern ALBERT (lower-cased unless told) and XLNet (cased); `src_lang` mBART.
+        `model_type` is T5 by default. `lowercase` and `keep_accents` apply to ALBERT (lower-cased by default) and XLNet
+        (cased), `src_lang` to mBART.
         """
         data = Path(path).read_bytes()
-        name = families.find(model_type)
-        family = families.FAMILIES[name]
+        family = directory.rules_or_usual(model_type, "sentencepiece")
         lowercase = family.lower_case if lowercase is None else lowercase
         backend = sentencepiece_file.build(sentencepiece_file.parse(data, str(path)), family, lowercase, keep_accents)
-        settings = {"do_lower_case": lowercase, "keep_accents": keep_accents} if family.clean else {}
-        if name in ("t5", "mt5"):
+        settings: dict = {"do_lower_case": lowercase, "keep_accents": keep_accents} if family.clean else {}
+        if family.extra_ids:
             settings["extra_ids"] = len(family.tail)
         if "{lang}" in family.single:
             settings["src_lang"] = src_lang
-        tokenizer = cls._assemble(backend, name, special, settings)
+        tokenizer = cls._assemble(backend, family, special, settings)
         tokenizer.sentencepiece_model = data
         return tokenizer
 
     @classmethod
-    def _assemble(cls, backend: Backend, name: str, special: dict[str, str | AddedToken], settings: dict):
-        """Special tokens and template around a bare backend.
+    def _assemble(cls, backend: Backend, family: TokenizerRules, special: Mapping[str, str | AddedToken], settings: dict):
+        """Adds special tokens and the template to a bare backend.
 
-        A special token given as a string has to be in the vocabulary; an AddedToken is added to it.
+        A special token given as a string must be in the vocabulary; an AddedToken is added to it.
         """
-        family = families.FAMILIES[name]
         vocab = backend.get_vocab()
-        # the space before <mask> belongs to it: fairseq's models know the mask without a space
+        # the mask token includes the space before it: fairseq's models were trained without that space
         tokens = {role: AddedToken(token, normalized=False, special=True,
                                    lstrip=role == "mask" and family.kind == "byte_bpe")
                   for role, token in family.tokens.items() if token in vocab}
@@ -114,56 +116,59 @@ class Tokenizer(Vocabulary):
         backend.add_special_tokens([*tokens.values(), *extra])
         roles = {role: token.content for role, token in tokens.items()}
         backends.set_template(backend, family, {**family.tokens, **roles}, settings.get("src_lang"))
-        return cls(backend, name, roles, settings)
+        return cls(backend, family.name, roles, settings)
 
     # ---- text to ids
 
     def __call__(self, texts: str | Sequence, pairs: str | Sequence | None = None, max_length: int | None = None,
                  padding: str | int | bool = "longest", truncation: str | bool = "longest_first",
-                 **details) -> dict[str, np.ndarray]:
-        """A batch of texts, or of text pairs, as `input_ids`, `attention_mask`, `token_type_ids`: int32 [B,T].
+                 **details) -> dict[str, Any]:
+        """Encodes a batch of texts or text pairs as `input_ids`, `attention_mask`, `token_type_ids`: int32 [B,T].
 
-        max_length: the most tokens of a row, special tokens included; longer texts are cut.
-        padding: "longest"; "max_length"; an int, the width's multiple (8: 8, 16, 24...); False, a list of arrays.
-        truncation: which text of a pair is cut: "longest_first", "only_first", "only_second"; False cuts nothing and
-            needs no limit.
-        details: the fields of `batches.Details`: stride, add_special_tokens, is_split_into_words, return_offsets,
-            return_special_tokens_mask, return_word_ids.
+        Args:
+            texts: a text or a list of texts; a single text gives a batch of one.
+            pairs: the second texts of pairs.
+            max_length: the maximum number of tokens in a row, including special tokens; longer texts are truncated.
+            padding: "longest"; "max_length"; an int, of which the width is a multiple (8: 8, 16, 24, ...); False
+                returns lists of arrays.
+            truncation: the text of a pair to truncate: "longest_first", "only_first", "only_second"; False truncates
+                nothing and checks no limit.
+            details: the fields of `batches.Details`: stride, add_special_tokens, is_split_into_words, return_offsets,
+                return_special_tokens_mask, return_word_ids.
 
-        One text gives a batch of one. ValueError for a text that is longer than `model_max_length`, unless `max_length`
-        says where to cut or `truncation=False` that length does not matter.
+        Raises ValueError for a text longer than `model_max_length`, unless `max_length` is given or `truncation` is
+        False.
         """
-        details = batches.Details(**details)
-        inputs = batches.as_inputs(texts, pairs, details.is_split_into_words)
+        rarer = batches.Details(**details)
+        inputs = batches.as_inputs(texts, pairs, rarer.is_split_into_words)
         strategy = batches.check_strategy(truncation)
-        encodings, origins = self._encode(inputs, max_length, strategy, details)
+        encodings, origins = self._encode(inputs, max_length, strategy, rarer)
         lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
         self._check_lengths(lengths, max_length, strategy)
         limit = self.model_max_length if max_length is None else max_length
         width = None if padding is False else batches.width_of(int(lengths.max(initial=0)), padding, limit)
         rows = batches.Rows(lengths, width, self.padding_side)
         segments = self.rules.segments and (pairs is not None or ":" in self.rules.single)
-        batch = batches.to_arrays(encodings, rows, details, (self.pad_token_id or 0, self.rules.pad_segment), segments)
-        if details.stride is not None:
+        batch = batches.to_arrays(encodings, rows, rarer, (self.pad_token_id or 0, self.rules.pad_segment), segments)
+        if rarer.stride is not None:
             batch["overflow_to_sample_mapping"] = np.array(origins, np.int32)
         return batch
 
     def _encode(self, inputs: list, max_length: int | None, strategy: str | None, details: batches.Details):
-        """The encodings of all rows, and for each row the number of its text."""
-        cut = strategy is not None and max_length is not None
-        if cut:
+        """The encodings of all rows, and the index of the text of each row."""
+        if strategy is not None and max_length is not None:
             self._check_cut(inputs, max_length, strategy, details)
         elif details.stride is not None:
             raise ValueError("stride needs max_length, and truncation other than False")
         backend = self._word_backend if details.is_split_into_words else self._backend
         call = backend.encode_batch if details.need_text else backend.encode_batch_fast
-        with self._lock:  # truncation is a state of the backend
-            if cut:
+        with self._lock:  # truncation is part of the backend's state
+            if strategy is not None and max_length is not None:
                 backend.enable_truncation(max_length, stride=details.stride or 0, strategy=strategy)
             try:
                 encodings = call(inputs, is_pretokenized=details.is_split_into_words,
                                  add_special_tokens=details.add_special_tokens)
-            except Exception as error:  # the Rust library has no classes of its own
+            except Exception as error:  # the Rust library has no exception classes
                 raise ValueError(f"{error} (truncation={strategy!r}, max_length={max_length})") from error
             finally:
                 backend.no_truncation()
@@ -189,14 +194,14 @@ class Tokenizer(Vocabulary):
             return
         row = int(lengths.argmax())
         if max_length is not None:
-            way = f"truncation={strategy or False!r} does not cut it: use 'longest_first', or a larger max_length"
+            advice = f"truncation={strategy or False!r} does not cut it: use 'longest_first', or a larger max_length"
         else:
-            way = (f"the model takes {limit}: pass max_length={limit} to cut longer texts (stride=... to cut them into "
-                   "several rows), or truncation=False to get them whole")
-        raise ValueError(f"text {row} has {lengths[row]} tokens, more than {limit}; {way}")
+            advice = (f"the model takes {limit}: pass max_length={limit} to truncate longer texts (stride=... to split "
+                      "them into several rows), or truncation=False to keep them whole")
+        raise ValueError(f"text {row} has {lengths[row]} tokens, more than {limit}; {advice}")
 
     def tokenize(self, text: str) -> list[str]:
-        """The pieces of a text, without special tokens around."""
+        """The pieces of a text, without special tokens."""
         (text,) = batches.as_inputs(text, None, False)
         return self._backend.encode(text, add_special_tokens=False).tokens
 

@@ -3,29 +3,47 @@
 import functools
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import overload
 
 import numpy as np
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
+from tfplm.core.tokenizer_rules import ROLES
+from tfplm.families import registry
 from tfplm.tokenizers import backends
-from tfplm.tokenizers.families import FAMILIES, ROLES
 
-# ideographs, kana, CJK punctuation and full-width forms: written without spaces between
+# ideographs, kana, CJK punctuation and full-width forms, which are written without spaces
 _CJK = ("\u2e80-\u312f\u31a0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff65"
         "\U00020000-\U000323af")
 _CJK_SPACE = re.compile(f"(?<=[{_CJK}]) (?=[{_CJK}])")
 
 
 class Vocabulary:
-    """What a tokenizer knows beside encoding; `Tokenizer` describes the attributes."""
+    """The part of a tokenizer other than encoding; `Tokenizer` documents the attributes."""
+
+    # properties, made for all roles below the class
+    bos_token: str | None
+    eos_token: str | None
+    unk_token: str | None
+    sep_token: str | None
+    pad_token: str | None
+    cls_token: str | None
+    mask_token: str | None
+    bos_token_id: int | None
+    eos_token_id: int | None
+    unk_token_id: int | None
+    sep_token_id: int | None
+    pad_token_id: int | None
+    cls_token_id: int | None
+    mask_token_id: int | None
 
     def __init__(self, backend: Backend, family: str, roles: dict[str, str], settings: dict | None = None):
         self._backend, self._roles, self._lock = backend, dict(roles), threading.Lock()
         self.family = family
-        self.rules = FAMILIES[family]
-        self.settings = dict(settings or {})  # what tokenizer_config.json has to know to make the same again
+        self.rules = registry.rules_for(family)
+        self.settings = dict(settings or {})  # what tokenizer_config.json needs to restore the tokenizer
         self.padding_side = self.rules.padding_side
         self.model_max_length: int | None = None
         self.sentencepiece_model: bytes | None = None
@@ -33,11 +51,11 @@ class Vocabulary:
         backend.no_padding()
 
     def decode(self, ids, skip_special_tokens: bool = True) -> str:
-        """The text of one row of ids. WordPiece puts spaces between words, but none between Chinese characters."""
+        """Decodes one row of ids. WordPiece puts spaces between words, but not between Chinese characters."""
         return self.batch_decode([ids], skip_special_tokens)[0]
 
     def batch_decode(self, batch, skip_special_tokens: bool = True) -> list[str]:
-        """The texts of rows of ids, an int array [B,T] or a list of rows."""
+        """Decodes several rows of ids, an int array [B,T] or a list of rows."""
         rows = [self._checked_ids(row) for row in batch]
         texts = self._backend.decode_batch(rows, skip_special_tokens=skip_special_tokens)
         return [_CJK_SPACE.sub("", text) for text in texts] if self.rules.kind == "wordpiece" else texts
@@ -49,29 +67,41 @@ class Vocabulary:
             raise ValueError(f"id {wrong} is not in the vocabulary: expected 0 to {len(self) - 1}")
         return ids.astype(int).tolist()
 
-    def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
-        """Ids of tokens; the unknown token's for one that is not in the vocabulary (ValueError if there is none)."""
+    @overload
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...  # type: ignore[overload-overlap]  # a str is a Sequence
+
+    @overload
+    def convert_tokens_to_ids(self, tokens: Sequence[str]) -> list[int]: ...
+
+    def convert_tokens_to_ids(self, tokens):
+        """The ids of tokens. A token outside the vocabulary gets the unknown id, or raises ValueError without one."""
         if not isinstance(tokens, str):
             return [self.convert_tokens_to_ids(token) for token in tokens]
-        number = self._backend.token_to_id(tokens)
-        if number is None and self.unk_token_id is None:
+        token_id = self._backend.token_to_id(tokens)
+        if token_id is None and self.unk_token_id is None:
             raise ValueError(f"'{tokens}' is not in the vocabulary of {len(self)} tokens")
-        return self.unk_token_id if number is None else number
+        return self.unk_token_id if token_id is None else token_id
 
-    def convert_ids_to_tokens(self, ids) -> str | list[str]:
-        """Tokens of ids."""
+    @overload
+    def convert_ids_to_tokens(self, ids: int | np.integer) -> str: ...
+
+    @overload
+    def convert_ids_to_tokens(self, ids: Iterable) -> list[str]: ...
+
+    def convert_ids_to_tokens(self, ids):
+        """The tokens of ids."""
         if isinstance(ids, int | np.integer):
             return self.convert_ids_to_tokens([ids])[0]
-        return [self._backend.id_to_token(number) for number in self._checked_ids(ids)]
+        return [self._backend.id_to_token(token_id) for token_id in self._checked_ids(ids)]
 
     @property
     def vocab(self) -> dict[str, int]:
-        """Token -> id, added tokens included."""
+        """A dict from tokens to ids, including added tokens."""
         return self._backend.get_vocab(with_added_tokens=True)
 
     @property
     def vocab_size(self) -> int:
-        """Rows that the model's embedding needs: the largest id and one."""
+        """The number of rows that the model's embedding needs: the largest id plus one."""
         return self._size
 
     def __len__(self) -> int:
@@ -83,19 +113,19 @@ class Vocabulary:
 
     @functools.cached_property
     def _word_backend(self) -> Backend:
-        """For lists of words: in byte-level BPE each of them has a space before it, as within a text."""
+        """The backend for lists of words: in byte-level BPE each word gets a space before it, as within a text."""
         text = self._backend.to_str()
         spaced = text.replace('"add_prefix_space":false', '"add_prefix_space":true')
         return self._backend if spaced == text else Backend.from_str(spaced)
 
-    def _forget(self) -> None:
-        """Drops what was derived from the vocabulary before it grew."""
+    def _clear_cache(self) -> None:
+        """Drops cached values that depend on the vocabulary."""
         for name in ("_size", "_word_backend"):
             self.__dict__.pop(name, None)
 
     @property
     def all_special_ids(self) -> list[int]:
-        """Ids of all special tokens, those without a role included."""
+        """The ids of all special tokens, including those without a role."""
         return sorted(i for i, token in self._backend.get_added_tokens_decoder().items() if token.special)
 
     @property
@@ -103,29 +133,29 @@ class Vocabulary:
         return self.convert_ids_to_tokens(self.all_special_ids)
 
     def add_tokens(self, tokens: str | Sequence[str], special: bool = False) -> int:
-        """Adds tokens that stay whole in every text, where they stand as written here; returns how many were new.
+        """Adds tokens that are matched exactly and never split; returns the number of new ones.
 
-        The model's embedding then needs `len(tokenizer)` rows. `special`: `decode` leaves them out.
+        The model's embedding then needs `len(tokenizer)` rows. `special`: `decode` skips them.
         """
         tokens = [tokens] if isinstance(tokens, str) else list(tokens)
         before = len(self)
         with self._lock:
             self._backend.add_tokens([AddedToken(t, special=special, normalized=False) for t in tokens])
-        self._forget()
+        self._clear_cache()
         return len(self) - before
 
     def add_known_tokens(self, tokens: list[tuple[int | None, AddedToken]]) -> None:
-        """Adds tokens of a saved tokenizer; ValueError where one does not get the id that it had."""
+        """Adds the tokens of a saved tokenizer. Raises ValueError if one does not get its former id."""
         known = {token.content for token in self._backend.get_added_tokens_decoder().values()}
         self._backend.add_tokens([token for _, token in tokens if token.content not in known])
-        self._forget()
-        for number, token in tokens:
-            if number is not None and self._backend.token_to_id(token.content) != number:
-                raise ValueError(f"the added token '{token.content}' should have id {number}, but in this vocabulary "
+        self._clear_cache()
+        for token_id, token in tokens:
+            if token_id is not None and self._backend.token_to_id(token.content) != token_id:
+                raise ValueError(f"the added token '{token.content}' should have id {token_id}, but in this vocabulary "
                                  f"it is {self._backend.token_to_id(token.content)}: the files do not belong together")
 
     def set_language(self, language: str) -> None:
-        """The language code that mBART puts beside every text, such as `zh_CN`."""
+        """Sets the language code that mBART adds to every text, such as `zh_CN`."""
         if "{lang}" not in self.rules.single:
             raise ValueError(f"tokenizers of family '{self.family}' have no language codes")
         if language not in self.rules.extra:
@@ -145,7 +175,7 @@ def _token(role: str):
         token = self._roles.get(role)
         return token or (self.eos_token or self.unk_token if role == "pad" else None)
 
-    return property(get, doc=f"the {role} token, or None")
+    return property(get, doc=f"The {role} token, or None.")
 
 
 def _token_id(role: str):
@@ -153,7 +183,7 @@ def _token_id(role: str):
         token = getattr(self, f"{role}_token")
         return None if token is None else self._backend.token_to_id(token)
 
-    return property(get, doc=f"the id of the {role} token, or None")
+    return property(get, doc=f"The id of the {role} token, or None.")
 
 
 for _role in ROLES:

@@ -1,4 +1,4 @@
-"""A Keras training toolkit: distribution, resuming, progress, optimizers, schedules, metrics. It knows no language model."""
+"""Training with Keras: distribution, resuming, progress, optimizers, schedules, metrics; independent of the models."""
 
 from tfplm.core.lazy import lazy_exports
 

@@ -9,7 +9,7 @@ import tfplm
 from tests.adapt.adapt_cases import BAD, GOOD, save_bert, train, write_tags, write_texts
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.result import open_task
-from tfplm.adapt.finetune.start import grown, make_model
+from tfplm.adapt.finetune.start import Start, grown, make_model
 from tfplm.adapt.methods.replay import forgetting
 from tfplm.data.tasks.examples import TaggedExample, TextExample
 from tfplm.models.pretrained.weights import named_variables
@@ -72,7 +72,7 @@ def test_no_new_label_and_a_lost_one(classifier):
 def test_another_task_takes_the_encoder_alone(classifier, tagger):
     options = FinetuneOptions(init=str(classifier.folder), task="tagging", max_length=8)
     task = open_task(tagger.folder)
-    model = make_model(options, task)
+    model = make_model(Start.of(options, task.tokenizer), task)
     assert model.config.id2label == {0: "O", 1: "B-LOC", 2: "I-LOC"} and model.head_name == "token_classification"
     source = named_variables(tfplm.from_pretrained(classifier.folder))
     for path, variable in named_variables(model).items():

@@ -6,6 +6,7 @@ import pytest
 import tfplm
 from tests.adapt.adapt_cases import TINY
 from tfplm.adapt.finetune.inference import Inference
+from tfplm.data.batches.batching import token_pads
 
 LENGTHS = [5, 16, 1, 9, 8, 30, 5]
 
@@ -56,6 +57,6 @@ def test_padding_on_the_left_is_the_tokenizers_own():
     model = tfplm.from_config("gpt2", "sequence_classification",
                               **{**TINY, "vocab_size": 50, "pad_token_id": 49, "embedding_dropout_prob": 0.0})
     features = features_of()
-    found = Inference(model, pad=49)(features, ("label",))
+    found = Inference(model, token_pads(49))(features, ("label",))
     for row, feature in zip(found, features):
         np.testing.assert_allclose(row, np.asarray(model({"input_ids": feature["input_ids"][None]}))[0], atol=1e-5)

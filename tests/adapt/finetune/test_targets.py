@@ -14,7 +14,7 @@ from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.start import warm_start
 from tfplm.adapt.tasks.targets import Summarization, Translation
 from tfplm.adapt.tasks.task import TaskSettings
-from tfplm.data.batches.batching import collate
+from tfplm.data.batches.batching import collate, token_pads
 from tfplm.data.tasks.examples import TargetExample
 from tfplm.models.pretrained.weights import named_variables
 from tfplm.tokenizers import Tokenizer
@@ -57,7 +57,7 @@ def test_other_families_begin_as_they_were_trained(family, kind):
     whole = tokenizer("我 喜 欢")["input_ids"][0].tolist()
     assert first["target_ids"].tolist() == whole and whole[-1] == task.end == tokenizer.eos_token_id
     assert first["decoder_input_ids"].tolist() == [start, *whole[:-1]]
-    batch = collate([first, second], 8, tokenizer.pad_token_id)
+    batch = collate([first, second], 8, token_pads(tokenizer.pad_token_id))
     x, y, weights = task.split(batch)
     assert set(x) == {"input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask", "example"}
     assert y.shape == weights.shape == x["decoder_attention_mask"].shape

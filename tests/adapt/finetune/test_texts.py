@@ -129,7 +129,7 @@ def test_a_regression_begins_at_the_mean(tiny):
     task = Regression(Tokenizer.from_pretrained(tiny))
     for labels, mean in (((50.0, 70.0), 60.0), ((1.0, 2.0), 60.0)):  # a head that has learned is left alone
         features = task.features([TextExample(text, label=label) for text, label in zip(GOOD, labels, strict=False)], True)
-        task.begin(model.head, features)
+        task.init_head(model.head, features)
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.head.classifier.bias), [mean])
 
 

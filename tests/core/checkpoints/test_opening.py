@@ -1,4 +1,4 @@
-"""Which file of a directory is read, shards, and what is said where something is missing."""
+"""Opening of checkpoints: the choice of the file in a directory, shards, and errors for missing files."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def sharded(tmp_path):
     return tmp_path
 
 
-def test_nothing_is_read_before_it_is_asked_for_and_tensorflow_is_not_imported(sharded):
+def test_tensors_are_read_on_demand_and_tensorflow_is_not_imported(sharded):
     code = ("import sys; from tfplm.core.checkpoints import open_checkpoint; c = open_checkpoint(sys.argv[1]); "
             "assert c.shape('w1') == (4,) and c['w2'][0] == 2; assert not {'tensorflow', 'keras'} & set(sys.modules)")
     subprocess.run([sys.executable, "-c", code, str(sharded)], check=True)
@@ -35,7 +35,7 @@ def test_safetensors_before_pytorch(tmp_path):
     assert repr(checkpoint).endswith("layout='hf', 1 tensors)")
 
 
-def test_the_prefix_of_data_parallel_goes_only_where_all_have_it(tmp_path):
+def test_the_prefix_of_data_parallel_is_removed_only_if_all_names_have_it(tmp_path):
     write_safetensors(tmp_path, {"module.a": np.zeros(2), "module.b": np.zeros(2)})
     assert open_checkpoint(tmp_path).names() == ["a", "b"]
     write_safetensors(tmp_path, {"module.a": np.zeros(2), "b": np.zeros(2)})
@@ -55,11 +55,11 @@ def test_truncated_shard(sharded):
         open_checkpoint(sharded)
 
 
-def test_an_index_that_names_what_the_shards_do_not_hold(sharded):
+def test_an_index_that_lists_missing_tensors(sharded):
     index = json.loads((sharded / INDEX).read_text())
     index["weight_map"] |= {"w9": "model-00001-of-00003.safetensors", "w1": "model-00003-of-00003.safetensors"}
     (sharded / INDEX).write_text(json.dumps(index))
-    with pytest.raises(ValueError, match=r"lists 2 tensors that their shards do not hold: 'w1' \(model-00003.*'w9'"):
+    with pytest.raises(ValueError, match=r"lists 2 tensors that are not in their shards: 'w1' \(model-00003.*'w9'"):
         open_checkpoint(sharded)
 
 

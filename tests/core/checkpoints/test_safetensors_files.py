@@ -1,4 +1,4 @@
-"""safetensors: read against the library's own files, written for the library, damaged in every way."""
+"""safetensors files: read from the library, written for the library, and damaged in every way."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def equal(checkpoint, arrays):
 
 
 def raw(path, header, data=b"", length=None):
-    """A file with just this header, right or wrong."""
+    """Writes a file with this header, valid or not."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes((len(text) if length is None else length).to_bytes(8, "little") + text + data)
     return path
@@ -55,7 +55,7 @@ def test_reads_what_the_library_wrote(tmp_path, arrays):
         assert equal(checkpoint, arrays)
         assert not checkpoint["嵌入.weight"].flags.writeable
         kept = checkpoint["嵌入.weight"]
-    np.testing.assert_array_equal(kept, arrays["嵌入.weight"])  # what was read outlives the checkpoint
+    np.testing.assert_array_equal(kept, arrays["嵌入.weight"])  # an array outlives its checkpoint
     assert checkpoint.names() == []
 
 
@@ -68,7 +68,7 @@ def test_the_library_reads_what_is_written(tmp_path, arrays):
     assert equal(open_checkpoint(tmp_path), arrays)
 
 
-def test_every_dtype_comes_back(tmp_path):
+def test_every_dtype_is_restored(tmp_path):
     arrays = {kind: np.arange(3).astype(dtype) for kind, dtype in DTYPES.items()}
     assert len(arrays) == 15
     write_safetensors(tmp_path, arrays)
@@ -85,7 +85,7 @@ def test_shards_and_index(tmp_path, arrays):
     assert equal(open_checkpoint(tmp_path / INDEX), arrays)
 
 
-def test_a_new_single_file_takes_the_place_of_old_shards_and_the_other_way_round(tmp_path, arrays):
+def test_a_single_file_replaces_old_shards_and_vice_versa(tmp_path, arrays):
     write_safetensors(tmp_path, {"old": np.zeros(40)}, max_shard_bytes=64)
     write_safetensors(tmp_path, arrays, max_shard_bytes=64)
     (tmp_path / "config.json").write_text("{}")
@@ -95,7 +95,7 @@ def test_a_new_single_file_takes_the_place_of_old_shards_and_the_other_way_round
     assert equal(open_checkpoint(tmp_path), arrays)
 
 
-def test_a_failure_leaves_the_old_files_whole(tmp_path, arrays):
+def test_a_failure_keeps_the_old_files(tmp_path, arrays):
     write_safetensors(tmp_path, arrays)
 
     def fail():
@@ -128,12 +128,12 @@ def test_writing_onto_the_files_that_are_being_read(tmp_path, arrays):
 
 
 @pytest.mark.parametrize("tensors, message", [
-    ([("a", np.zeros(2)), ("a", np.ones(2))], "tensor 'a' comes twice"),
-    ({"名": np.array(["x"], dtype=object)}, "tensor '名' has dtype object, which is not supported; known are float64,"),
+    ([("a", np.zeros(2)), ("a", np.ones(2))], "tensor 'a' occurs twice"),
+    ({"名": np.array(["x"], dtype=object)}, "tensor '名' has dtype object, which is not supported; expected float64,"),
     ({"c": np.zeros(2, np.complex64)}, "tensor 'c' has dtype complex64, which is not supported"),
-    ({"t": Tensor((3,), np.dtype(np.float32), lambda: np.zeros(2, np.float32))}, r"'t' was read as float32 \[2\], ann"),
+    ({"t": Tensor((3,), np.dtype(np.float32), lambda: np.zeros(2, np.float32))}, r"'t' was read as float32 \[2\], exp"),
 ])
-def test_what_cannot_be_written(tmp_path, tensors, message):
+def test_tensors_that_cannot_be_written(tmp_path, tensors, message):
     with pytest.raises(ValueError, match=message):
         write_safetensors(tmp_path, tensors)
     assert os.listdir(tmp_path) == []
@@ -162,18 +162,18 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
 
 
 @pytest.mark.parametrize("header, message", [
-    (b'{"a": ', "its header is not the JSON object it must be"),
+    (b'{"a": ', "its header is not a JSON object"),
     (b"[1, 2]", "expected an object, found list"),
-    (b"\xff\xfe{}", "its header is not the JSON object it must be"),
-    (b"[" * 100_000, "its header is not the JSON object it must be"),
+    (b"\xff\xfe{}", "its header is not a JSON object"),
+    (b"[" * 100_000, "its header is not a JSON object"),
     ({"a": {"dtype": "F32"}}, "the header's entry of 'a' is {'dtype': 'F32'}; expected dtype, shape"),
     ({"a": entry(shape=(-2,))}, "the header's entry of 'a' is"),
     ({"a": 5}, "the header's entry of 'a' is 5"),
-    ({"a": entry("F4")}, "tensor 'a' has dtype F4, which is not supported; known are F64, F32, F16, BF16"),
+    ({"a": entry("F4")}, "tensor 'a' has dtype F4, which is not supported; expected F64, F32, F16, BF16"),
     ({"a": entry(shape=(3,))}, r"tensor 'a' \(F32 \[3\]\) has 8 bytes, expected 12"),
     ({"a": entry(shape=(2**40, 2**40))}, "has 8 bytes, expected 4835703278458516698824704"),
-    ({"a": entry(), "b": entry(offsets=(4, 12))}, "tensor 'b' begins at byte 4 of the data, expected 8"),
-    ({"a": entry(), "b": entry(offsets=(16, 24))}, "tensor 'b' begins at byte 16 of the data, expected 8"),
+    ({"a": entry(), "b": entry(offsets=(4, 12))}, "tensor 'b' starts at byte 4 of the data, expected 8"),
+    ({"a": entry(), "b": entry(offsets=(16, 24))}, "tensor 'b' starts at byte 16 of the data, expected 8"),
 ])
 def test_broken_header(tmp_path, header, message):
     path = raw(tmp_path / SINGLE, header, bytes(24))

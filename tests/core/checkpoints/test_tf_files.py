@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints: published layouts, what TensorFlow itself wrote and reads, and missing pieces."""
+"""TensorFlow checkpoints: published layouts, exchange with TensorFlow, and missing or damaged files."""
 
 import os
 import shutil
@@ -61,18 +61,18 @@ def test_tensorflow_reads_what_is_written(tmp_path, arrays):
     assert equal(open_checkpoint(tmp_path), arrays)
 
 
-def test_several_data_files_and_what_was_there_before(tmp_path, arrays):
+def test_several_data_files_replace_older_ones(tmp_path, arrays):
     write_tf1(tmp_path / "model.ckpt", {"old": np.zeros(3)})
     write_tf1(tmp_path / "model.ckpt", arrays, max_shard_bytes=64)
     assert sorted(os.listdir(tmp_path)) == ["checkpoint", "model.ckpt.data-00000-of-00003",
                                             "model.ckpt.data-00001-of-00003", "model.ckpt.data-00002-of-00003",
                                             "model.ckpt.index"]
     assert equal(open_checkpoint(tmp_path), arrays)
-    write_tf1(tmp_path / "model.ckpt", open_checkpoint(tmp_path))  # onto what is being read
+    write_tf1(tmp_path / "model.ckpt", open_checkpoint(tmp_path))  # onto the files that are being read
     assert len(os.listdir(tmp_path)) == 3 and equal(open_checkpoint(tmp_path), arrays)
 
 
-def test_a_failure_leaves_the_old_files_whole(tmp_path, arrays):
+def test_a_failure_keeps_the_old_files(tmp_path, arrays):
     write_tf1(tmp_path / "model.ckpt", arrays)
     before = sorted(os.listdir(tmp_path))
 
@@ -103,7 +103,7 @@ def test_object_checkpoints_of_tf2(tmp_path):
     ("save_counter/.ATTRIBUTES/VARIABLE_VALUE", False), ("model/global_step_embedding", True),
     ("w/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE", False),
 ])
-def test_what_is_a_weight(name, weight):
+def test_weights_and_optimizer_variables(name, weight):
     assert is_weight(name, ["w", name]) == weight
 
 
@@ -123,11 +123,11 @@ def test_the_latest_of_several(tmp_path, arrays):
 def test_missing_data_file(tmp_path, arrays):
     write_tf1(tmp_path / "model.ckpt", arrays, max_shard_bytes=64)
     (tmp_path / "model.ckpt.data-00001-of-00003").unlink()
-    with pytest.raises(FileNotFoundError, match=r"model.ckpt.index is there, but not model.ckpt.data-00001-of-00003"):
+    with pytest.raises(FileNotFoundError, match=r"model.ckpt.index exists, but not model.ckpt.data-00001-of-00003"):
         open_checkpoint(tmp_path)
     for path in tmp_path.glob("*.data-*"):
         path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"is there, but not model.ckpt.data-00000-of-00001.*put the data file"):
+    with pytest.raises(FileNotFoundError, match=r"exists, but not model.ckpt.data-00000-of-00001.*put the data file"):
         open_checkpoint(tmp_path)
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from tfplm.data.batches.augmentation import (
     changeable,
-    cut_features,
     cut_span,
     cut_tokens,
     mask_at_random,
@@ -145,15 +144,6 @@ def test_cut_offs(batch):
     hidden = cut_tokens(rows, np.random.default_rng(0), VOCABULARY, 0.5)["attention_mask"] == 0
     share = hidden[:, text[0]].mean(0)
     assert np.abs(share - share.mean()).max() < 0.05  # all tokens as likely
-
-
-def test_cut_features():
-    embeddings = np.random.default_rng(0).normal(size=(500, 7, 20)).astype(np.float32)
-    found = cut_features(embeddings, np.random.default_rng(1), 0.25)
-    zero = (found == 0).all(1)
-    assert (zero.sum(1) == 5).all() and found.dtype == np.float32
-    assert np.array_equal(found, np.where(zero[:, None], 0, embeddings))
-    assert np.abs(zero.mean(0) - 0.25).max() < 0.08
 
 
 def test_as_noise_of_a_source():

@@ -165,3 +165,19 @@ def test_tasks_are_mixed_by_weight():
     assert equal([batch for _, batch in whole[20:]], [batch for _, batch in later])
     with pytest.raises(ValueError, match="expected a number above 0 for each of pairs, language"):
         mixed_batches(sources, {"pairs": 1})
+
+
+@pytest.mark.parametrize("packing", ["framed", "stream", "full_sentences", "doc_sentences", "next", "order", "order3",
+                                     "follow"])
+def test_columns_of_documents_follow_their_tokens(packing):
+    """A value for each token of a document is there in every packing, and 0 for special tokens and padding."""
+    columns = {"twice": lambda document: document.ids * 2, "place": lambda document: np.arange(len(document))}
+    made = token_batches(DOCUMENTS, Sequences(packing, 64), columns=columns, batching=Batching(1024), seed=1)
+    plain = token_batches(DOCUMENTS, Sequences(packing, 64), batching=Batching(1024), seed=1)
+    for batch, other in zip(made.epoch(0), plain.epoch(0), strict=True):
+        ordinary = ~VOCABULARY.is_special(batch["input_ids"]) & (batch["attention_mask"] == 1)
+        np.testing.assert_array_equal(batch["twice"], batch["input_ids"] * 2 * ordinary)
+        assert batch["place"].dtype == np.int32 and not batch["place"][~ordinary].any()
+        within = ordinary[:, 1:] & ordinary[:, :-1]
+        assert (np.diff(batch["place"], axis=1)[within] == 1).all()
+        assert same({key: value for key, value in batch.items() if key not in columns}, other)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.data.document_cases import VOCABULARY, make_documents
-from tfplm.data.batches.batching import Batching, bucket_by_length, collate
+from tfplm.data.batches.batching import Batching, Pad, bucket_by_length, collate, of_prefix, token_pads, with_prefix
 from tfplm.data.sequences.packing import full_sentences
 from tfplm.data.sequences.recipes import Sequences, length_stages
 
@@ -62,9 +62,38 @@ def test_one_long_example_and_none():
 
 
 def test_collate_pads_with_the_padding_token():
-    batch = collate([{"input_ids": np.array([5, 6], np.int32)}, {"input_ids": np.array([7], np.int32)}], 3, pad=9)
+    batch = collate([{"input_ids": np.array([5, 6], np.int32)}, {"input_ids": np.array([7], np.int32)}], 3, token_pads(9))
     assert batch["input_ids"].tolist() == [[5, 6, 9], [7, 9, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 0, 0]]
+
+
+def test_a_feature_carries_two_tokenizations():
+    """Each has its own width, padding token and attention mask; other arrays are padded as they are told."""
+    own = [{"input_ids": np.arange(1, n, dtype=np.int32), "labels": np.int32(n)} for n in (3, 6)]
+    other = [{"input_ids": np.arange(50, 50 + n, dtype=np.int32), "token_type_ids": np.ones(n, np.int32)} for n in (9, 2)]
+    marks = [np.ones(n, np.int32) for n in (1, 2)]
+    features = [{**one, **with_prefix(two, "teacher/"), "marks": mark} for one, two, mark in zip(own, other, marks)]
+    pads = token_pads(0) | token_pads(7, "teacher/") | {"marks": Pad(-1)}
+    batch = collate(features, lambda longest: -(-longest // 4) * 4, pads)
+    assert set(batch) == {"input_ids", "attention_mask", "labels", "marks", "teacher/input_ids", "teacher/attention_mask",
+                          "teacher/token_type_ids"}
+    assert batch["input_ids"].tolist() == [[1, 2, 0, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 0, 0, 0]]
+    teacher = of_prefix(batch, "teacher/")
+    assert teacher["input_ids"].shape == (2, 12) and teacher["input_ids"][1].tolist() == [50, 51] + [7] * 10
+    assert teacher["attention_mask"].sum(1).tolist() == [9, 2] == teacher["token_type_ids"].sum(1).tolist()
+    assert batch["attention_mask"].sum(1).tolist() == [2, 5] and batch["marks"].tolist() == [[1, -1], [1, 1]]
+
+
+def test_two_tokenizations_in_buckets():
+    rng = np.random.default_rng(0)
+    features = [{"input_ids": np.ones(n, np.int32), "teacher/input_ids": np.ones(2 * n, np.int32)}
+                for n in rng.integers(1, 40, 100)]
+    pads = token_pads(0) | token_pads(5, "teacher/")
+    for batch in bucket_by_length(features, Batching(200, multiple=8), rng, pads):
+        width, other = batch["input_ids"].shape[1], batch["teacher/input_ids"].shape[1]
+        longest = batch["attention_mask"].sum(1).max()
+        assert (width, other) == (-(-longest // 8) * 8, -(-2 * longest // 8) * 8)
+        assert (batch["teacher/input_ids"][batch["teacher/attention_mask"] == 0] == 5).all()
 
 
 def test_length_curriculum():

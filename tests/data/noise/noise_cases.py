@@ -1,4 +1,4 @@
-"""Batches and measures that the tests of the noise share."""
+"""Batches and measures shared by the noise tests."""
 
 import numpy as np
 
@@ -44,6 +44,6 @@ def same(a, b):
 
 
 def chi_square(counts, probabilities):
-    """Pearson's statistic, divided by its degrees of freedom: about 1 where the counts follow the probabilities."""
+    """Pearson's statistic divided by its degrees of freedom: about 1 if the counts follow the probabilities."""
     counts, expected = np.asarray(counts, float), np.asarray(probabilities) * np.sum(counts)
     return ((counts - expected) ** 2 / expected).sum() / (len(counts) - 1)

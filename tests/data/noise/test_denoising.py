@@ -30,15 +30,15 @@ def test_permutation_keeps_sentences_whole():
     moved = 0
     for row, (old, new) in enumerate(zip(rows_of(batch), rows_of(noisy))):
         assert sorted(old) == sorted(new) and new[0] == CLS and new[-1] == SEP
-        numbers = batch["sentence_ids"][row][1:len(old) - 1]
-        sentences = [[t for t, n in zip(old[1:-1], numbers) if n == k] for k in np.unique(numbers)]
+        sentence_ids = batch["sentence_ids"][row][1:len(old) - 1]
+        sentences = [[t for t, n in zip(old[1:-1], sentence_ids) if n == k] for k in np.unique(sentence_ids)]
         starts = [new.index(sentence[0]) for sentence in sentences]
         assert all(new[s:s + len(x)] == x for s, x in zip(starts, sentences))
         moved += starts != sorted(starts)
     assert moved > 200
 
 
-def test_permutations_are_as_likely():
+def test_permutations_are_equally_likely():
     batch = plain_batch(6000, 11)
     batch["sentence_ids"] = np.broadcast_to(np.array([0] * 4 + [1] * 3 + [2] * 4, np.int32), (6000, 11))
     noisy = permute_sentences(batch, np.random.default_rng(1), VOCABULARY)["input_ids"]
@@ -68,24 +68,24 @@ def test_deletion():
 
 
 def infilled_gaps(old, new):
-    """Sizes of what each [MASK] hides; checks that what is left is the original with the gaps put back."""
-    gaps, place = [], 0
+    """The number of tokens that each [MASK] replaces; checks that the other tokens are those of the original."""
+    gaps, position = [], 0
     for index, token in enumerate(new):
         if token == MASK:
             following = next((t for t in new[index + 1:] if t != MASK), None)
             end = old.index(following) if following is not None else len(old)
             several = new[index + 1:index + 2] == [MASK]
             if not several:
-                gaps.append(end - place)
-                place = end
+                gaps.append(end - position)
+                position = end
         else:
-            assert old[place] == token
-            place += 1
-    assert place == len(old)
+            assert old[position] == token
+            position += 1
+    assert position == len(old)
     return gaps
 
 
-def test_infilling_gives_back_the_original():
+def test_infilling_keeps_the_other_tokens():
     for starts in (True, False):
         batch = plain_batch(300, 128, shortest=12)
         if not starts:
@@ -94,10 +94,10 @@ def test_infilling_gives_back_the_original():
         words = find_words(VOCABULARY.is_special(batch["input_ids"]), batch.get("word_starts"))
         for row, (old, new) in enumerate(zip(rows_of(batch), rows_of(noisy))):
             infilled_gaps(old, new)
-            gone = [old.index(token) for token in old if token not in set(new)]
+            replaced = [old.index(token) for token in old if token not in set(new)]
             count = words.count[row]
-            assert len(np.unique(words.index[row, gone])) == max(1, round(count * 0.3)), "30 % of the words"
-            assert np.isin(words.index[row], words.index[row, gone]).sum() == len(gone), "whole words"
+            assert len(np.unique(words.index[row, replaced])) == max(1, round(count * 0.3)), "30 % of the words"
+            assert np.isin(words.index[row], words.index[row, replaced]).sum() == len(replaced), "whole words"
 
 
 def test_infilling_lengths_are_poisson():
@@ -113,7 +113,7 @@ def test_infilling_lengths_are_poisson():
     masks = (noisy["input_ids"] == MASK).sum()
     assert abs(200 * 0.3 * 510 / masks - 3.0) < 0.15
     zero = sum(gap == 0 for old, new in zip(rows_of(batch), rows_of(noisy)) for gap in infilled_gaps(old, new))
-    assert 0.02 < zero / masks < 0.06, "about exp(-3) of the spans hide nothing"
+    assert 0.02 < zero / masks < 0.06, "about exp(-3) of the spans are empty"
 
 
 def test_bart():
@@ -158,9 +158,9 @@ def test_t5_mask_is_that_of_t5(length):
     assert not ours[:, length:].any()
     ours = ours[:, :length]
     assert np.array_equal(np.unique(ours.sum(1)), np.unique(theirs.sum(1)))
-    assert abs(ours.mean(0) - theirs.mean(0)).max() < 0.035, "every place is noise as often"
+    assert abs(ours.mean(0) - theirs.mean(0)).max() < 0.035, "each position is noise equally often"
     first = [np.diff(m.astype(int), axis=1, prepend=0).clip(0).sum(1) for m in (ours, theirs)]
-    assert np.array_equal(np.unique(first[0]), np.unique(first[1])), "as many spans"
+    assert np.array_equal(np.unique(first[0]), np.unique(first[1])), "the same number of spans"
     if length == 7:
         assert abs(np.bincount(ours.argmax(1), minlength=7) - np.bincount(theirs.argmax(1), minlength=7)).max() < 200
 
@@ -212,7 +212,7 @@ def test_mass():
     original = batch["input_ids"]
     positions, labels = result["decoder_position_ids"], result["labels"]
     assert labels.shape == (4000, 20) and (result["label_weights"] == 1).all(), "half of the 40 tokens"
-    assert (np.diff(positions, axis=1) == 1).all(), "one run"
+    assert (np.diff(positions, axis=1) == 1).all(), "one segment"
     assert np.array_equal(np.take_along_axis(original, positions, 1), labels)
     assert (result["decoder_input_ids"][:, 0] == MASK).all()
     assert np.array_equal(result["decoder_input_ids"][:, 1:], labels[:, :-1])

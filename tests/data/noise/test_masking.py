@@ -11,18 +11,18 @@ UNITS = ("token", "word", "ngram", "span")
 
 
 def restored(noisy, original):
-    """The noisy ids with every prediction put back."""
+    """Returns True if the noisy ids with every label put back are the original."""
     ids = noisy["input_ids"].copy()
     rows, columns = np.nonzero(noisy["masked_lm_weights"])
     ids[rows, noisy["masked_lm_positions"][rows, columns]] = noisy["masked_lm_ids"][rows, columns]
     return np.array_equal(ids, original["input_ids"])
 
 
-def masked_places(noisy, width):
-    places = np.zeros((len(noisy["input_ids"]), width), bool)
+def masked_positions(noisy, width):
+    masked = np.zeros((len(noisy["input_ids"]), width), bool)
     rows, columns = np.nonzero(noisy["masked_lm_weights"])
-    places[rows, noisy["masked_lm_positions"][rows, columns]] = True
-    return places
+    masked[rows, noisy["masked_lm_positions"][rows, columns]] = True
+    return masked
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -32,8 +32,8 @@ def test_rules_of_bert(unit, seed):
     limit = 15
     noisy = mask_tokens(batch, np.random.default_rng(seed), VOCABULARY, Masking(unit, max_predictions=limit))
     assert restored(noisy, batch)
-    places = masked_places(noisy, 128)
-    assert not VOCABULARY.is_special(batch["input_ids"])[places].any()
+    masked = masked_positions(noisy, 128)
+    assert not VOCABULARY.is_special(batch["input_ids"])[masked].any()
     positions, weights = noisy["masked_lm_positions"], noisy["masked_lm_weights"]
     assert positions.shape == weights.shape == (64, limit)
     assert (np.diff(weights, axis=1) <= 0).all()
@@ -52,20 +52,20 @@ def test_share_of_masks_random_and_kept():
     batch = make_batch(400)
     for unit in UNITS:
         noisy = mask_tokens(batch, np.random.default_rng(1), VOCABULARY, Masking(unit))
-        places = masked_places(noisy, 128)
-        before, after = batch["input_ids"][places], noisy["input_ids"][places]
+        masked = masked_positions(noisy, 128)
+        before, after = batch["input_ids"][masked], noisy["input_ids"][masked]
         kinds = [(after == MASK).sum(), ((after != MASK) & (after != before)).sum(), (after == before).sum()]
-        # the tokens of a span fare alike: fewer independent draws, a wider band
+        # the tokens of a span share one draw: fewer independent draws, a wider band
         assert chi_square(kinds, [0.8, 0.1, 0.1]) < (6 if unit != "span" else 25), (unit, kinds)
-        strange = after[(after != MASK) & (after != before)]
-        assert strange.min() < SIZE * 0.02 and strange.max() > SIZE * 0.98
-        assert chi_square(np.histogram(strange, 10, (0, SIZE))[0], np.full(10, 0.1)) < 3
-        assert not (noisy["input_ids"] != batch["input_ids"])[~places].any()
+        random = after[(after != MASK) & (after != before)]
+        assert random.min() < SIZE * 0.02 and random.max() > SIZE * 0.98
+        assert chi_square(np.histogram(random, 10, (0, SIZE))[0], np.full(10, 0.1)) < 3
+        assert not (noisy["input_ids"] != batch["input_ids"])[~masked].any()
 
 
-def test_every_position_is_as_likely():
+def test_all_positions_are_equally_likely():
     batch = plain_batch(2000, 34)
-    counts = masked_places(mask_tokens(batch, np.random.default_rng(0), VOCABULARY), 34).sum(0)
+    counts = masked_positions(mask_tokens(batch, np.random.default_rng(0), VOCABULARY), 34).sum(0)
     assert counts[0] == counts[33] == 0
     assert chi_square(counts[1:33], np.full(32, 1 / 32)) < 1.8
 
@@ -73,11 +73,11 @@ def test_every_position_is_as_likely():
 def test_word_masks_are_whole():
     batch = make_batch(200, shortest=40)
     noisy = mask_tokens(batch, np.random.default_rng(0), VOCABULARY, Masking("word"))
-    places = masked_places(noisy, 128)
+    masked = masked_positions(noisy, 128)
     words = find_words(VOCABULARY.is_special(batch["input_ids"]), batch["word_starts"])
     for row in range(200):
         for word in range(words.count[row]):
-            inside = places[row, words.index[row] == word]
+            inside = masked[row, words.index[row] == word]
             assert inside.all() or not inside.any()
 
 
@@ -89,16 +89,16 @@ def test_token_unit_ignores_words_and_word_unit_without_flags_is_token():
 
 
 def runs(batch, masking, seed):
-    """Lengths in words of the spans drawn; each must be whole words in one run."""
+    """The lengths in words of the spans drawn; asserts that each is one run of whole words."""
     span = choose(batch, np.random.default_rng(seed), VOCABULARY, masking)
     words = find_words(VOCABULARY.is_special(batch["input_ids"]), batch["word_starts"])
     lengths = []
     for row in range(len(span)):
         for number in range(1, span[row].max() + 1):
-            places = np.flatnonzero(span[row] == number)
-            assert np.array_equal(places, np.arange(places[0], places[-1] + 1)), "a span has no gaps"
-            touched = np.unique(words.index[row, places])
-            assert np.isin(words.index[row], touched).sum() == len(places), "words are whole"
+            positions = np.flatnonzero(span[row] == number)
+            assert np.array_equal(positions, np.arange(positions[0], positions[-1] + 1)), "a span has no gaps"
+            touched = np.unique(words.index[row, positions])
+            assert np.isin(words.index[row], touched).sum() == len(positions), "words are whole"
             lengths.append(len(touched))
     return np.array(lengths)
 
@@ -120,7 +120,7 @@ def test_mean_of_spanbert():
     assert np.allclose(inverse_rank(3), [6 / 11, 3 / 11, 2 / 11])
 
 
-def test_spans_do_not_cross_special_tokens_and_know_their_boundaries():
+def test_spans_do_not_cross_special_tokens_and_report_their_boundaries():
     batch = make_batch(200)
     noisy = mask_tokens(batch, np.random.default_rng(3), VOCABULARY, Masking("span"))
     real = noisy["masked_lm_weights"] == 1
@@ -134,14 +134,14 @@ def test_spans_do_not_cross_special_tokens_and_know_their_boundaries():
         assert np.isin(inside, positions[row][real[row]]).all()
 
 
-def test_span_fares_alike():
+def test_the_tokens_of_a_span_are_replaced_in_the_same_way():
     batch = make_batch(200)
     noisy = mask_tokens(batch, np.random.default_rng(3), VOCABULARY, Masking("span"))
     real = noisy["masked_lm_weights"] == 1
     kinds = {}
     for row, column in zip(*np.nonzero(real)):
-        place, key = noisy["masked_lm_positions"][row, column], (row, noisy["span_starts"][row, column])
-        before, after = batch["input_ids"][row, place], noisy["input_ids"][row, place]
+        position, key = noisy["masked_lm_positions"][row, column], (row, noisy["span_starts"][row, column])
+        before, after = batch["input_ids"][row, position], noisy["input_ids"][row, position]
         kinds.setdefault(key, []).append("mask" if after == MASK else "kept" if after == before else "random")
     assert all(len(set(kind)) == 1 for kind in kinds.values())
     assert {kind[0] for kind in kinds.values()} == {"mask", "kept", "random"}

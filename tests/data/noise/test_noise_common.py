@@ -85,7 +85,7 @@ def test_vocabulary():
 
 
 def test_phrases_become_words():
-    # 北京 大学 is one entity of the list, 大学 another, 学生 overlaps and comes too late
+    # 北京 大学 is one entity of the list, 大学 another, 学生 overlaps an earlier match
     ids = np.array([[2, 10, 11, 12, 13, 14, 3, 0], [2, 12, 13, 20, 13, 14, 3, 0]], np.int32)
     table = PhraseTable([[10, 11, 12, 13], [12, 13], [13, 14], [20]])
     batch = {"input_ids": ids, "attention_mask": (ids > 0).astype(np.int32), "token_type_ids": np.zeros_like(ids)}

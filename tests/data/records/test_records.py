@@ -27,7 +27,7 @@ from tfplm.tokenizers import Tokenizer
 
 @pytest.fixture
 def corpus(tmp_path):
-    """Keywords of `records` for a corpus of about 60 KB in some ten shards."""
+    """Keyword arguments of `records` for a corpus of about 60 KB in about ten shards."""
     (tmp_path / "text.txt").write_text(make_text(200), encoding="utf-8")
     return {"text": [str(tmp_path / "text.txt")], "tokenizer": write_vocabulary(tmp_path / "vocab.txt"), "quiet": True,
             "processes": 1, "shard_megabytes": 0.006, "output": str(tmp_path / "out")}
@@ -82,7 +82,7 @@ def test_second_run_keeps_everything(tmp_path, corpus):
     assert contents(tmp_path / "out") == before
 
 
-def test_changed_text_redoes_only_what_changed(tmp_path, corpus):
+def test_changed_text_rewrites_only_the_changed_shards(tmp_path, corpus):
     records(**corpus)
     path = tmp_path / "text.txt"
     before = contents(tmp_path / "out")
@@ -141,9 +141,9 @@ def test_workers_end_with_a_killed_parent(tmp_path, corpus):
     assert process.communicate(timeout=30)[0] == b""
 
 
-def test_a_script_that_starts_workers_when_it_is_imported_is_told(tmp_path, corpus):
+def test_a_script_that_starts_workers_on_import_gets_an_error(tmp_path, corpus):
     with (tmp_path / "vocab.txt").open("a", encoding="utf-8") as file:  # larger than a pipe holds
-        file.writelines(f"token{number}\n" for number in range(20_000))
+        file.writelines(f"token{index}\n" for index in range(20_000))
     script = tmp_path / "run.py"
     script.write_text("import json, sys\nfrom tfplm.data.records.build import records\nrecords(**json.loads(sys.argv[1]))\n")
     run = subprocess.run([sys.executable, str(script), json.dumps(corpus | {"processes": 2})], capture_output=True,
@@ -229,7 +229,7 @@ def test_wrong_files_for_features(tmp_path, corpus):
     records(**corpus)
     with pytest.raises(ValueError, match=r"no feature input_ids, input_mask, .*; found ids, sentence_lengths"):
         list(read_features([str(next((tmp_path / "out").glob("train-*")))]))
-    with pytest.raises(FileNotFoundError, match="it is no folder of records"):
+    with pytest.raises(FileNotFoundError, match="it is not a records folder"):
         TokenRecords(tmp_path)
 
 
@@ -264,7 +264,7 @@ def test_full_disk(tmp_path, corpus):
             f"resource.setrlimit(resource.RLIMIT_FSIZE, ({max(sizes) - 1}, {max(sizes) - 1}))\n"
             "try:\n    records(**json.loads(sys.argv[1]))\nexcept OSError as error:\n    print(error)\n")
     run = subprocess.run([sys.executable, "-c", code, json.dumps(corpus)], capture_output=True, text=True, check=True)
-    assert "the disk is full, or a limit reached; the shards that are there are whole" in run.stdout, run
+    assert "the disk is full, or a size limit was reached; the finished shards are complete" in run.stdout, run
     written = sorted(file for file in contents(tmp_path / "out") if "tfrecord" in file)
     assert written == [f"train-{number:05d}.tfrecord" for number in range(sizes.index(max(sizes)))]
     records(**corpus)

@@ -17,8 +17,8 @@ def tokenizer(tmp_path_factory):
 
 
 def tokens(tokenizer, feature):
-    names = {number: token for token, number in tokenizer.vocab.items()}
-    return " ".join(names[number] for number in feature["input_ids"].tolist())
+    names = {token_id: token for token, token_id in tokenizer.vocab.items()}
+    return " ".join(names[token_id] for token_id in feature["input_ids"].tolist())
 
 
 def test_first_pieces(tokenizer):
@@ -48,7 +48,7 @@ def test_words_that_the_tokenizer_drops(tokenizer):
 
 
 @pytest.mark.parametrize("max_length, stride", [(8, 0), (8, 3), (12, 9), (5, 1), (3, 0)])
-def test_long_sentences_come_back_whole(tokenizer, max_length, stride):
+def test_long_sentences_are_joined_again(tokenizer, max_length, stride):
     rng = np.random.default_rng(max_length)
     pool = ["the", "model", "learns", "自", "然", "text", ""]
     examples = []
@@ -64,12 +64,12 @@ def test_long_sentences_come_back_whole(tokenizer, max_length, stride):
     assert found == [tuple(tag if word else "O" for word, tag in zip(e.words, e.tags)) for e in examples]
 
 
-def test_each_word_is_taken_where_it_has_most_context(tokenizer):
+def test_each_word_is_taken_from_the_window_with_most_context(tokenizer):
     example = TaggedExample(tuple("自然语言处理是人工智能"))
     features = tagging_features([example], tokenizer, 8, 4)
     assert [tokens(tokenizer, f)[6:-6].replace(" ", "") for f in features] == [
         "自然语言处理", "语言处理是人", "处理是人工智", "是人工智能"]
-    outputs = [np.full(len(feature["input_ids"]), number) for number, feature in enumerate(features)]
+    outputs = [np.full(len(feature["input_ids"]), index) for index, feature in enumerate(features)]
     (found,) = join_words(outputs, features, [11])
     # tokens on the shorter side of 处 (word 4): 2 in window 0, 3 in window 1, 1 in window 2
     assert found.tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3]
@@ -81,9 +81,9 @@ def test_each_word_is_taken_where_it_has_most_context(tokenizer):
 def test_cuts():
     assert list(cut_at(np.arange(10), 10, 4, 1)) == [(0, 4), (3, 7), (6, 10)]
     assert list(cut_at(np.array([0, 3, 6, 9]), 10, 4, 0)) == [(0, 3), (3, 6), (6, 10)]
-    assert list(cut_at(np.array([0, 2]), 9, 4, 1)) == [(0, 2), (2, 6)]  # the end of a word that is too long is left out
+    assert list(cut_at(np.array([0, 2]), 9, 4, 1)) == [(0, 2), (2, 6)]  # a word that is too long is truncated
     assert list(cut_at(np.array([0, 1, 8]), 10, 4, 2)) == [(0, 1), (1, 5), (8, 10)]
-    with pytest.raises(ValueError, match="stride 6: expected from 0 to 5, for a window has room for 6 tokens"):
+    with pytest.raises(ValueError, match="stride 6: expected from 0 to 5, because a window has room for 6 tokens"):
         list(cut_at(np.arange(10), 10, 6, 6))
 
 
@@ -98,7 +98,7 @@ def test_unknown_and_missing_tags(tokenizer):
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
-def test_real_sentences_come_back(data, family):
+def test_real_sentences_are_joined_again(data, family):
     if family == "bert":
         tokenizer = Tokenizer.from_vocab(data("vocabs", "bert_base_chinese_vocab.txt"))
     else:

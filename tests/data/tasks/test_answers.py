@@ -27,7 +27,7 @@ def test_worked_by_hand(tokenizer):
     features = question_windows([example], tokenizer)
     start, end = np.zeros(10), np.zeros(10)
     start[[0, 4, 5, 8]] = 0.5, 2.0, 3.0, 1.0
-    end[[0, 2, 6, 7]] = 0.25, 9.0, 4.0, 2.0  # the best end lies in the question, the best start behind the best end
+    end[[0, 2, 6, 7]] = 0.25, 9.0, 4.0, 2.0  # the best end lies in the question, the best start after the best end
     (found,) = find_answers([start], [end], features, [example], tokenizer, AnswerSettings(n_best=3))
     # spans of the context: mod..##el 7, the..##el 6, mod..reads 5 ("the" with its own end 2, "text" 1)
     assert [(c.text, c.start, c.score) for c in found.candidates] == [
@@ -62,10 +62,10 @@ def test_the_window_with_most_context_decides(tokenizer):
     assert fit.tolist() == context.argmax(0).tolist() and set(fit) == {0, 1, 2}
     starts, ends = flat(features), flat(features)
     token = 9  # at the edge of the first window, and in the middle of the second
-    for number, score in ((0, 50.0), (1, 5.0)):
-        place = int(features[number]["context_begin"]) + token - int(features[number]["context_first"])
-        starts[number][place] = score
-    ends[1][place] = 5.0
+    for window, score in ((0, 50.0), (1, 5.0)):
+        position = int(features[window]["context_begin"]) + token - int(features[window]["context_first"])
+        starts[window][position] = score
+    ends[1][position] = 5.0
     (found,) = find_answers(starts, ends, features, [CHINESE], tokenizer)
     assert (found.text, found.start, found.candidates[0].score) == (CHINESE.context[9], 9, 10.0)
 
@@ -74,14 +74,14 @@ def test_equal_texts_count_once(tokenizer):
     example = QuestionExample("the", "text and text")
     features = question_windows([example], tokenizer)
     starts, ends = flat(features), flat(features)
-    for place in (3, 5):
-        starts[0][place] = ends[0][place] = 2.0 + place
+    for position in (3, 5):
+        starts[0][position] = ends[0][position] = 2.0 + position
     (found,) = find_answers(starts, ends, features, [example], tokenizer)
     assert [c.text for c in found.candidates].count("text") == 1
     assert (found.text, found.start, found.candidates[0].score) == ("text", 9, 14.0)
 
 
-def test_answers_are_what_the_context_says(data):
+def test_answers_are_copied_from_the_context(data):
     tokenizer = Tokenizer.from_vocab(data("vocabs", "bert_base_uncased_vocab.txt"))
     context = "Café  Zürich’s 1,200 m² loft (北京) opened on 3 May 1998 — 😀."
     example = QuestionExample("When?", context, (Answer("3 May 1998", context.find("3 May")),))
@@ -115,22 +115,22 @@ def test_nothing_to_find(tokenizer):
     found = find_answers(flat(features), flat(features), features, examples, tokenizer)
     assert [(answer.text, answer.start, answer.probability) for answer in found] == [("", -1, 1.0)] * 2
     assert find_answers([], [], [], examples[:1], tokenizer)[0].text == ""
-    with pytest.raises(ValueError, match="0 start logits, 0 end logits and 2 features: expected as many of each"):
+    with pytest.raises(ValueError, match="0 start logits, 0 end logits and 2 features: expected equally many of each"):
         find_answers([], [], features, examples, tokenizer)
 
 
 def slow_best(starts, ends, features, settings):
     """The definition, span by span; [(score, first, last)]."""
     spans = []
-    for number, feature in enumerate(features):
+    for index, feature in enumerate(features):
         begin, first, size = (int(feature[f"context_{name}"]) for name in ("begin", "first", "length"))
         for s in range(size):
             sides = [(first + s - int(f["context_first"]), int(f["context_length"])) for f in features]
             contexts = [min(left, length - 1 - left) + 0.01 * length for left, length in sides]
-            if int(np.argmax(contexts)) != number:
+            if int(np.argmax(contexts)) != index:
                 continue
             for e in range(s, min(s + settings.max_answer_length, size)):
-                spans.append((starts[number][begin + s] + ends[number][begin + e], first + s, first + e))
+                spans.append((starts[index][begin + s] + ends[index][begin + e], first + s, first + e))
     return max(spans)
 
 

@@ -1,4 +1,4 @@
-"""Data sets of tensorflow-datasets, laid out in a folder as the library would leave them."""
+"""Data sets of tensorflow-datasets, written to a folder in the library's layout."""
 
 import functools
 
@@ -14,7 +14,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 @pytest.fixture
 def lay_out(tmp_path, monkeypatch):
-    """`lay_out(name, features, {split: rows})` puts a data set where `tfds.builder` finds it."""
+    """`lay_out(name, features, {split: rows})` writes a data set to where `tfds.builder` finds it."""
     monkeypatch.setattr(tfds, "builder", functools.partial(tfds.builder, data_dir=str(tmp_path)))
 
     def write(name, features, splits):
@@ -44,7 +44,7 @@ def classes(*names):
     return tfds.features.ClassLabel(names=names)
 
 
-GLUE = {  # GLUE's features in the library, a row, and what it is
+GLUE = {  # GLUE's features in the library, a row, and its example
     "cola": ({**text("sentence"), "label": classes("unacceptable", "acceptable"), "idx": np.int32},
              {"sentence": "他说", "label": 1, "idx": 4}, TextExample("他说", None, "acceptable", "4")),
     "qqp": ({**text("question1", "question2"), "label": classes("not_duplicate", "duplicate"), "idx": np.int32},

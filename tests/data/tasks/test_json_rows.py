@@ -50,7 +50,7 @@ def test_broken_json(tmp_path):
     path.write_text('{"text": "b",\n{"text": "a", "label": "1"}\n')
     assert len(read_examples(path, "text", Reading(skip_bad_rows=True))) == 1
     path.write_text("[1,\n2")
-    with pytest.raises(ValueError, match=r"a.jsonl:2: not JSON .*expected a JSON list of rows, or an object a line"):
+    with pytest.raises(ValueError, match=r"a.jsonl:2: not JSON .*expected a JSON list of rows, or one object per line"):
         read_examples(path, "text")
     path.write_text("\n \n")
     with pytest.raises(ValueError, match="a.jsonl: the file is empty"):
@@ -72,7 +72,7 @@ def test_squad(tmp_path, indent):
     path = write(tmp_path / "dev.json", SQUAD, indent=indent)
     assert read_examples(path, "question") == [
         QuestionExample("哪年?", CONTEXT, (Answer("1898年", 12), Answer("1898", 12)), False, "q1", f"{path}[0] (q1)"),
-        QuestionExample("在哪?", CONTEXT, (Answer("北京", -1),), False, "q2", f"{path}[0] (q2)"),  # there twice
+        QuestionExample("在哪?", CONTEXT, (Answer("北京", -1),), False, "q2", f"{path}[0] (q2)"),  # occurs twice
         QuestionExample("谁?", CONTEXT, (), True, "q3", f"{path}[0] (q3)")]
 
 
@@ -122,9 +122,9 @@ def test_choices_that_count_from_one(tmp_path):
     rows = [{"question": "q", "option1": "a", "option2": "b", "answer": answer} for answer in ("1", "2", "1")]
     assert [e.label for e in read_examples(write(tmp_path / "a.jsonl", *rows), "choice")] == [0, 1, 0]
     rows[0]["answer"] = "0"
-    with pytest.raises(ValueError, match=r"a.jsonl:2: found label 2, expected a place from 0 to 1"):
+    with pytest.raises(ValueError, match=r"a.jsonl:2: found label 2, expected an index from 0 to 1"):
         read_examples(write(tmp_path / "a.jsonl", *rows), "choice")
-    with pytest.raises(ValueError, match=r"found label 'Q', expected a place from 0 to 1, a letter from A to B"):
+    with pytest.raises(ValueError, match=r"found label 'Q', expected an index from 0 to 1, a letter from A to B"):
         read_examples([{"question": "q", "choices": ["a", "b"], "label": "Q"}], "choice")
     with pytest.raises(ValueError, match="at least two texts to choose from"):
         read_examples([("q", ["a"], 0)], "choice")

@@ -7,7 +7,6 @@ from tfplm.data.tasks.processors import (
     PROCESSORS,
     DataProcessor,
     InputExample,
-    PaddingInputExample,
     find_processor,
     processor_examples,
     processor_labels,
@@ -73,7 +72,7 @@ def test_xnli(tmp_path):
     assert [(e.text, e.pair, e.label) for e in dev] == [("天气好", "下雨", "neutral")]
 
 
-class SentimentProcessor(DataProcessor):  # as the scripts of TensorFlow 1 have them
+class SentimentProcessor(DataProcessor):  # as in scripts of TensorFlow 1
     def get_train_examples(self, data_dir):
         return self._create_examples(self._read_tsv(os.path.join(data_dir, "train.tsv")), "train")
 
@@ -90,10 +89,10 @@ class SentimentProcessor(DataProcessor):  # as the scripts of TensorFlow 1 have 
                 continue
             guid = "%s-%s" % (set_type, i)  # noqa: UP031
             examples.append(InputExample(guid=guid, text_a=line[1].encode(), text_b=None, label=line[0]))
-        return [*examples, PaddingInputExample()]
+        return [*examples, object()]  # as BERT's scripts fill up a batch
 
 
-def test_a_processor_of_ones_own(tmp_path):
+def test_a_user_defined_processor(tmp_path):
     for name in ("train", "dev"):
         write(tmp_path / f"{name}.tsv", [["\ufefflabel", "text"], ["-1", '"差评"'], ["1", "好评"]])
     processor = SentimentProcessor()
@@ -106,7 +105,7 @@ def test_a_processor_of_ones_own(tmp_path):
         processor_examples(processor, str(tmp_path), "test")
 
 
-def test_one_that_inherits_nothing():
+def test_a_processor_without_a_base_class():
     class Own:
         def __init__(self, labels):
             self.labels = labels

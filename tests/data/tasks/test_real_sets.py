@@ -1,4 +1,4 @@
-"""Every labelled set, read without being told anything but its kind."""
+"""Every labelled set, read with no setting but its kind."""
 
 import collections
 

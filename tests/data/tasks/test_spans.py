@@ -1,4 +1,4 @@
-"""Spans of tags: seqeval's frozen answers, every scheme, and back."""
+"""Spans of tags: equal to seqeval's frozen results, in every scheme, and converted back."""
 
 import json
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_impossible_spans(spans, message):
         tags_of(spans, 4)
 
 
-def test_tags_that_make_no_spans():
+def test_tags_that_are_not_spans():
     assert make_spans(["O", "B-PER", "I-PER"]) and make_spans(["B", "M", "E", "S"]) and make_spans(["O"])
     assert not make_spans(["NN", "VB", "PRP"]) and not make_spans(["n", "v", "I"]) and make_spans([])
     for tags in (["B-PER", "I_PER", "O"], ["O", "LOC"], ["B-PER", "X"]):

@@ -61,10 +61,10 @@ def test_errors(tmp_path):
         read_examples(folder(tmp_path / "h", "train.tsv"), "text", split="test")
 
 
-def test_parallel_files_need_as_many_lines(tmp_path):
+def test_parallel_files_need_equally_many_lines(tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     (tmp_path / "b.txt").write_text("1\n")
-    with pytest.raises(ValueError, match=r"parallel files need as many lines each; found .*a.txt: 2, .*b.txt: 1"):
+    with pytest.raises(ValueError, match=r"parallel files need equally many lines; found .*a.txt: 2, .*b.txt: 1"):
         read_examples(f"{tmp_path / 'a.txt'},{tmp_path / 'b.txt'}", "text")
     with pytest.raises(ValueError, match="2 parallel files for choice; expected one"):
         read_examples(f"{tmp_path / 'a.txt'},{tmp_path / 'b.txt'}", "choice")

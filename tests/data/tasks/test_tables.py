@@ -21,7 +21,7 @@ def triples(examples):
     return [(example.text, example.pair, example.label) for example in examples]
 
 
-def test_tsv_keeps_quotes_and_csv_unwraps_them(tmp_path):
+def test_tsv_keeps_quotes_and_csv_removes_them(tmp_path):
     raw = read(tmp_path / "a.tsv", 'text\tlabel\n"好\t1\n他说"好"\t0\n')
     assert triples(raw) == [('"好', None, "1"), ('他说"好"', None, "0")]
     csv = 'label,text\n1,"一行,\n两行"\n0,"他说""好"""\n1,x\n'
@@ -37,8 +37,8 @@ def test_tsv_keeps_quotes_and_csv_unwraps_them(tmp_path):
 def test_crlf_bom_gzip_and_other_encodings(tmp_path):
     text = "text\tlabel\n好电影\tpos\n坏电影\tneg\n"
     expected = [("好电影", None, "pos"), ("坏电影", None, "neg")]
-    for number, content in enumerate([text.replace("\n", "\r\n"), "\ufeff" + text, gzip.compress(text.encode())]):
-        assert triples(read(tmp_path / f"{number}.tsv", content)) == expected
+    for index, content in enumerate([text.replace("\n", "\r\n"), "\ufeff" + text, gzip.compress(text.encode())]):
+        assert triples(read(tmp_path / f"{index}.tsv", content)) == expected
     gbk = write(tmp_path / "gbk.tsv", text * 5, "gb18030")
     with pytest.raises(ValueError, match="it looks like GBK: give --encoding gb18030"):
         read_examples(gbk, "text")
@@ -46,7 +46,7 @@ def test_crlf_bom_gzip_and_other_encodings(tmp_path):
 
 
 @pytest.mark.parametrize("ending, separator", [("csv", ";"), ("csv", ","), ("txt", "\t"), ("csv", "\t"), ("txt", ",")])
-def test_delimiter_is_found_out(tmp_path, ending, separator):
+def test_delimiter_is_detected(tmp_path, ending, separator):
     rows = [["text", "label"], ["a b", "x"], ["c d", "y"]]
     text = "\n".join(separator.join(row) for row in rows)
     assert triples(read(tmp_path / f"a.{ending}", text)) == [("a b", None, "x"), ("c d", None, "y")]
@@ -162,7 +162,7 @@ def test_bad_rows(tmp_path):
         read(tmp_path / "a.tsv", "text\tlabel\n甲\t\n乙\t1\n")
     with pytest.raises(ValueError, match=r"found gold label '-': the annotators did not agree"):
         read(tmp_path / "a.tsv", "sentence1\tsentence2\tgold_label\na\tb\t-\n")
-    with pytest.raises(ValueError, match=r"no text example could be read: all 1 rows are bad ones; the first: .*a.tsv:2"):
+    with pytest.raises(ValueError, match=r"no text example could be read: all 1 rows are bad; the first: .*a.tsv:2"):
         read(tmp_path / "a.tsv", "text\tlabel\n甲\t\n", Reading(skip_bad_rows=True))
     with pytest.raises(ValueError, match=r"b.csv:3: found a broken quoted cell \(unexpected end of data\)"):
         read(tmp_path / "b.csv", 'text,label\na,1\n"b,0\nc,1\n')
@@ -176,7 +176,7 @@ def test_empty_texts_are_rows(tmp_path, caplog):
     assert [e.text for e in read(tmp_path / "b.tsv", "index\tsentence\n0\ta\n1\t\n")] == ["a", ""]
     with pytest.raises(ValueError, match="a.tsv:3: found a row without text and label"):
         read(tmp_path / "a.tsv", "text\tlabel\n好\t1\n\t\n")
-    lines = read(tmp_path / "test.txt", "第一行\n\n第三行\n")  # predictions have to stay beside their lines
+    lines = read(tmp_path / "test.txt", "第一行\n\n第三行\n")  # predictions must stay aligned with their lines
     assert [example.text for example in lines] == ["第一行", "", "第三行"]
 
 

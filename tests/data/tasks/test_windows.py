@@ -32,8 +32,8 @@ def example(answer=None, question="the text", context=CONTEXT, **more):
 
 
 def tokens(tokenizer, ids):
-    names = {number: token for token, number in tokenizer.vocab.items()}
-    return " ".join(names[int(number)] for number in ids)
+    names = {token_id: token for token, token_id in tokenizer.vocab.items()}
+    return " ".join(names[int(token_id)] for token_id in ids)
 
 
 def test_windows_cover_the_context(tokenizer):
@@ -60,7 +60,7 @@ def test_answers_in_their_windows(tokenizer):
     assert [(int(f["start"]), int(f["end"])) for f in features] == [(0, 0)] * 3
     lost = QuestionExample("the", CONTEXT, (Answer("x", -1),))
     second = QuestionExample("the", CONTEXT, (Answer("x", -1), Answer("day", CONTEXT.find("day"))))
-    features = question_windows([lost, second], tokenizer, labelled=True)  # an answer without a place teaches nothing
+    features = question_windows([lost, second], tokenizer, labelled=True)  # an answer without a start is no label
     assert [int(f["example"]) for f in features] == [1] and features[0]["start"] == features[0]["end"] > 0
     assert [int(f["example"]) for f in question_windows([lost, second], tokenizer)] == [0, 1]
 
@@ -73,14 +73,14 @@ def test_tokens_of_answers(tokenizer, text, expected):
     assert len(offsets) == 22 and answer_tokens(example(text), offsets) == expected
 
 
-def test_numbers_of_windows():
+def test_bounds_of_windows():
     assert spans_of_windows(10, 4, 1) == [(0, 4), (3, 7), (6, 10)]
     assert spans_of_windows(11, 4, 1)[-1] == (9, 11)
     assert spans_of_windows(4, 4, 1) == [(0, 4)] and spans_of_windows(0, 4, 1) == [(0, 0)]
     assert spans_of_windows(7, 4, 100) == [(0, 4), (2, 6), (4, 7)]
     for length in range(60):
         spans = spans_of_windows(length, 9, 4)
-        assert sorted({token for begin, end in spans for token in range(begin, end)}) == list(range(length))
+        assert sorted({token for start, end in spans for token in range(start, end)}) == list(range(length))
         assert all(later[0] == earlier[0] + 5 for earlier, later in itertools.pairwise(spans))
 
 
@@ -99,8 +99,8 @@ def test_frames_of_other_families(data):
     bpe = Tokenizer.from_bpe(data("vocabs", "gpt2", "encoder.json"), data("vocabs", "gpt2", "vocab.bpe"))
     assert Frame.of(bpe).size == 0
     (feature,) = question_windows([example("text", context="The text.")], bpe, labelled=True)
-    place = int(feature["start"]) - int(feature["context_begin"])
-    assert feature["null"] == 0 and bpe.tokenize("The text.")[place].endswith("text")
+    token = int(feature["start"]) - int(feature["context_begin"])
+    assert feature["null"] == 0 and bpe.tokenize("The text.")[token].endswith("text")
     pieces = Tokenizer.from_sentencepiece(data("vocabs", "xlnet_spiece.model"), "xlnet")
     (feature,) = question_windows([example("text", context="The text.")], pieces, labelled=True)
     whole = pieces("the text", "The text.")["input_ids"][0]
@@ -120,14 +120,14 @@ def test_cmrc(data, max_length):
         if int(feature["start"]):
             example = examples[int(feature["example"])]
             shift = int(feature["context_first"]) - int(feature["context_begin"])
-            places = offsets[example.context][1]
-            begin, end = places[int(feature["start"]) + shift, 0], places[int(feature["end"]) + shift, 1]
-            text, _ = span_text(example.context, begin, end)
+            bounds = offsets[example.context][1]
+            start, end = bounds[int(feature["start"]) + shift, 0], bounds[int(feature["end"]) + shift, 1]
+            text, _ = span_text(example.context, start, end)
             assert example.answers[0].text.strip() in text
             found.add(int(feature["example"]))
             whole += text == example.answers[0].text.strip()
     spans = [answer_tokens(example, offsets[example.context][1]) for example in examples]
-    # what is no longer than the overlap and a token is whole in some window
-    missing = [last - first for place, (first, last) in enumerate(spans) if place not in found]
+    # an answer not longer than the overlap plus a token is complete in some window
+    missing = [last - first for index, (first, last) in enumerate(spans) if index not in found]
     assert min(missing) > max_length // 4 and len(missing) <= {64: 340, 384: 5}[max_length]
     assert whole > 0.9 * len(found)

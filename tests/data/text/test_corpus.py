@@ -23,8 +23,8 @@ def write(path, text, encoding="utf-8"):
 
 def test_sentence_layout_with_crlf_and_byte_order_mark(tmp_path):
     expected = [["第一句。", "第二句。"], ["另一篇的第一句。"]]
-    for number, text in enumerate([BERT, BERT.replace("\n", "\r\n"), "\ufeff" + BERT, BERT.replace("\n", "\r")]):
-        name = write(tmp_path / f"{number}.txt", text)
+    for index, text in enumerate([BERT, BERT.replace("\n", "\r\n"), "\ufeff" + BERT, BERT.replace("\n", "\r")]):
+        name = write(tmp_path / f"{index}.txt", text)
         assert list(read_documents(name, "sentences")) == expected
         assert list(read_documents(name)) == expected
 
@@ -140,7 +140,7 @@ def test_bad_files(tmp_path):
         read_documents(str(tmp_path / "folder"))
 
 
-def test_wrong_path_is_told_at_once_with_the_nearest(tmp_path):
+def test_wrong_path_is_reported_at_once_with_the_nearest_names(tmp_path):
     write(tmp_path / "novels.txt", "x")
     with pytest.raises(FileNotFoundError, match=r"the nearest: .*novels\.txt"):
         read_documents([str(tmp_path / "novels.txt"), str(tmp_path / "novel.txt")])
@@ -185,5 +185,5 @@ def test_builtin_corpus():
     assert not any(">>>" in sentence or "::" in sentence for sentence in text)
     letters = sum(c.isalpha() or c == " " for sentence in text for c in sentence)
     assert letters > 0.93 * sum(map(len, text))
-    with pytest.raises(ValueError, match="there is builtin:python"):
+    with pytest.raises(ValueError, match="there is no built-in corpus 'cobol'; use builtin:python"):
         list(read_documents("builtin:cobol"))

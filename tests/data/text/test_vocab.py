@@ -1,4 +1,4 @@
-"""`tfplm vocab`: what it writes, and what it says where the corpus is not as expected."""
+"""`tfplm vocab`: the files it writes, and its messages for an unexpected corpus."""
 
 import random
 
@@ -25,7 +25,7 @@ def learn(path, output, **options):
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "bpe", "byte_bpe", "sentencepiece"])
-def test_every_kind_comes_back_from_its_files(corpus, tmp_path, kind):
+def test_every_kind_reloads_from_its_files(corpus, tmp_path, kind):
     tokenizer = learn(corpus, tmp_path / "out", kind=kind, vocab_size=400)
     again = Tokenizer.from_pretrained(tmp_path / "out")
     text = "The ship sank the whale. 却说玄德大惊。"
@@ -53,7 +53,7 @@ def test_the_report_names_size_files_and_pieces(corpus, tmp_path, capsys):
     assert "learning 150 tokens" in shown.err
 
 
-def test_rare_characters_are_left_out_by_coverage(tmp_path):
+def test_character_coverage_drops_rare_characters(tmp_path):
     path = tmp_path / "text.txt"
     path.write_text("天地玄黄宇宙洪荒。\n" * 500 + "饕餮。\n", encoding="utf-8")
     tokenizer = learn(path, tmp_path / "out", vocab_size=100, character_coverage=0.9995)
@@ -82,7 +82,7 @@ def test_a_line_of_ten_megabytes(tmp_path):
     assert "whale" in learn(path, tmp_path / "out", vocab_size=120).vocab
 
 
-def test_gbk_is_told(tmp_path):
+def test_gbk_is_reported(tmp_path):
     path = tmp_path / "gbk.txt"
     path.write_bytes((CHINESE * 50).encode("gb18030"))
     with pytest.raises(ValueError, match="looks like GBK: give --encoding gb18030"):
@@ -104,7 +104,7 @@ def test_a_wrong_path_names_the_nearest(corpus, tmp_path):
         learn(tmp_path / "corpse.txt", tmp_path / "out")
 
 
-def test_wrong_settings_are_told_before_the_corpus_is_read(tmp_path):
+def test_wrong_settings_are_reported_before_the_corpus_is_read(tmp_path):
     with pytest.raises(ValueError, match="model type 'gpt2' has a byte_bpe vocabulary, not wordpiece"):
         learn(tmp_path / "there is none", tmp_path / "out", model_type="gpt2")
 

@@ -1,4 +1,4 @@
-"""Files of texts to files of vectors: order, resumption, Parquet, several processes, the verb."""
+"""Encoding of text files: order, resuming, Parquet, several processes, the verb."""
 
 import gzip
 import os
@@ -55,7 +55,7 @@ def test_pairs(made, tmp_path):
 
 
 def killed_after(made, monkeypatch, chunks: int):
-    """`encode` that fails at its n-th chunk, as a kill would; and how many texts were encoded."""
+    """Makes `encode` fail after `chunks` chunks, like a kill; returns the list of chunk sizes."""
     encode, calls = type(made).encode, []
 
     def counting(self, texts, *arguments, **keywords):
@@ -69,7 +69,7 @@ def killed_after(made, monkeypatch, chunks: int):
     return calls
 
 
-def test_a_killed_run_goes_on(made, file, tmp_path, monkeypatch):
+def test_a_killed_run_resumes(made, file, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_CHUNK", 8)
     with monkeypatch.context() as patch:
         killed_after(made, patch, 2)
@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on(made, file, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["file", "keywords", "encoder", "max_length", "state"])
-def test_another_run_begins_anew(change, made, file, tmp_path, monkeypatch):
+def test_a_different_run_starts_over(change, made, file, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_CHUNK", 8)
     with monkeypatch.context() as patch:
         killed_after(made, patch, 1)
@@ -100,7 +100,7 @@ def test_another_run_begins_anew(change, made, file, tmp_path, monkeypatch):
         keywords = {"normalize": True}
     elif change == "encoder":
         other = SentenceEncoder(made.model, made.tokenizer, "REDUCE_MAX")
-    elif change == "max_length":  # longer than what tells the encoders apart
+    elif change == "max_length":  # longer than the probe that identifies an encoder
         other = made.with_recipe(Recipe(max_length=9))
     else:
         (tmp_path / "v.npy.partial.json").write_text("{", encoding="utf-8")
@@ -123,8 +123,8 @@ def test_parquet(made, file, tmp_path, monkeypatch):
 
 def test_the_header_leaves_room(tmp_path):
     writer = NpyWriter(tmp_path / "v.npy", 3)
-    for number in range(1100):
-        writer.write(np.full((10, 3), number))
+    for value in range(1100):
+        writer.write(np.full((10, 3), value))
     writer.close()
     vectors = np.load(tmp_path / "v.npy")
     assert vectors.shape == (11_000, 3) and vectors[-1, 0] == 1099
@@ -139,8 +139,8 @@ def test_errors(output, texts, message, made, tmp_path):
         encode_file(made, tmp_path / "t.txt", tmp_path / output)
 
 
-def test_tokens_do_not_fit(made, file, tmp_path):
-    with pytest.raises(ValueError, match="pooling NONE gives each text as many vectors"):
+def test_token_vectors_are_rejected(made, file, tmp_path):
+    with pytest.raises(ValueError, match="pooling NONE gives one vector per token"):
         encode_file(SentenceEncoder(made.model, made.tokenizer, "NONE"), file, tmp_path / "v.npy")
 
 
@@ -165,7 +165,7 @@ def test_several_processes(saved, file, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_script_that_starts_workers_when_it_is_imported_is_told(saved, file, tmp_path):
+def test_a_script_that_starts_workers_on_import_gets_an_error(saved, file, tmp_path):
     script = tmp_path / "run.py"
     script.write_text("import sys\nimport numpy as np\nfrom tfplm.embed import SentenceEncoder, Whitening\n"
                       "from tfplm.embed.commands.encode_file import encode_file\n"

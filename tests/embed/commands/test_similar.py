@@ -41,8 +41,8 @@ def test_a_text_and_a_file(swap, made, saved, tmp_path, capsys):
 
 
 def test_two_files(made, saved, tmp_path, capsys):
-    for name, place in (("a.txt", 0), ("b.txt", 1)):
-        (tmp_path / name).write_text("\n".join(pair[place] for pair in PAIRS) + "\n", encoding="utf-8")
+    for name, side in (("a.txt", 0), ("b.txt", 1)):
+        (tmp_path / name).write_text("\n".join(pair[side] for pair in PAIRS) + "\n", encoding="utf-8")
     cosines = run(SimilarOptions(init=saved, a=str(tmp_path / "a.txt"), b=str(tmp_path / "b.txt")))
     np.testing.assert_allclose(cosines, [cosine(made, a, b) for a, b, _ in PAIRS], atol=1e-5)
     assert len(capsys.readouterr().out.splitlines()) == len(PAIRS)
@@ -57,7 +57,7 @@ def test_two_files_in_chunks(made, saved, tmp_path, monkeypatch):
     whole = run(SimilarOptions(init=saved, a=a, b=a))
     monkeypatch.setattr(module, "_CHUNK", 2)
     np.testing.assert_allclose(run(SimilarOptions(init=saved, a=a, b=a)), whole, atol=1e-5)
-    with pytest.raises(ValueError, match=r"a.txt and .*b.txt have different numbers of lines, 5 and 4: expected as many"):
+    with pytest.raises(ValueError, match=r"a.txt and .*b.txt have different numbers of lines, 5 and 4: expected eq"):
         run(SimilarOptions(init=saved, a=a, b=b))
 
 
@@ -65,8 +65,8 @@ def test_a_text_longer_than_a_file_name(saved):
     assert len(run(SimilarOptions(init=saved, a="天气好" * 500, b="天气"))) == 1
 
 
-def test_as_many_texts(made):
-    with pytest.raises(ValueError, match="2 and 1 texts: expected as many"):
+def test_lists_of_different_lengths(made):
+    with pytest.raises(ValueError, match="2 and 1 texts: expected equally many, because text i is compared with"):
         similarity(made, ["a", "b"], ["c"])
 
 
@@ -76,10 +76,10 @@ def test_nearest_in_chunks(made, monkeypatch):
     whole = nearest(made, "a dog", TEXTS, 4)
     monkeypatch.setattr(module, "_CHUNK", 3)
     parts = nearest(made, "a dog", iter(TEXTS), 4)
-    assert [number for _, number, _ in parts] == [number for _, number, _ in whole]
+    assert [index for _, index, _ in parts] == [index for _, index, _ in whole]
 
 
-def test_correlations_are_scipys(made, tmp_path):
+def test_correlations_equal_those_of_scipy(made, tmp_path):
     stats = pytest.importorskip("scipy.stats")
     path = tmp_path / "pairs.tsv"
     path.write_text("".join(f"{a}\t{b}\t{score}\n" for a, b, score in PAIRS), encoding="utf-8")

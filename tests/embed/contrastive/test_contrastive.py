@@ -216,7 +216,7 @@ def test_what_cannot_be_trained_is_refused(start, files, tmp_path):
     dense = DenseModule(np.eye(12, 5, dtype=np.float32))
     made = SentenceEncoder.from_pretrained(start)
     made.with_recipe(Recipe(dense=(dense,))).save_pretrained(tmp_path / "dense")
-    with pytest.raises(ValueError, match="has Dense modules behind its pooling, which cannot be trained"):
+    with pytest.raises(ValueError, match="has Dense modules after its pooling, which cannot be trained"):
         contrastive(options(str(tmp_path / "dense"), files, tmp_path / "out"))
 
 

@@ -22,5 +22,5 @@ def compiled(made):
     for text in TEXTS:
         made.encode(text)
     finish_compiling()
-    current = made._program.single_texts._current
+    current = made._function.single_texts._current
     return current and current.ready

@@ -6,8 +6,9 @@ from keras import ops
 
 from tests.embed.encoder.encoder_cases import TEXTS, encoder, model, tokenizer
 from tfplm.embed import Pooling, SentenceEncoder
-from tfplm.embed.encoder.pooling import PoolingPlan, normalize_rows
+from tfplm.embed.encoder.pooling import PoolingPlan
 from tfplm.embed.encoder.recipe import Recipe
+from tfplm.embed.encoder.vectors import normalize_rows
 
 
 def states_and_masks(encoder, texts):
@@ -71,6 +72,14 @@ def test_none_gives_tokens_and_zeros(tmp_path):
     assert vectors.shape[1] == max(len(row) for row in made.tokenize(TEXTS))
 
 
+@pytest.mark.parametrize(("pooling", "layers", "averaged", "width"), [
+    ("mean", -1, False, 12), ("NONE", (-2, -1), False, 24), (["cls", "REDUCE_MEAN_MAX"], (0, 1), False, 72),
+    ("max", (0, -1), True, 12), ("CLS_POOLED", (-2, -1), False, 12)])
+def test_width_of_vectors(pooling, layers, averaged, width, tmp_path):
+    plan = PoolingPlan.of(pooling, layers, average_layers=averaged)
+    assert plan.width(12) == encoder(tmp_path, plan).encode(["a dog"]).shape[-1] == width
+
+
 def test_cls_pooled_is_the_pooler(tmp_path):
     made = encoder(tmp_path, PoolingPlan.of("CLS_POOLED", -2))  # the layer is ignored
     for vector, row in zip(made.encode(TEXTS), made.tokenize(TEXTS)):
@@ -112,7 +121,7 @@ def test_upper_layers_are_not_computed(tmp_path):
             variable.assign(ops.full_like(variable, float("nan")))
     fresh = SentenceEncoder(whole.model, whole.tokenizer, whole.recipe)
     np.testing.assert_array_equal(fresh.encode(TEXTS), before)
-    needed = [len(one._program._function.get_concrete_function().captured_inputs)
+    needed = [len(one._function._graph.get_concrete_function().captured_inputs)
               for one in (fresh, encoder(tmp_path, "mean"))]
     assert needed[0] < needed[1] / 2  # variables
 
@@ -127,7 +136,8 @@ def test_pre_norm_stack_ends_with_its_norm(tmp_path):
 def test_normalize_rows():
     x = np.random.default_rng(0).normal(size=(4, 7)).astype(np.float32)
     x[2] = 0
-    y = np.asarray(normalize_rows(x))
+    y = normalize_rows(x)
+    assert y.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(y, axis=1), [1, 1, 0, 1], atol=1e-6)
 
 
@@ -136,7 +146,7 @@ def test_normalize_rows():
     (lambda: Pooling.of(9), r"no pooling with number 9; expected one of 0 \(NONE\)"),
     (lambda: PoolingPlan.of(["NONE", "mean"]), "NONE cannot be combined with other poolings"),
     (lambda: PoolingPlan.of("mean", ()), "at least one strategy and one layer"),
-    (lambda: Recipe(PoolingPlan.of("WEIGHTED_MEAN"), pool_prompt=False), "cannot leave the prompt out"),
+    (lambda: Recipe(PoolingPlan.of("WEIGHTED_MEAN"), pool_prompt=False), "cannot exclude the prompt"),
 ])
 def test_errors_of_plans(make, message):
     with pytest.raises(ValueError, match=message):

@@ -23,13 +23,14 @@ def test_batch_and_order_do_not_matter(made):
     np.testing.assert_allclose(made.encode([texts[i] for i in order]), vectors[order], atol=2e-6)
     np.testing.assert_allclose(made.encode(texts, batch_tokens=64), vectors, atol=2e-6)
     np.testing.assert_allclose(np.stack([made.encode(text) for text in texts[:12]]), vectors[:12], atol=2e-6)
-    assert made._program.traces == 1
+    assert made._function.traces == 1
 
 
 @pytest.mark.parametrize("fields", [
     {"preset": "roberta-base", "pad_token_id": 0}, {"preset": "gpt2", "intermediate_size": 48},
     {"preset": "electra-base-discriminator", "embedding_size": 7}, {"position_type": "bucketed"},
-    {"attention_type": "causal"}], ids=str)
+    {"attention_type": "causal"}, {"position_type": "rotary", "layer_pattern": ["local", "global"], "attention_window": 4}],
+    ids=str)
 def test_families(fields, tmp_path):
     made = encoder(tmp_path, **fields)
     vectors = made.encode(TEXTS)
@@ -67,6 +68,17 @@ def test_lists_of_tokens_are_looked_up(made):
     assert made.tokenizer.convert_ids_to_tokens(rows[0].input_ids) == ["[CLS]", "run", "##ning", "[UNK]", "[SEP]"]
     np.testing.assert_allclose(vectors[2], made.encode(("a dog", "the cat")), atol=2e-6)
     np.testing.assert_allclose(vectors[3], made.encode(""), atol=2e-6)
+
+
+def test_ids_are_framed_as_their_tokens_are(made):
+    """Without a way through the tokens' names."""
+    first, second = ["a", "dog"], ["the", "cat"]
+    for tokens, halves in (([*first], [first]), ([*first, "|||", *second], [first, second]), ([], [[]])):
+        (row,) = made.tokenize([tokens])
+        framed = made.frame(*(made.tokenizer.convert_tokens_to_ids(half) if half else [] for half in halves))
+        np.testing.assert_array_equal(framed.input_ids, row.input_ids)
+        np.testing.assert_array_equal(framed.token_type_ids, row.token_type_ids)
+    assert len(made.frame([5] * 30, [6] * 30)) == 40
 
 
 def test_long_lists_of_tokens_are_cut_as_texts_are(made):
@@ -114,6 +126,8 @@ def test_prompt_left_out_of_the_pooling(tmp_path):
     batch = made.tokenizer("query: a dog")
     hidden = np.asarray(made.model(batch)["sequence_output"])[0]
     np.testing.assert_allclose(made.encode("a dog"), hidden[3:].mean(0), atol=2e-5)  # [CLS] query :
+    (tokens,) = made.encode([["a", "dog"]])  # before which there is no prompt
+    np.testing.assert_allclose(tokens, SentenceEncoder(made.model, made.tokenizer).encode("a dog"), atol=2e-6)
 
 
 def test_dense_modules(tmp_path):

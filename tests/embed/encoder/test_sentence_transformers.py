@@ -1,4 +1,4 @@
-"""Folders of sentence-transformers: read, written, and a trained model's vectors."""
+"""Folders of sentence-transformers: reading, writing, and the vectors of a trained model."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tfplm.embed.encoder.recipe import DenseModule, Recipe
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "minilm" / "golden.npz"
-# those of tests/golden/make_minilm.py
+# the texts of tests/golden/make_minilm.py
 SENTENCES = ["The cat sleeps on the warm stone.", "A kitten is napping in the sun.", "Interest rates rose again.",
              "我们下午去公园散步。", "", "Numbers such as 3.14159 and 2,718 are tokenised piece by piece, naïvely."]
 
@@ -66,14 +66,14 @@ def test_any_other_folder_has_no_recipe(tmp_path):
 
 
 @pytest.mark.parametrize(("pooling", "kinds", "message"), [
-    ({"pooling_mode": "attention"}, ("Transformer", "Pooling"), "pooling_mode 'attention', which is not understood"),
-    ({"pooling_mode_new": True}, ("Transformer", "Pooling"), "has pooling_mode_new, which is not understood"),
-    ({}, ("Transformer", "Pooling", "LSTM"), "the module sentence_transformers.models.LSTM at place 2"),
-    ({}, ("CLIPModel", "Pooling"), "begins with sentence_transformers.models.CLIPModel, expected a Transformer"),
+    ({"pooling_mode": "attention"}, ("Transformer", "Pooling"), "pooling_mode 'attention', which is not supported"),
+    ({"pooling_mode_new": True}, ("Transformer", "Pooling"), "has pooling_mode_new, which is not supported"),
+    ({}, ("Transformer", "Pooling", "LSTM"), "the module sentence_transformers.models.LSTM at position 2"),
+    ({}, ("CLIPModel", "Pooling"), "starts with sentence_transformers.models.CLIPModel, expected a Transformer"),
     ({}, ("Transformer", "Normalize"), "has no Pooling module"),
-    ({}, ("Transformer", "Pooling", "Normalize", "Dense"), "the module sentence_transformers.models.Dense at place 3"),
+    ({}, ("Transformer", "Pooling", "Normalize", "Dense"), "the module sentence_transformers.models.Dense at position 3"),
 ])
-def test_what_is_not_understood_is_refused(pooling, kinds, message, tmp_path):
+def test_unsupported_modules_are_rejected(pooling, kinds, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         read_recipe(folder(tmp_path, pooling, kinds))
 
@@ -90,7 +90,7 @@ def test_dense_modules_are_read(activation, function, tmp_path):
     np.testing.assert_allclose(dense(x), function(x @ weight.T + bias), atol=1e-6)
 
 
-def test_an_unusual_dense_module_is_refused(tmp_path):
+def test_an_unusual_dense_module_is_rejected(tmp_path):
     folder(tmp_path, {}, ("Transformer", "Pooling", "Dense"))
     write(tmp_path / "2_Dense" / "config.json", {"activation_function": "torch.nn.modules.activation.Mish"})
     with pytest.raises(ValueError, match="Dense module with activation 'Mish'"):
@@ -98,7 +98,7 @@ def test_an_unusual_dense_module_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("poolings", [["cls", "mean"], ["mean", "max"]])
-def test_saved_and_read_again(poolings, tmp_path):
+def test_saving_and_loading(poolings, tmp_path):
     made = encoder(tmp_path)
     rng = np.random.default_rng(0)
     dense = DenseModule(rng.normal(size=(24, 7)).astype(np.float32), rng.normal(size=7).astype(np.float32), "Tanh")
@@ -114,11 +114,11 @@ def test_saved_and_read_again(poolings, tmp_path):
 def test_an_empty_prompt_is_no_text(tmp_path):
     made = encoder(tmp_path, Recipe(prompts={"query": "query: ", "document": ""}, default_prompt="query"))
     np.testing.assert_allclose(made.encode("a dog", prompt="document"), made.encode("a dog", prompt=""), atol=2e-6)
-    with pytest.raises(ValueError, match="mask_cls_sep cannot leave the prompt out of the pooling"):
+    with pytest.raises(ValueError, match="mask_cls_sep cannot exclude the prompt from the pooling"):
         Recipe(PoolingPlan.of("mean", mask_cls_sep=True), pool_prompt=False)
 
 
-def test_what_sentence_transformers_cannot_express_is_said(tmp_path):
+def test_a_recipe_that_sentence_transformers_cannot_express(tmp_path):
     made = encoder(tmp_path, PoolingPlan.of("mean", -2))
     with pytest.raises(ValueError, match="sentence-transformers cannot express"):
         made.save_pretrained(tmp_path / "saved")

@@ -29,7 +29,7 @@ def test_single_texts_are_compiled_after_a_while(loaded, atol):
     expected = loaded.encode(TEXTS)
     assert compiled(loaded)
     np.testing.assert_allclose(one_by_one(loaded), expected, atol=atol)
-    assert loaded._program.traces == 1
+    assert loaded._function.traces == 1
 
 
 def test_any_number_of_threads_may_ask(loaded):
@@ -42,11 +42,11 @@ def test_any_number_of_threads_may_ask(loaded):
 
 def test_a_count_that_was_missed_does_not_matter(loaded):
     loaded.encode(TEXTS[0])
-    counted = loaded._program.single_texts._current._calls
+    counted = loaded._function.single_texts._current._calls
     counted.update(dict.fromkeys(counted, 7))  # as when several threads count at once
     loaded.encode(TEXTS[0])
     finish_compiling()
-    assert loaded._program.single_texts._current.ready
+    assert loaded._function.single_texts._current.ready
 
 
 def test_single_texts_keep_the_width_of_their_tokens(loaded):
@@ -96,6 +96,23 @@ def test_freezing_is_a_promise(tmp_path, dtype, atol):
     assert np.abs(made.encode(TEXTS)[0] - expected[0]).max() > 4 * atol
     assert compiled(made.freeze())
     np.testing.assert_allclose(made.encode(TEXTS[0]), made.encode(TEXTS)[0], atol=10 * atol)
+
+
+def test_who_owns_the_weights_is_told_and_may_be_set(tmp_path, loaded):
+    other = loaded.with_recipe(Recipe(PoolingPlan.of("max")))
+    assert (loaded.weights, encoder(tmp_path).weights) == ("private", "shared")
+    assert compiled(loaded)
+    for weight in loaded.model.weights:
+        if weight.path.endswith("/kernel"):
+            weight.assign(weight * 2)
+    assert loaded.weights == other.weights == "shared"
+    other.weights = "private"  # the last change is made
+    assert loaded.weights == "private" and compiled(loaded)
+    np.testing.assert_allclose(one_by_one(loaded), loaded.encode(TEXTS), atol=2e-6)
+    loaded.weights = "frozen"
+    assert loaded.model is other.model and other.weights == "frozen"  # a promise outlives a look at the model
+    with pytest.raises(ValueError, match="weights is 'mine', expected one of private, shared, frozen"):
+        loaded.weights = "mine"
 
 
 def test_freezing_what_has_no_program_for_single_texts(tmp_path):

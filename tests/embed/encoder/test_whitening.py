@@ -18,7 +18,7 @@ def test_mean_zero_covariance_identity():
 
 
 def test_as_in_the_paper():
-    """u, s, vh = svd(cov); W = u diag(1 / sqrt(s)): columns equal up to their sign."""
+    """u, s, vh = svd(cov); W = u diag(1 / sqrt(s)): the columns are equal up to sign."""
     x = vectors().astype(np.float64)
     u, s, _ = np.linalg.svd(np.cov(x.T))
     expected = u @ np.diag(1 / np.sqrt(s))
@@ -29,16 +29,16 @@ def test_as_in_the_paper():
 
 def test_in_batches():
     x, moments = vectors(), Moments()
-    for begin in range(0, 400, 37):
-        moments.update(x[begin:begin + 37])
+    for start in range(0, 400, 37):
+        moments.update(x[start:start + 37])
     moments.update(x[:0])
     np.testing.assert_allclose(moments.mean, x.astype(np.float64).mean(0), rtol=1e-9)
     np.testing.assert_allclose(moments.covariance, np.cov(x.astype(np.float64).T), rtol=1e-7)
-    whole, parts = Whitening.fit(x), Whitening.fit(x[begin:begin + 90] for begin in range(0, 400, 90))
+    whole, parts = Whitening.fit(x), Whitening.fit(x[start:start + 90] for start in range(0, 400, 90))
     np.testing.assert_allclose(np.abs(parts.kernel), np.abs(whole.kernel), rtol=1e-4)
 
 
-def test_saved_and_loaded(tmp_path):
+def test_saving_and_loading(tmp_path):
     made = Whitening.fit(vectors(), 3)
     made.save(tmp_path / "w.npz")
     loaded = Whitening.load(tmp_path / "w.npz")
@@ -73,23 +73,23 @@ def test_fitted_on_texts(tmp_path, monkeypatch):
 
 def test_fewer_vectors_than_dimensions(caplog):
     made = Whitening.fit(vectors(5))
-    assert made.dimension == 4 and "vary in 4 of 8 dimensions" in caplog.text
-    with pytest.raises(ValueError, match="vary in 4 dimensions, so that there are no 6 components"):
+    assert made.dimension == 4 and "vary in only 4 of 8 dimensions" in caplog.text
+    with pytest.raises(ValueError, match="vary in 4 dimensions, too few for 6 components"):
         Whitening.fit(vectors(5), 6)
 
 
 def test_errors(tmp_path):
     with pytest.raises(ValueError, match="at least 2 vectors"):
         Whitening.fit(vectors(1))
-    with pytest.raises(ValueError, match="no 1 components"):
+    with pytest.raises(ValueError, match="vary in 0 dimensions, too few for 1 components"):
         Whitening.fit(np.ones((5, 3)))
     with pytest.raises(ValueError, match=r"vectors \[N,H\], found an array of shape \(8,\)"):
         Whitening.fit(vectors()[:1].reshape(-1))
     with pytest.raises(ValueError, match="vectors of 8 numbers, found 7"):
         Whitening.fit(vectors()).apply(np.ones((2, 7)))
     np.save(tmp_path / "x.npy", vectors())
-    with pytest.raises(ValueError, match="is no whitening"):
+    with pytest.raises(ValueError, match="is not a whitening"):
         Whitening.load(tmp_path / "x.npy")
     np.savez(tmp_path / "x.npz", mean=np.array([object()], object), kernel=np.ones((1, 1)))
-    with pytest.raises(ValueError, match="is no whitening"):
+    with pytest.raises(ValueError, match="is not a whitening"):
         Whitening.load(tmp_path / "x.npz")

@@ -1,4 +1,4 @@
-"""Faiss with one thread: threads that wait for each other cost more than they bring for so few vectors."""
+"""Faiss with one thread: for so few vectors the synchronization of threads costs more than it gains."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An encoder without a model: texts with common words, or words of one meaning, are near each other."""
+"""An encoder without a model: texts with common words, or words of the same meaning, are near each other."""
 
 import numpy as np
 
@@ -26,8 +26,8 @@ class FakeEncoder:
             text = text.replace(word, " ")
         vector = np.full(self.dimension, 1e-3)
         for word in [*words * 3, *(character for character in text if character.strip())]:
-            number = sum(ord(character) * 31 ** place for place, character in enumerate(word))
-            vector += np.random.default_rng([number, self.seed]).standard_normal(self.dimension)
+            code = sum(ord(character) * 31 ** index for index, character in enumerate(word))
+            vector += np.random.default_rng([code, self.seed]).standard_normal(self.dimension)
         return vector.astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Adds, changes and deletes at random until it is killed, and notes what it began and what had returned.
+"""Adds, changes and deletes at random until it is killed, and logs the start and the end of each change.
 
     python -m tests.embed.search.kill_program FOLDER NOTES SEED KIND RECORDS_URL MILVUS
 """
@@ -19,7 +19,7 @@ IDS = 60
 
 def change(rng) -> tuple[str, dict | list]:
     """A random change: ("add", {id: text}) or ("delete", ids) or ("compact", [])."""
-    chosen = [str(number) for number in rng.permutation(IDS)[:rng.integers(1, 15)]]
+    chosen = [str(name) for name in rng.permutation(IDS)[:rng.integers(1, 15)]]
     if (draw := rng.random()) < 0.05:
         return "compact", []
     if draw < 0.35:
@@ -28,7 +28,7 @@ def change(rng) -> tuple[str, dict | list]:
 
 
 def main(folder: str, notes: str, seed: str, kind: str, url: str, milvus: str) -> None:
-    index_cache._SAVED_ROWS, index_cache._SAVED_SHARE = 20, 0  # saves often, so that kills hit it
+    index_cache._SAVED_ROWS, index_cache._SAVED_SHARE = 20, 0  # saves often, so that kills interrupt it
     rng, encoder = np.random.default_rng(int(seed)), FakeEncoder(8)
     if os.path.exists(os.path.join(folder, "manifest.json")):
         index = SearchIndex.open(folder, encoder, writable=True)
@@ -42,7 +42,7 @@ def main(folder: str, notes: str, seed: str, kind: str, url: str, milvus: str) -
         print("ready", flush=True)
         while True:
             what, values = change(rng)
-            note(["begin", what, values])
+            note(["start", what, values])
             if what == "add":
                 index.add(list(values.items()), "replace", batch_size=100)
             elif what == "delete":

@@ -1,4 +1,4 @@
-"""Kills a writer at a random moment and looks at what the next one finds."""
+"""Kills a writer at a random moment and checks the state that the next one finds."""
 
 import json
 import subprocess
@@ -21,25 +21,25 @@ def after(texts: dict[str, str], what: str, values) -> dict[str, str]:
 
 
 def expected(notes: Path, before: dict[str, str]) -> list[dict[str, str]]:
-    """What may be in the index: all that had returned, and either with or without the change that had not."""
-    texts, begun = before, None
+    """The possible contents of the index: all changes that had returned, with or without the unfinished one."""
+    texts, started = before, None
     for line in notes.read_text(encoding="utf-8").splitlines():
         note = json.loads(line)
-        if note[0] == "begin":
-            begun = note[1:]
+        if note[0] == "start":
+            started = note[1:]
         else:
-            texts, begun = after(texts, *begun), None
-    return [texts] if begun is None else [texts, after(texts, *begun)]
+            texts, started = after(texts, *started), None
+    return [texts] if started is None else [texts, after(texts, *started)]
 
 
 def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: str = "", seed: int = 0, milvus: str = ""
                ) -> int:
-    """Returns in how many rounds some change had returned. url: of the records, milvus: of the vectors."""
+    """Returns the number of rounds in which a change had returned. url: of the records, milvus: of the vectors."""
     rng, texts, worked = np.random.default_rng(seed), {}, 0
-    for number in range(times):
+    for index in range(times):
         notes.write_text("")
         program = subprocess.Popen(
-            [sys.executable, "-m", "tests.embed.search.kill_program", str(folder), str(notes), str(1000 * seed + number),
+            [sys.executable, "-m", "tests.embed.search.kill_program", str(folder), str(notes), str(1000 * seed + index),
              kind, url, milvus], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             ready = program.stdout.readline()
@@ -54,12 +54,12 @@ def kill_often(folder: Path, notes: Path, times: int, kind: str = "auto", url: s
             program.communicate()
         worked += len(notes.read_text().splitlines()) > 2
         if (folder / "manifest.json").exists():
-            texts = found(folder, expected(notes, texts), writable=number % 2 == 0)
+            texts = found(folder, expected(notes, texts), writable=index % 2 == 0)
     return worked
 
 
 def found(folder: Path, allowed: list[dict[str, str]], writable: bool) -> dict[str, str]:
-    """The texts in the index, which must be allowed, and found by their vectors."""
+    """Returns the texts in the index; asserts that they are allowed and found by their vectors."""
     with SearchIndex.open(folder, FakeEncoder(8), writable=writable) as index:
         texts = {record.id: record.text for record in index.records()}
         assert texts in allowed, f"{len(texts)} records"
@@ -67,8 +67,8 @@ def found(folder: Path, allowed: list[dict[str, str]], writable: bool) -> dict[s
         if texts:
             vectors = FakeEncoder(8).encode(list(texts.values()))
             for (name, text), vector, (hit,) in zip(texts.items(), vectors, index.search_vectors(vectors, k=1)):
-                np.testing.assert_array_equal(index.get(name).vector, vector)  # what is stored is of this text
-                same = np.array_equal(index.get(hit.id).vector, vector)  # texts of the same characters have one vector
+                np.testing.assert_array_equal(index.get(name).vector, vector)  # the stored vector is that of this text
+                same = np.array_equal(index.get(hit.id).vector, vector)  # equal for texts of the same characters
                 assert hit.text == text or same, (name, text, hit)
                 assert hit.score > 1 - 1e-5, (name, text, hit)
     return texts

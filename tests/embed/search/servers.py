@@ -1,4 +1,4 @@
-"""Database servers for a test, in a folder of their own: the ones that are installed, or those that variables name."""
+"""Database servers for tests: installed ones, started in a temporary folder, or those named by variables."""
 
 import contextlib
 import getpass
@@ -16,13 +16,13 @@ import pytest
 
 
 def program(name: str) -> str | None:
-    places = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin") or (places[0] if places else None)
+    paths = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin") or (paths[0] if paths else None)
 
 
 @contextlib.contextmanager
 def folder_of(account: str) -> Iterator[tuple[Path, dict]]:
-    """A folder that belongs to who will run the server, for servers refuse root; and the keywords of `subprocess`."""
+    """A folder owned by the account that runs the server (servers refuse root), and keywords of `subprocess`."""
     with tempfile.TemporaryDirectory(prefix="tfplm") as name:
         keywords = {}
         if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -39,7 +39,7 @@ def postgres() -> Iterator[str]:
         yield url
         return
     if not (program("initdb") and program("pg_ctl")):
-        pytest.skip("no PostgreSQL here: install it, or name an empty database in TFPLM_TEST_POSTGRES")
+        pytest.skip("PostgreSQL is not installed: install it, or name an empty database in TFPLM_TEST_POSTGRES")
     with folder_of("postgres") as (folder, keywords):
         quiet = {**keywords, "stdout": subprocess.DEVNULL, "check": True, "timeout": 100}
         subprocess.run([program("initdb"), "-D", folder / "data", "-A", "trust", "-U", "postgres", "-E", "UTF8",
@@ -60,7 +60,7 @@ def mysql() -> Iterator[str]:
         yield url
         return
     if not (program("mariadb-install-db") and program("mariadbd")):
-        pytest.skip("no MariaDB here: install it, or name an empty database in TFPLM_TEST_MYSQL")
+        pytest.skip("MariaDB is not installed: install it, or name an empty database in TFPLM_TEST_MYSQL")
     with folder_of("mysql") as (folder, keywords), socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

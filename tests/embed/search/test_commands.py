@@ -1,4 +1,4 @@
-"""`tfplm index` and `tfplm search`, with a tiny model; meaning with a fake one."""
+"""`tfplm index` and `tfplm search`, with a tiny model, and with a fake encoder for meaning."""
 
 import io
 import json
@@ -36,7 +36,7 @@ def texts(tmp_path):
 
 @pytest.fixture
 def fake(monkeypatch):
-    """Every model is the fake one."""
+    """Replaces every model by the fake encoder."""
     encoder = FakeEncoder()
     encoder.origin = {"source": "fake"}
     monkeypatch.setattr(tfplm.embed.commands.encode_file, "open_encoder", lambda options: encoder)
@@ -57,7 +57,7 @@ def test_texts_in_texts_out(model, texts, tmp_path, capsys):
     folder = tmp_path / "i"
     assert index_command.run(file=[str(texts)], output=str(folder), init=str(model)) == 5
     out = capsys.readouterr().out
-    assert "5 texts read" in out and "5 records; index flat: comparing all of 5 vectors" in out
+    assert "5 texts read" in out and "5 records; index flat: comparing all 5 vectors" in out
     (hit,) = search_command.run(folder=str(folder), query="a dog", k=1)
     assert hit.text == "a dog" and hit.score == pytest.approx(1, abs=1e-5) and hit.id.endswith("texts.txt:4")
     assert capsys.readouterr().out == "1.0000  a dog\n"
@@ -83,7 +83,7 @@ def test_the_encoder_is_remembered(model, texts, tmp_path, capsys):
         search_command.run(folder=str(folder), query="a dog")
     moved.symlink_to(model)
     assert search_command.run(folder=str(folder), query="a dog", k=1, init=str(moved))[0].text == "a dog"
-    with pytest.raises(ValueError, match="vectors of 3 numbers; this encoder gives 12"):
+    with pytest.raises(ValueError, match="with vectors of 3 numbers; those of this encoder have 12"):
         index_command.run(file=[str(texts)], output=str(folder), init=str(model))
 
 
@@ -95,7 +95,7 @@ def test_answers_to_questions(faq, capsys):
     assert err == ""
     hits = search_command.run(folder=str(faq), query="停车价格", k=9)
     assert hits[0].payload["answer"].startswith("每小时五元") and len(hits) == 5
-    assert "9 hits are asked for, there are 5 records" in capsys.readouterr().err
+    assert "9 hits requested, but there are only 5 records" in capsys.readouterr().err
     assert search_command.run(folder=str(faq), query="停车价格", min_score=0.99) == []
     assert capsys.readouterr().out == "nothing found\n"
 
@@ -122,7 +122,7 @@ def test_files_of_queries(faq, tmp_path, capsys, monkeypatch):
         search_command.run(folder=str(faq), query=str(tmp_path / "q.txt"))
 
 
-def test_a_conversation(faq, capsys, monkeypatch):
+def test_interactive_queries(faq, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     typed = iter(["停车费用", "食堂"])
 
@@ -151,7 +151,7 @@ def test_recall(faq, tmp_path, capsys):
         search_command.run(folder=str(faq), recall=True, sample=0)
 
 
-def test_a_stopped_run_goes_on(texts, tmp_path, fake, capsys, monkeypatch):
+def test_an_interrupted_run_resumes(texts, tmp_path, fake, capsys, monkeypatch):
     folder, vectors = str(tmp_path / "i"), store.Store.vectors
     with monkeypatch.context() as patch:
         def third_fails(self, rows, prompt):
@@ -162,7 +162,7 @@ def test_a_stopped_run_goes_on(texts, tmp_path, fake, capsys, monkeypatch):
         patch.setattr(store.Store, "vectors", third_fails)
         with pytest.raises(KeyboardInterrupt):
             index_command.run(file=[str(texts)], output=folder, init="fake", batch=2)
-    assert "i has 4 records; the same command goes on from there" in capsys.readouterr().out
+    assert "i has 4 records; run the same command again to resume" in capsys.readouterr().out
     fake.texts.clear()
     assert index_command.run(file=[str(texts)], output=folder) == 5
     assert [text for text in fake.texts if text in LINES] == LINES[4:]
@@ -195,13 +195,13 @@ def test_deleting_and_rebuilding(faq, capsys):
     assert index_command.run(output=str(faq), delete=[name, "nothing"], compact=True) == 4
     assert "1 of 2 records deleted" in capsys.readouterr().out
     assert index_command.run(output=str(faq), rebuild=True, kind="exact") == 4
-    assert "index exact: exact was asked for" in capsys.readouterr().out
+    assert "index exact: exact was requested" in capsys.readouterr().out
 
 
 def test_wrong_calls(tmp_path, faq, texts, fake):
     with pytest.raises(ValueError, match="nothing to do: give files of texts, or --delete"):
         index_command.run(output=str(faq))
-    with pytest.raises(ValueError, match="is a new index: say which model makes its vectors, by --init"):
+    with pytest.raises(ValueError, match="is a new index: give the model that encodes its texts with --init"):
         index_command.run(file=[str(texts)], output=str(tmp_path / "new"))
     (tmp_path / "empty.txt").write_text(" \n")
     for folder in (faq, tmp_path / "new"):
@@ -209,7 +209,7 @@ def test_wrong_calls(tmp_path, faq, texts, fake):
             index_command.run(file=[str(tmp_path / "empty.txt")], output=str(folder), init="fake")
     with pytest.raises(ValueError, match=r"texts.txt:1: no tab between a question and its answer"):
         index_command.run(file=[str(texts)], output=str(tmp_path / "new"), init="fake", format="tsv")
-    assert not (tmp_path / "new").exists()  # nothing that another model would meet
+    assert not (tmp_path / "new").exists()  # nothing is left to conflict with another model
     assert index_command.run(file=[str(tmp_path / "empty.txt"), str(texts)], output=str(tmp_path / "one"), init="fake") == 5
     SearchIndex.create(tmp_path / "new", fake).close()
     with pytest.raises(ValueError, match=r"new has no records: add some with `tfplm index FILE"):

@@ -1,4 +1,4 @@
-"""Readers beside a writer that does something between two of their steps."""
+"""Readers while a writer changes the index between two of their steps."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tfplm.embed.search import index_cache
 from tfplm.embed.search.manifest import SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
-TEXTS = [(str(number), f"{number} 图书馆 {number * 7919}") for number in range(50)]
+TEXTS = [(str(index), f"{index} 图书馆 {index * 7919}") for index in range(50)]
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def reader(writer, tmp_path):
 
 
 def after(monkeypatch, owner, name, *steps):
-    """The n-th call of `owner.name` is followed by the n-th of the steps."""
+    """Runs the n-th of the steps after the n-th call of `owner.name`."""
     function, left = getattr(owner, name), list(steps)
 
     def followed(*arguments, **keywords):
@@ -40,14 +40,14 @@ def names(index) -> list[str]:
     return sorted(hit.id for hit in index.search("图书馆", k=99))
 
 
-def test_a_compaction_while_a_reader_follows(writer, reader, monkeypatch):
+def test_a_compaction_while_a_reader_catches_up(writer, reader, monkeypatch):
     assert len(names(reader)) == 50
     writer.delete([name for name, _ in TEXTS[:45]])
     after(monkeypatch, reader._store.records, "state", writer.compact)
     assert names(reader) == names(writer) == ["45", "46", "47", "48", "49"] and reader.verify() == []
 
 
-def test_as_many_removals_as_were_forgotten(writer, reader, monkeypatch):
+def test_as_many_new_removals_as_were_cleared(writer, reader, monkeypatch):
     assert len(names(reader)) == 50
     writer.delete([name for name, _ in TEXTS[:20]])
 
@@ -59,7 +59,7 @@ def test_as_many_removals_as_were_forgotten(writer, reader, monkeypatch):
     assert names(reader) == names(writer) == [name for name, _ in TEXTS[40:]] and reader.verify() == []
 
 
-def test_compactions_without_end(writer, reader, monkeypatch):
+def test_repeated_compactions(writer, reader, monkeypatch):
     assert len(names(reader)) == 50
     rest = [name for name, _ in TEXTS]
 
@@ -83,11 +83,11 @@ def test_a_writer_saves_while_a_reader_loads(writer, tmp_path, monkeypatch, capl
             saves.pop()
             writer.add(["新"])
             writer.search("图书馆")
-            writer._store.cache.save()  # which takes the older files away
+            writer._store.cache.save()  # removes the older files
         return load(path)
 
     monkeypatch.setattr(index_cache, "load_index", too_late)
     with SearchIndex.open(tmp_path / "i", FakeEncoder(8)) as reader:
         monkeypatch.setattr(reader._store.cache, "build", lambda: pytest.fail("all of it was read again"))
         assert len(names(reader)) == 53 and not saves and reader.verify() == []
-    assert "left aside" not in caplog.text
+    assert "cannot be used" not in caplog.text

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments: records and index agree, and nothing that had returned is lost."""
+"""`kill -9` at random moments: records and index agree, and no change that had returned is lost."""
 
 import os
 import subprocess
@@ -23,13 +23,13 @@ def test_killed_many_times(kind, seed, tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 60, kind, seed=seed) >= 40
 
 
-def test_the_test_would_notice(tmp_path):
-    (tmp_path / "notes").write_text('["begin", "add", {"a": "1"}]\n["done"]\n["begin", "delete", ["a"]]\n')
+def test_the_expected_contents(tmp_path):
+    (tmp_path / "notes").write_text('["start", "add", {"a": "1"}]\n["done"]\n["start", "delete", ["a"]]\n')
     assert expected(tmp_path / "notes", {"b": "2"}) == [{"a": "1", "b": "2"}, {"b": "2"}]
 
 
-def test_a_wrong_vector_would_be_noticed(tmp_path):
-    texts = {str(number): f"{number} 图书馆 {number * 7919}" for number in range(20)}
+def test_a_wrong_vector_fails_the_check(tmp_path):
+    texts = {str(index): f"{index} 图书馆 {index * 7919}" for index in range(20)}
     encoder = FakeEncoder(8)
     with SearchIndex.create(tmp_path / "i", encoder, SearchSettings("exact")) as index:
         index.add(list(texts.items()))
@@ -40,12 +40,12 @@ def test_a_wrong_vector_would_be_noticed(tmp_path):
         vectors.remove([3])
         vectors.add([3], encoder.encode(["天气"]))
         cache.save()
-        assert index.verify() == []  # which looks at ids alone
+        assert index.verify() == []  # which checks ids only
     with pytest.raises(AssertionError):
         found(tmp_path / "i", [texts], writable=False)
 
 
-def test_a_killed_writer_lets_the_next_one_in(tmp_path):
+def test_a_killed_writer_releases_its_lock(tmp_path):
     code = ("import os, sys; from tests.embed.search.fake_encoder import *; from tfplm.embed.search import SearchIndex\n"
             "index = SearchIndex.create(sys.argv[1], FakeEncoder()); index.add(FAQ); os._exit(9)")
     process = subprocess.run([sys.executable, "-c", code, str(tmp_path / "i")], cwd=ROOT)
@@ -55,7 +55,7 @@ def test_a_killed_writer_lets_the_next_one_in(tmp_path):
 
 
 @pytest.mark.parametrize("moment", ["_open_records", "save"])
-def test_a_kill_while_it_is_made(moment, tmp_path, monkeypatch):
+def test_a_kill_during_creation(moment, tmp_path, monkeypatch):
     owner = store if moment == "_open_records" else Manifest
     with monkeypatch.context() as patch:
         def stop(*arguments, **keywords):
@@ -81,7 +81,7 @@ def test_an_error_within_a_transaction(tmp_path, monkeypatch):
         assert len(index) == 5 and index.verify() == []
 
 
-def test_an_error_while_the_index_follows(tmp_path, monkeypatch):
+def test_an_error_while_the_index_catches_up(tmp_path, monkeypatch):
     with SearchIndex.create(tmp_path / "i", FakeEncoder()) as index:
         index.add(FAQ)
         kind = type(index._store.cache.catch_up())

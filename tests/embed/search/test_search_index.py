@@ -1,4 +1,4 @@
-"""`SearchIndex`: what goes in is found, changed and gone; folders, encoders and other errors."""
+"""`SearchIndex`: adding, searching, changing and deleting; folders, encoders and errors."""
 
 import concurrent.futures
 import json
@@ -59,7 +59,7 @@ def test_add_delete_update(faq, encoder):
     assert not {"#6", "late"} & set(ids(faq.search("天气", k=9)))
     encoder.texts.clear()
     assert faq.update([("food", "天气怎么样？", None), ("park", None, {"answer": "免费。"})]) == ["food", "park"]
-    assert encoder.texts == ["天气怎么样？"]  # what stays is not encoded again
+    assert encoder.texts == ["天气怎么样？"]  # unchanged texts are not encoded again
     assert faq.search("天气", k=1)[0].payload == {"answer": "地下一层。"}
     assert faq.search("停车费用", k=1)[0].payload == {"answer": "免费。"} and len(faq) == 5
     assert "food" not in ids(faq.search("食堂", k=1)) or faq.search("食堂", k=1)[0].text == "天气怎么样？"
@@ -119,7 +119,7 @@ def test_one_writer_many_readers(faq, tmp_path, encoder):
         SearchIndex.open(tmp_path / "faq", encoder, writable=True)
     faq.add([("weather", "天气好吗？")])
     faq.delete(["park"])
-    for reader in readers:  # they see what is new
+    for reader in readers:  # they get the changes
         assert ids(reader.search("天气", k=1)) == ["weather"] and "park" not in ids(reader.search("停车", k=9))
     faq.compact()
     for reader in readers:
@@ -131,7 +131,7 @@ def test_one_writer_many_readers(faq, tmp_path, encoder):
 
 @pytest.mark.parametrize("kind", ["exact", "flat", "sq", "lsh", "hnsw", "ivf", "ivf_pq"])
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
-def test_every_kind_follows(kind, metric, tmp_path, encoder, monkeypatch):
+def test_every_kind_is_kept_up_to_date(kind, metric, tmp_path, encoder, monkeypatch):
     pytest.importorskip("faiss")
     monkeypatch.setattr("tfplm.embed.search.index.kinds.TRAINABLE", 300)
     settings = SearchSettings(kind=kind, index=IndexSettings(metric, probes=8))
@@ -148,7 +148,7 @@ def test_every_kind_follows(kind, metric, tmp_path, encoder, monkeypatch):
         best = index.search([text for _, text in texts[1:40:3]], k=3)
         assert np.mean([row[0].id == str(n) for n, row in zip(range(1, 40, 3), best)]) > 0.9
         expected = 0 if metric == "l2" else 1
-        assert best[0][0].score == pytest.approx(expected, abs=1e-4)  # exact, whatever the index
+        assert best[0][0].score == pytest.approx(expected, abs=1e-4)  # exact with every kind
     with SearchIndex.open(tmp_path / "i", encoder) as index:
         assert index.kind == kind and index.verify() == []
 
@@ -160,7 +160,7 @@ def test_kinds_grow_with_the_index(tmp_path, encoder, monkeypatch):
         index.add(str(n) for n in range(40))
         assert index.kind == "flat"
         index.add(str(n) for n in range(40, 45))
-        assert "all of 45 vectors" in index.reason
+        assert "all 45 vectors" in index.reason
         index.add(str(n) for n in range(45, 55))
         assert index.kind == "flat"  # not yet worth it
         index.add(str(n) for n in range(55, 80))
@@ -171,13 +171,13 @@ def test_kinds_grow_with_the_index(tmp_path, encoder, monkeypatch):
 
 
 def test_several_threads(faq):
-    def ask(number):
-        if number == 0:
+    def work(thread):
+        if thread == 0:
             return faq.add(map(str, range(40)), batch_size=4)
         return [faq.search("停车费用", k=1)[0].id for _ in range(10)]
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(ask, range(4)))
+        results = list(pool.map(work, range(4)))
     assert results[1:] == [["park"] * 10] * 3 and len(faq) == 45 and faq.verify() == []
 
 
@@ -189,7 +189,7 @@ def test_without_faiss(faq, tmp_path, encoder, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with SearchIndex.open(tmp_path / "faq", encoder) as index:
         assert index.search("停车费用", k=1)[0].id == "park" and index.kind == "exact"
-        assert "is left aside (this kind of index needs Faiss" in caplog.text
+        assert "cannot be used (this kind of index needs Faiss" in caplog.text
     with pytest.raises(ImportError, match=r"pip install 'tfplm\[search\]'"):
         SearchIndex.create(tmp_path / "f", encoder, SearchSettings(kind="flat"))
 
@@ -211,7 +211,7 @@ def test_files_of_vectors_are_only_a_cache(faq, tmp_path, encoder, caplog):
             (vectors / "state.json").write_text(json.dumps({**state, "store": "another"}))
         with SearchIndex.open(folder, encoder, writable=True) as index:
             assert index.verify() == [] and ids(index.search("停车", k=1)) == ["park"]
-        assert ("is left aside" in caplog.text) == (damage in ("cut", "old"))
+        assert ("cannot be used" in caplog.text) == (damage in ("cut", "old"))
         caplog.clear()
 
 
@@ -225,24 +225,24 @@ def test_prompts(tmp_path, encoder):
 
 def test_other_encoders(faq, tmp_path):
     faq.close()
-    with pytest.raises(ValueError, match="was made with an encoder without a source, vectors of 48 numbers; this encoder "
-                                         "gives 32: use the same one"):
+    with pytest.raises(ValueError, match="was made with an encoder without a source, with vectors of 48 numbers; those "
+                                         "of this encoder have 32: use the same encoder"):
         SearchIndex.open(tmp_path / "faq", FakeEncoder(32))
-    with pytest.raises(ValueError, match=r"this encoder gives other vectors \(\d+% apart\): use the same model"):
+    with pytest.raises(ValueError, match=r"the vectors of this encoder differ \(\d+% apart\): use the same model"):
         SearchIndex.open(tmp_path / "faq", FakeEncoder(seed=1))
     with SearchIndex.open(tmp_path / "faq") as index:
         assert len(index) == 5 and index.get("food").text == "食堂在哪里？"  # needs no encoder
-        with pytest.raises(ValueError, match="did not come from a folder: give it as `encoder`"):
+        with pytest.raises(ValueError, match="was not loaded from a folder: pass it as `encoder`"):
             index.search("食堂")
 
 
 def test_other_folders(tmp_path, encoder, faq):
-    with pytest.raises(FileExistsError, match="is a search index already"):
+    with pytest.raises(FileExistsError, match="is already a search index"):
         SearchIndex.create(tmp_path / "faq", encoder)
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere; make an index with `tfplm index"):
         SearchIndex.open(tmp_path / "nowhere")
     (tmp_path / "note.txt").write_text("x")
-    with pytest.raises(FileNotFoundError, match=r"is no search index: it has no manifest.json; found faq, note.txt"):
+    with pytest.raises(FileNotFoundError, match=r"is not a search index: it has no manifest.json; found faq, note.txt"):
         SearchIndex.open(tmp_path)
     with pytest.raises(NotADirectoryError, match=r"note.txt is a file; expected the folder"):
         SearchIndex.open(tmp_path / "note.txt")
@@ -254,14 +254,14 @@ def test_other_folders(tmp_path, encoder, faq):
         SearchIndex.open(tmp_path / "faq")
 
 
-def test_records_that_are_gone(tmp_path, encoder, faq):
+def test_missing_records(tmp_path, encoder, faq):
     faq.close()
     with SearchIndex.create(tmp_path / "other", encoder):
         pass
     (tmp_path / "other" / "records.sqlite").replace(tmp_path / "faq" / "records.sqlite")
     with pytest.raises(ValueError, match="does not have the records of"):
         SearchIndex.open(tmp_path / "faq", encoder)
-    with pytest.raises(FileNotFoundError, match=r"has no records.sqlite: its records are gone"):
+    with pytest.raises(FileNotFoundError, match=r"has no records.sqlite: its records are missing"):
         SearchIndex.open(tmp_path / "other", encoder)
 
 
@@ -270,8 +270,8 @@ def test_records_that_are_gone(tmp_path, encoder, faq):
     ([("a",)], TypeError, "row 0: expected a text"), ([(1, "a")], TypeError, "row 0: the id is 1, expected a str"),
     (["a", ("b", None)], TypeError, "row 1: the text is None, expected a str"),
     ([("a", "b", "c")], TypeError, "row 0: the payload is 'c', expected a dict"),
-    ([("", "a")], ValueError, "row 0: the id is empty"), (["\ud800"], ValueError, "row 0: it cannot be stored"),
-    ([("a", "b", {"c": object()})], ValueError, "row 0: it cannot be stored")])
+    ([("", "a")], ValueError, "row 0: the id is empty"), (["\ud800"], ValueError, "row 0 cannot be stored"),
+    ([("a", "b", {"c": object()})], ValueError, "row 0 cannot be stored")])
 def test_wrong_rows(rows, error, message, faq):
     with pytest.raises(error, match=message):
         faq.add(rows)
@@ -283,7 +283,7 @@ def test_wrong_vectors(tmp_path, encoder, faq, monkeypatch):
     with pytest.raises(ValueError, match="the vector of '新' has numbers that are not finite"):
         faq.add(["新"])
     monkeypatch.setattr(encoder, "encode", lambda texts: np.zeros((len(texts), 4, 48)))
-    with pytest.raises(ValueError, match="pooling NONE cannot be searched"):
+    with pytest.raises(ValueError, match=r"expected \[3,H\]: use a pooling other than NONE, which cannot be searched"):
         SearchIndex.create(tmp_path / "i", encoder)
     with pytest.raises(TypeError, match="expected texts, found 3"):
         faq.search([3])

@@ -1,4 +1,4 @@
-"""Small random models that write varied texts, and a slow generator to compare with."""
+"""Small random models that generate varied texts, and a slow generator for comparison."""
 
 import functools
 
@@ -11,7 +11,7 @@ SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "in
 
 @functools.cache
 def make(preset: str, head: str = "causal_lm", dtype: str | None = None, **overrides):
-    """A model whose weights are large enough for its texts not to repeat one token."""
+    """A model with weights so large that its texts do not repeat one token."""
     model = tfplm.from_config(preset, head, dtype=dtype, **{**SIZE, **overrides})
     random = np.random.default_rng(7)
     for variable in model.variables:
@@ -34,7 +34,8 @@ def t5():
 
 @functools.cache
 def by_full_computation(model, new: int) -> np.ndarray:
-    """Greedy search without a cache: all logits again for each token, each of `prompts()` alone."""
+    """Greedy search without a cache: all logits are computed again for each token, and each of `prompts()` separately.
+    """
     rows = []
     for ids, mask in zip(*prompts().values()):
         ids = [int(i) for i, real in zip(ids, mask) if real]
@@ -53,12 +54,12 @@ def by_full_computation(model, new: int) -> np.ndarray:
 
 
 def prompts(side: str = "right", lengths=(6, 3, 1)) -> dict:
-    """Prompts of different lengths; padding holds an id that also occurs in prompts."""
+    """Prompts of different lengths; the padding has an id that also occurs in prompts."""
     random, width = np.random.default_rng(3), max(lengths)
     batch = {"input_ids": np.full((len(lengths), width), 5, np.int32),
              "attention_mask": np.zeros((len(lengths), width), np.int32)}
     for row, length in enumerate(lengths):
-        place = slice(0, length) if side == "right" else slice(width - length, width)
-        batch["input_ids"][row, place] = random.integers(3, 60, length)
-        batch["attention_mask"][row, place] = 1
+        columns = slice(0, length) if side == "right" else slice(width - length, width)
+        batch["input_ids"][row, columns] = random.integers(3, 60, length)
+        batch["attention_mask"][row, columns] = 1
     return batch

@@ -1,4 +1,4 @@
-"""Steps with a key-value cache give what the whole sequence gives at once."""
+"""Steps with a key-value cache give the same outputs as the whole sequence at once."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,13 @@ import tensorflow as tf
 from tests.models import cases
 from tfplm.layers import masks
 
-CAUSAL = ["gpt2", "openai-gpt", "sparse", "bucketed_decoder", "gpt2_shared", "bert_causal"]
-SEQ2SEQ = ["bart", "mbart", "t5", "mt5", "deep_decoder"]
+CAUSAL = ["gpt2", "openai-gpt", "sparse", "bucketed_decoder", "gpt2_shared", "bert_causal", "rotary_decoder"]
+SEQ2SEQ = ["bart", "mbart", "t5", "mt5", "deep_decoder", "rotary_seq2seq"]
 LENGTH = 7
 
 
 def run(model, ids, chunks, **arguments):
-    """Hidden states of `ids`, given to `model.step` in chunks; also what a cache needs."""
+    """Hidden states of `ids`, passed to `model.step` in chunks; `memory` is the cross-attention's part of the cache."""
     stack = model.decoder if model.config.architecture == "seq2seq" else model.stack
     cache = stack.empty_cache(ids.shape[0], LENGTH, "float32")
     if memory := arguments.pop("memory", None):
@@ -21,8 +21,8 @@ def run(model, ids, chunks, **arguments):
     outputs, start = [], 0
     for size in chunks:
         allow = masks.policy(stack.config, size, key_length=LENGTH, offset=start)
-        places = tf.range(start, start + size)[None]
-        states, cache = model.step(ids[:, start:start + size], cache, tf.constant(start), allow, places, **arguments)
+        positions = tf.range(start, start + size)[None]
+        states, cache = model.step(ids[:, start:start + size], cache, tf.constant(start), allow, positions, **arguments)
         outputs.append(states)
         start += size
     return np.concatenate(outputs, axis=1)

@@ -1,4 +1,4 @@
-"""`tfplm generate`: prompts in, texts out, and the same text when it is streamed."""
+"""`tfplm generate`: texts of prompts, and the same text when it is streamed."""
 
 import io
 import json
@@ -22,7 +22,7 @@ def eager():
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A GPT-2 of bytes with random weights, and its tokenizer."""
+    """A byte-level GPT-2 with random weights, and its tokenizer."""
     folder = tmp_path_factory.mktemp("gpt2")
     tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>"]
     (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}), encoding="utf-8")
@@ -33,7 +33,7 @@ def source(tmp_path_factory):
     return str(folder)
 
 
-def test_texts_are_those_of_generate(source, capsys):
+def test_texts_equal_those_of_generate(source, capsys):
     texts = generate(source=source, prompts=["我爱自然语言", "ab"], max_new_tokens=6, quiet=True)
     assert capsys.readouterr().out == "".join(text + "\n" for text in texts)
     model, tokenizer = tfplm.from_pretrained(source, "causal_lm"), tfplm.Tokenizer.from_pretrained(source)
@@ -59,7 +59,7 @@ def test_prompts_from_standard_input(source, monkeypatch):
 
 
 def test_stream_needs_one_prompt(source):
-    with pytest.raises(ValueError, match="--stream needs one prompt"):
+    with pytest.raises(ValueError, match="--stream with 2 prompts, .*; expected one prompt as an argument"):
         generate(source=source, prompts=["a", "b"], stream=True)
 
 

@@ -1,4 +1,4 @@
-"""The reference's `generate`: the same ids, and the same scores of beams."""
+"""`generate` of the reference, Hugging Face transformers: the same ids, and the same scores of beams."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ FILES = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "g
          if path.stem != "processors"}
 QUICK = ("greedy_eos", "beam_4_length_penalty_2.0")  # of every model
 SIMILAR = ("mbart", "openai-gpt", "t5-v1_1")  # to a model beside them
-CASES = [(name, number) for name, file in FILES.items() for number in range(len(file["cases"]))]
+CASES = [(name, index) for name, file in FILES.items() for index in range(len(file["cases"]))]
 NO_TOKENS = {"eos_token_id": [], "forced_bos_token_id": -1, "forced_eos_token_id": []}
 _models = {}
 
@@ -27,10 +27,10 @@ def model_of(name: str):
 
 
 def until_end(row: list[int], ends: list[int], prompt: int) -> list[int]:
-    """A row up to its first end token: what stands behind it differs between strategies."""
-    for place in range(prompt, len(row)):
-        if row[place] in ends:
-            return list(row[:place + 1])
+    """A row up to its first end token; the tokens after it differ between strategies."""
+    for position in range(prompt, len(row)):
+        if row[position] in ends:
+            return list(row[:position + 1])
     return list(row)
 
 
@@ -39,23 +39,23 @@ def test_there_are_cases():
 
 
 def _parameters():
-    for name, number in CASES:
-        case = FILES[name]["cases"][number]["name"]
+    for name, index in CASES:
+        case = FILES[name]["cases"][index]["name"]
         marks = () if name == "gpt2" or case in QUICK else pytest.mark.all if name in SIMILAR else pytest.mark.slow
-        yield pytest.param(name, number, id=f"{name}-{case}", marks=marks)
+        yield pytest.param(name, index, id=f"{name}-{case}", marks=marks)
 
 
 @pytest.fixture(autouse=True)
 def eager():
-    """Graphs of many small programs take longer to make than to run."""
+    """Graphs of many small programs take longer to trace than to run."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
 
 
-@pytest.mark.parametrize("name,number", _parameters())
-def test_reference(name, number):
-    case = FILES[name]["cases"][number]
+@pytest.mark.parametrize("name,index", _parameters())
+def test_reference(name, index):
+    case = FILES[name]["cases"][index]
     arguments = {**NO_TOKENS, **case["arguments"]}
     batch = {key: np.array(value, np.int32) for key, value in case["inputs"].items()}
     beams = arguments.get("num_beams", 1) > 1

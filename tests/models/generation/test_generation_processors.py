@@ -1,4 +1,4 @@
-"""The distributions to draw from, against the reference's processors."""
+"""Processed distributions against those of the reference, Hugging Face transformers."""
 
 import json
 from pathlib import Path
@@ -32,15 +32,15 @@ def test_all_processors_have_a_case():
 def test_padding_does_not_count_as_history():
     history, real = np.array([[7, 7, 3, 4, 3]], np.int32), np.array([[False, False, True, True, True]])
     scores = ops.ones((1, 9))
-    penalised = np.asarray(processors.repetition_penalty(scores, history, real, 2.0))[0]
-    assert np.flatnonzero(penalised == 0.5).tolist() == [3, 4]
-    banned = np.asarray(processors.no_repeat_ngram(scores, history, real, 5, 2))[0]
-    assert np.flatnonzero(np.isinf(banned)).tolist() == [4]  # 3 4 occurred, and the text ends with 3
+    penalized = np.asarray(processors.repetition_penalty(scores, history, real, 2.0))[0]
+    assert np.flatnonzero(penalized == 0.5).tolist() == [3, 4]
+    forbidden = np.asarray(processors.no_repeat_ngram(scores, history, real, 5, 2))[0]
+    assert np.flatnonzero(np.isinf(forbidden)).tolist() == [4]  # 3 4 occurred, and the text ends with 3
     one = np.array([[False, False, False, False, True]])
     assert np.isfinite(np.asarray(processors.no_repeat_ngram(scores, history, one, 5, 3))).all()
 
 
-def test_a_number_of_tokens_is_always_left():
+def test_a_minimum_number_of_tokens_is_kept():
     scores = ops.convert_to_tensor([[5.0, 1.0, 0.5, 0.0]])
     filters = processors.top_k(scores, 1, 2), processors.top_p(scores, 0.1, 2), processors.min_p(scores, 0.9, 2)
     for filtered in filters:

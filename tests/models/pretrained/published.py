@@ -7,9 +7,7 @@ import numpy as np
 from tfplm.core.checkpoints.checkpoint import Checkpoint
 from tfplm.core.checkpoints.tensor import Tensor
 from tfplm.core.config import read_json
-from tfplm.core.keys import read_config
 from tfplm.families import registry
-from tfplm.models.heads import HEADS
 from tfplm.models.pretrained.api import from_config
 from tfplm.models.pretrained.counting import without_memory
 
@@ -21,15 +19,9 @@ def checkpoint(name: str, layout: str, shapes: dict[str, list[int]]) -> Checkpoi
     return Checkpoint(Path(name), layout, tensors)
 
 
-def head_of(family: registry.Family, architecture: str) -> str | None:
-    """The head of a class of transformers."""
-    heads = [head for head in HEADS if family.class_name(head) == architecture]
-    return None if not heads else heads[-1] if family.model_type == "electra" else heads[0]
-
-
 def meta_model(family: registry.Family, config: dict, head: str | None, num_labels: int | None = None, **changes):
     """A model without memory, from a published config."""
-    config = read_config(config, family.base, family.dialect).replace(**changes)
+    config = family.read_config(config).replace(**changes)
     return without_memory(lambda: from_config(config, head, num_labels=num_labels))
 
 

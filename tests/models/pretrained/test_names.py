@@ -2,15 +2,12 @@
 
 import pytest
 
-import tfplm
 from tests.models.pretrained import published
 from tfplm.core.checkpoints.tf1 import is_weight
-from tfplm.core.keys import read_config
 from tfplm.families import registry
 from tfplm.models.pretrained.recognition import recognize
 from tfplm.models.pretrained.weights import match, named_variables
 
-tfplm.presets()
 HF = {name: stored for name, stored in published.stored().items()
       if stored["config"]["model_type"] in registry.families()}
 TF1 = {name: stored for name, stored in published.stored("tf1").items()
@@ -29,7 +26,7 @@ def test_hugging_face(name, published_file):
     stored, family = HF[name], registry.family(HF[name]["config"]["model_type"])
     tensors = published.as_published(stored) if published_file else stored["tensors"]
     checkpoint = published.checkpoint(name, "hf", tensors)
-    heads = [None] if published_file else {published.head_of(family, stored["architecture"]), None}
+    heads = [None] if published_file else {family.head_of(stored["architecture"]), None}
     for head in heads:
         model = published.meta_model(family, stored["config"], head)
         result = match(model, checkpoint, family.names)
@@ -58,7 +55,8 @@ def test_tf1(name):
     heads = next((heads for part, heads in TF1_HEADS.items() if part in name), ["pretraining", "masked_lm"])
     for head in [*heads, None]:
         changes = GENERATORS[name] if head == "masked_lm" and name in GENERATORS else {}
-        model = published.meta_model(family, stored["config"], head, num_labels=3 if head else None, **changes)
+        labels = 3 if head == "sequence_classification" else None
+        model = published.meta_model(family, stored["config"], head, num_labels=labels, **changes)
         result = match(model, checkpoint, family.names_for(head))
         assert not result.missing
         assert set(result.found) == set(named_variables(model))
@@ -70,8 +68,8 @@ def test_tf1(name):
 
 def test_tf1_albert_computes_gelu_by_tanh():
     stored, family = TF1["albert_base_v2"], registry.family("albert")
-    assert read_config(stored["config"], family.base, family.dialect, "tf1").hidden_act == "gelu_new"
-    assert read_config(stored["config"], family.base, family.dialect).hidden_act == "gelu"
+    assert family.read_config(stored["config"], "tf1").hidden_act == "gelu_new"
+    assert family.read_config(stored["config"]).hidden_act == "gelu"
 
 
 def test_brightmarts_albert_is_refused_by_its_tensors():

@@ -47,7 +47,8 @@ def test_hugging_face(name, tmp_path):
 # models that are nobody's: the family's files have no place for these variables
 NAMELESS = {"pre_norm": "encoder/norm/gamma", "gated": "ffn/gate/kernel", "factorised": "embeddings/project/kernel",
             "bucketed": "encoder/relative_bias/embeddings", "bucketed_decoder": "decoder/relative_bias/embeddings",
-            "task_types": "embeddings/task_type/embeddings", "gpt2_shared": "embeddings/project/kernel"}
+            "task_types": "embeddings/task_type/embeddings", "gpt2_shared": "embeddings/project/kernel",
+            "local_bucketed": "decoder/relative_bias/embeddings", "head_transform": "head_dense/kernel"}
 
 
 @pytest.mark.parametrize("name", cases.CASES)

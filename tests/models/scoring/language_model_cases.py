@@ -1,4 +1,4 @@
-"""Tiny language models with tokenizers of their own, in folders as users have them."""
+"""Tiny language models with their tokenizers, saved in folders."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ FAMILIES = {
 
 @dataclasses.dataclass
 class Saved:
-    """A model, its tokenizer, and the folder that both were written to."""
+    """A model, its tokenizer, and the folder in which both are saved."""
 
     model: object
     tokenizer: object
@@ -31,7 +31,7 @@ class Saved:
 
 
 def save(family: str, folder, head: str | None = "own", **fields) -> Saved:
-    """A randomly initialised model of a family, saved in Hugging Face's layout."""
+    """Saves a randomly initialized model of a family in Hugging Face's layout."""
     kind, own, extra = FAMILIES[family]
     tokenizer = train_vocabulary(LINES, kind, 400, model_type=family)
     config = {**TINY, **extra, **fields, "model_type": family, "vocab_size": len(tokenizer)}

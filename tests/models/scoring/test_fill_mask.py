@@ -1,4 +1,4 @@
-"""Filling masks: against a computation by hand and against transformers, and what is said where it cannot be done."""
+"""Filling masks: against a direct computation and transformers, and the errors."""
 
 import keras
 import numpy as np
@@ -15,22 +15,22 @@ def bert(tmp_path_factory):
     return save("bert", tmp_path_factory.mktemp("bert"))
 
 
-def test_probabilities_are_the_models(bert):
+def test_probabilities_equal_those_of_the_model(bert):
     text = "今天[MASK]气很[MASK]，the [MASK] was white"
     (masks,) = fill_mask(bert.folder, text, top_k=3)
     batch = bert.tokenizer(text)
     logits = np.asarray(bert.model(batch))[0]
-    places = np.flatnonzero(batch["input_ids"][0] == bert.tokenizer.mask_token_id)
-    assert len(masks) == len(places) == 3
-    for candidates, place in zip(masks, places):
-        expected = np.exp(logits[place] - np.logaddexp.reduce(logits[place]))
+    positions = np.flatnonzero(batch["input_ids"][0] == bert.tokenizer.mask_token_id)
+    assert len(masks) == len(positions) == 3
+    for candidates, position in zip(masks, positions):
+        expected = np.exp(logits[position] - np.logaddexp.reduce(logits[position]))
         best = np.argsort(-expected)[:3]
         assert [c.token_id for c in candidates] == best.tolist()
         np.testing.assert_allclose([c.probability for c in candidates], expected[best], rtol=1e-4)
         assert [c.token for c in candidates] == bert.tokenizer.convert_ids_to_tokens(best)
 
 
-def test_the_text_has_the_candidate_and_the_likeliest_of_the_others(bert):
+def test_the_text_has_the_candidate_and_the_most_likely_others(bert):
     (masks,) = fill_mask(bert.model, "[MASK]天天[MASK]好", tokenizer=bert.tokenizer)
     first, second = masks
     assert first[1].text == bert.tokenizer.decode([first[1].token_id, *bert.tokenizer("天天")["input_ids"][0][1:-1],
@@ -38,11 +38,11 @@ def test_the_text_has_the_candidate_and_the_likeliest_of_the_others(bert):
 
 
 @pytest.mark.parametrize("family", ["bert", "albert", "roberta", "bart"])
-def test_as_transformers(family, tmp_path):
+def test_equals_transformers(family, tmp_path):
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("torch")
     keras.utils.set_random_seed(2)
-    # their BART knows positions for all, ours leaves out the two rows before the first
+    # their BART uses all rows of the position table, ours skips the two before the first position
     saved = save(family, tmp_path)
     mask = saved.tokenizer.mask_token
     texts = [f"the whale was {mask}", f"曹操引{mask}追赶，the ship {mask} on the sea"]
@@ -58,7 +58,7 @@ def test_as_transformers(family, tmp_path):
             np.testing.assert_allclose([c.probability for c in candidates], [e["score"] for e in expected], rtol=1e-3)
 
 
-def test_many_texts_as_single_ones(bert):
+def test_batches_equal_single_texts(bert):
     texts = ["the [MASK]", "却说[MASK]操引军追赶[MASK]玄德大惊", "[MASK]", "a whale and a [MASK] and a storm"] * 3
     together = fill_mask(bert.model, texts, batch_size=4, tokenizer=bert.tokenizer)
     for text, masks in zip(texts, together):
@@ -66,44 +66,44 @@ def test_many_texts_as_single_ones(bert):
         assert [[c.token_id for c in m] for m in masks] == [[c.token_id for c in m] for m in alone]
 
 
-def test_a_text_without_a_mask_is_told_the_spelling(bert):
-    with pytest.raises(ValueError, match=r"no mask in the text '今天天气<mask>': write \[MASK\] .*in place of <mask>"):
+def test_the_error_of_a_text_without_a_mask_names_the_mask_token(bert):
+    with pytest.raises(ValueError, match=r"no mask in the text '今天天气<mask>'; .*: write \[MASK\] .*in place of <mask>"):
         fill_mask(bert.folder, ["[MASK]", "今天天气<mask>"])
-    with pytest.raises(ValueError, match=r"no mask in the text '': write \[MASK\]"):
+    with pytest.raises(ValueError, match=r"no mask in the text ''; expected at least one: write \[MASK\]"):
         fill_mask(bert.folder, "")
 
 
-def test_a_long_text_is_cut_around_its_masks(bert):
+def test_a_long_text_is_truncated_around_its_masks(bert):
     before, after = "天" * 300, "气" * 300
     ((candidates,),) = fill_mask(bert.folder, f"{before}[MASK]{after}")
     ((expected,),) = fill_mask(bert.folder, "天" * 11 + "[MASK]" + "气" * 10)
     assert [c.token_id for c in candidates] == [c.token_id for c in expected]
     assert len(fill_mask(bert.folder, f"[MASK]{after}")[0]) == len(fill_mask(bert.folder, f"{before}[MASK]")[0]) == 1
-    with pytest.raises(ValueError, match="masks lie 302 tokens apart; the model sees 24 at once"):
+    with pytest.raises(ValueError, match="spread over 302 tokens, but the model has 24 positions"):
         fill_mask(bert.folder, f"[MASK]{after}[MASK]")
 
 
 def test_a_source_without_the_head(tmp_path):
     save("bert", tmp_path / "encoder", head=None)
-    with pytest.raises(ValueError, match=r"has no masked language model's head \(lm_.*fresh weights would give garbag"):
+    with pytest.raises(ValueError, match=r"has no masked language model's head \(lm_.*random weights would predict"):
         fill_mask(tmp_path / "encoder", "[MASK]")
     saved = save("bert", tmp_path / "classifier", head="sequence_classification")
     with pytest.raises(ValueError, match="has no masked language model's head"):
         fill_mask(tmp_path / "classifier", "[MASK]")
-    with pytest.raises(ValueError, match="has the head 'sequence_classification', expected one of a language model"):
+    with pytest.raises(ValueError, match="the head 'sequence_classification'; expected the head of a language model"):
         fill_mask(saved.model, "[MASK]", tokenizer=saved.tokenizer)
 
 
 def test_other_models(tmp_path, bert):
     saved = save("gpt2", tmp_path / "gpt2")
-    with pytest.raises(ValueError, match="causal language model, which looks back only and has no masks"):
+    with pytest.raises(ValueError, match="causal language model, which predicts from the left only and has no masks"):
         fill_mask(saved.folder, "the <mask>")
     save("t5", tmp_path / "t5")
     with pytest.raises(ValueError, match=r"the vocabulary \(t5\) has no mask token"):
         fill_mask(tmp_path / "t5", "the <extra_id_0>")
-    with pytest.raises(ValueError, match="without its tokenizer"):
+    with pytest.raises(ValueError, match="tokenizer is None; expected its tokenizer"):
         fill_mask(bert.model, "[MASK]")
-    with pytest.raises(ValueError, match="top_k is 0, expected 1 to"):
+    with pytest.raises(ValueError, match="top_k is 0; expected 1 to"):
         fill_mask(bert.folder, "[MASK]", top_k=0)
 
 

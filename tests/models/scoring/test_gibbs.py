@@ -1,4 +1,4 @@
-"""Gibbs sampling: the right distribution where it is known, seeds, settings, errors."""
+"""Gibbs sampling: known distributions, seeds, settings, errors."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ def test_draw_follows_softmax_with_temperature_and_top_k():
         np.testing.assert_allclose(found, expected / expected.sum(), atol=0.01)
 
 
-def test_one_place_is_drawn_from_the_models_conditional(bert):
+def test_one_position_is_sampled_from_the_conditional_of_the_model(bert):
     opened = open_language_model(bert.folder)
     ids = [Chains(opened, GibbsSettings(length=1, prompt="曹操", sweeps=1, top_k=0), 4000, np.random.default_rng(n))
            for n in range(2)]
@@ -47,19 +47,19 @@ def test_texts_have_the_prompt_the_length_and_no_special_token(bert, updates):
         assert text.startswith("玄德") and "[" not in text
 
 
-def test_the_seed_decides(bert):
+def test_the_seed_determines_the_texts(bert):
     def texts(seed):
         return gibbs_sample(bert.model, 3, tokenizer=bert.tokenizer, length=5, sweeps=2, seed=seed)
 
     assert texts(1) == texts(1) != texts(2)
 
 
-def test_batches_are_whole_and_rows_differ(bert):
+def test_batches_are_complete_and_rows_differ(bert):
     texts = gibbs_sample(bert.folder, 7, length=8, sweeps=1, batch_size=3, top_k=0)
     assert len(texts) == 7 and len(set(texts)) == 7
 
 
-def test_top_1_without_burn_in_is_the_likeliest(bert):
+def test_top_1_without_burn_in_is_the_most_likely_token(bert):
     (text,) = gibbs_sample(bert.folder, 1, length=1, prompt="天", sweeps=1, burn_in=0, top_k=1)
     logits = np.asarray(bert.model(bert.tokenizer("天[MASK]")))[0, 2].copy()
     logits[bert.tokenizer.all_special_ids] = -np.inf
@@ -67,14 +67,14 @@ def test_top_1_without_burn_in_is_the_likeliest(bert):
 
 
 def test_errors(bert, tmp_path):
-    with pytest.raises(ValueError, match="32 tokens .* positions for 24: make length at most 22"):
+    with pytest.raises(ValueError, match="32 tokens .* has 24 positions: use a length of at most 22"):
         gibbs_sample(bert.folder, 1, length=30)
-    with pytest.raises(ValueError, match="updates='gibbs': expected sequential, random or parallel"):
+    with pytest.raises(ValueError, match="updates is 'gibbs'; expected 'sequential', 'random' or 'parallel'"):
         gibbs_sample(bert.folder, 1, updates="gibbs")
-    with pytest.raises(ValueError, match="temperature is 0, expected more than 0; top_k=1 takes the likeliest"):
+    with pytest.raises(ValueError, match="temperature is 0; expected more than 0: .* use top_k=1"):
         gibbs_sample(bert.folder, 1, temperature=0)
     with pytest.raises(TypeError, match="unexpected keyword argument 'lenght'"):
         gibbs_sample(bert.folder, 1, lenght=3)
     save("gpt2", tmp_path)
-    with pytest.raises(ValueError, match="needs a masked language model with a mask token, this is a causal one"):
+    with pytest.raises(ValueError, match="a causal language model; Gibbs sampling needs a masked one with a mask"):
         gibbs_sample(tmp_path)

@@ -1,4 +1,4 @@
-"""Perplexity: against one forward pass a token, at the edges of windows, of three kinds of models."""
+"""Perplexity of three kinds of models: against one forward pass per token, also at the edges of windows."""
 
 import math
 
@@ -37,24 +37,24 @@ def test_windows_score_every_token_once_and_fit(windows):
                 if not 1 <= stride <= size:
                     continue
                 found = list(windows(tokens, size, stride))
-                scored = [place for w in found for place in range(w.first, w.last)]
+                scored = [position for w in found for position in range(w.first, w.last)]
                 assert scored == list(range(windows is causal_windows, tokens))
                 assert all(0 <= w.start <= w.first < w.last <= w.end <= tokens and w.end - w.start <= size
                            for w in found)
-                if windows is causal_windows:  # something stands before every scored token
+                if windows is causal_windows:  # every scored token has a preceding one
                     assert all(w.start < w.first for w in found) or stride == size
 
 
-def test_causal_perplexity_is_that_of_single_tokens(saved):
+def test_causal_perplexity_equals_that_of_single_tokens(saved):
     gpt2, total, count = saved["gpt2"], 0.0, 0
     result = perplexity(gpt2.folder, TEXTS, max_length=10, stride=4, batch_size=3)
     for text, score in zip(TEXTS, result.scores):
         ids = ids_of(gpt2, text)
         expected = 0.0
         for window in causal_windows(len(ids), 10, 4):
-            for place in range(window.first, window.last):
-                logits = np.asarray(gpt2.model(ids[None, window.start:place]))[0, -1]
-                expected += log_softmax(logits)[ids[place]]
+            for position in range(window.first, window.last):
+                logits = np.asarray(gpt2.model(ids[None, window.start:position]))[0, -1]
+                expected += log_softmax(logits)[ids[position]]
         assert score.tokens == len(ids) - 1
         assert score.log_probability == pytest.approx(expected, rel=1e-4)
         total, count = total + expected, count + score.tokens
@@ -62,7 +62,7 @@ def test_causal_perplexity_is_that_of_single_tokens(saved):
     assert result.perplexity == pytest.approx(math.exp(-total / count), rel=1e-4)
 
 
-def test_causal_perplexity_as_transformers(saved):
+def test_causal_perplexity_equals_transformers(saved):
     transformers, torch = pytest.importorskip("transformers"), pytest.importorskip("torch")
     gpt2 = saved["gpt2"]
     theirs = transformers.AutoModelForCausalLM.from_pretrained(gpt2.folder)
@@ -73,7 +73,7 @@ def test_causal_perplexity_as_transformers(saved):
     assert perplexity(gpt2.folder, text).loss == pytest.approx(loss, rel=1e-5)
 
 
-def test_it_stops_after_so_many_tokens(saved):
+def test_stops_after_max_tokens(saved):
     few = perplexity(saved["gpt2"].folder, TEXTS, max_length=8, max_tokens=5)
     whole = perplexity(saved["gpt2"].folder, TEXTS[0], max_length=8)
     assert [score.tokens for score in few.scores] == [5, 0, 0] and math.isnan(few.scores[1].perplexity)
@@ -96,17 +96,17 @@ def test_pseudo_perplexity_masks_one_token_at_a_time(saved):
         ids = ids_of(bert, text)
         expected = 0.0
         for window in masked_windows(len(ids), 10, 5):
-            for place in range(window.first, window.last):
+            for position in range(window.first, window.last):
                 row = np.array([bert.tokenizer.cls_token_id, *ids[window.start:window.end],
                                 bert.tokenizer.sep_token_id], np.int32)
-                row[place - window.start + 1] = bert.tokenizer.mask_token_id
-                expected += log_softmax(bert.model(row[None]))[0, place - window.start + 1, ids[place]]
+                row[position - window.start + 1] = bert.tokenizer.mask_token_id
+                expected += log_softmax(bert.model(row[None]))[0, position - window.start + 1, ids[position]]
         assert (score.tokens, score.log_probability) == (len(ids), pytest.approx(expected, rel=1e-4))
     assert result.kind == "masked"
 
 
 @pytest.mark.parametrize("family", ["bart", "t5"])
-def test_targets_of_encoder_decoders_as_transformers(saved, family):
+def test_targets_of_encoder_decoders_equal_transformers(saved, family):
     transformers, torch = pytest.importorskip("transformers"), pytest.importorskip("torch")
     sources, targets = ["the white whale", "曹操引军"], ["the sea was wide", "玄德大惊。"]
     ours = perplexity(saved[family].folder, sources, targets)
@@ -123,34 +123,34 @@ def test_targets_of_encoder_decoders_as_transformers(saved, family):
 def test_texts_and_targets_must_fit_the_model(saved):
     with pytest.raises(ValueError, match="pass both, or lines SOURCE TAB TARGET"):
         perplexity(saved["bart"].folder, "the sea")
-    with pytest.raises(ValueError, match="targets are for encoder-decoders, this is a causal model"):
+    with pytest.raises(ValueError, match="which are for encoder-decoders only, but this is a causal model: omit them"):
         perplexity(saved["gpt2"].folder, "the sea", "the whale")
-    with pytest.raises(ValueError, match="1 texts, but 2 targets"):
+    with pytest.raises(ValueError, match="there are 1 texts and 2 targets; expected equally many"):
         perplexity(saved["t5"].folder, "the sea", ["the whale", "a"])
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
 def test_nothing_to_score(saved, family):
-    with pytest.raises(ValueError, match="there is no token to score: the text is empty"):
+    with pytest.raises(ValueError, match="there is no token to score; expected at least one: the text is empty"):
         perplexity(saved[family].folder, ["", ""])
     with pytest.raises(ValueError, match="there is no token to score"):
         perplexity(saved[family].folder, [])
 
 
 def test_wrong_windows(saved):
-    with pytest.raises(ValueError, match="max_length is 100, but the model has positions for 24"):
+    with pytest.raises(ValueError, match="max_length is 100; expected at most 24, the positions of the model"):
         perplexity(saved["bert"].folder, "天", max_length=100)
-    with pytest.raises(ValueError, match="stride 11: a window of max_length 12 has 10 tokens of text"):
+    with pytest.raises(ValueError, match="stride is 11; expected at most 10, the text tokens .* max_length 12"):
         perplexity(saved["bert"].folder, "天", max_length=12, stride=11)
     with pytest.raises(ValueError, match="stride is 0, expected at least 1"):
         perplexity(saved["bert"].folder, "天", stride=0)
 
 
 def test_a_source_without_the_head(tmp_path):
-    save("gpt2", tmp_path / "gpt2", head=None)  # tied weights are a head
+    save("gpt2", tmp_path / "gpt2", head=None)  # the tied embeddings are the head
     assert perplexity(tmp_path / "gpt2", "the sea").tokens > 0
     save("bert", tmp_path / "bert", head=None)
-    with pytest.raises(ValueError, match="fresh weights would give garbage"):
+    with pytest.raises(ValueError, match="random weights would predict noise"):
         perplexity(tmp_path / "bert", "the sea")
 
 
@@ -170,14 +170,14 @@ def test_the_verb_reads_pairs(saved, tmp_path):
     result = run(source=str(saved["t5"].folder), text=[str(tmp_path / "pairs.tsv")], quiet=True)
     assert result.kind == "seq2seq" and len(result.scores) == 2
     (tmp_path / "pairs.tsv").write_text("the whale\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="no tab in the line 'the whale'"):
+    with pytest.raises(ValueError, match="no tab in the line 'the whale'; expected lines SOURCE TAB TARGET"):
         run(source=str(saved["t5"].folder), text=[str(tmp_path / "pairs.tsv")], quiet=True)
 
 
-def test_the_verbs_errors(saved, tmp_path):
+def test_errors_of_the_verb(saved, tmp_path):
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
-    with pytest.raises(ValueError, match=r"empty\.txt: the text is empty; some text is expected"):
+    with pytest.raises(ValueError, match=r"empty\.txt: there is no text; expected at least one line that is not empty"):
         run(source=str(saved["gpt2"].folder), text=[str(empty)])
     with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*emty\.txt; the nearest: .*empty\.txt"):
         run(source=str(saved["gpt2"].folder), text=[str(tmp_path / "emty.txt")])

@@ -10,7 +10,7 @@ pytest.importorskip("httpx")
 from tests.serve.conftest import serving
 from tests.serve.fake_engines import vectors_of
 from tests.serve.http.test_http import connected
-from tfplm.serve.http import bodies as http_forms
+from tfplm.serve.http import bodies
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_forms(web, form, number, texts, suffix):
     ("texts=a&is_tokenized=true", "texts are no lists of tokens"), ("texts=%ff", "the form cannot be read: 'utf-8'"),
     ("texts=a" + "&b=c" * (1 << 18), "more than 1,048,576 bytes"), ("texts=a&" * 100, "Max number of fields exceeded")])
 def test_forms_that_are_refused(web, form, reason, monkeypatch):
-    monkeypatch.setattr(http_forms, "FIELDS", 50)
+    monkeypatch.setattr(bodies, "FIELDS", 50)
     reply = web.post("/encode", content=form, headers={"content-type": "application/x-www-form-urlencoded"})
     assert reply.status_code in (400, 413) and reason in reply.json()["description"]
 

@@ -3,14 +3,9 @@
 import base64
 import gzip
 import json
-import re
-import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +16,7 @@ import httpx
 
 from tests.serve.conftest import eventually, serving
 from tests.serve.fake_engines import FakeEngine, HeldEngine, vectors_of
-from tfplm.serve.engines.engine import EngineInfo
+from tfplm.serve.engines.vectors import VectorInfo
 
 
 def connected(server) -> httpx.Client:
@@ -118,7 +113,7 @@ def test_replies_are_bounded():
 
 
 def test_embeddings_need_one_vector_a_text():
-    engine = FakeEngine(info=EngineInfo(4, per_token=True))
+    engine = FakeEngine(info=VectorInfo(4, per_token=True))
     with serving(engine, http_port=0) as server, connected(server) as web:
         reply = web.post("/v1/embeddings", json={"input": "a"})
         assert reply.status_code == 400 and "pooling NONE" in reply.json()["error"]["message"]
@@ -132,37 +127,6 @@ def test_status(web):
     client = web.get("/status/client").json()
     assert set(client) == {"identity", "num_request", "num_pending_request", "pending_request", "output_fmt", "port",
                            "port_out", "server_ip", "client_version", "timeout"}
-
-
-def test_health_and_metrics(web):
-    assert web.get("/health").json() == {"status": "ok"}
-    web.post("/encode", json={"texts": ["a", "b"]})
-    reply = web.get("/metrics")
-    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
-    line = re.compile(r'(# (HELP|TYPE) tfplm_\w+ .+|tfplm_\w+(\{le="[\w.+]+"\})? [\d.e+-]+)')
-    lines = reply.text.rstrip("\n").split("\n")
-    assert all(line.fullmatch(each) for each in lines)
-    values = dict(each.rsplit(" ", 1) for each in lines if not each.startswith("#"))
-    assert float(values["tfplm_sequences_total"]) >= 2 and values["tfplm_workers_alive"] == "1"
-    assert values['tfplm_batch_sequences_bucket{le="+Inf"}'] == values["tfplm_batch_sequences_count"]
-    assert values["tfplm_pending_sequences"] == "0"
-
-
-def test_figures_have_all_their_digits(web):
-    """Six of them would hide what is added to a large sum."""
-    counters = web.server.service.counters
-    counters.add("requests", 123_456_789)
-    counters.batch_ended(1, 1_234_567.0625)
-    text = web.get("/metrics").text
-    (busy,) = re.findall(r"tfplm_busy_seconds_total ([\d.]+)\n", text)
-    assert 1_234_567.0625 <= float(busy) <= counters.busy_seconds
-    assert int(re.search(r"tfplm_requests_total (\d+)\n", text)[1]) >= 123_456_789
-
-
-def test_health_without_a_worker():
-    with serving(http_port=0) as server, connected(server) as web:
-        server.service.workers.alive[0] = False
-        assert web.get("/health").status_code == 503
 
 
 def test_cors(web):
@@ -265,23 +229,3 @@ def test_a_port_that_is_taken():
     with serving(http_port=0) as server, pytest.raises(OSError, match=r"cannot listen at .*--http-port"), \
             serving(http_port=server.http_port):
         pass
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("per_token", [False, True])
-def test_fuzzed_from_its_own_description(per_token, tmp_path):
-    """schemathesis: no 5xx, replies as described, what the description forbids is refused. What it cannot say (ids
-    beyond the vocabulary, is_tokenized with texts) is refused as well, hence the one check that is left out."""
-    program = shutil.which("st", path=Path(sys.executable).parent) or shutil.which("st")
-    if program is None:
-        pytest.skip("pip install schemathesis")
-    with serving(FakeEngine(info=EngineInfo(4, vocab_size=10**9, per_token=per_token)), http_port=0) as server:
-        # 413 is a refusal as well, which schemathesis does not know
-        (tmp_path / "schemathesis.toml").write_text('[checks.negative_data_rejection]\nexpected-statuses = ["4xx"]\n')
-        done = subprocess.run(
-            [program, "run", f"http://127.0.0.1:{server.http_port}/openapi.json", "--max-examples", "150", "--seed", "7",
-             "--checks", "all", "--exclude-checks", "positive_data_acceptance"], capture_output=True, text=True,
-            timeout=300, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout[-3000:]
-        assert server.service.counters.numbers["http_responses"] > 100
-        assert server.service.counters.numbers["http_server_errors"] == 0

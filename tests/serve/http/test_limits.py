@@ -5,14 +5,16 @@ import json
 
 import pytest
 
-from tfplm.serve.http.limits import OTHER_BODY, WAITING, Limits
+from tfplm.serve.http.api import Apis
+from tfplm.serve.http.limits import OTHER_BODY, WAITING, ConnectionLimits
 
 
 class Site:
-    """Limits in front of an application that answers when `go` is set."""
+    """`ConnectionLimits` in front of an application that answers when `go` is set."""
 
     def __init__(self, max_bytes: int = 1000, connections: int = 1):
-        self.limits = Limits(self.app, max_bytes=max_bytes, connections=connections, paths=("/encode",))
+        self.limits = ConnectionLimits(self.app, max_bytes=max_bytes, connections=connections, paths=("/encode",),
+                                       problem=Apis([]).problem)
         self.bodies, self.go = [], asyncio.Event()
 
     async def app(self, scope, receive, send):

@@ -1,6 +1,6 @@
 """The figures of SHOW_STATUS, as bert-as-service computes them."""
 
-from tfplm.serve.queue.statistics import CLIENTS, INTERVALS, SIZES, Histogram, Statistics
+from tfplm.serve.queue.statistics import CLIENTS, INTERVALS, SIZES, Counters, Statistics
 
 
 class Clock:
@@ -54,8 +54,12 @@ def test_memory_is_bounded():
     assert statistics.value()["num_total_client"] == SIZES + 1000
 
 
-def test_histogram():
-    histogram = Histogram((1, 2, 4))
-    for value in (0.5, 1, 1.5, 4, 100):
-        histogram.add(value)
-    assert histogram.counts == [2, 1, 1, 1] and histogram.total == 107
+def test_counters_pass_every_value_on():
+    counters, seconds, sizes = Counters(), [], []
+    counters.on_request.append(seconds.append)
+    counters.on_batch.append(sizes.append)
+    for failed in (False, True):
+        counters.request_ended(0.5, failed)
+    counters.batch_ended(3, 0.25)
+    assert (seconds, sizes, counters.busy_seconds) == ([0.5, 0.5], [3], 0.25)
+    assert counters.numbers == {"failed": 1, "batches": 1}

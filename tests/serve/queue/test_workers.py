@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.serve.fake_engines import FakeEngine, make_broken, make_engine, vectors_of
-from tfplm.serve.engines.engine import EngineInfo, WorkerDied
+from tfplm.serve.engines.engine import WorkerDied
 from tfplm.serve.engines.process_engine import start_engines
+from tfplm.serve.engines.vectors import VectorInfo
 from tfplm.serve.queue.job import Job
 from tfplm.serve.queue.scheduler import Scheduler
 from tfplm.serve.queue.workers import Workers
@@ -21,12 +22,12 @@ class Line:
 
     def __init__(self, engines, **keywords):
         self.ended = queue.Queue()
-        self.scheduler = Scheduler(engines[0].info)
+        self.scheduler, self.engine = Scheduler(), engines[0]
         self.workers = Workers(self.scheduler, engines, **keywords)
         self.workers.start()
 
     def put(self, *sequences) -> None:
-        self.scheduler.submit(Job(list(sequences), self.ended.put))
+        self.scheduler.submit(Job(list(sequences), self.engine.join, self.ended.put))
 
     def get(self) -> Job:
         return self.ended.get(timeout=30)
@@ -67,17 +68,35 @@ def test_jobs_are_served_and_counted():
         line.put(f"文{i}")
     for _ in range(50):
         job = line.get()
-        np.testing.assert_array_equal(job.vectors, vectors_of(job.sequences))
+        np.testing.assert_array_equal(job.result.vectors, vectors_of(job.inputs))
     assert line.stop() and sum(counted) == 50
 
 
-def test_failures_are_told_and_the_worker_goes_on():
+@pytest.mark.parametrize("text, reason", [
+    ("poison", "ValueError: a poisonous text"), ("panic", "Panic: a panic in Rust")])
+def test_failures_are_told_and_the_worker_continues(text, reason):
+    """A panic of a library in Rust is no Exception."""
     line = Line([FakeEngine()])
-    line.put("poison")
-    assert line.get().error == "ValueError: a poisonous text"
+    line.put(text)
+    assert line.get().error == reason
     line.put("a")
     assert line.get().error is None
     assert line.stop()
+
+
+def test_an_error_of_the_server_itself_does_not_end_its_only_worker():
+    calls = []
+
+    def encoded(inputs, seconds):
+        calls.append(inputs)
+        if len(calls) == 1:
+            raise SystemExit("a fault in the figures")
+
+    line = Line([FakeEngine()], encoded=encoded, pauses=(0.01, 0.1))
+    for text in ("a", "b"):
+        line.put(text)
+        assert line.get().error is None
+    assert line.stop() and calls == [1, 1]
 
 
 def test_stopping_serves_what_is_there():
@@ -87,7 +106,7 @@ def test_stopping_serves_what_is_there():
     assert line.stop() and line.ended.qsize() == 5
 
 
-def test_a_dead_engine_is_made_anew():
+def test_a_dead_engine_is_made_again():
     line = Line([Mortal()], pauses=(0.01, 0.1))
     line.put("die")
     assert line.get().error == "WorkerDied: it was killed"  # at its second try
@@ -119,13 +138,16 @@ def processes():
 
 def test_engines_in_processes(processes):
     first, second = processes
-    assert first.pid != second.pid and first.info == EngineInfo(4, vocab_size=100)
-    encoded = first.encode(["你好", ["a", "b"], [1, 2]])
-    np.testing.assert_array_equal(encoded.vectors, vectors_of(["你好", ["a", "b"], [1, 2]]))
-    assert encoded.tokens[0] == ["[CLS]", "你", "好", "[SEP]"] and encoded.lengths.tolist() == [4, 4, 4]
-    with pytest.raises(RuntimeError, match="ValueError: a poisonous text"):
-        first.encode(["poison"])
-    assert len(first.encode([str(i) for i in range(3000)]).vectors) == 3000
+    assert first.pid != second.pid and first.info == VectorInfo(4, vocab_size=100)
+    outputs = first.encode(["你好", ["a", "b"], [1, 2]])
+    assert outputs[0].tokens == ["[CLS]", "你", "好", "[SEP]"]
+    found = first.join(outputs)
+    np.testing.assert_array_equal(found.vectors, vectors_of(["你好", ["a", "b"], [1, 2]]))
+    assert found.lengths.tolist() == [4, 4, 4] and first.cost(["a", "b"]) == 2 * 4 * 4
+    for text, reason in (("poison", "ValueError: a poisonous text"), ("panic", "Panic: a panic in Rust")):
+        with pytest.raises(RuntimeError, match=reason):
+            first.encode([text])
+    assert len(first.encode([str(i) for i in range(3000)])) == 3000
 
 
 def test_a_process_that_dies_at_work(processes):
@@ -136,7 +158,7 @@ def test_a_process_that_dies_at_work(processes):
         engine.check()
     engine.restart()
     engine.check()
-    assert len(engine.encode(["a"]).vectors) == 1
+    assert len(engine.encode(["a"])) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -145,7 +167,7 @@ def test_signals_to_the_whole_group_leave_workers_at_work(processes, name):
     """The server drains, and ends its workers itself."""
     engine = processes[1]
     os.kill(engine.pid, getattr(signal, name))
-    np.testing.assert_array_equal(engine.encode(["a"]).vectors, vectors_of(["a"]))
+    np.testing.assert_array_equal(engine.encode(["a"])[0].vector, vectors_of(["a"])[0])
 
 
 def test_a_killed_process_behind_the_scheduler(processes):

@@ -11,7 +11,7 @@ from bert_serving.client import BertClient, ConcurrentBertClient
 
 from tests.serve.conftest import client, serving
 from tests.serve.fake_engines import FakeEngine, vectors_of
-from tfplm.serve.engines.engine import EngineInfo
+from tfplm.serve.engines.vectors import VectorInfo
 from tfplm.serve.zmq.protocol import VERSION
 
 TEXTS = ["First do it", "然后做对", "then do it better", "把两句话放在一起 ||| 隔开"]
@@ -217,7 +217,7 @@ def test_one_after_the_other_with_the_same_identity(server):
 
 
 def test_vectors_of_tokens_and_float16():
-    info = EngineInfo(4, dtype="float16", per_token=True, fixed_length=6)
+    info = VectorInfo(4, dtype="float16", per_token=True, fixed_length=6)
     with serving(FakeEngine(info=info), pooling_strategy="NONE", max_seq_len=6, fp16=True) as server, \
             client(server) as bert:
         vectors = bert.encode(["a", "ab"])

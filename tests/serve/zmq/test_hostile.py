@@ -16,8 +16,8 @@ import zmq
 
 from tests.serve.conftest import client, eventually, serving, works
 from tests.serve.fake_engines import FakeEngine, make_engine, vectors_of
-from tfplm.serve.engines.engine import EngineInfo
 from tfplm.serve.engines.process_engine import start_engines
+from tfplm.serve.engines.vectors import VectorInfo
 
 
 class Raw:
@@ -72,13 +72,12 @@ def test_100_clients_at_once():
         for thread in threads:
             thread.join(60)
         assert not wrong and not any(thread.is_alive() for thread in threads)
-        batch = server.service.counters.batch
-        assert sum(batch.counts) < 500  # requests shared batches
+        assert server.service.counters.numbers["batches"] < 500  # requests shared batches
 
 
 def test_a_client_killed_in_the_middle_of_a_request():
     with serving(FakeEngine(seconds=0.05)) as server:
-        server.front.outbox.grace = 0.2
+        server.zmq.outbox.grace = 0.2
         code = ("from bert_serving.client import BertClient\n"
                 f"bc = BertClient(port={server.port}, port_out={server.port_out})\n"
                 "bc.encode(['a'] * 200000, blocking=False)\nprint('sent', flush=True)\nimport time; time.sleep(60)")
@@ -135,15 +134,15 @@ def test_garbage_from_subscribers(server):
 @pytest.mark.parametrize("topic", [b"", b"v"])
 def test_a_subscriber_to_the_replies_of_others_that_does_not_read(topic):
     """To all of them, or to those of many clients: nobody waits for it."""
-    large = FakeEngine(info=EngineInfo(4, per_token=True, fixed_length=1000))
+    large = FakeEngine(info=VectorInfo(4, per_token=True, fixed_length=1000))
     with serving(large) as server, Raw(server, b"raw") as raw:
-        server.front.outbox.stuck_seconds = 0.1
+        server.zmq.outbox.stuck_seconds = 0.1
         stuck = raw.context.socket(zmq.SUB)
         stuck.linger, stuck.rcvhwm = 0, 1
         stuck.subscribe(topic)
         stuck.subscribe(b"raw")  # so that one sees when it is there
         stuck.connect(f"tcp://127.0.0.1:{server.port_out}")
-        assert eventually(lambda: server.front.outbox.subscribers and server.front.outbox._topics[b"raw"] == 2)
+        assert eventually(lambda: server.zmq.outbox.subscribers and server.zmq.outbox._topics[b"raw"] == 2)
         with client(server, identity=b"victim", check_length=False) as bert:
             for _ in range(100):  # more than its pipe and TCP keep for it
                 assert bert.encode(["a"] * 100).shape == (100, 1000, 4)
@@ -216,8 +215,8 @@ def test_memory_stays_bounded_under_clients_that_never_listen(server):
             raw.out.send_multipart([b"ghost %d" % i, b"SHOW_CONFIG", b"1", b"0"])
             raw.out.send_multipart([b"ghost %d" % i, b'["a"]', b"2", b"1"])
         assert works(server)
-        box = server.front.outbox  # while `raw` is open: what it has not sent by then, it would drop
-        assert eventually(lambda: 6000 <= box.held <= 10_000)
+        box = server.zmq.outbox  # while `raw` is open: what it has not sent by then, it would drop
+        assert eventually(lambda: 6000 <= box.waiting <= 10_000)
     assert box.bytes < 20_000_000
     server.service.statistics.count(b"x", 1)
     assert len(server.service.statistics._requests) <= 500

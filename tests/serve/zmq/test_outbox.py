@@ -1,4 +1,4 @@
-"""Replies are held until somebody has subscribed, within bounds of time and memory."""
+"""Replies wait until somebody has subscribed, within bounds of time and memory."""
 
 import pytest
 
@@ -18,14 +18,14 @@ class Post:
             self.sent.append(frames)
         return not self.blocked
 
-    def send_to_some(self, frames) -> None:
+    def send_to_ready(self, frames) -> None:
         self.some.append(frames)
 
-    def shorter(self, frames):
+    def abbreviated(self, frames):
         """Of replies with three frames."""
         return [frames[0], b"given up", frames[2]] if len(frames) == 3 else None
 
-    def gone(self, identity):
+    def client_left(self, identity):
         self.left.append(identity)
 
     def dropped(self, number):
@@ -55,11 +55,11 @@ def test_a_reply_waits_for_its_subscription(post):
     post.post(b"me", b"2")
     post.post(b"you", b"3")
     post.after(1)
-    assert post.sent == [] and post.outbox.held == 3
+    assert post.sent == [] and post.outbox.waiting == 3
     post.join(b"me")
     assert post.sent == [[b"me", b"1"], [b"me", b"2"]]
     post.post(b"me", b"4")
-    assert post.sent[-1] == [b"me", b"4"] and post.outbox.held == 1 and post.outbox.bytes == 4 + OVERHEAD
+    assert post.sent[-1] == [b"me", b"4"] and post.outbox.waiting == 1 and post.outbox.bytes == 4 + OVERHEAD
 
 
 def test_a_subscription_of_a_prefix_counts(post):
@@ -75,11 +75,11 @@ def test_a_subscription_of_a_prefix_counts(post):
 def test_what_nobody_wants_is_given_up(post):
     post.post(b"me", b"1")
     post.after(59)
-    assert post.outbox.held == 1
+    assert post.outbox.waiting == 1
     post.after(2)
-    assert post.outbox.held == post.outbox.bytes == 0 and post.lost == 1
+    assert post.outbox.waiting == post.outbox.bytes == 0 and post.lost == 1
     post.join(b"me")
-    assert post.outbox.held == 0
+    assert post.outbox.waiting == 0
 
 
 def test_a_client_that_goes_for_good(post):
@@ -87,9 +87,9 @@ def test_a_client_that_goes_for_good(post):
     post.leave(b"me")
     post.post(b"me", b"1")
     post.after(4)
-    assert post.left == [] and post.outbox.held == 1
+    assert post.left == [] and post.outbox.waiting == 1
     post.after(2)
-    assert post.left == [b"me"] and post.outbox.held == 0 and post.lost == 1 and post.sent == []
+    assert post.left == [b"me"] and post.outbox.waiting == 0 and post.lost == 1 and post.sent == []
 
 
 def test_a_connection_that_is_made_anew(post):
@@ -157,7 +157,7 @@ def test_a_full_pipe_is_tried_again(post):
     post.post(b"me", b"1")
     post.post(b"me", b"2")
     post.after(1000)
-    assert post.some == [] and post.outbox.held == 2 and set(post.outbox.blocked) == {b"me"}
+    assert post.some == [] and post.outbox.waiting == 2 and set(post.outbox.blocked) == {b"me"}
     post.outbox.retry()
     assert post.sent == []
     post.blocked = False
@@ -174,9 +174,9 @@ def test_one_of_several_subscribers_that_is_stuck(post, other):
     for number in (b"1", b"2", b"3"):
         post.post(b"me", number)
     post.after(0.9)
-    assert post.some == [] and post.outbox.held == 3
+    assert post.some == [] and post.outbox.waiting == 3
     post.after(0.2)
-    assert post.some == [[b"me", b"1"]] and post.outbox.held == 2
+    assert post.some == [[b"me", b"1"]] and post.outbox.waiting == 2
     post.after(0.9)
     post.outbox.retry()
     assert len(post.some) == 1
@@ -193,9 +193,9 @@ def test_a_client_that_goes_with_a_full_pipe(post):
     post.post(b"me", b"1")
     post.leave(b"me")
     post.outbox.retry()
-    assert not post.outbox.blocked and post.outbox.held == 1
+    assert not post.outbox.blocked and post.outbox.waiting == 1
     post.after(10)
-    assert not post.outbox.held
+    assert not post.outbox.waiting
 
 
 def test_memory_is_bounded():
@@ -210,7 +210,7 @@ def test_memory_is_bounded():
     assert 5 < len(post.sent) < 10 and post.lost + len(post.sent) == 101
 
 
-def test_one_reply_above_the_bound_is_held_all_the_same():
+def test_one_reply_above_the_bound_waits_all_the_same():
     post = Post(max_bytes=10)
     post.post(b"me", b"x" * 100)
     post.join(b"me")
@@ -225,13 +225,13 @@ def test_the_number_of_replies_is_bounded_for_those_alone_who_have_not_subscribe
     for i in range(1000):
         post.post(b"me", b"%d" % i)
         post.post(b"nobody", b"%d" % i)
-    assert post.outbox.held == 1050 and post.outbox.unclaimed == 50 and post.lost == 950
+    assert post.outbox.waiting == 1050 and post.outbox.unclaimed == 50 and post.lost == 950
     post.blocked = False
     post.outbox.retry()
     assert post.sent == [[b"me", b"%d" % i] for i in range(1000)]
     post.join(b"nobody")
     assert post.sent[1000:] == [[b"nobody", b"%d" % i] for i in range(950, 1000)]
-    assert post.outbox.held == post.outbox.unclaimed == post.outbox.bytes == 0
+    assert post.outbox.waiting == post.outbox.unclaimed == post.outbox.bytes == 0
 
 
 def test_who_subscribes_and_leaves_changes_sides(post):
@@ -241,7 +241,7 @@ def test_who_subscribes_and_leaves_changes_sides(post):
     assert post.outbox.unclaimed == 2
     post.join(b"m")  # a prefix: the client's own subscription is still waited for
     post.after(0.1)
-    assert post.outbox.unclaimed == 0 and post.outbox.held == 2
+    assert post.outbox.unclaimed == 0 and post.outbox.waiting == 2
     post.leave(b"m")
     post.post(b"me", b"3")
     assert post.outbox.unclaimed == 3
@@ -256,7 +256,7 @@ def test_a_client_is_told_of_replies_for_which_there_is_no_memory():
     post.blocked = True
     for i in range(8):
         post.post(b"me", b"x" * 5000, b"%d" % i)
-    assert post.lost == 6 and post.outbox.held == 8 and post.outbox.bytes <= 20_000
+    assert post.lost == 6 and post.outbox.waiting == 8 and post.outbox.bytes <= 20_000
     post.post(b"other", b"y" * 100)  # which is not at fault
     post.blocked = False
     post.outbox.retry()
@@ -273,7 +273,7 @@ def test_replies_that_cannot_be_made_much_shorter_are_lost(content):
     post.blocked = True
     for _ in range(100):
         post.post(b"me", *content)
-    assert post.outbox.bytes <= 20_000 and post.outbox.held + post.lost == 100
+    assert post.outbox.bytes <= 20_000 and post.outbox.waiting + post.lost == 100
     post.blocked = False
     post.outbox.retry()
     assert post.sent == [[b"me", *content]] * (100 - post.lost)
@@ -289,7 +289,7 @@ def test_numbers_are_bounded(post, monkeypatch):
         post.join(b"q%d" % i)
         post.leave(b"q%d" % i)
     box = post.outbox
-    assert 90 < box.subscribers <= 100 and box.held == 50 and len(box._surplus) <= 100 and len(box._left) <= 100
+    assert 90 < box.subscribers <= 100 and box.waiting == 50 and len(box._surplus) <= 100 and len(box._left) <= 100
     assert sum(box._lengths.values()) == box.subscribers and len(box._unclaimed) == 50
 
 

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from tfplm.serve.queue.limits import Refused, RequestLimits
 from tfplm.serve.zmq import protocol
-from tfplm.serve.zmq.protocol import Limits, Malformed, Refused
+from tfplm.serve.zmq.protocol import Malformed
 
-SMALL = Limits(message_bytes=200, sequences=3, sequence_length=20)
+SMALL = RequestLimits(message_bytes=200, inputs=3, input_length=20)
 
 
 def message(value) -> bytes:

@@ -83,7 +83,7 @@ def test_a_subscriber_that_does_not_read_is_left_out(wire):
     large = bytes(4 << 20)
     while eventually(lambda: wire.publisher.send([b"me", large]), 0.5):  # until TCP takes no more, either
         assert len(reader.recv_multipart()) == 2
-    wire.publisher.send_to_some([b"me", b"more"])
+    wire.publisher.send_to_ready([b"me", b"more"])
     assert reader.recv_multipart() == [b"me", b"more"]
     for _ in range(5):
         assert eventually(lambda: wire.publisher.send([b"me", b"still more"]))
@@ -110,6 +110,6 @@ def test_few_replies_are_outside_of_the_outbox_and_room_for_more_is_noticed(wire
 
 
 def test_a_reply_is_made_shorter(wire):
-    frames = wire.publisher.shorter([b"me", b"{}", b"x" * 1000, b"7"])
+    frames = wire.publisher.abbreviated([b"me", b"{}", b"x" * 1000, b"7"])
     assert (frames[0], len(frames[2]), frames[3]) == (b"me", 16, b"7") and b"given up" in frames[1]
-    assert wire.publisher.shorter([b"me", b"{}", b"7"]) is None  # a status
+    assert wire.publisher.abbreviated([b"me", b"{}", b"7"]) is None  # a status

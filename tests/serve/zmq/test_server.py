@@ -26,7 +26,7 @@ class Message(bytes):
 def test_a_request_that_waits_does_not_keep_its_message():
     """Its sequences are enough."""
     with serving(engine := HeldEngine()) as server:
-        server.front._receive([b"me", Message(b'["a"]'), b"2", b"1"])
+        server.zmq._receive([b"me", Message(b'["a"]'), b"2", b"1"])
         assert server.service.scheduler.pending == 1 and Message.gone.is_set()
         engine.go.set()
 
@@ -36,7 +36,7 @@ def stopping(server):
     """While a server stops; it has stopped at the end."""
     thread = threading.Thread(target=server.stop, daemon=True)
     thread.start()
-    assert eventually(lambda: server.front._draining)
+    assert eventually(lambda: server.zmq._draining)
     yield
     thread.join(20)
     assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""The metrics for `compile` are scikit-learn's, over batches, weights, tokens and devices."""
+"""The metrics for `compile` equal those of scikit-learn, over batches, weights, tokens and devices."""
 
 import json
 import subprocess
@@ -15,23 +15,26 @@ from tfplm.training.metrics import ClassificationMetrics, MacroF1, MatthewsCorre
 RNG = np.random.default_rng(8)
 LOGITS = RNG.normal(size=(40, 4)).astype("float32")
 LABELS = np.where(RNG.random(40) < 0.5, LOGITS.argmax(-1), RNG.integers(0, 3, 40))
-SCORES = {MacroF1: lambda labels, guess, weights=None: f1_score(labels, guess, average="macro", sample_weight=weights),
-          MatthewsCorrelation: lambda labels, guess, weights=None: matthews_corrcoef(labels, guess, sample_weight=weights)}
+SCORES = {
+    MacroF1: lambda labels, predicted, weights=None: f1_score(
+        labels, predicted, average="macro", sample_weight=weights),
+    MatthewsCorrelation: lambda labels, predicted, weights=None: matthews_corrcoef(
+        labels, predicted, sample_weight=weights)}
 
 
 @pytest.mark.parametrize("kind", SCORES)
 def test_batches_and_weights(kind):
-    metric, guess, weights = kind(5), LOGITS.argmax(-1), RNG.random(40)
+    metric, predicted, weights = kind(5), LOGITS.argmax(-1), RNG.random(40)
     logits = np.pad(LOGITS, ((0, 0), (0, 1)), constant_values=-9)  # a class that never occurs
     for start in range(0, 40, 9):
         metric.update_state(LABELS[start:start + 9, None], logits[start:start + 9])
-    assert float(metric.result()) == pytest.approx(SCORES[kind](LABELS, guess), abs=1e-6)
+    assert float(metric.result()) == pytest.approx(SCORES[kind](LABELS, predicted), abs=1e-6)
     metric.reset_state()
     assert float(metric.result()) == 0
     metric.update_state(LABELS, logits, weights)
-    assert float(metric.result()) == pytest.approx(SCORES[kind](LABELS, guess, weights), abs=1e-6)
-    again = kind.from_config(metric.get_config())
-    assert again.num_classes == 5 and again.name == metric.name
+    assert float(metric.result()) == pytest.approx(SCORES[kind](LABELS, predicted, weights), abs=1e-6)
+    restored = kind.from_config(metric.get_config())
+    assert restored.num_classes == 5 and restored.name == metric.name
 
 
 @pytest.mark.parametrize("kind", SCORES)
@@ -57,7 +60,7 @@ def test_compile_and_evaluate(jit):
     assert result["matthews_correlation"] == pytest.approx(host.result()["mcc"], abs=1e-6)
 
 
-def test_many_counts_stay_exact():
+def test_large_counts_are_exact():
     metric = MatthewsCorrelation(2)
     metric.matrix.assign([[3e8, 1e8], [2e8, 7e8]])
     metric.update_state([0], [[1.0, 0.0]])
@@ -67,7 +70,7 @@ def test_many_counts_stay_exact():
 
 
 def test_wrong_number_of_classes():
-    with pytest.raises(ValueError, match="the predictions have 4 scores each, expected num_classes = 3"):
+    with pytest.raises(ValueError, match="the predictions have 4 scores each; expected num_classes = 3"):
         MacroF1(3).update_state(LABELS, LOGITS)
 
 

@@ -1,4 +1,4 @@
-"""The measures of texts: answers by hand and against the definitions, BLEU and ROUGE against their libraries."""
+"""Metrics of texts: answers against examples and definitions, BLEU and ROUGE against their libraries."""
 
 import json
 import random
@@ -26,7 +26,7 @@ TREEBANK = NLTKWordTokenizer()
 @pytest.mark.parametrize(("prediction", "answer", "exact", "f1"), [
     ("The Norman dynasty!", "norman  dynasty", 1, 1),
     ("in the 10th century", "10th and 11th centuries", 0, 2 / 7),  # in 10th century | 10th and 11th centuries
-    ("a a b b", "b b c", 0, 0.8),  # the articles are gone: b b | b b c
+    ("a a b b", "b b c", 0, 0.8),  # without articles: b b | b b c
     ("", "the", 1, 0), ("cat", "dog", 0, 0), ("U.S.", "US", 1, 1),
 ])
 def test_squad(prediction, answer, exact, f1):
@@ -83,10 +83,10 @@ def test_questions():
 
 
 def test_no_answers():
-    """Five questions, two without an answer; the threshold is worked out by hand.
+    """Five questions, two of them unanswerable; the best threshold is derived by hand.
 
-    By rising no-answer score: right (0.1), no answer but answered (0.2), half right (0.3), right (0.6), no answer (0.9).
-    From "all empty" = 2 right: 3, 2, 2 (F1 2.67), 3 (F1 3.67), 3 (its prediction is empty).
+    By rising no-answer score: right (0.1), unanswerable but answered (0.2), half right (0.3), right (0.6), unanswerable
+    (0.9). Starting from "all empty" = 2 right: 3, 2, 2 (F1 2.67), 3 (F1 3.67), 3 (its prediction is empty).
     """
     predictions = ["cat", "dog", "red fish", "owl", ""]
     labels = [["cat"], [], ["fish"], ["an owl"], ["the"]]
@@ -101,14 +101,15 @@ def test_no_answers():
 
 
 @pytest.mark.parametrize(("definition", "predictions", "labels", "message"), [
-    ("squad", ["a"], [[]], "no right answer; expected one at least"), ("squad", ["a"], [], "1 predictions for 0 labels"),
+    ("squad", ["a"], [[]], "no reference answer; expected at least one"),
+    ("squad", ["a"], [], "1 predictions for 0 labels"),
     ("squad3", [], [], "expected one of squad, squad2, cmrc")])
 def test_wrong_questions(definition, predictions, labels, message):
     with pytest.raises(ValueError, match=message):
         QuestionMetrics(definition).update(predictions, labels)
 
 
-def test_scores_of_some_questions_only():
+def test_no_answer_scores_of_some_questions_only():
     metric = QuestionMetrics("squad2")
     metric.update(["a"], [[]])
     metric.update(["a"], [[]], [0.5])
@@ -116,45 +117,46 @@ def test_scores_of_some_questions_only():
         metric.result()
 
 
-def sentences(words: str, joint: str, count: int = 40):
+def sentences(words: str, separator: str, count: int = 40):
     rng = random.Random(4)
-    gold = [joint.join(rng.choices(words.split(), k=rng.randint(1, 25))) for _ in range(count)]
-    guess = [joint.join(word for word in re.split(joint, text) if rng.random() < 0.8) if joint else
-             "".join(c for c in text if rng.random() < 0.8) for text in gold]
-    return guess, gold
+    labels = [separator.join(rng.choices(words.split(), k=rng.randint(1, 25))) for _ in range(count)]
+    predictions = [separator.join(word for word in re.split(separator, text) if rng.random() < 0.8) if separator else
+                   "".join(c for c in text if rng.random() < 0.8) for text in labels]
+    return predictions, labels
 
 
-@pytest.mark.parametrize(("tokenize", "words", "joint"), [
+@pytest.mark.parametrize(("tokenize", "words", "separator"), [
     ("13a", "a cat sat, on THE (old) mat. It's 3.5 &amp; more", " "), ("zh", "我 们 在 北 京 , 。 2008 GDP", ""),
     ("char", "der Hund läuft", " ")])
-def test_bleu(tokenize, words, joint):
-    guess, gold = sentences(words, joint)
-    _, other = sentences(words, joint, count=41)
+def test_bleu(tokenize, words, separator):
+    predictions, labels = sentences(words, separator)
+    _, other = sentences(words, separator, count=41)
     metric = BleuMetrics(tokenize)
     for start in range(0, 40, 16):
-        metric.update(guess[start:start + 16], gold[start:start + 16])
-    expected = sacrebleu.corpus_bleu(guess, [gold], tokenize=tokenize)
+        metric.update(predictions[start:start + 16], labels[start:start + 16])
+    expected = sacrebleu.corpus_bleu(predictions, [labels], tokenize=tokenize)
     result = metric.result()
     assert result["bleu"] == pytest.approx(expected.score) and 10 < expected.score < 100
     assert [result[f"precision_{n}"] for n in (1, 2, 3, 4)] == pytest.approx(expected.precisions)
     assert result["brevity_penalty"] == pytest.approx(expected.bp) and expected.bp < 1
     two = BleuMetrics(tokenize)
-    two.update(guess, [list(pair) for pair in zip(gold, other[1:])])
-    assert two.result()["bleu"] == pytest.approx(sacrebleu.corpus_bleu(guess, [gold, other[1:]], tokenize=tokenize).score)
+    two.update(predictions, [list(pair) for pair in zip(labels, other[1:])])
+    expected = sacrebleu.corpus_bleu(predictions, [labels, other[1:]], tokenize=tokenize)
+    assert two.result()["bleu"] == pytest.approx(expected.score)
 
 
 def test_rouge():
-    guess, gold = sentences("a cat sat on the old mats running 3 times", " ")
+    predictions, labels = sentences("a cat sat on the old mats running 3 times", " ")
     for stem in (False, True):
         metric = RougeMetrics(stem=stem)
-        metric.update(guess[:9], gold[:9])
-        metric.update(guess[9:], gold[9:])
+        metric.update(predictions[:9], labels[:9])
+        metric.update(predictions[9:], labels[9:])
         result, scorer = metric.result(), RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=stem)
-        rows = [scorer.score(right, text) for text, right in zip(guess, gold)]
+        rows = [scorer.score(label, prediction) for prediction, label in zip(predictions, labels)]
         for ours, theirs in (("rouge_1", "rouge1"), ("rouge_2", "rouge2"), ("rouge_l", "rougeL")):
-            for ending, field in (("", "fmeasure"), ("_precision", "precision"), ("_recall", "recall")):
+            for suffix, field in (("", "fmeasure"), ("_precision", "precision"), ("_recall", "recall")):
                 expected = 100 * sum(getattr(row[theirs], field) for row in rows) / len(rows)
-                assert result[ours + ending] == pytest.approx(expected)
+                assert result[ours + suffix] == pytest.approx(expected)
 
 
 def test_rouge_of_chinese():

@@ -1,4 +1,4 @@
-"""Optimizers against their papers in NumPy and against Keras; what is decayed, clipped, accumulated and saved."""
+"""Optimizers against their papers in NumPy and against Keras: decay, clipping, accumulation and saving."""
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ def in_numpy(rule, steps: int = 5) -> dict[str, np.ndarray]:
     return weights
 
 
-def agree(found: dict, expected: dict, tolerance: float = 2e-6) -> None:
+def assert_close(found: dict, expected: dict, tolerance: float = 2e-6) -> None:
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, atol=tolerance, rtol=0)
 
@@ -52,33 +52,34 @@ def test_adamw(monkeypatch, fused):
         size = 0.01 * np.sqrt(1 - 0.999 ** step) / (1 - 0.9 ** step)
         return weight * (1 - 0.01 * 0.1 * decays) - size * first / (np.sqrt(second) + 1e-6)
 
-    agree(trained(AdamW(0.01, weight_decay=0.1, epsilon=1e-6)), in_numpy(rule))
+    assert_close(trained(AdamW(0.01, weight_decay=0.1, epsilon=1e-6)), in_numpy(rule))
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_adamw_is_keras(monkeypatch, fused):
+def test_adamw_equals_keras(monkeypatch, fused):
     monkeypatch.setattr(adam, "FUSED_FROM", 0 if fused else 10 ** 9)
-    agree(trained(AdamW(0.01, weight_decay=0.1, no_decay=())), trained(keras.optimizers.AdamW(0.01, weight_decay=0.1)),
-          tolerance=1e-6)
+    assert_close(trained(AdamW(0.01, weight_decay=0.1, no_decay=())),
+                 trained(keras.optimizers.AdamW(0.01, weight_decay=0.1)), tolerance=1e-6)
 
 
 def test_bert_adam_has_no_bias_correction():
     def rule(weight, first, second, step, decays):
         return weight - 0.01 * (first / (np.sqrt(second) + 1e-6) + 0.01 * decays * weight)
 
-    agree(trained(make_optimizer("bert_adam", learning_rate=0.01, schedule="constant", clip_norm=0)), in_numpy(rule))
+    optimizer = make_optimizer("bert_adam", learning_rate=0.01, schedule="constant", clip_norm=0)
+    assert_close(trained(optimizer), in_numpy(rule))
 
 
-def test_lamb_is_algorithm_2():
+def test_lamb_equals_algorithm_2():
     def rule(weight, first, second, step, decays):
         direction = first / (1 - 0.9 ** step) / (np.sqrt(second / (1 - 0.999 ** step)) + 1e-6) + 0.1 * decays * weight
         ratio = np.linalg.norm(weight) / np.linalg.norm(direction) if decays else 1.0
         return weight - 0.01 * ratio * direction
 
-    agree(trained(LAMB(0.01, weight_decay=0.1, epsilon=1e-6)), in_numpy(rule))
+    assert_close(trained(LAMB(0.01, weight_decay=0.1, epsilon=1e-6)), in_numpy(rule))
 
 
-def test_lookahead_is_algorithm_1():
+def test_lookahead_equals_algorithm_1():
     fast = {name: value.copy() for name, value in START.items()}
     slow = {name: value.copy() for name, value in START.items()}
     for step, grads in enumerate(gradients(5), 1):
@@ -87,7 +88,7 @@ def test_lookahead_is_algorithm_1():
             if step % 2 == 0:
                 slow[name] += 0.3 * (fast[name] - slow[name])
                 fast[name] = slow[name].copy()
-    agree(trained(Lookahead(SGD(0.1), steps=2, slow_step=0.3)), fast)
+    assert_close(trained(Lookahead(SGD(0.1), steps=2, slow_step=0.3)), fast)
 
 
 def test_lookahead_counts_updates_and_forwards_the_rate():
@@ -99,18 +100,19 @@ def test_lookahead_counts_updates_and_forwards_the_rate():
 
 
 @pytest.mark.parametrize("ours, theirs", [(Adafactor, keras.optimizers.Adafactor), (SGD, keras.optimizers.SGD)])
-def test_others_are_keras(ours, theirs):
-    agree(trained(ours(0.01)), trained(theirs(0.01)))
+def test_others_equal_keras(ours, theirs):
+    assert_close(trained(ours(0.01)), trained(theirs(0.01)))
 
 
 def test_clipping_is_by_the_norm_of_all_gradients_together():
     one = gradients(1)[0]
     norm = np.sqrt(sum(np.sum(grad ** 2) for grad in one.values()))
-    agree(trained(SGD(1.0, global_clipnorm=0.5), 1), {name: START[name] - one[name] * 0.5 / norm for name in one})
-    agree(trained(SGD(1.0, global_clipnorm=norm + 1), 1), {name: START[name] - one[name] for name in one})
+    expected = {name: START[name] - one[name] * 0.5 / norm for name in one}
+    assert_close(trained(SGD(1.0, global_clipnorm=0.5), 1), expected)
+    assert_close(trained(SGD(1.0, global_clipnorm=norm + 1), 1), {name: START[name] - one[name] for name in one})
 
 
-def test_rows_of_a_sparse_gradient_are_added_before_the_norm():
+def test_rows_of_a_sparse_gradient_are_summed_before_the_norm():
     table = keras.Variable(np.zeros((4, 2), "float32"), name="embeddings")
     SGD(1.0, global_clipnorm=1.0).apply([tf.IndexedSlices(tf.ones((3, 2)), [1, 1, 3], (4, 2))], [table])
     dense = np.array([[0, 0], [2, 2], [0, 0], [1, 1]])
@@ -123,13 +125,13 @@ def test_a_nan_is_not_hidden_by_clipping():
     assert np.isnan(weight.numpy()).any()
 
 
-def test_accumulation_is_one_update_with_the_mean():
+def test_accumulated_gradients_give_one_update_with_their_mean():
     grads = gradients(4)
     means = [{name: (a[name] + b[name]) / 2 for name in a} for a, b in zip(grads[::2], grads[1::2])]
     expected = {name: START[name] - sum(0.1 * mean[name] for mean in means) for name in START}
     optimizer = SGD(0.1, gradient_accumulation_steps=2)
-    agree(trained(optimizer, 4), expected)
-    agree(trained(SGD(0.1, gradient_accumulation_steps=2), 5), expected)  # the fifth waits
+    assert_close(trained(optimizer, 4), expected)
+    assert_close(trained(SGD(0.1, gradient_accumulation_steps=2), 5), expected)  # the fifth is stored
     assert int(optimizer.iterations) == 2
 
 
@@ -143,8 +145,8 @@ def model() -> keras.Model:
     keras.utils.set_random_seed(0)
     ids = keras.Input((5,), dtype="int32")
     hidden = keras.layers.Embedding(9, 4, name="embeddings")(ids)
-    for number in range(2):
-        hidden = keras.layers.LayerNormalization(name=f"block_{number}")(keras.layers.Dense(4)(hidden))
+    for index in range(2):
+        hidden = keras.layers.LayerNormalization(name=f"block_{index}")(keras.layers.Dense(4)(hidden))
     return keras.Model(ids, keras.layers.Dense(2)(keras.layers.Flatten()(hidden)))
 
 
@@ -158,7 +160,7 @@ def test_norms_and_biases_are_not_decayed():
         np.testing.assert_allclose(variable.numpy(), old * (0.95 if decayed else 1.0), rtol=1e-6, err_msg=variable.path)
 
 
-def test_keras_own_exclusion_counts_too():
+def test_exclude_from_weight_decay_of_keras_is_respected():
     optimizer = SGD(0.1, weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_names=["kernel"])
     weight = keras.Variable(np.ones(3, "float32"), name="kernel")
@@ -179,16 +181,16 @@ def test_layer_rates():
 def test_rates_of_variables(rates, expected):
     one = gradients(1)[0]
     optimizer = SGD(1.0, rates=rates)
-    agree(trained(optimizer, 1), {name: START[name] - expected[name] * one[name] for name in one})
-    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
-    agree(trained(again, 1), {name: START[name] - expected[name] * one[name] for name in one})
+    assert_close(trained(optimizer, 1), {name: START[name] - expected[name] * one[name] for name in one})
+    restored = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert_close(trained(restored, 1), {name: START[name] - expected[name] * one[name] for name in one})
 
 
 @pytest.mark.parametrize("name, options", [
     ("adamw", {"layer_decay": 0.5}), ("bert_adam", {"accumulation": 2}), ("lamb", {"lookahead": 2}), ("adafactor", {}),
     ("sgd", {"schedule": "slanted_triangular"}),
 ])
-def test_saved_with_the_model_it_goes_on_alike(tmp_path, name, options):
+def test_training_resumes_from_a_saved_model(tmp_path, name, options):
     random = np.random.RandomState(1)
     data = random.randint(0, 9, (24, 5)), random.randint(0, 2, 24)
     network = model()
@@ -196,11 +198,11 @@ def test_saved_with_the_model_it_goes_on_alike(tmp_path, name, options):
                     keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     network.fit(*data, batch_size=8, shuffle=False, verbose=0)
     network.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert again.optimizer.get_config() == network.optimizer.get_config()
-    for one in (network, again):
-        one.fit(*data, batch_size=8, shuffle=False, verbose=0)
-    for found, expected in zip(again.get_weights(), network.get_weights()):
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer.get_config() == network.optimizer.get_config()
+    for each in (network, loaded):
+        each.fit(*data, batch_size=8, shuffle=False, verbose=0)
+    for found, expected in zip(loaded.get_weights(), network.get_weights()):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -209,17 +211,17 @@ def test_errors():
         make_optimizer("adamax", total_steps=10)
     with pytest.raises(TypeError, match="learn"):
         make_optimizer(learn=3)
-    with pytest.raises(ValueError, match="rates is a function, which a file cannot hold; build the optimizer first"):
+    with pytest.raises(ValueError, match="rates is a function, which cannot be saved; build the optimizer first"):
         SGD(1.0, rates=lambda variable: 1.0).get_config()
-    with pytest.raises(ValueError, match="clip by the global norm only"):
+    with pytest.raises(ValueError, match="clipnorm is 1.0 and clipvalue is None; expected None, .* global norm only"):
         trained(SGD(1.0, clipnorm=1.0), 1)
     with pytest.raises(ValueError, match="amsgrad is not supported"):
         AdamW(amsgrad=True)
-    with pytest.raises(ValueError, match="steps is 0"):
+    with pytest.raises(ValueError, match="steps is 0 and slow_step is 0.5; expected steps of at least 1"):
         Lookahead(SGD(1.0), steps=0)
 
 
-def test_what_compile_is_given():
+def test_compile_arguments():
     options = FinetuneOptions(output="x", dtype="mixed_float16", jit="off", accumulation=4, warmup_ratio=0.25,
                               learning_rate=1.0, clip_norm=0.0, weight_decay=0.0)
     arguments = compile_arguments(options, steps=80.0, rates={"bias": 0.5})
@@ -229,4 +231,4 @@ def test_what_compile_is_given():
     options = FinetuneOptions(output="x", jit="auto", warmup_steps=30)
     arguments = compile_arguments(options, steps=10)
     assert isinstance(arguments["optimizer"], AdamW) and arguments["jit_compile"] == "auto"
-    assert arguments["optimizer"]._learning_rate.total_steps == 31  # all of it is warm-up
+    assert arguments["optimizer"]._learning_rate.total_steps == 31  # all but the last are warm-up

@@ -1,4 +1,4 @@
-"""Learning rates against the formulas of the papers, written out."""
+"""Learning rate schedules against the formulas of the papers."""
 
 import math
 
@@ -16,10 +16,10 @@ PEAK, WARMUP, TOTAL, END = 2e-3, 10, 50, 1e-4
 def expected(decay: str, step: int, power: float = 2.0) -> float:
     if step < WARMUP:
         return PEAK * step / WARMUP
-    left = max(0.0, (TOTAL - step) / (TOTAL - WARMUP))
-    part = {"linear": left, "cosine": 0.5 * (1 + math.cos(math.pi * (1 - left))), "polynomial": left ** power,
-            "constant": 1.0}[decay]
-    return END + (PEAK - END) * part
+    remaining = max(0.0, (TOTAL - step) / (TOTAL - WARMUP))
+    fraction = {"linear": remaining, "cosine": 0.5 * (1 + math.cos(math.pi * (1 - remaining))),
+                "polynomial": remaining ** power, "constant": 1.0}[decay]
+    return END + (PEAK - END) * fraction
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine", "polynomial", "constant"])
@@ -30,12 +30,12 @@ def test_warm_up_and_decay(decay):
     assert found[0] == 0 and max(found) == pytest.approx(PEAK)
 
 
-def test_constant_needs_no_end():
+def test_constant_needs_no_total_steps():
     assert float(Schedule(PEAK, "constant", 4)(2)) == pytest.approx(PEAK / 2)
     assert float(Schedule(PEAK, "constant")(10 ** 6)) == pytest.approx(PEAK)
 
 
-def test_slanted_triangular_is_equation_3():
+def test_slanted_triangular_equals_equation_3():
     schedule, cut = SlantedTriangular(0.01, total_steps=100, cut_fraction=0.1, ratio=32), 10
     for step in range(101):
         part = step / cut if step < cut else 1 - (step - cut) / (cut * (1 / 0.1 - 1))
@@ -43,7 +43,7 @@ def test_slanted_triangular_is_equation_3():
     assert float(schedule(0)) == pytest.approx(0.01 / 32) and float(schedule(10)) == pytest.approx(0.01)
 
 
-def test_inverse_square_root_is_the_transformers():
+def test_inverse_square_root_equals_the_transformer_paper():
     schedule = InverseSquareRoot(512 ** -0.5 * 4000 ** -0.5, 4000)
     for step in (1, 100, 3999, 4000, 4001, 100000):
         assert float(schedule(step)) == pytest.approx(512 ** -0.5 * min(step ** -0.5, step * 4000 ** -1.5), rel=1e-5)
@@ -51,10 +51,10 @@ def test_inverse_square_root_is_the_transformers():
 
 @pytest.mark.parametrize("schedule", [Schedule(0.1, "cosine", 3, 9), InverseSquareRoot(0.1, 5),
                                       SlantedTriangular(0.1, 20)])
-def test_comes_back_from_its_config(schedule):
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
-    assert type(again) is type(schedule)
-    assert [float(again(step)) for step in range(20)] == [float(schedule(step)) for step in range(20)]
+def test_is_restored_from_its_config(schedule):
+    restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert type(restored) is type(schedule)
+    assert [float(restored(step)) for step in range(20)] == [float(schedule(step)) for step in range(20)]
 
 
 def test_from_options():
@@ -74,6 +74,6 @@ def test_errors(arguments, message):
         Schedule(0.1, *arguments)
 
 
-def test_slanted_triangular_needs_the_end():
-    with pytest.raises(ValueError, match="slanted_triangular schedule needs total_steps"):
+def test_slanted_triangular_needs_total_steps():
+    with pytest.raises(ValueError, match="total_steps is None; the slanted_triangular schedule needs"):
         make_schedule(OptimizerOptions(schedule="slanted_triangular"))

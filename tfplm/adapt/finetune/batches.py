@@ -10,20 +10,20 @@ from tfplm.data.batches.batching import Batching
 def batch_source(task: Task, features: list[dict], batch_size: int, seed: int, noise: Noise | None = None) -> BatchSource:
     """`batch_size` examples of similar length in each batch, in another order each epoch."""
     batching = Batching(batch_rows=batch_size, multiple=8, pool=50)
-    return BatchSource(shuffled(features), batching, noise, seed, pad=task.tokenizer.pad_token_id or 0)
+    return BatchSource(shuffled(features), batching, noise, seed, task.pads)
 
 
 class TaskBatches:
     """Batches `(x, y, sample_weight)` of `batch_source`.
 
     noise: changes a batch, as in `BatchSource`. Order and noise depend on seed and epoch alone, so that a resumed
-    training sees what it would have seen.
+    training, which sets `start`, gets the batches that it would have got.
     """
 
     def __init__(self, task: Task, features: list[dict], batch_size: int, seed: int = 0, noise: Noise | None = None):
         if not features:
             raise ValueError("there is no example to train on")
-        self.task, self.features = task, features
+        self.task, self.features, self.start = task, features, 0
         self.source = batch_source(task, features, batch_size, seed, noise)
         self.steps = -(-len(features) // batch_size)
 
@@ -32,6 +32,11 @@ class TaskBatches:
         return self.task.split(batch)
 
     def dataset(self, epochs: int) -> tf.data.Dataset:
-        """Epoch after epoch; give `steps_per_epoch=batches.steps` to `fit`."""
+        """Epoch after epoch, from batch `start` on; give `steps_per_epoch=batches.steps` to `fit`."""
         first = self.split(next(self.source.epoch(0)))
-        return dataset_like(lambda: map(self.split, self.source.batches(0, epochs)), first)
+
+        def generate():
+            self.source.epoch_lengths[:] = [self.steps] * (self.start // self.steps)  # epochs that need not be read
+            return map(self.split, self.source.batches(self.start, epochs))
+
+        return dataset_like(generate, first)

@@ -18,8 +18,8 @@ from tfplm.training.loop.distribute import is_chief
 class Evaluation(keras.callbacks.Callback):
     """At the end of each epoch: the task's scores on the development set, and pictures of them.
 
-    The main ones (`task.shown`) are in the logs as `val_NAME`, for callbacks that look at them and therefore stand
-    behind it (EarlyStopping, `BestWeights`, SummaryCallback); all others are in TensorBoard under `scores/`.
+    The main ones (`task.shown`) are in the logs as `val_NAME`, for callbacks that read them and therefore come
+    after it (EarlyStopping, `BestWeights`, SummaryCallback); all others are in TensorBoard under `scores/`.
     """
 
     def __init__(self, task: Task, examples: list, features: list[dict], inference: Inference, log_dir=None,

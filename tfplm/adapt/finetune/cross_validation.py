@@ -6,19 +6,19 @@ import numpy as np
 
 from tfplm.adapt.finetune.data import Examples
 from tfplm.adapt.finetune.result import FinetuneResult
-from tfplm.adapt.finetune.training import Run
+from tfplm.adapt.finetune.start import Start
+from tfplm.adapt.finetune.training import fit, prepare, save, scores
 from tfplm.adapt.finetune.writing import write_predictions
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
-from tfplm.options.finetune import FinetuneOptions
 from tfplm.training.loop.run_folder import RESULTS, Folder
 
 
-def cross_validate(options: FinetuneOptions, task: Task, data: Examples, folder: Folder) -> FinetuneResult:
+def cross_validate(start: Start, task: Task, data: Examples, folder: Folder) -> FinetuneResult:
     """Trains `folds` models on training and development examples together, each without one part, which it is scored
     on. `OUTPUT/fold-N` holds the models, `OUTPUT/predictions.jsonl` the predictions for all examples. Each model predicts
     the test set too, in its own folder; its scores are the means over the folds."""
-    examples = [*data.train, *data.dev]
+    options, examples = start.options, [*data.train, *data.dev]
     if len(examples) < options.folds:
         raise ValueError(f"{len(examples)} examples are too few for {options.folds} folds")
     part = np.random.default_rng(options.seed).permutation(len(examples)) % options.folds
@@ -26,18 +26,19 @@ def cross_validate(options: FinetuneOptions, task: Task, data: Examples, folder:
     for number in range(options.folds):
         inside, outside = np.flatnonzero(part != number), np.flatnonzero(part == number)
         output = folder.output / f"fold-{number + 1}"
-        place = dataclasses.replace(folder, output=output, log_dir=folder.log_dir / output.name)
+        own = dataclasses.replace(folder, output=output, log_dir=folder.log_dir / output.name)
         output.mkdir(parents=True, exist_ok=True)
         if not options.quiet:
             print(f"fold {number + 1} of {options.folds}")
-        run = Run(options, task, place, Examples([examples[i] for i in inside], [examples[i] for i in outside], data.test))
-        run.fit()
-        scores, found = run.scores(run.data.dev)
+        fold = prepare(start, task, own, Examples([examples[i] for i in inside], [examples[i] for i in outside],
+                                                  data.test))
+        fit(fold)
+        dev, found = scores(fold, fold.data.dev)
         for index, prediction in zip(outside, found):
             predictions[index] = prediction
-        test, test_predictions = run.scores(data.test) if data.test else ({}, [])
-        run.save(FinetuneResult(output, run.model, task, place.log_dir, scores, test), test_predictions)
-        folds.append(scores)
+        test, test_predictions = scores(fold, data.test) if data.test else ({}, [])
+        save(fold, FinetuneResult(output, fold.model, task, own.log_dir, dev, test), test_predictions)
+        folds.append(dev)
         tests.append(test)
     result = FinetuneResult(folder.output, None, task, folder.log_dir, _means(folds, task.monitor),
                             _means(tests, task.monitor), folds=folds)

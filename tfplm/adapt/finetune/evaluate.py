@@ -1,5 +1,6 @@
 """`tfplm evaluate`: the scores of a fine-tuned model on labelled data."""
 
+import dataclasses
 from pathlib import Path
 
 from tfplm.adapt.finetune.data import files_of, read_split
@@ -9,7 +10,6 @@ from tfplm.adapt.tasks.catalogue import LABEL_KINDS
 from tfplm.core.config import write_json
 from tfplm.options.base import verb
 from tfplm.options.finetune import EvaluateOptions
-from tfplm.training.loop.progress import Line
 
 
 @verb(EvaluateOptions)
@@ -20,12 +20,9 @@ def evaluate(options: EvaluateOptions) -> dict[str, float]:
     """
     predictor = Predictor.from_pretrained(options.source, options.dtype)
     task = predictor.task
-    options.label_kind = LABEL_KINDS.get(task.name, "class")
+    options = dataclasses.replace(options, label_kind=LABEL_KINDS.get(task.name, "class"))
     examples = _examples(options, task.kind)
-    line = None if options.quiet else Line("evaluation", len(examples), _stderr(), 60.0, False)
-    predictions = predictor.predict_examples(examples, line)
-    if line is not None:
-        line.close({}, lambda: {"examples": len(examples)})
+    predictions = predictor.predict_examples(examples, None if options.quiet else "evaluation")
     scores = task.score(predictions, examples)
     print("\n".join(f"{name:24s} {value:.4f}" for name, value in scores.items()))
     if options.output:
@@ -34,12 +31,6 @@ def evaluate(options: EvaluateOptions) -> dict[str, float]:
     if options.pictures:
         _save_pictures(Path(options.pictures), task.pictures(predictions, examples))
     return scores
-
-
-def _stderr():
-    import sys
-
-    return sys.stderr
 
 
 def _examples(options: EvaluateOptions, kind: str) -> list:

@@ -1,14 +1,15 @@
 """A model's outputs for many features, quickly: sorted by length, in batches of about as many tokens each."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfplm.data.batches.batch_source import open_specs
-from tfplm.data.batches.batching import Batching, collate
+from tfplm.data.batches.batching import Batching, Pad, collate
+from tfplm.data.batches.by_length import by_length
 from tfplm.training.loop.progress import Line
 
 _BATCHING = Batching(multiple=8)
@@ -22,13 +23,14 @@ class Inference:
 
     Args:
         model: whose outputs for a batch `[B,T]` are a tensor or dict of tensors `[B,...]`.
-        pad: the id of padding.
+        pads: how the features are padded, as in `collate`.
         call: in place of the model, a function of the batch.
         collate: makes a batch of features, as `tfplm.data.batches.batching.collate` does.
     """
 
-    def __init__(self, model: keras.Model, pad: int = 0, call: Callable | None = None, collate: Callable = collate):
-        self.pad, self._collate = pad, collate
+    def __init__(self, model: keras.Model, pads: Mapping[str, Pad] | None = None, call: Callable | None = None,
+                 collate: Callable = collate):
+        self.pads, self._collate = pads, collate
         self._model, self._traced = call or (lambda batch: model(batch, training=False)), {}
 
     def __call__(self, features: list[dict], skip: tuple[str, ...] = (), progress: Line | None = None,
@@ -36,10 +38,10 @@ class Inference:
         """skip: keys of the features that the model does not take, beside `example`. per_token: the outputs are
         `[B,T,...]`, and each is cut to its row's length."""
         outputs = [None] * len(features)
-        for part, width in by_length(features, _BATCH_TOKENS, progress):
+        for part, width in inference_batches(features, _BATCH_TOKENS, progress):
             examples = [{key: value for key, value in features[place].items() if key not in (*skip, "example")}
                         for place in part]
-            result = tf.nest.map_structure(lambda x: x.numpy(), self._call(self._collate(examples, width, self.pad)))
+            result = tf.nest.map_structure(lambda x: x.numpy(), self._call(self._collate(examples, width, self.pads)))
             for row, place in enumerate(part):
                 length = np.shape(features[place]["input_ids"])[-1] if per_token else None
                 outputs[place] = tf.nest.map_structure(lambda x, at=(row, slice(length)): x[at[0]][at[1]] if per_token
@@ -54,15 +56,18 @@ class Inference:
         return self._traced[kind]({key: tf.convert_to_tensor(value) for key, value in batch.items()})
 
 
-def by_length(features: list[dict], batch_tokens: int, progress: Line | None = None) -> Iterator[tuple[list[int], int]]:
-    """(places of the features of a batch, its width): the longest first, of about `batch_tokens` tokens each."""
-    order = sorted(range(len(features)), key=lambda place: -np.shape(features[place]["input_ids"])[-1])
+def inference_batches(features: list[dict], batch_tokens: int, progress: Line | None = None
+                      ) -> Iterator[tuple[np.ndarray, int]]:
+    """(indices of the features of a batch, its width): the longest first, of about `batch_tokens` tokens each."""
+    shapes = [np.shape(feature["input_ids"]) for feature in features]  # [T], or [C,T] in multiple choice
+
+    def rows(left: np.ndarray) -> int:
+        *versions, longest = shapes[left[0]]
+        return batch_tokens // (_BATCHING.width(longest) * max(1, math.prod(versions)))
+
     done = 0
-    while done < len(order):
-        *rows, longest = np.shape(features[order[done]]["input_ids"])  # several rows in multiple choice
-        width = _BATCHING.width(longest)
-        part = order[done:done + max(batch_tokens // (width * max(1, math.prod(rows))), 1)]
-        yield part, width
+    for part in by_length([shape[-1] for shape in shapes], rows):
+        yield part, _BATCHING.width(shapes[part[0]][-1])
         done += len(part)
         if progress is not None:
             progress.advance(done, {}, lambda done=done: {"examples": done})

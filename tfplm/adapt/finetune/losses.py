@@ -32,7 +32,7 @@ class CrossEntropy(keras.losses.Loss):
 @keras.saving.register_keras_serializable("tfplm")
 class ChoiceCrossEntropy(CrossEntropy):
     """Cross-entropy over the choices of each question: labels int32 `[B,2]`, the right choice and how many there are;
-    logits `[B,C]`, of which those behind the last choice do not count."""
+    logits `[B,C]`, of which those after the last choice do not count."""
 
     def call(self, y_true, y_pred):
         there = ops.arange(ops.shape(y_pred)[1], dtype="int32")[None] < ops.cast(y_true[:, 1:], "int32")

@@ -1,6 +1,6 @@
-"""`tfplm predict`: what a fine-tuned model says about texts, in the user's terms."""
+"""`tfplm predict`: predictions of a fine-tuned model, in the terms of its task."""
 
-import sys
+import dataclasses
 from pathlib import Path
 
 from tfplm.adapt.finetune.data import read_split
@@ -10,7 +10,6 @@ from tfplm.adapt.tasks.catalogue import LABEL_KINDS
 from tfplm.data.text.text_files import read_lines
 from tfplm.options.base import verb
 from tfplm.options.finetune import PredictOptions
-from tfplm.training.loop.progress import Line
 
 
 @verb(PredictOptions)
@@ -18,22 +17,16 @@ def run(options: PredictOptions) -> list[dict]:
     """Predictions, written and given back; see `PredictOptions`."""
     if options.output:
         check_format(Path(options.output))
-    predictor = Predictor.from_pretrained(options.source, options.dtype)
+    predictor = Predictor.from_pretrained(options.source, options.dtype, n_best=options.n_best)
     task = predictor.task
-    options.label_kind = LABEL_KINDS.get(task.name, "class")
+    options = dataclasses.replace(options, label_kind=LABEL_KINDS.get(task.name, "class"))
     if options.file:
         examples = read_split(options.file, task.kind, options, None)
     else:
         texts = options.texts or list(read_lines("-", options.encoding))
         examples = predictor.examples(_rows(texts, task, bool(options.texts)))
-    line = None
-    if not options.quiet and len(examples) > 100:
-        line = Line("prediction", len(examples), sys.stderr, 60.0, False)
-    if hasattr(task, "n_best"):
-        task.n_best = options.n_best
-    predictions = predictor.predict_examples(examples, line)
-    if line is not None:
-        line.close({}, lambda: {"examples": len(examples)})
+    shown = not options.quiet and len(examples) > 100
+    predictions = predictor.predict_examples(examples, "prediction" if shown else None)
     write_predictions(options.output, predictions, examples)
     return predictions
 

@@ -1,6 +1,7 @@
 """A fine-tuned model, opened for use."""
 
 import os
+import sys
 from collections.abc import Sequence
 
 from tfplm.adapt.finetune.inference import Inference
@@ -9,6 +10,7 @@ from tfplm.adapt.tasks.task import Task
 from tfplm.data.tasks.read import read_examples
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.source import open_source
 from tfplm.training.loop.progress import Line
 
 
@@ -20,12 +22,16 @@ class Predictor:
 
     def __init__(self, model: PretrainedModel, task: Task):
         self.model, self.task = model, task
-        self._inference = Inference(model, task.tokenizer.pad_token_id or 0)
+        self._inference = Inference(model, task.pads)
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None) -> "Predictor":
-        """From a folder that a fine-tuning wrote; FileNotFoundError where it has no task."""
-        task = open_task(source)
+    def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None, **settings) -> "Predictor":
+        """From a folder that a fine-tuning wrote; FileNotFoundError if it has no task.
+
+        settings: fields of `TaskSettings` in place of the saved ones, such as `n_best=5` or `num_beams=4`.
+        """
+        source = open_source(source)
+        task = open_task(source, **settings)
         return cls(from_pretrained(source, task.head, dtype=dtype), task)
 
     def examples(self, source) -> list:
@@ -40,16 +46,21 @@ class Predictor:
             return item
         return (words_of(item), None) if self.task.kind == "tagging" else (item, None)
 
-    def predict(self, source, progress: Line | None = None) -> list[dict]:
+    def predict(self, source, progress: str | None = None) -> list[dict]:
         """A prediction for each example, as the task makes them.
 
         source: a list of texts, of tuples (text, pair, None), (words, None), (question, context), or of examples.
+        progress: the title of a line on standard error that shows how far it is; None for no line.
         """
         return self.predict_examples(self.examples(source), progress)
 
-    def predict_examples(self, examples: Sequence, progress: Line | None = None) -> list[dict]:
+    def predict_examples(self, examples: Sequence, progress: str | None = None) -> list[dict]:
         """The same for examples as `tfplm.data.tasks.examples` has them."""
-        return self.task.predict(self.model, examples, self._inference, progress=progress)
+        line = None if progress is None else Line(progress, len(examples), sys.stderr, 60.0, False)
+        predictions = self.task.predict(self.model, examples, self._inference, progress=line)
+        if line is not None:
+            line.close({}, lambda: {"examples": len(examples)})
+        return predictions
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -76,8 +76,9 @@ def has_task(source: str | os.PathLike) -> bool:
     return (Path(source).expanduser() / FILE).is_file()
 
 
-def open_task(source: str | os.PathLike, tokenizer: Tokenizer | None = None) -> Task:
-    """The task of a saved model; FileNotFoundError where the folder has none."""
+def open_task(source: str | os.PathLike, tokenizer: Tokenizer | None = None, **settings) -> Task:
+    """The task of a saved model, with these `settings` in place of its own; FileNotFoundError where the folder has none.
+    """
     path = resolve(source)
     if not has_task(path):
         raise FileNotFoundError(f"{path} has no {FILE}: it was not written by tfplm finetune. Fine-tune it first: "
@@ -87,5 +88,5 @@ def open_task(source: str | os.PathLike, tokenizer: Tokenizer | None = None) -> 
         raise ValueError(f"{path / FILE}: task is {values.get('task')!r}; expected one of {', '.join(TASKS)}")
     refuse_unknown(values["settings"], {field.name for field in dataclasses.fields(TaskSettings)}, "task setting")
     labels = None if values["labels"] is None else LabelMap(values["labels"])
-    return TASKS[values["task"]](tokenizer or Tokenizer.from_pretrained(path), TaskSettings(**values["settings"]),
+    return TASKS[values["task"]](tokenizer or Tokenizer.from_pretrained(path), TaskSettings(**values["settings"] | settings),
                                  labels)

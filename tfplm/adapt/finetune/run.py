@@ -5,70 +5,58 @@ import dataclasses
 import keras
 
 from tfplm.adapt.finetune.cross_validation import cross_validate
-from tfplm.adapt.finetune.data import Examples, load_examples
-from tfplm.adapt.finetune.result import FinetuneResult, has_task, open_task, report
-from tfplm.adapt.finetune.start import open_tokenizer
-from tfplm.adapt.finetune.training import Run
-from tfplm.adapt.methods.encoding import add_gpt_tokens
+from tfplm.adapt.finetune.data import load_examples
+from tfplm.adapt.finetune.result import FinetuneResult, report
+from tfplm.adapt.finetune.start import make_task, open_start
+from tfplm.adapt.finetune.training import prepare, train
 from tfplm.adapt.methods.freezing import parse_amount
 from tfplm.adapt.methods.replay import Replay
-from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
-from tfplm.adapt.tasks.task import Task
-from tfplm.families import registry
-from tfplm.models.pretrained.api import source_config
+from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
-from tfplm.training.loop.run_folder import Folder, open_folder
+from tfplm.training.loop.run_folder import open_folder
 
 
 @verb(FinetuneOptions)
 def finetune(options: FinetuneOptions) -> FinetuneResult:
     """Trains a model on a task and saves it with its labels and tokenizer; see `FinetuneOptions`.
 
-    Started again with the same `output`, it goes on where it was stopped or killed.
+    Started again with the same `output`, it resumes where it was stopped or killed.
 
     Raises:
-        ValueError: options, model and data do not fit together, or a row cannot be read; says which, and what to do.
+        ValueError: options, model and data do not fit together, or a row cannot be read.
         FileNotFoundError: data or model are not there. KeyboardInterrupt: Ctrl-C, after saving.
     """
     _check(options)
-    kind = LABEL_KINDS.get(options.task, "class")
-    rate = 1e-3 if options.preset or options.train in ("head", "features") else 5e-5
-    length, parts = (384, 3) if options.task == "question-answering" else (128, 4)
-    length = length if options.max_length is None else options.max_length
-    options = dataclasses.replace(options, label_kind=kind, max_length=length,
-                                  learning_rate=rate if options.learning_rate is None else options.learning_rate,
-                                  stride=length // parts if options.stride is None else options.stride)
-    say = (lambda *_: None) if options.quiet else print
-    data = load_examples(options, TASKS[options.task].kind, say)
-    replay = Replay(options, TASKS[options.task].kind, len(data.train), say) if options.replay else None
+    options = with_defaults(options)
+    report_line = (lambda *_: None) if options.quiet else print
+    kind = TASKS[options.task].kind
+    data = load_examples(options, kind, report_line)
+    replay = Replay(options, kind, len(data.train), report_line) if options.replay else None
     folder = open_folder(options, "finetune")
+    if options.init:  # from here on, no file of it is read twice
+        options = dataclasses.replace(options, init=open_source(options.init))
     keras.utils.set_random_seed(options.seed)
-    task = make_task(options, data, folder)
+    start = open_start(options, _texts(data.train), folder.data)
+    task = make_task(start)
     task.learn([*data.train, *(replay.examples if replay else []), *(data.dev if options.folds else [])])
     if options.folds:
-        result = cross_validate(options, task, data, folder)
+        result = cross_validate(start, task, data, folder)
     else:
-        result = Run(options, task, folder, data, replay).result()
-    say(report(result))
+        result = train(prepare(start, task, folder, data, replay))
+    report_line(report(result))
     return result
 
 
-def make_task(options: FinetuneOptions, data: Examples, folder: Folder) -> Task:
-    """The task with its tokenizer; a model that was fine-tuned on the same task brings its labels along."""
-    tokenizer = open_tokenizer(options, _texts(data.train), folder.data)
-    if options.gpt_inputs:
-        add_gpt_tokens(tokenizer)
-    labels = None
-    if options.init and has_task(options.init):
-        before = open_task(options.init, tokenizer)
-        labels = before.labels if before.name == options.task else None
-    config = source_config(options.init) if options.init else registry.preset(options.preset)
-    changes = {}
-    if options.init or options.max_position_embeddings:
-        config = config.replace(**options.overrides())
-        changes = {name: config.row_limit(getattr(options, name)) for name in ("max_length", "max_target_length")}
-    return TASKS[options.task](tokenizer, settings_of(options, **changes), labels)
+def with_defaults(options: FinetuneOptions) -> FinetuneOptions:
+    """The options with the values that depend on task and model where None was given."""
+    rate = 1e-3 if options.preset or options.train in ("head", "features") else 5e-5
+    length, parts = (384, 3) if options.task == "question-answering" else (128, 4)
+    length = length if options.max_length is None else options.max_length
+    return dataclasses.replace(options, label_kind=LABEL_KINDS.get(options.task, "class"), max_length=length,
+                               learning_rate=rate if options.learning_rate is None else options.learning_rate,
+                               stride=length // parts if options.stride is None else options.stride)
 
 
 def _texts(examples: list):

@@ -1,5 +1,6 @@
-"""One fine-tuning, from examples to the saved model."""
+"""One fine-tuning, from examples to the saved model: `train(prepare(...))`."""
 
+import dataclasses
 import time
 
 import keras
@@ -9,11 +10,11 @@ from tfplm.adapt.finetune.callbacks import BestWeights, Evaluation
 from tfplm.adapt.finetune.data import Examples
 from tfplm.adapt.finetune.inference import Inference
 from tfplm.adapt.finetune.result import FinetuneResult, save_task
-from tfplm.adapt.finetune.start import make_model
+from tfplm.adapt.finetune.start import Start, make_model
 from tfplm.adapt.finetune.writing import write_predictions
 from tfplm.adapt.methods.augmentation import noise_of
 from tfplm.adapt.methods.auxiliary_lm import WithLanguageModel
-from tfplm.adapt.methods.freezing import GradualUnfreezing, set_trained
+from tfplm.adapt.methods.freezing import GradualUnfreezing, check_amount, set_trained
 from tfplm.adapt.methods.frozen_features import FrozenFeatures, collate_states
 from tfplm.adapt.methods.replay import Replay, forgetting
 from tfplm.adapt.tasks.task import Task
@@ -43,118 +44,133 @@ class Seconds(keras.callbacks.Callback):
         self.epochs.append(time.monotonic() - self._begin)
 
 
-class Run:
-    """Builds everything; `result` trains, evaluates and saves.
+@dataclasses.dataclass
+class Prepared:
+    """A fine-tuning that is ready to be trained.
 
-    model: the model with its head. trained: what `fit` is called on, the model itself or one around it.
+    Attributes:
+        model: with its head, as it is saved. trained: what `fit` is called on, the model or a `TrainingModel` around it.
+        batches: of the training examples. inference: of the model.
+        evaluation: the callback that scores the development set; on frozen features, these are used again.
+        feature_seconds: with --train features, of computing them.
     """
 
-    def __init__(self, options: FinetuneOptions, task: Task, folder: Folder, data: Examples,
-                 replay: Replay | None = None):
-        self.options, self.task, self.folder, self.data, self.replay = options, task, folder, data, replay
-        self.feature_seconds = 0.0
-        self.features = task.features([*data.train, *(replay.examples if replay else [])], labelled=True)
-        self.dev_features = task.features(data.dev, labelled=False)
-        self.pad = task.tokenizer.pad_token_id or 0
-        _require_scores(data.dev, "development")
-        _require_scores(replay.held_out if replay else [], "earlier task's held-out")
-        keras.utils.set_random_seed(options.seed)
-        with strategy_for(options.strategy).scope():
-            self.model = make_model(options, task)
-            task.begin(self.model.head, self.features)
-            set_trained(self.model, "last:1" if options.unfreeze_every else options.train)  # or it says why not
-            set_trained(self.model, options.train)
-            self.trained = self._around()
-            if options.train == "features":
-                self._remember()
-        self.inference = Inference(self.model, self.pad)
-        self.batches = TaskBatches(task, self.features, options.batch_size, options.seed, self._noise())
-        with self.trained.distribute_strategy.scope():
-            self._compile()
+    start: Start
+    task: Task
+    folder: Folder
+    data: Examples
+    replay: Replay | None
+    model: PretrainedModel
+    trained: keras.Model
+    batches: TaskBatches
+    inference: Inference
+    evaluation: Evaluation
+    feature_seconds: float
 
-    def _around(self) -> keras.Model:
-        if self.options.train == "features":
-            return FrozenFeatures(self.model, self.pad)
-        return WithLanguageModel(self.model, self.options.auxiliary_lm) if self.options.auxiliary_lm else self.model
 
-    def _remember(self) -> None:
-        begin = time.monotonic()
-        for features in (self.features, self.dev_features):
-            self.trained.remember(features, self.task.targets)
-        self.feature_seconds = time.monotonic() - begin
-        if not self.options.quiet:
-            count = len(self.features) + len(self.dev_features)
-            print(f"features of {count:,} rows: {self.feature_seconds:.1f} s")
-
-    def _noise(self):
-        if self.options.train == "features":
-            return self.trained.add_states
-        return noise_of(self.options, self.task.tokenizer, self.model)
-
-    def _compile(self) -> None:
-        settings = compile_arguments(self.options, self.options.epochs * self.batches.steps,
-                                     rates={r"(^|/)crf/": self.options.crf_rate})
-        self.trained.compile(loss=self.task.loss(self.model), metrics=self.task.metrics(), **settings)
-        self.trained.optimizer.build(self.trained.trainable_variables)
-
-    def evaluation(self) -> Evaluation:
-        """The callback that scores the development set; on frozen features, these are used again."""
-        inference = self.inference
-        if self.options.train == "features":
-            inference = Inference(self.trained, self.pad, collate=collate_states(self.trained))
-        return Evaluation(self.task, self.data.dev, self.dev_features, inference, self.folder.log_dir, self.model)
-
-    def scores(self, examples: list) -> tuple[dict[str, float], list[dict]]:
-        """Scores and predictions of the model with its present weights; scores are empty without labels."""
-        predictions = self.task.predict(self.model, examples, self.inference)
-        return (self.task.score(predictions, examples) if has_labels(examples) else {}), predictions
-
-    def fit(self) -> tuple[dict, list[float]]:
-        """Trains; the best weights are in the model afterwards. The history, and the seconds of each epoch."""
-        options, monitor = self.options, f"val_{self.task.monitor}"
-        best, seconds = BestWeights(self.folder.checkpoints / "best.npz", monitor, self.model), Seconds()
-        callbacks = [Resume(self.folder.checkpoints, options.save_every), seconds, self.evaluation(), best,
-                     Progress(options.quiet)]
+def prepare(start: Start, task: Task, folder: Folder, data: Examples, replay: Replay | None = None) -> Prepared:
+    """Computes the features, makes and compiles the model. Raises ValueError where options, data and model do not fit."""
+    options = start.options
+    features = task.features([*data.train, *(replay.examples if replay else [])], labelled=True)
+    dev_features = task.features(data.dev, labelled=False)
+    _require_scores(data.dev, "development")
+    _require_scores(replay.held_out if replay else [], "earlier task's held-out")
+    keras.utils.set_random_seed(options.seed)
+    seconds = 0.0
+    with strategy_for(options.strategy).scope():
+        model = make_model(start, task)
+        task.init_head(model.head, features)
         if options.unfreeze_every:
-            callbacks.insert(0, GradualUnfreezing(options.unfreeze_every, self.model))
-        if options.patience:
-            callbacks.append(keras.callbacks.EarlyStopping(monitor, patience=options.patience, mode="max"))
-        if options.summary_every:
-            callbacks.append(SummaryCallback(self.folder.log_dir, Every(scalars=options.summary_every,
-                                                                        weights=self.batches.steps), graph=False))
-        history = self.trained.fit(self.batches.dataset(options.epochs), steps_per_epoch=self.batches.steps,
+            check_amount(model, "last:1")
+        set_trained(model, options.train)
+        trained = _around(model, task, options)
+        if options.train == "features":
+            seconds = _remember(trained, task, [features, dev_features], options.quiet)
+    noise = trained.add_states if options.train == "features" else noise_of(options, task.tokenizer, model)
+    batches = TaskBatches(task, features, options.batch_size, options.seed, noise)
+    inference = Inference(model, task.pads)
+    own = Inference(trained, task.pads, collate=collate_states(trained)) if options.train == "features" else inference
+    evaluation = Evaluation(task, data.dev, dev_features, own, folder.log_dir, model)
+    with trained.distribute_strategy.scope():
+        settings = compile_arguments(options, options.epochs * batches.steps, rates={r"(^|/)crf/": options.crf_rate})
+        trained.compile(loss=task.loss(model), metrics=task.metrics(), **settings)
+        trained.optimizer.build(trained.trainable_variables)
+    return Prepared(start, task, folder, data, replay, model, trained, batches, inference, evaluation, seconds)
+
+
+def _around(model: PretrainedModel, task: Task, options: FinetuneOptions) -> keras.Model:
+    if options.train == "features":
+        return FrozenFeatures(model, task.pads)
+    return WithLanguageModel(model, options.auxiliary_lm) if options.auxiliary_lm else model
+
+
+def _remember(frozen: FrozenFeatures, task: Task, sets: list[list[dict]], quiet: bool) -> float:
+    """Computes the hidden states of all features; the seconds that it took."""
+    start = time.monotonic()
+    for features in sets:
+        frozen.remember(features, task.targets)
+    seconds = time.monotonic() - start
+    if not quiet:
+        print(f"features of {sum(map(len, sets)):,} rows: {seconds:.1f} s")
+    return seconds
+
+
+def train(prepared: Prepared) -> FinetuneResult:
+    """Trains, scores the best weights, saves."""
+    task, data, folder = prepared.task, prepared.data, prepared.folder
+    old = prepared.replay.held_out if prepared.replay else []
+    before = scores(prepared, old)[0] if old else {}
+    history, seconds = fit(prepared)
+    dev, _ = scores(prepared, data.dev)
+    test, predictions = scores(prepared, data.test) if data.test else ({}, [])
+    forgotten = forgetting(before, scores(prepared, old)[0], task.monitor) if old else {}
+    result = FinetuneResult(folder.output, prepared.model, task, folder.log_dir, dev, test, history, seconds,
+                            prepared.feature_seconds, forgotten)
+    if is_chief():
+        save(prepared, result, predictions)
+    return result
+
+
+def fit(prepared: Prepared) -> tuple[dict, list[float]]:
+    """Trains; the best weights are in the model afterwards. The history, and the seconds of each epoch."""
+    options, batches, monitor = prepared.start.options, prepared.batches, f"val_{prepared.task.monitor}"
+    best, seconds = BestWeights(prepared.folder.checkpoints / "best.npz", monitor, prepared.model), Seconds()
+    callbacks = [Resume(prepared.folder.checkpoints, options.save_every, data=batches), seconds, prepared.evaluation,
+                 best, Progress(options.quiet)]
+    if options.unfreeze_every:
+        callbacks.insert(0, GradualUnfreezing(options.unfreeze_every, prepared.model))
+    if options.patience:
+        callbacks.append(keras.callbacks.EarlyStopping(monitor, patience=options.patience, mode="max"))
+    if options.summary_every:
+        callbacks.append(SummaryCallback(prepared.folder.log_dir, Every(scalars=options.summary_every,
+                                                                        weights=batches.steps), graph=False))
+    history = prepared.trained.fit(batches.dataset(options.epochs), steps_per_epoch=batches.steps,
                                    epochs=options.epochs, verbose=0, shuffle=False, callbacks=callbacks)
-        if options.keep == "best":
-            best.restore()
-        return {name: [float(value) for value in values] for name, values in history.history.items()}, seconds.epochs
+    if options.keep == "best":
+        best.restore()
+    return {name: [float(value) for value in values] for name, values in history.history.items()}, seconds.epochs
 
-    def result(self) -> FinetuneResult:
-        """Trains, scores the best weights, saves."""
-        old = self.replay.held_out if self.replay else []
-        before = self.scores(old)[0] if old else {}
-        history, seconds = self.fit()
-        dev, _ = self.scores(self.data.dev)
-        test, predictions = self.scores(self.data.test) if self.data.test else ({}, [])
-        forgotten = forgetting(before, self.scores(old)[0], self.task.monitor) if old else {}
-        result = FinetuneResult(self.folder.output, self.model, self.task, self.folder.log_dir, dev, test, history,
-                                seconds, self.feature_seconds, forgotten)
-        if is_chief():
-            self.save(result, predictions)
-        return result
 
-    def save(self, result: FinetuneResult, predictions: list[dict]) -> None:
-        """Model, tokenizer, task, numbers, and the predictions for the test set."""
-        output = self.folder.output
-        set_trained(self.model, "all")
-        try:
-            save_pretrained(self.model, output, self.task.tokenizer)
-        except ValueError:  # no other library has a name for all of it, such as BERT2BERT
-            _without_optimizer(self.model).save(output / "model.keras")
-            self.task.tokenizer.save_pretrained(output)
-        save_task(self.task, output)
-        write_json(output / RESULTS, result.numbers())
-        if predictions:
-            write_predictions(output / "test_predictions.jsonl", predictions, self.data.test)
+def scores(prepared: Prepared, examples: list) -> tuple[dict[str, float], list[dict]]:
+    """Scores and predictions of the model with its present weights; scores are empty without labels."""
+    task = prepared.task
+    predictions = task.predict(prepared.model, examples, prepared.inference)
+    return (task.score(predictions, examples) if has_labels(examples) else {}), predictions
+
+
+def save(prepared: Prepared, result: FinetuneResult, predictions: list[dict]) -> None:
+    """Model, tokenizer, task, numbers, and the predictions for the test set."""
+    output, model, task = prepared.folder.output, prepared.model, prepared.task
+    set_trained(model, "all")
+    try:
+        save_pretrained(model, output, task.tokenizer)
+    except ValueError:  # no other library has a name for all of it, such as BERT2BERT
+        _without_optimizer(model).save(output / "model.keras")
+        task.tokenizer.save_pretrained(output)
+    save_task(task, output)
+    write_json(output / RESULTS, result.numbers())
+    if predictions:
+        write_predictions(output / "test_predictions.jsonl", predictions, prepared.data.test)
 
 
 def _require_scores(examples: list, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Augmentation while fine-tuning: batches changed at random, anew in each epoch."""
+"""Augmentation while fine-tuning: batches changed at random, again in each epoch."""
 
 import functools
 
@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tfplm.data.batches.augmentation import (
+    cut_span,
     cut_tokens,
     mask_at_random,
     nearest_embeddings,
@@ -40,7 +41,7 @@ def noise_of(options: FinetuneOptions, tokenizer: Tokenizer, model: PretrainedMo
             raise ValueError("--augment replace-lm needs --init, a masked language model; choose another augmentation")
         neighbours = lm_neighbours(open_language_model(options.init, tokenizer, "masked"), vocabulary)
         return functools.partial(replace_tokens, vocabulary=vocabulary, neighbours=neighbours, rate=rate)
-    change = {"mask": mask_at_random, "ngram": sample_ngrams, "cutoff": cut_tokens}[options.augment]
+    change = {"mask": mask_at_random, "ngram": sample_ngrams, "cutoff": cut_tokens, "cutoff-span": cut_span}[options.augment]
     return functools.partial(change, vocabulary=vocabulary, rate=rate)
 
 

@@ -1,14 +1,13 @@
 """The language model's loss beside the task's while fine-tuning (Radford et al. 2018, section 3.2, eq. 5)."""
 
-import keras
 import tensorflow as tf
 
 from tfplm.models.heads import make_head
 from tfplm.models.model import PretrainedModel, flattened
-from tfplm.models.precision import dtype_policy
+from tfplm.training.loop.wrapper import TrainingModel
 
 
-class WithLanguageModel(keras.Model):
+class WithLanguageModel(TrainingModel):
     """A causal model with its task's head, whose loss is L_task + weight x L_LM, the mean over the tokens in nats.
 
     Args:
@@ -20,22 +19,21 @@ class WithLanguageModel(keras.Model):
     """
 
     def __init__(self, model: PretrainedModel, weight: float = 0.5):
-        super().__init__(name="with_language_model", dtype=model.dtype_policy, autocast=False)
-        if model.config.architecture == "seq2seq" or model.config.attention_type not in ("causal", "sparse"):
+        if not model.is_causal:
             raise ValueError(f"the auxiliary language model needs causal attention, but attention_type is "
                              f"{model.config.attention_type!r}: leave --auxiliary-lm out, or take a model such as gpt2")
-        self.pretrained, self.weight = model, weight
-        with dtype_policy(model.dtype_policy):
+        super().__init__(model, "with_language_model")
+        self.weight = weight
+        with self.own_layers():
             self.lm = make_head("causal_lm", model.config, model, None)
-        self.built = True
 
     def call(self, batch, training=False):
         batch, shape = flattened(batch)
-        features = self.pretrained.features(batch, training=training)
+        features = self.inner.features(batch, training=training)
         if training:
             logits = self.lm(features, batch)[:, :-1]
             ids, mask = batch["input_ids"][:, 1:], tf.cast(batch["attention_mask"][:, 1:], tf.float32)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(ids, logits) * mask
             self.add_loss(self.weight * tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(mask)))
-        result = self.pretrained.head(features, batch, training=training)
-        return result if shape is None else self.pretrained.regrouped(result, shape)
+        result = self.inner.head(features, batch, training=training)
+        return result if shape is None else self.inner.regrouped(result, shape)

@@ -4,6 +4,7 @@ import re
 
 import keras
 
+from tfplm.core.keras_internals import own_weights, sublayers
 from tfplm.models.model import PretrainedModel
 from tfplm.training.optimizers.layer_rates import BLOCK
 
@@ -24,34 +25,35 @@ def parse_amount(amount: str) -> int | None:
 def set_trained(model: PretrainedModel, amount: str) -> None:
     """Freezes what `amount` leaves out. The pooler counts as a part of the head.
 
-    Call it before `compile`. With `share="all"` (ALBERT) there are no single layers: "last:N" is refused.
+    Call it before `compile`. Raises ValueError as `check_amount` does.
     """
+    check_amount(model, amount)
     top = parse_amount(amount)
-    if top and model.config.share != "none":
-        raise ValueError(f"train is {amount!r}, but the layers of this model share their weights "
-                         f"(share={model.config.share!r}): choose all or head")
     paths = [variable.path for variable in model.variables]
     depth = 1 + max((int(found.group(1)) for path in paths if (found := re.search(BLOCK, path))), default=-1)
     for layer in _leaves(model):
-        if layer.weights and all(_is_backbone(weight.path) for weight in layer.weights):
+        if layer.weights and all(weight.path.split("/")[1] in model.backbone_roots for weight in layer.weights):
             layer.trainable = top is None or _height(layer.weights[0].path, depth) < top
+
+
+def check_amount(model: PretrainedModel, amount: str) -> None:
+    """Raises ValueError for single layers of a model that has none (`share="all"`, as in ALBERT)."""
+    if parse_amount(amount) and model.config.share != "none":
+        raise ValueError(f"train is {amount!r}, but the layers of this model share their weights "
+                         f"(share={model.config.share!r}): choose all or head")
 
 
 def _leaves(layer: keras.layers.Layer):
     """Layers that own variables."""
-    children = list(layer._layers)
-    if not children or layer._trainable_variables:
+    children = sublayers(layer)
+    if not children or own_weights(layer)[0]:
         yield layer
     for child in children:
         yield from _leaves(child)
 
 
-def _is_backbone(path: str) -> bool:
-    return re.search(r"/(embeddings|decoder_embeddings|encoder|decoder)/", path) is not None
-
-
 def _height(path: str, depth: int) -> int:
-    """0 for the top block, ..., `depth` for the embeddings; norms behind the last block belong to it."""
+    """0 for the top block, ..., `depth` for the embeddings; norms after the last block belong to it."""
     found = re.search(BLOCK, path)
     if found:
         return depth - 1 - int(found.group(1))
@@ -74,7 +76,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
         self.model.optimizer.build(self.model.trainable_variables)
 
     def on_epoch_begin(self, epoch, logs=None):
-        if (blocks := epoch // self.epochs) != self._blocks:  # a resumed training may begin at any epoch
+        if (blocks := epoch // self.epochs) != self._blocks:  # a resumed training may start at any epoch
             set_trained(self._inner, f"last:{blocks}" if blocks else "head")
             self.model.make_train_function(force=True)
             self._blocks = blocks

@@ -1,16 +1,19 @@
 """Training a head on features of a frozen model that are computed once: later epochs then cost seconds."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
 from tfplm.adapt.finetune.inference import Inference
-from tfplm.data.batches.batching import collate
+from tfplm.data.batches.batching import Pad, collate
 from tfplm.models.model import PretrainedModel
+from tfplm.training.loop.wrapper import TrainingModel
 
 STATE = "state"  # a feature's key: the number of its hidden states
 
 
-class FrozenFeatures(keras.Model):
+class FrozenFeatures(TrainingModel):
     """The head (and pooler) of a model over hidden states that `remember` has computed, without dropout.
 
     Its batches have, beside the usual keys, `states` float32 `[B,T,H]`, which `add_states` puts there; where the head
@@ -19,16 +22,15 @@ class FrozenFeatures(keras.Model):
     Raises ValueError for multiple choice, encoder-decoders, and models without pre-training (TextCNN, BiLSTM).
     """
 
-    def __init__(self, model: PretrainedModel, pad: int = 0):
-        super().__init__(name="frozen_features", dtype=model.dtype_policy)
-        if model.config.architecture not in ("encoder", "decoder") or model.head_name == "multiple_choice":
+    def __init__(self, model: PretrainedModel, pads: Mapping[str, Pad] | None = None):
+        if not model.heads_read_states or model.head_name == "multiple_choice":
             raise ValueError("features of the frozen model work for encoders and decoders, with texts, tags and "
                              "answers; choose --train head here")
-        self.pretrained, self._states = model, []
+        super().__init__(model, "frozen_features")
+        self._states = []
         pooling = model.config.classifier_pooling
         self._first_only = model.head_name == "sequence_classification" and pooling in ("pooler", "first")
-        self._inference = Inference(model, pad, lambda batch: model.features(batch)["sequence_output"])
-        self.built = True
+        self._inference = Inference(model, pads, lambda batch: model.features(batch)["sequence_output"])
 
     def remember(self, features: list[dict], skip: tuple[str, ...] = (), progress=None) -> None:
         """Computes the hidden states of features, and numbers these. skip: keys that the model does not take."""
@@ -50,11 +52,11 @@ class FrozenFeatures(keras.Model):
         batch = dict(batch)
         states = keras.ops.cast(batch.pop("states"), self.compute_dtype)
         features = {"sequence_output": states}
-        if self.pretrained.pooler is not None:
-            features["pooled_output"] = self.pretrained.pool(states)
-        return self.pretrained.head(features, batch, training=training)
+        if self.inner.pooler is not None:
+            features["pooled_output"] = self.inner.pool(states)
+        return self.inner.head(features, batch, training=training)
 
 
 def collate_states(model: FrozenFeatures):
     """`collate` for an `Inference` of such a model."""
-    return lambda examples, width, pad: model.add_states(collate(examples, width, pad))
+    return lambda examples, width, pads: model.add_states(collate(examples, width, pads))

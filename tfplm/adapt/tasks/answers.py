@@ -21,11 +21,11 @@ class QuestionAnswering(Task):
 
     Where training has questions without an answer (SQuAD 2.0), the empty answer is one of the possible ones. A
     prediction: `answer` (of the context, character by character), `start` (its first character, -1 for none),
-    `probability`, and with `n_best` above 1 the list `n_best` of such dicts.
+    `probability`, and with `settings.n_best` above 1 the list `n_best` of such dicts.
     """
 
     name, kind, head, monitor = "question-answering", "question", "question_answering", "f1"
-    targets, shown, n_best, per_token = ("start", "end", *_PLACES), ("exact_match", "f1"), 1, True
+    targets, shown, per_token = ("start", "end", *_PLACES), ("exact_match", "f1"), True
 
     def learn(self, examples: Sequence[QuestionExample]) -> None:
         if not any(example.answers or example.impossible for example in examples):
@@ -49,7 +49,7 @@ class QuestionAnswering(Task):
         return {name: CrossEntropy(self.settings.label_smoothing) for name in ("start", "end")}
 
     def decode(self, outputs, features, examples, model) -> list[dict]:
-        settings = AnswerSettings(self.settings.max_answer_length, max(self.n_best, 20),
+        settings = AnswerSettings(self.settings.max_answer_length, max(self.settings.n_best, 20),
                                   self.settings.min_null_gap if self.settings.null_answers else None)
         found = find_answers([row["start"] for row in outputs], [row["end"] for row in outputs], features, examples,
                              self.tokenizer, settings)
@@ -58,9 +58,9 @@ class QuestionAnswering(Task):
             row = {"answer": answer.text, "start": answer.start, "probability": answer.probability}
             if self.settings.null_answers:
                 row["null_gap"] = answer.null_gap
-            if self.n_best > 1:
+            if self.settings.n_best > 1:
                 row["n_best"] = [{"answer": other.text, "start": other.start, "probability": other.probability}
-                                 for other in answer.candidates[:self.n_best]]
+                                 for other in answer.candidates[:self.settings.n_best]]
             predictions.append(row)
         return predictions
 

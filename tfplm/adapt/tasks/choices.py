@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tfplm.adapt.finetune.losses import ChoiceCrossEntropy
-from tfplm.adapt.methods.encoding import encode
+from tfplm.adapt.tasks.encoding import encode_pairs, gpt_frame
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.adapt.tasks.texts import softmax
 from tfplm.data.batches.batching import padded
@@ -25,10 +25,10 @@ class MultipleChoice(Task):
         if labelled:
             require_labels(examples)
         most = max((len(example.choices) for example in examples), default=0)
-        features = []
+        features, frame = [], gpt_frame(self.tokenizer)
         for place, example in enumerate(examples):
-            batch = encode(self.tokenizer, [example.text] * len(example.choices), list(example.choices),
-                           self.settings.max_length)
+            batch = encode_pairs(self.tokenizer, [example.text] * len(example.choices), list(example.choices),
+                                 self.settings.max_length, frame)
             batch["attention_mask"] = [np.ones(len(ids), np.int32) for ids in batch["input_ids"]]
             # a batch has as many choices in all its rows: those that are missing have one token, and are never right
             extra = [np.ones(1, np.int32)] * (most - len(example.choices))

@@ -9,7 +9,9 @@ import tensorflow as tf
 from tfplm.adapt.finetune.losses import CRFLoss, CrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.adapt.tasks.texts import softmax
+from tfplm.core.rounding import round_up
 from tfplm.data.batches.batching import padded
+from tfplm.data.batches.by_length import by_length
 from tfplm.data.tasks.alignment import join_tags, join_words, tagging_features
 from tfplm.data.tasks.examples import TaggedExample
 from tfplm.data.tasks.labels import LabelMap
@@ -28,7 +30,7 @@ class Tagging(Task):
     """
 
     name, kind, head, targets = "tagging", "tagging", "token_classification", ("tag_ids", "tag_mask", "first_of_word")
-    per_token = True
+    token_targets, per_token = ("tag_ids", "tag_mask"), True
     _field = None, None  # a random field, and its decoding as a graph
 
     def learn(self, examples: Sequence[TaggedExample]) -> None:
@@ -79,11 +81,9 @@ class Tagging(Task):
             self._field = crf, tf.function(lambda x, mask: (crf.decode(x, mask)[0], crf.marginals(x, mask)),
                                            autograph=False, reduce_retracing=True)
         call = self._field[1]
-        order = sorted(range(len(logits)), key=lambda place: len(logits[place]))
         results = [None] * len(logits)
-        for begin in range(0, len(order), _ROWS):
-            part = order[begin:begin + _ROWS]
-            width = -(-len(logits[part[-1]]) // 16) * 16
+        for part in by_length([len(row) for row in logits], _ROWS, longest_first=False):
+            width = round_up(len(logits[part[-1]]), 16)
             x = np.zeros((len(part), width, len(self.labels)), np.float32)
             for row, place in enumerate(part):
                 x[row, :len(logits[place])] = logits[place]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tfplm.adapt.finetune.inference import by_length
+from tfplm.adapt.finetune.inference import inference_batches
 from tfplm.adapt.finetune.losses import CrossEntropy
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.data.batches.batching import collate
@@ -41,8 +41,8 @@ class Translation(Task):
     def start(self) -> int:
         """The decoder's first token: as the families were trained (BART: </s>, T5: <pad>), else the first of a text."""
         tokenizer = self.tokenizer
-        if tokenizer.family in ("bart", "roberta"):
-            return tokenizer.eos_token_id
+        if role := tokenizer.rules.decoder_start:
+            return getattr(tokenizer, f"{role}_token_id")
         first = tokenizer.cls_token_id if self._framed else tokenizer.pad_token_id
         return tokenizer.pad_token_id if first is None else first
 
@@ -52,7 +52,7 @@ class Translation(Task):
         return self.tokenizer.eos_token_id is None
 
     def without_start(self, ids: np.ndarray) -> np.ndarray:
-        """Targets begin behind the token that the decoder is given first."""
+        """Targets start after the token that the decoder is given first."""
         return ids[1:] if self._framed and len(ids) > 1 and ids[0] == self.start else ids
 
     @property
@@ -75,9 +75,8 @@ class Translation(Task):
     def outputs(self, model, features, inference, progress=None) -> list:
         """Generated ids for each feature; texts of about the same length go together."""
         result = [None] * len(features)
-        for part, width in by_length(features, _BATCH_TOKENS // self.settings.num_beams, progress):
-            batch = collate([{"input_ids": features[place]["input_ids"]} for place in part], width,
-                            self.tokenizer.pad_token_id or 0)
+        for part, width in inference_batches(features, _BATCH_TOKENS // self.settings.num_beams, progress):
+            batch = collate([{"input_ids": features[place]["input_ids"]} for place in part], width, self.pads)
             ids = np.asarray(model.generate(batch, max_new_tokens=self.settings.max_target_length,
                                             num_beams=self.settings.num_beams))
             for row, place in zip(ids, part):

@@ -1,4 +1,4 @@
-"""What a task is, whatever its data are."""
+"""The task interface: examples, features, loss, predictions, scores."""
 
 import abc
 import dataclasses
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
+from tfplm.data.batches.batching import Pad, token_pads
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.tokenizers import Tokenizer
 
@@ -18,7 +19,7 @@ class TaskSettings:
     max_length, stride: of a row, and the overlap of rows where a text is cut into several. label_kind: of texts, one
     class, several, or a number. pairs: whether texts come in pairs; both_orders: of them. crf: of tags.
     language: whose words the scores count ("en", ...). null_answers: whether questions may have no answer;
-    min_null_gap: how much better the empty one must then be.
+    min_null_gap: how much better the empty one must then be. n_best: how many answers a prediction lists.
     """
 
     max_length: int = 128
@@ -33,6 +34,7 @@ class TaskSettings:
     max_query_length: int = 64
     null_answers: bool = False
     min_null_gap: float = 0.0
+    n_best: int = 1
     max_target_length: int = 64
     num_beams: int = 1
     language: str = "en"
@@ -50,6 +52,7 @@ class Task(abc.ABC):
     name = kind = head = monitor = ""
     targets: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    token_targets: tuple[str, ...] = ()  # the targets that have a value for each token
     per_token = False  # whether the model has outputs for each token
 
     def __init__(self, tokenizer: Tokenizer, settings: TaskSettings | None = None, labels: LabelMap | None = None):
@@ -58,6 +61,11 @@ class Task(abc.ABC):
     @property
     def num_labels(self) -> int | None:
         return None if self.labels is None else len(self.labels.names)
+
+    @property
+    def pads(self) -> dict[str, Pad]:
+        """How features are padded, see `collate`."""
+        return token_pads(self.tokenizer.pad_token_id or 0, also=self.token_targets)
 
     def learn(self, examples: Sequence) -> None:  # noqa: B027 (choices and target texts have nothing to learn)
         """Learns the labels of the training examples; those already known keep their places."""
@@ -76,7 +84,7 @@ class Task(abc.ABC):
         y = batch.pop(target)
         return batch, y, np.ones(len(y), np.float32)
 
-    def begin(self, head: keras.layers.Layer, features: Sequence[dict]) -> None:  # noqa: B027 (most begin at random)
+    def init_head(self, head: keras.layers.Layer, features: Sequence[dict]) -> None:  # noqa: B027 (most are random)
         """Sets what a fresh head should know before it is trained on these features."""
 
     @abc.abstractmethod

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tfplm.adapt.finetune.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from tfplm.adapt.methods.encoding import encode
+from tfplm.adapt.tasks.encoding import encode_pairs, gpt_frame
 from tfplm.adapt.tasks.task import Task, require_labels
 from tfplm.data.batches.batching import padded
 from tfplm.data.tasks.examples import TextExample
@@ -43,7 +43,7 @@ class TextTask(Task):
         return features
 
     def _rows(self, texts: list[str], pairs: list[str] | None) -> list[dict]:
-        batch = encode(self.tokenizer, texts, pairs, self.settings.max_length)
+        batch = encode_pairs(self.tokenizer, texts, pairs, self.settings.max_length, gpt_frame(self.tokenizer))
         return [{"input_ids": ids, "token_type_ids": types}
                 for ids, types in zip(batch["input_ids"], batch["token_type_ids"])]
 
@@ -181,7 +181,7 @@ class Regression(TextTask):
     def config_changes(self) -> dict:
         return {"problem_type": "regression", "id2label": None}
 
-    def begin(self, head, features) -> None:
+    def init_head(self, head, features) -> None:
         """A fresh head gives the mean of the labels: far from 0, a fine-tuning's small steps would hardly reach it."""
         bias = head.classifier.bias
         if bias is not None and not keras.ops.convert_to_numpy(bias).any():

@@ -1,4 +1,4 @@
-"""Checkpoint files in and out: safetensors, PyTorch, TensorFlow."""
+"""Reading and writing of checkpoint files: safetensors, PyTorch, TensorFlow."""
 
 from tfplm.core.checkpoints.checkpoint import Checkpoint
 from tfplm.core.checkpoints.opening import open_checkpoint

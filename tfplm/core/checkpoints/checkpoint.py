@@ -1,4 +1,4 @@
-"""A checkpoint that is read tensor by tensor."""
+"""A checkpoint whose tensors are read one at a time."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,11 +10,11 @@ from tfplm.core.checkpoints.tensor import Tensor
 
 
 class Checkpoint(Mapping):
-    """The tensors of a checkpoint by name; `checkpoint[name]` reads one. Nothing is read before it is asked for.
+    """A mapping from names to tensors; `checkpoint[name]` reads a tensor, on demand.
 
     layout: "hf" (safetensors, `pytorch_model.bin`) or "tf1" (TensorFlow). path: the file, index or prefix that was
-    opened. tensors: name -> Tensor. Arrays may be read-only views of the file, in which case their memory goes back
-    when they do; so a loader that fills one variable after another holds little more than the model itself.
+    opened. tensors: name -> Tensor. Arrays may be read-only views of the file, whose memory is released with them, so
+    filling variables one by one takes little more memory than the model itself.
     """
 
     def __init__(self, path: Path, layout: Literal["hf", "tf1"], tensors: dict[str, Tensor]):
@@ -50,7 +50,7 @@ class Checkpoint(Mapping):
         return f"Checkpoint({str(self.path)!r}, layout={self.layout!r}, {len(self)} tensors)"
 
     def close(self) -> None:
-        """Lets go of the files; arrays that were read stay valid, the names are gone."""
+        """Releases the files. Arrays that have been read stay valid; the checkpoint is empty afterwards."""
         self.tensors = {}
 
     def __enter__(self):
@@ -60,8 +60,8 @@ class Checkpoint(Mapping):
         self.close()
 
 
-def refuse_pointer(path: Path) -> None:
-    """Says so where `path` is what Git leaves in place of a large file that was not fetched."""
+def reject_pointer(path: Path) -> None:
+    """Raises ValueError if `path` is a Git LFS pointer."""
     with open(path, "rb") as file:
         if file.read(40).startswith(b"version https://git-lfs"):
             raise ValueError(f"{path} is a Git LFS pointer, not the weights: run `git lfs pull` in its folder, "

@@ -1,4 +1,4 @@
-"""Opening a checkpoint: which reader, and how shards come together."""
+"""Opening of checkpoints: choice of the reader, and joining of shards."""
 
 import json
 import os
@@ -16,11 +16,11 @@ EXPECTED = f"one of {', '.join(HF_WEIGHTS)}, or a TensorFlow checkpoint NAME.ind
 
 
 def open_checkpoint(path: str | os.PathLike) -> Checkpoint:
-    """The weights of a directory, of a single file, or under a TensorFlow checkpoint prefix; none is read yet.
+    """Opens the weights in a directory, in a file, or under a TensorFlow checkpoint prefix, without reading them.
 
-    Formats: safetensors and `pytorch_model.bin`, single or in shards with an index (layout "hf"); TensorFlow
-    checkpoints (layout "tf1"). The prefix `module.`, which PyTorch's DataParallel gives to all names, is taken away.
-    FileNotFoundError where a file is missing (it says which); ValueError where one is damaged or refused.
+    Formats: safetensors and `pytorch_model.bin`, single or in shards with an index (layout "hf"), and TensorFlow
+    checkpoints (layout "tf1"). The prefix `module.`, which PyTorch's DataParallel adds to all names, is removed. Raises
+    FileNotFoundError, naming the missing file, and ValueError for a damaged or rejected file.
     """
     path = Path(path).expanduser()
     if path.is_dir():
@@ -45,7 +45,7 @@ def _in_directory(directory: Path) -> Path:
             return directory / name
     if prefix := find_prefix(directory):
         return Path(f"{prefix}.index")
-    found = ", ".join(sorted(path.name for path in directory.iterdir())) or "nothing, it is empty"
+    found = ", ".join(sorted(path.name for path in directory.iterdir())) or "nothing, the directory is empty"
     raise FileNotFoundError(f"no weights in {directory}; expected {EXPECTED}; found: {found}")
 
 
@@ -54,7 +54,7 @@ def _reader(name: str):
 
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
-    """The tensors of all shards that an index lists."""
+    """The tensors of all shards listed by an index."""
     try:
         weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         shards = sorted(set(weight_map.values()))
@@ -64,9 +64,9 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
                          f"-> file ({type(error).__name__}: {error})") from None
     if missing:
         raise FileNotFoundError(f"{len(missing)} of {len(shards)} shards listed by {index} are missing: "
-                                f"{', '.join(missing)}; put them beside it")
+                                f"{', '.join(missing)}; put them next to it")
     tables = {shard: _reader(shard)(index.parent / shard) for shard in shards}
     if absent := [f"'{name}' ({shard})" for name, shard in weight_map.items() if name not in tables[shard]]:
-        raise ValueError(f"{index} lists {len(absent)} tensors that their shards do not hold: {', '.join(absent[:10])}"
-                         f"{' ...' if len(absent) > 10 else ''}; index and shards are not of the same model")
+        raise ValueError(f"{index} lists {len(absent)} tensors that are not in their shards: {', '.join(absent[:10])}"
+                         f"{' ...' if len(absent) > 10 else ''}; index and shards do not belong to the same model")
     return {name: tensor for table in tables.values() for name, tensor in table.items()}

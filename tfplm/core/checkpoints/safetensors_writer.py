@@ -1,7 +1,7 @@
-"""Writing safetensors files, one or several, in the layout that `transformers` reads.
+"""A writer of safetensors files, single or sharded, in the layout of `transformers`.
 
-Tensors are written one after another, so that no more than one needs to be in memory; the safetensors library wants all
-of them at once.
+Tensors are written one by one, so that only one needs to be in memory; the safetensors library needs all of them at
+once.
 """
 
 import json
@@ -23,9 +23,9 @@ def write_safetensors(directory: str | os.PathLike, tensors: Mapping | Iterable,
                       max_shard_bytes: int = 5_000_000_000) -> list[Path]:
     """Writes `model.safetensors`, or shards and `model.safetensors.index.json` above `max_shard_bytes`.
 
-    tensors: a dict or pairs of name -> array or lazy Tensor (a Checkpoint is both). Everything is written beside and
-    then renamed, so a failure leaves the old files whole; older files of this writer that would be read in place of
-    the new ones are removed. Returns the paths written.
+    tensors: a dict, or pairs, of name and array or lazy Tensor (a Checkpoint works as well). All files are written
+    under temporary names and then renamed, so that a failure keeps the old files. Old files of this writer that would
+    take precedence over the new ones are removed. Returns the paths written.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -33,33 +33,34 @@ def write_safetensors(directory: str | os.PathLike, tensors: Mapping | Iterable,
     parts = split(table, max_shard_bytes)
     names = [SINGLE] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
                                               for i in range(1, len(parts) + 1)]
-    beside = {name: directory / f"{name}.tmp" for name in names}
+    temporary = {name: directory / f"{name}.tmp" for name in names}
     try:
         for name, part in zip(names, parts):
-            _write_file(beside[name], part)
+            _write_file(temporary[name], part)
         if len(parts) > 1:
-            beside[INDEX] = directory / f"{INDEX}.tmp"  # last, for it names the others
+            temporary[INDEX] = directory / f"{INDEX}.tmp"  # last, because it names the others
             index = {"metadata": {"total_size": sum(tensor.nbytes for tensor in table.values())},
                      "weight_map": {key: name for name, part in zip(names, parts) for key in sorted(part)}}
-            beside[INDEX].write_text(json.dumps(index, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        for name, path in beside.items():
+            temporary[INDEX].write_text(json.dumps(index, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        for name, path in temporary.items():
             os.replace(path, directory / name)
     finally:
-        for path in beside.values():
+        for path in temporary.values():
             path.unlink(missing_ok=True)
     for path in directory.iterdir():
-        if OURS.fullmatch(path.name) and path.name not in beside:
+        if OURS.fullmatch(path.name) and path.name not in temporary:
             path.unlink()
-    return [directory / name for name in beside]
+    return [directory / name for name in temporary]
 
 
 def _write_file(path: Path, part: dict[str, Tensor]) -> None:
-    # wide elements first, so that every tensor is aligned to its own element
+    # wide elements first, so that every tensor is aligned to its element size
     names = sorted(part, key=lambda name: (-part[name].dtype.itemsize, name))
-    header, end = {"__metadata__": {"format": "pt"}}, 0
+    header: dict[str, dict] = {"__metadata__": {"format": "pt"}}
+    end = 0
     for name in names:
-        begin, end = end, end + part[name].nbytes
-        header[name] = {"dtype": KINDS[part[name].dtype], "shape": list(part[name].shape), "data_offsets": [begin, end]}
+        start, end = end, end + part[name].nbytes
+        header[name] = {"dtype": KINDS[part[name].dtype], "shape": list(part[name].shape), "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
@@ -67,6 +68,6 @@ def _write_file(path: Path, part: dict[str, Tensor]) -> None:
         for name in names:
             array = np.ascontiguousarray(part[name].read())
             if (array.nbytes, array.dtype) != (part[name].nbytes, part[name].dtype):
-                raise ValueError(f"tensor '{name}' was read as {array.dtype} {list(array.shape)}, announced as "
+                raise ValueError(f"tensor '{name}' was read as {array.dtype} {list(array.shape)}, expected "
                                  f"{part[name].dtype} {list(part[name].shape)}")
-            file.write(array.reshape(-1).view(np.uint8))
+            file.write(array.reshape(-1).view(np.uint8).data)

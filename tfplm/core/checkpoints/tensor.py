@@ -1,6 +1,7 @@
-"""A tensor that is not read yet: what every reader returns and every writer takes."""
+"""Lazy tensors, which readers return and writers accept."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -20,7 +21,7 @@ KINDS = {dtype: name for name, dtype in DTYPES.items()}
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """A tensor that is not read yet: its shape, its NumPy dtype, and the function that reads it."""
+    """A lazy tensor: its shape, its NumPy dtype, and the function that reads it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -32,36 +33,37 @@ class Tensor:
 
 
 def mapped(path: Path, dtype: np.dtype, offset: int, shape: tuple[int, ...]) -> np.ndarray:
-    """A read-only view of a part of a file. Each view has its own mapping, so that its pages go when it goes."""
+    """A read-only view of a part of a file. Each view has its own mapping, so that its pages are released with it."""
     if 0 in shape:
-        return np.empty(shape, dtype)  # nothing can be mapped of nothing
+        return np.empty(shape, dtype)  # an empty mapping is not possible
     return np.asarray(np.memmap(path, dtype, "r", offset, shape))
 
 
 def tensor_table(tensors: Mapping | Iterable) -> dict[str, Tensor]:
-    """name -> Tensor of a dict, a Checkpoint or (name, array) pairs; what is a Tensor already is not read.
+    """Maps names to Tensors, from a dict, a Checkpoint or (name, array) pairs; lazy tensors are not read.
 
-    A name that comes twice, or a dtype that no checkpoint knows, is a ValueError.
+    Raises ValueError for a repeated name or an unsupported dtype.
     """
-    tensors = getattr(tensors, "tensors", tensors)  # a Checkpoint's own table is lazy
+    tensors = getattr(tensors, "tensors", tensors)  # the table of a Checkpoint is lazy
     table = {}
     for name, value in tensors.items() if isinstance(tensors, Mapping) else tensors:
         if name in table:
-            raise ValueError(f"tensor '{name}' comes twice")
+            raise ValueError(f"tensor '{name}' occurs twice; each name must be unique")
         if not isinstance(value, Tensor):
             array = np.asarray(value)
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            value = Tensor(array.shape, array.dtype, lambda array=array: array)
+            value = Tensor(array.shape, array.dtype, functools.partial(np.asarray, array))
         if value.dtype not in KINDS:
-            raise ValueError(f"tensor '{name}' has dtype {value.dtype}, which is not supported; known are "
+            raise ValueError(f"tensor '{name}' has dtype {value.dtype}, which is not supported; expected "
                              f"{', '.join(map(str, KINDS))}")
         table[name] = value
     return table
 
 
 def split(table: dict[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]]:
-    """The table in parts of at most `max_bytes`, in order; a tensor that is larger has a part of its own."""
-    parts, size = [{}], 0
+    """Splits the table, in order, into parts of at most `max_bytes`; a larger tensor forms a separate part."""
+    parts: list[dict[str, Tensor]] = [{}]
+    size = 0
     for name, tensor in table.items():
         if parts[-1] and size + tensor.nbytes > max_bytes:
             parts.append({})

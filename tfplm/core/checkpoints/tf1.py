@@ -1,6 +1,6 @@
-"""TensorFlow checkpoints (`NAME.index` + `NAME.data-*`), read and written. TensorFlow is imported when one is met.
+"""Reading and writing of TensorFlow checkpoints (`NAME.index` + `NAME.data-*`). TensorFlow is imported on demand.
 
-Published ones hold the optimizer's variables too; only the weights are shown.
+Published checkpoints also contain the optimizer's variables; only the weights are listed.
 """
 
 import functools
@@ -14,40 +14,40 @@ import numpy as np
 
 from tfplm.core.checkpoints.tensor import Tensor, split, tensor_table
 
-ATTRIBUTE = "/.ATTRIBUTES/VARIABLE_VALUE"  # the end of every name in a TF2 checkpoint of objects
-# counted by the training loop, not weights; `_1` where there are several optimizers
+ATTRIBUTE = "/.ATTRIBUTES/VARIABLE_VALUE"  # the end of every name in a TF2 object checkpoint
+# counters of the training loop, not weights; `_1` with several optimizers
 COUNTER = re.compile(r"(.*/)?(global_step|save_counter|beta_?[12]_power|(current_)?loss_scale|good_steps)(_\d+)?")
-# what an optimizer keeps for the weight before it: `W/adam_m`, `W/Adam_1`, `W/LAMB/lamb_v`, `W_slot_vc` (Adafactor)
+# an optimizer's slot of the weight W: `W/adam_m`, `W/Adam_1`, `W/LAMB/lamb_v`, `W_slot_vc` (Adafactor)
 SLOT = re.compile(r"(?P<weight>.+?)(/(adam|lamb|lars)_[mv]|/(Adam|AdamW|LAMB|LARS|Adagrad|Adadelta|Momentum|RMSProp|"
                   r"Ftrl|AdamWeightDecayOptimizer|ExponentialMovingAverage)(_\d+)?|_slot_(v|vr|vc|m))+")
 DATA = re.compile(r"\.data-\d{5}-of-(\d{5})")
 
 
 def find_prefix(directory: Path) -> Path | None:
-    """The prefix of the checkpoint of a directory: the latest by its `checkpoint` file, or the only one.
+    """The prefix of the checkpoint in a directory: the latest according to its `checkpoint` file, or the only one.
 
-    None where there is none; ValueError where there are several and none is named the latest.
+    Returns None if there is no checkpoint. Raises ValueError for several checkpoints without a latest one.
     """
     prefixes = sorted(path.with_suffix("") for path in directory.glob("*.index"))
-    prefixes = [prefix for prefix in prefixes if prefix.suffix != ".tmp"]  # what a crash in writing may leave
+    prefixes = [prefix for prefix in prefixes if prefix.suffix != ".tmp"]  # possibly left by a crash
     if len(prefixes) > 1 and (directory / "checkpoint").is_file():
         import tensorflow as tf
 
         state = tf.train.get_checkpoint_state(str(directory))
-        # released files often hold the path on the machine that trained them: the name is what counts
+        # released files often contain a path on the machine that trained them: only the name is used
         latest = directory / Path(state.model_checkpoint_path).name if state else None
         if latest in prefixes:
             return latest
     if len(prefixes) > 1:
-        raise ValueError(f"{directory} holds several checkpoints: {', '.join(p.name for p in prefixes)}; give the path "
+        raise ValueError(f"{directory} has several checkpoints: {', '.join(p.name for p in prefixes)}; give the path "
                          f"of one, such as {prefixes[-1]}")
     return prefixes[0] if prefixes else None
 
 
 def read_tf1(prefix: Path) -> dict[str, Tensor]:
-    """The weights under a prefix by name, without optimizer slots and counters.
+    """The weights of a checkpoint by name, without optimizer slots and counters.
 
-    FileNotFoundError where a data file is missing, ValueError where TensorFlow cannot read the checkpoint.
+    Raises FileNotFoundError for a missing data file, and ValueError if TensorFlow cannot read the checkpoint.
     """
     import tensorflow as tf
 
@@ -72,7 +72,7 @@ def read_tf1(prefix: Path) -> dict[str, Tensor]:
 
 
 def is_weight(name: str, names: Iterable[str]) -> bool:
-    """Whether a variable of a checkpoint with `names` is a weight, and not an optimizer's slot or a counter."""
+    """Returns True if a variable of a checkpoint with `names` is a weight, not an optimizer slot or a counter."""
     if name.startswith("optimizer/") or "/.OPTIMIZER_SLOT/" in name or COUNTER.fullmatch(name.removesuffix(ATTRIBUTE)):
         return False
     slot = SLOT.fullmatch(name)
@@ -86,28 +86,30 @@ def _data_files(prefix: Path) -> list[Path]:
 
 def _check_data_files(prefix: Path) -> None:
     if not Path(f"{prefix}.index").is_file():
-        raise FileNotFoundError(f"{prefix}.index is missing; a TensorFlow checkpoint is NAME.index and NAME.data-*")
+        raise FileNotFoundError(f"{prefix}.index is missing; a TensorFlow checkpoint is NAME.index and NAME.data-*: "
+                                "add the index")
     found = {path.name for path in _data_files(prefix)}
-    count = int(DATA.search(sorted(found)[-1])[1]) if found else 1
+    last = DATA.search(max(found, default=""))
+    count = int(last[1]) if last else 1
     expected = {f"{prefix.name}.data-{i:05d}-of-{count:05d}" for i in range(count)}
     if missing := sorted(expected - found):
-        raise FileNotFoundError(f"{prefix}.index is there, but not {', '.join(missing)}: the index only names the "
-                                f"tensors; put the data file{'s' if len(missing) > 1 else ''} beside it")
+        raise FileNotFoundError(f"{prefix}.index exists, but not {', '.join(missing)}: the index only names the "
+                                f"tensors; put the data file{'s' if len(missing) > 1 else ''} next to it")
 
 
 def write_tf1(prefix: str | os.PathLike, tensors: Mapping | Iterable, max_shard_bytes: int = 5_000_000_000) -> Path:
-    """Writes `PREFIX.index`, `PREFIX.data-00000-of-00001` and the `checkpoint` file that names it the latest.
+    """Writes `PREFIX.index`, `PREFIX.data-00000-of-00001` and the `checkpoint` file that names it as the latest.
 
-    tensors: a dict or pairs of name -> array or lazy Tensor (a Checkpoint is both). There is a data file for each
-    `max_shard_bytes`, and so much is held in memory. Everything is written beside and then renamed, so a failure
-    leaves the old files whole. Returns the prefix, which `tf.train.load_checkpoint` reads.
+    tensors: a dict, or pairs, of name and array or lazy Tensor (a Checkpoint works as well). There is a data file for
+    every `max_shard_bytes`, which is also the memory needed. All files are written under temporary names and then
+    renamed, so that a failure keeps the old files. Returns the prefix for `tf.train.load_checkpoint`.
     """
     import tensorflow as tf
 
     prefix = Path(prefix)
     prefix.parent.mkdir(parents=True, exist_ok=True)
     parts = split(tensor_table(tensors), max_shard_bytes)
-    beside = prefix.with_name(f"{prefix.name}.tmp")
+    temporary = prefix.with_name(f"{prefix.name}.tmp")
     names = [f"{prefix.name}.part{i}.tmp" for i in range(len(parts))]
     try:
         for name, part in zip(names, parts):
@@ -115,15 +117,15 @@ def write_tf1(prefix: str | os.PathLike, tensors: Mapping | Iterable, max_shard_
                               shape_and_slices=[""] * len(part),
                               tensors=[tf.convert_to_tensor(tensor.read()) for tensor in part.values()])
         tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=[str(prefix.with_name(name)) for name in names],
-                                      destination_prefix=str(beside), delete_old_dirs=False)
-        old, new = _data_files(prefix), {path: path.with_name(path.name.replace(beside.name, prefix.name, 1))
-                                         for path in _data_files(beside)}
+                                      destination_prefix=str(temporary), delete_old_dirs=False)
+        old, new = _data_files(prefix), {path: path.with_name(path.name.replace(temporary.name, prefix.name, 1))
+                                         for path in _data_files(temporary)}
         for source, target in new.items():
             os.replace(source, target)
-        os.replace(f"{beside}.index", f"{prefix}.index")
+        os.replace(f"{temporary}.index", f"{prefix}.index")
     finally:
         for path in list(prefix.parent.iterdir()):
-            if path.name.startswith((f"{beside.name}.", *(f"{name}." for name in names))):
+            if path.name.startswith((f"{temporary.name}.", *(f"{name}." for name in names))):
                 path.unlink()
     for path in set(old) - set(new.values()):
         path.unlink()

@@ -1,15 +1,15 @@
-"""The pickle inside a PyTorch file, read without executing anything of it.
+"""A reader of the pickle in a PyTorch file that executes nothing of it.
 
-A pickle is a program whose GLOBAL instructions may name any function of the machine. Here `find_class` knows only the
-names below, and gives for each a stand-in that describes a tensor; any other name is an error. The stand-ins are
-strings and named tuples, which no instruction of a pickle can change afterwards.
+A pickle is a program whose GLOBAL instructions may name any function of the machine. Here, `find_class` accepts only
+the names below and returns a stand-in for each, which describes a tensor; any other name is an error. The stand-ins are
+strings and named tuples, which no instruction of a pickle can modify.
 """
 
 import collections
 import io
 import pickle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 STORAGES = {"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16",
             "BFloat16Storage": "bfloat16", "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16",
@@ -19,7 +19,7 @@ DTYPES = ("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_
 
 
 class Storage(NamedTuple):
-    """A run of elements: what the file stores under `key`, from element `start` on."""
+    """A run of elements: those stored in the file under `key`, starting at element `start`."""
 
     dtype: str
     key: str
@@ -27,7 +27,7 @@ class Storage(NamedTuple):
 
 
 class View(NamedTuple):
-    """A tensor as the file describes it: a strided view of a storage. Offset and strides count elements."""
+    """The file's description of a tensor: a strided view of a storage. Offset and strides are in elements."""
 
     storage: Storage
     dtype: str
@@ -72,9 +72,9 @@ GLOBALS = {
 
 
 class Unpickler(pickle.Unpickler):
-    """Reads one pickle of a PyTorch file; a name outside of GLOBALS is refused with a ValueError.
+    """Reads one pickle of a PyTorch file; raises ValueError for a name outside GLOBALS.
 
-    storages: key -> the Storage, of every one that the pickle speaks of.
+    storages: key -> Storage, for all storages in the pickle.
     """
 
     def __init__(self, file: io.IOBase, path: Path):
@@ -86,11 +86,11 @@ class Unpickler(pickle.Unpickler):
         if (module, name) in GLOBALS:
             return GLOBALS[module, name]
         if module == "torch" and name.endswith("Storage"):
-            raise ValueError(f"{self.path}: a tensor has dtype {name}, which is not supported; known are "
+            raise ValueError(f"{self.path}: a tensor has dtype {name}, which is not supported; expected "
                              f"{', '.join(STORAGES)}")
-        raise ValueError(f"{self.path} was refused: its pickle calls '{module}.{name}', and only plain tensors are "
-                         "read, because unpickling executes what a file names. Nothing was executed. Where you trust "
-                         "the file, save its weights again as model.safetensors")
+        raise ValueError(f"{self.path} was rejected: its pickle calls '{module}.{name}', and only plain tensors are "
+                         "read, because unpickling executes the functions that a file names. Nothing was executed. If "
+                         "you trust the file, save its weights again as model.safetensors")
 
     def persistent_load(self, saved):
         # ("storage", type, key, location, elements[, None or (key of the view, start, elements)])
@@ -102,8 +102,8 @@ class Unpickler(pickle.Unpickler):
         return storage
 
 
-def load(file: io.IOBase, path: Path) -> tuple[object, dict[str, Storage]]:
-    """(the next object of `file`, its storages); every way in which that can fail is a ValueError naming `path`."""
+def load(file: io.IOBase, path: Path) -> tuple[Any, dict[str, Storage]]:
+    """(the next object of `file`, its storages). Every failure is raised as a ValueError that names `path`."""
     unpickler = Unpickler(file, path)
     try:
         return unpickler.load(), unpickler.storages
@@ -111,4 +111,4 @@ def load(file: io.IOBase, path: Path) -> tuple[object, dict[str, Storage]]:
         if isinstance(error, ValueError) and str(error).startswith(str(path)):
             raise
         raise ValueError(f"{path}: its pickle cannot be read ({type(error).__name__}: {error}): the file is "
-                         "truncated or damaged, or no PyTorch file; fetch it again") from None
+                         "truncated, damaged or not a PyTorch file; fetch it again") from None

@@ -1,8 +1,8 @@
-"""Reading `pytorch_model.bin` without PyTorch, in both layouts of `torch.save`.
+"""A reader of `pytorch_model.bin` without PyTorch, for both layouts of `torch.save`.
 
-zip (PyTorch >= 1.6)   NAME/data.pkl describes the tensors, NAME/data/KEY is a storage, not compressed
-legacy                 five pickles in a row (magic number, protocol, system, tensors, storage keys), then for each key
-                       an int64 number of elements and the storage
+zip (PyTorch >= 1.6)   NAME/data.pkl describes the tensors, NAME/data/KEY is an uncompressed storage
+legacy                 five pickles (magic number, protocol, system, tensors, storage keys), then for each key the int64
+                       number of elements and the storage
 
 Both describe a tensor as a strided view of a storage, which several tensors may share.
 """
@@ -17,29 +17,29 @@ import ml_dtypes
 import numpy as np
 
 from tfplm.core.checkpoints import torch_pickle
-from tfplm.core.checkpoints.checkpoint import refuse_pointer
+from tfplm.core.checkpoints.checkpoint import reject_pointer
 from tfplm.core.checkpoints.tensor import Tensor, mapped
 from tfplm.core.checkpoints.torch_pickle import View
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-NESTED = ("state_dict", "model_state_dict", "model")  # where training programs keep the weights
+NESTED = ("state_dict", "model_state_dict", "model")  # keys under which training programs save the weights
 
-Spans = dict[str, tuple[int, int]]  # key of a storage -> where it begins in the file, its bytes
+Spans = dict[str, tuple[int, int]]  # key of a storage -> its offset in the file, its size in bytes
 
 
 def read_torch(path: Path) -> dict[str, Tensor]:
-    """The tensors of one file, by name. What is not a tensor is left out.
+    """The tensors of a file by name; other objects are skipped.
 
-    ValueError where the file is damaged, where its pickle names anything but tensors, or where it holds none.
+    Raises ValueError for a damaged file, for a pickle that names anything but tensors, and for a file without tensors.
     """
-    refuse_pointer(path)
+    reject_pointer(path)
     try:
         with open(path, "rb") as file:
             is_zip = file.read(4) == b"PK\x03\x04"
             file.seek(0)
             return _tensors(path, *(_zip if is_zip else _legacy)(file, path))
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: what its pickle describes is not there ({error}): the file is truncated or damaged, "
+        raise ValueError(f"{path}: a storage of its pickle is missing ({error}): the file is truncated or damaged, "
                          "fetch it again") from None
 
 
@@ -54,18 +54,18 @@ def _tensors(path: Path, saved, spans: Spans) -> dict[str, Tensor]:
 
 
 def _tensor(path: Path, name: str, view: View, spans: Spans) -> Tensor:
-    dtype, (begin, nbytes) = _dtype(view.dtype), spans[view.storage.key]
+    dtype, (start, nbytes) = _dtype(view.dtype), spans[view.storage.key]
     if 0 in view.shape:
         return Tensor(view.shape, dtype, functools.partial(np.empty, view.shape, dtype))
     first = view.storage.start * _dtype(view.storage.dtype).itemsize + view.offset * dtype.itemsize
-    reach = 1 + sum((size - 1) * stride for size, stride in zip(view.shape, view.strides))  # elements it spans
+    reach = 1 + sum((size - 1) * stride for size, stride in zip(view.shape, view.strides))  # the elements it spans
     if first + reach * dtype.itemsize > nbytes:
         raise ValueError(f"{path}: tensor '{name}' ends at byte {first + reach * dtype.itemsize} of a storage of "
-                         f"{nbytes}: the file is damaged")
+                         f"{nbytes}: the file is damaged, fetch it again")
     strides = tuple(stride * dtype.itemsize for stride in view.strides)
 
     def read() -> np.ndarray:
-        flat = mapped(path, dtype, begin + first, (reach,))
+        flat = mapped(path, dtype, start + first, (reach,))
         return np.lib.stride_tricks.as_strided(flat, view.shape, strides, writeable=False)
 
     return Tensor(view.shape, dtype, read)
@@ -76,13 +76,13 @@ def _dtype(name: str) -> np.dtype:
 
 
 def _zip(file: io.BufferedReader, path: Path) -> tuple[object, Spans]:
-    """(what was saved, where its storages are) of the zip layout."""
+    """(saved object, locations of its storages) for the zip layout."""
     try:
         with zipfile.ZipFile(file) as archive:
             entries = {name.partition("/")[2]: archive.getinfo(name) for name in archive.namelist()}
             if "data.pkl" not in entries or any(e.compress_type != zipfile.ZIP_STORED for e in entries.values()):
-                raise ValueError(f"{path} is a zip file, but not one of torch.save: expected entries that are not "
-                                 f"compressed, data.pkl among them; found {', '.join(list(entries)[:10])}")
+                raise ValueError(f"{path} is a zip file, but not one of torch.save: expected uncompressed entries, "
+                                 f"including data.pkl; found {', '.join(list(entries)[:10])}")
             if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
                 raise ValueError(f"{path} was written on a big-endian machine, which is not supported")
             saved, storages = torch_pickle.load(io.BytesIO(archive.read(entries["data.pkl"])), path)
@@ -94,19 +94,19 @@ def _zip(file: io.BufferedReader, path: Path) -> tuple[object, Spans]:
 
 
 def _entry_span(file: io.BufferedReader, entry: zipfile.ZipInfo) -> tuple[int, int]:
-    """Where an entry's bytes are: only its local header tells, for PyTorch pads it to align the data."""
+    """(offset, size) of the bytes of an entry, from its local header, which PyTorch pads to align the data."""
     file.seek(entry.header_offset)
     local = file.read(30)
     if len(local) < 30 or not local.startswith(b"PK\x03\x04"):
-        raise zipfile.BadZipFile(f"no entry where {entry.filename} should be")
-    begin = entry.header_offset + 30 + sum(struct.unpack("<HH", local[26:30]))
-    if begin + entry.file_size > file.seek(0, io.SEEK_END):
-        raise zipfile.BadZipFile(f"{entry.filename} ends behind the file")
-    return begin, entry.file_size
+        raise zipfile.BadZipFile(f"no entry at the offset of {entry.filename}")
+    start = entry.header_offset + 30 + sum(struct.unpack("<HH", local[26:30]))
+    if start + entry.file_size > file.seek(0, io.SEEK_END):
+        raise zipfile.BadZipFile(f"{entry.filename} extends past the end of the file")
+    return start, entry.file_size
 
 
 def _legacy(file: io.BufferedReader, path: Path) -> tuple[object, Spans]:
-    """(what was saved, where its storages are) of the legacy layout."""
+    """(saved object, locations of its storages) for the legacy layout."""
     magic, _ = torch_pickle.load(file, path)
     if magic != LEGACY_MAGIC:
         raise ValueError(f"{path} is not a PyTorch file: expected a zip file or the number {LEGACY_MAGIC:#x}, found a "
@@ -117,10 +117,10 @@ def _legacy(file: io.BufferedReader, path: Path) -> tuple[object, Spans]:
     spans, size = {}, path.stat().st_size
     for key in map(str, keys):
         count = file.read(8)
-        begin, nbytes = file.tell(), int.from_bytes(count, "little") * _dtype(storages[key].dtype).itemsize
-        if len(count) < 8 or begin + nbytes > size:
-            raise ValueError(f"{path}: found {size} bytes, storage {key} of {len(keys)} expects {begin + nbytes}: the "
+        start, nbytes = file.tell(), int.from_bytes(count, "little") * _dtype(storages[key].dtype).itemsize
+        if len(count) < 8 or start + nbytes > size:
+            raise ValueError(f"{path}: found {size} bytes, storage {key} of {len(keys)} expects {start + nbytes}: the "
                              "file is truncated, fetch it again")
-        spans[key] = begin, nbytes
-        file.seek(begin + nbytes)
+        spans[key] = start, nbytes
+        file.seek(start + nbytes)
     return saved, spans

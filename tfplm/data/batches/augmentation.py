@@ -1,4 +1,4 @@
-"""Augmentation of batches, anew each time they are seen: masks, other words, n-grams, cut-off.
+"""Augmentation of batches, drawn again each time they are made: masks, other words, n-grams, cut-off.
 
 All functions are `change(batch, rng, ...) -> batch` for batches `[B,T]` of one or two texts, leave the batch that they
 are given as it is, and never touch special tokens and padding. With the other arguments bound (`functools.partial`) they
@@ -64,7 +64,7 @@ def nearest_embeddings(embeddings: np.ndarray, count: int = 8, groups: np.ndarra
                        least: float = 0.0) -> np.ndarray:
     """int32 [V,count]: for each row of `embeddings [V,D]` the nearest others by cosine, the nearest first.
 
-    groups: [V] numbers; only tokens of the same one are neighbours (beginnings and continuations of words, say), and
+    groups: [V] numbers; only tokens of the same one are neighbours (starts and continuations of words, for example), and
     those of group -1 have none (special tokens). least: cosine below which there is no neighbour, but -1.
     """
     unit = np.asarray(embeddings, np.float32)
@@ -122,14 +122,14 @@ def cut_tokens(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabular
     """Token cut-off (Shen et al. 2020, section 3.1): a share of the tokens is not seen by the others.
 
     They are hidden through the attention mask, so that the others keep their positions, as where their embeddings are
-    taken away behind the embedding layer.
+    taken away after the embedding layer.
     """
     text = changeable(batch, vocabulary)
     return _hidden(batch, choose_exactly(text, share_of(text.sum(1), rate, least=0), rng))
 
 
 def cut_span(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary, rate: float = 0.1) -> dict:
-    """Span cut-off (Shen et al. 2020, section 3.1): a share of the tokens, one behind the other (special tokens between
+    """Span cut-off (Shen et al. 2020, section 3.1): a share of the tokens, one after the other (special tokens between
     them stay), is not seen by the others."""
     text = changeable(batch, vocabulary)
     counts = text.sum(1)
@@ -142,11 +142,3 @@ def cut_span(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
 def _hidden(batch: dict, places: np.ndarray) -> dict:
     mask = np.asarray(batch.get("attention_mask", np.ones(places.shape, np.int32)))
     return {**batch, "attention_mask": np.where(places, 0, mask).astype(np.int32)}
-
-
-def cut_features(embeddings: np.ndarray, rng: np.random.Generator, rate: float = 0.1) -> np.ndarray:
-    """Feature cut-off (Shen et al. 2020, section 3.1) of embeddings [B,T,H]: in each row a share of the H features is
-    zero at all tokens."""
-    size = embeddings.shape[-1]
-    cut = choose_exactly(np.ones((len(embeddings), size), bool), np.full(len(embeddings), round(rate * size)), rng)
-    return np.where(cut[:, None], 0, embeddings).astype(embeddings.dtype)

@@ -2,26 +2,29 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfplm.data.batches.batching import Batching, bucket_by_length
+from tfplm.data.batches.batching import Batching, Pad, bucket_by_length, token_pads
 from tfplm.data.records.features import read_features
+from tfplm.data.sequences.documents import Document
 from tfplm.data.sequences.recipes import Sequences
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 Noise = Callable[[dict, np.random.Generator], dict]
+Column = Callable[[Document], np.ndarray]
 
 
 @dataclasses.dataclass
 class BatchSource:
     """Batches of every epoch, as NumPy dicts or as a `tf.data.Dataset`.
 
-    examples(epoch, rng): the examples of an epoch. noise(batch, rng): applied to whole batches, anew in each epoch.
+    examples(epoch, rng): the examples of an epoch. noise(batch, rng): applied to whole batches, again in each epoch.
+    pads: as in `collate`.
     The order and the noise of a batch depend on (seed, epoch, number of the batch) alone, so that `start` gives what an
     uninterrupted run would have given there. shuffle=False: the order of the files, for evaluation.
     """
@@ -30,17 +33,17 @@ class BatchSource:
     batching: Batching = dataclasses.field(default_factory=Batching)
     noise: Noise | None = None
     seed: int = 0
-    pad: int = 0
+    pads: Mapping[str, Pad] = dataclasses.field(default_factory=token_pads)
     shuffle: bool = True
     # batches of the epochs that were seen to their end; a caller may keep it with a checkpoint: resuming in the n-th
     # epoch then need not count the batches of the earlier ones again
     epoch_lengths: list[int] = dataclasses.field(default_factory=list)
 
     def epoch(self, number: int = 0, skip: int = 0) -> Iterator[dict]:
-        """The batches of one epoch behind the first `skip` ones, whose noise is not computed."""
+        """The batches of one epoch after the first `skip` ones, whose noise is not computed."""
         rng = np.random.default_rng((self.seed, number)) if self.shuffle else None
         count = 0
-        for batch in bucket_by_length(self.examples(number, rng), self.batching, rng, self.pad):
+        for batch in bucket_by_length(self.examples(number, rng), self.batching, rng, self.pads):
             if count >= skip:
                 noise_rng = np.random.default_rng((self.seed, number if self.shuffle else 0, count, 1))
                 yield self.noise(batch, noise_rng) if self.noise else batch
@@ -118,26 +121,34 @@ def with_other_keys(batch: dict, templates: Iterable[dict]) -> dict:
 
 
 def token_batches(records, sequences: Sequences | None = None, noise: Noise | None = None,
-                  shard: tuple[int, int] = (0, 1), **source) -> BatchSource:
-    """Batches from `TokenRecords` (or a `DocumentList`): packed anew in each epoch, noise while reading.
+                  shard: tuple[int, int] = (0, 1), columns: Mapping[str, Column] | None = None, **source) -> BatchSource:
+    """Batches from `TokenRecords` (or a `DocumentList`): packed again in each epoch, noise while reading.
 
     noise: `noise(batch, rng) -> batch`, such as `functools.partial(mask_tokens, vocabulary=records.vocabulary)`.
-    shard: (index, count) of a worker among several. source: `batching`, `seed`, `shuffle`.
+    shard: (index, count) of a worker among several. columns: what noise must know of whole documents, functions that
+    give a value for each token; the batch has it under this name. source: `batching`, `seed`, `shuffle`.
     """
-    sequences = sequences or Sequences()
+    sequences, columns = sequences or Sequences(), columns or {}
 
     def examples(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
         choice = np.random.default_rng(0) if rng is None else rng  # pairs are drawn in evaluation, too
         for documents in records.windows(rng, shard):
+            if columns:
+                documents = [dataclasses.replace(document, columns={name: make(document) for name, make in
+                                                                    columns.items()}) for document in documents]
             yield from sequences.pack(documents, records.vocabulary, choice)
 
-    return BatchSource(examples, noise=noise, pad=records.vocabulary.pad, **source)
+    return BatchSource(examples, noise=noise, pads=token_pads(records.vocabulary.pad, also=columns), **source)
 
 
-def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), **source) -> BatchSource:
-    """Batches from files of BERT's static features (`create_pretraining_data.py`, or `tfplm records --layout bert`)."""
+def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), keep: Callable[[dict], bool] | None = None,
+                    **source) -> BatchSource:
+    """Batches from files of BERT's static features (`create_pretraining_data.py`, or `tfplm records --layout bert`).
+
+    keep: which examples there are; None for all. shard, source: as in `token_batches`.
+    """
     def examples(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
-        return itertools.islice(read_features(files, rng), shard[0], None, shard[1])
+        return itertools.islice(filter(keep, read_features(files, rng)), shard[0], None, shard[1])
 
     return BatchSource(examples, **source)
 

@@ -1,10 +1,10 @@
-"""Noise of the self-supervised tasks: pure functions `noise(batch, rng, vocabulary, ...) -> batch` in NumPy.
+"""Noise functions of the self-supervised objectives: `noise(batch, rng, vocabulary, ...) -> batch`, pure NumPy.
 
-A batch is a dict of int32 arrays as the packing makes it: `input_ids [B,T]`, `attention_mask [B,T]` (1 = real, padding
-on the right), `token_type_ids [B,T]`, and what noise may need besides: `word_starts [B,T]` (1 = the token begins a
-word) and `sentence_ids [B,T]` (which sentence of the row). A noise works on the whole batch at once, draws from the
-`numpy.random.Generator` it is given and from nothing else, and changes no input. Those that make the targets of an
-objective leave `word_starts` and `sentence_ids` out of their result.
+A batch is a dict of int32 arrays as returned by the packing: `input_ids [B,T]`, `attention_mask [B,T]` (1 = real,
+padding on the right), `token_type_ids [B,T]`, and optionally `word_starts [B,T]` (1 = the token starts a word) and
+`sentence_ids [B,T]` (the index of the sentence within the row). A noise function processes the whole batch at once, is
+random only through the given `numpy.random.Generator`, and does not modify its input. Functions that also make the
+targets of an objective drop `word_starts` and `sentence_ids` from their result.
 """
 
 from tfplm.data.noise.denoising import delete_tokens, denoise, infill_text, permute_sentences, rotate_document

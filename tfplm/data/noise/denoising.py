@@ -1,10 +1,11 @@
-"""BART's five ways to spoil a text (Lewis et al. 2020, section 2.2), and the decoder's side that restores it."""
+"""BART's five noise functions (Lewis et al. 2020, section 2.2), and the decoder inputs that reconstruct the text."""
 
 import numpy as np
 
-from tfplm.data.noise.language_model import decoder_side
+from tfplm.core.rounding import round_up
+from tfplm.data.noise.language_model import teacher_forcing
 from tfplm.data.noise.masking import Masking, mask_tokens
-from tfplm.data.noise.rows import body_bounds, choose_exactly, gather_left, length_mask, needed, share_of
+from tfplm.data.noise.rows import body_bounds, choose_exactly, gather_left, length_mask, require, share_of
 from tfplm.data.noise.vocabulary import NoiseVocabulary
 from tfplm.data.noise.words import Words, find_words
 
@@ -13,7 +14,7 @@ _EXTRAS = ("input_ids", "token_type_ids", "word_starts", "sentence_ids")
 
 
 def _reordered(batch: dict, key: np.ndarray) -> dict:
-    """The batch with the tokens of each row sorted by key [B,T]; equal keys keep their order."""
+    """The batch with the tokens of each row sorted by key [B,T]; the sort is stable."""
     order = np.argsort(key, 1, kind="stable")
     return batch | {name: np.take_along_axis(batch[name], order, 1) for name in _EXTRAS if name in batch}
 
@@ -23,9 +24,9 @@ def _columns(batch: dict) -> np.ndarray:
 
 
 def permute_sentences(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary) -> dict:
-    """Sentences (`sentence_ids`) in random order; a leading and a closing special token stay."""
+    """Shuffles the sentences (`sentence_ids`) of each row; a leading and a closing special token do not move."""
     first, end = (bound[:, None] for bound in body_bounds(batch, vocabulary))
-    sentence = np.maximum(needed(batch, "sentence_ids"), 0)
+    sentence = np.maximum(require(batch, "sentence_ids"), 0)
     keys = rng.random((len(sentence), int(sentence.max(initial=0)) + 1))
     key = np.take_along_axis(keys, sentence, 1)
     columns = _columns(batch)
@@ -33,20 +34,20 @@ def permute_sentences(batch: dict, rng: np.random.Generator, vocabulary: NoiseVo
 
 
 def rotate_document(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary) -> dict:
-    """A token, uniformly chosen, becomes the first one; what stood before it follows at the end."""
+    """Rotates each row so that it starts with a uniformly chosen token; the tokens before it move to the end."""
     first, end = (bound[:, None] for bound in body_bounds(batch, vocabulary))
     columns, size = _columns(batch), end - first
     pivot = (rng.random(size.shape) * size).astype(np.int64)
-    turned = (columns - first - pivot) % np.maximum(size, 1)
-    return _reordered(batch, np.where(columns < first, -1, np.where(columns < end, turned, columns.size + columns)))
+    rotated = (columns - first - pivot) % np.maximum(size, 1)
+    return _reordered(batch, np.where(columns < first, -1, np.where(columns < end, rotated, columns.size + columns)))
 
 
 def delete_tokens(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary, rate: float = 0.15) -> dict:
-    """`rate` of the ordinary tokens of each row are gone, without a trace."""
+    """Deletes `rate` of the ordinary tokens of each row."""
     real = batch["attention_mask"] == 1
     ordinary = real & ~vocabulary.is_special(batch["input_ids"])
-    gone = choose_exactly(ordinary, share_of(ordinary.sum(1), rate), rng)
-    keep = real & ~gone
+    deleted = choose_exactly(ordinary, share_of(ordinary.sum(1), rate), rng)
+    keep = real & ~deleted
     names = [name for name in _EXTRAS if name in batch]
     width = real.shape[1]
     moved = dict(zip(names, gather_left(keep, width, *(batch[name] for name in names))))
@@ -56,7 +57,7 @@ def delete_tokens(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabu
 
 
 def _draw_span_words(total: np.ndarray, mean: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(lengths [B,K] in words, count [B]): Poisson lengths until they add up to total [B]; the last one is trimmed."""
+    """(lengths [B,K] in words, count [B]): Poisson lengths that add up to total [B]; the last one is trimmed to fit."""
     lengths = rng.poisson(mean, (len(total), int(total.max(initial=0) * max(1, 2 / mean)) + 16))
     before = np.cumsum(lengths, 1) - lengths
     used = before < total[:, None]
@@ -64,7 +65,7 @@ def _draw_span_words(total: np.ndarray, mean: float, rng: np.random.Generator) -
 
 
 def _body_words(batch: dict, vocabulary: NoiseVocabulary) -> tuple[Words, np.ndarray, np.ndarray]:
-    """(words, first, end): special tokens inside of the body count as words."""
+    """(words, first, end) of the body; special tokens inside the body count as words."""
     ids, columns = batch["input_ids"], _columns(batch)
     first, end = body_bounds(batch, vocabulary)
     outside = (columns < first[:, None]) | (columns >= end[:, None])
@@ -77,10 +78,10 @@ def _body_words(batch: dict, vocabulary: NoiseVocabulary) -> tuple[Words, np.nda
 
 def infill_text(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary, rate: float = 0.3,
                 mean_span: float = 3.0) -> dict:
-    """`rate` of the words are hidden in spans of Poisson(`mean_span`) words, each span behind one single [MASK].
+    """Replaces `rate` of the words, in spans of Poisson(`mean_span`) words, by a single [MASK] for each span.
 
-    A span without words puts a [MASK] between two tokens. The spans do not overlap, and all their placements are
-    equally likely. `word_starts` and `sentence_ids` do not survive.
+    A span of zero words inserts a [MASK] between two tokens. The spans do not overlap, and all their placements are
+    equally likely. The result has no `word_starts` and `sentence_ids`.
     """
     vocabulary.need("mask")
     ids = batch["input_ids"]
@@ -88,7 +89,7 @@ def infill_text(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabula
     words, first, end = _body_words(batch, vocabulary)
     hidden = np.minimum(share_of(words.count, rate), words.count)
     lengths, spans = _draw_span_words(hidden, mean_span, rng)
-    # the row becomes slots: a kept word or a span; which slots are spans is drawn
+    # a row is a sequence of slots, each a kept word or a span; the slots that are spans are drawn at random
     slots = words.count - hidden + spans
     valid = np.arange(int(slots.max(initial=1)) or 1) < slots[:, None]
     is_span = choose_exactly(valid, spans, rng)
@@ -96,21 +97,21 @@ def infill_text(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabula
     consumed = np.where(is_span, span_words, 1) * valid
     word = np.minimum(np.cumsum(consumed, 1) - consumed, words.start.shape[1] - 1)
     written = np.where(is_span, 1, words.length[rows, word]) * valid
-    place = first[:, None] + np.cumsum(written, 1) - written  # where a slot is written
+    position = first[:, None] + np.cumsum(written, 1) - written  # of the first token of a slot in the output
     body_end = first + written.sum(1)
-    out = np.full((len(ids), width + 1), vocabulary.pad, np.int32)  # one more column for what does not fit
+    out = np.full((len(ids), width + 1), vocabulary.pad, np.int32)  # an extra column for tokens that do not fit
     kept = valid & ~is_span
-    place_of_word = np.full((len(ids), words.start.shape[1] + 1), width)
-    place_of_word[np.nonzero(kept)[0], word[kept]] = place[kept]
+    word_position = np.full((len(ids), words.start.shape[1] + 1), width)
+    word_position[np.nonzero(kept)[0], word[kept]] = position[kept]
     offset = _columns(batch) - words.start[rows, np.maximum(words.index, 0)]
-    target = np.where(words.index >= 0, place_of_word[rows, words.index], width)
+    target = np.where(words.index >= 0, word_position[rows, words.index], width)
     target = np.where(target < width, target + offset, width)
     columns = _columns(batch)[None]
     target = np.where(columns < first[:, None], columns, target)
     closing = (columns >= end[:, None]) & (batch["attention_mask"] == 1)
     target = np.where(closing, columns - end[:, None] + body_end[:, None], target)
     out[rows, np.minimum(target, width)] = ids
-    out[np.nonzero(is_span)[0], np.minimum(place[is_span], width)] = vocabulary.mask
+    out[np.nonzero(is_span)[0], np.minimum(position[is_span], width)] = vocabulary.mask
     total = np.minimum(body_end + closing.sum(1), width)
     mask = length_mask(total, width)
     result = {key: value for key, value in batch.items() if key not in ("word_starts", "sentence_ids")}
@@ -119,11 +120,11 @@ def infill_text(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabula
 
 def denoise(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
             kinds: tuple[str, ...] = ("permutation", "infilling"), start: int | None = None) -> dict:
-    """Rows spoilt by the given `KINDS` for the encoder, the whole rows for the decoder.
+    """Corrupts the encoder's rows with the given `KINDS` of noise; the decoder reconstructs the original rows.
 
-    The default is what BART itself was trained with. Adds `decoder_input_ids` (behind `start`, by default the closing
-    token as in BART), `decoder_attention_mask`, `labels`, `label_weights`; int32 [B,T]. The encoder's arrays are as
-    wide as the longest spoilt row.
+    The default is the noise that BART was trained with. Adds `decoder_input_ids` (the original row shifted right, after
+    `start`, by default the closing token as in BART), `decoder_attention_mask`, `labels`, `label_weights`; int32 [B,T].
+    The encoder's arrays are as wide as the longest corrupted row.
     """
     if unknown := set(kinds) - set(KINDS):
         raise ValueError(f"unknown noise {', '.join(sorted(unknown))}: expected some of {', '.join(KINDS)}")
@@ -132,10 +133,11 @@ def denoise(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary,
         if kind in kinds:
             noisy = _APPLY[kind](noisy, rng, vocabulary)
     start = vocabulary.end if start is None else start
-    width = -(-int(noisy["attention_mask"].sum(1).max(initial=1)) // 8) * 8  # spoilt rows are shorter; few widths
+    # corrupted rows are shorter; rounding up keeps the number of widths small
+    width = round_up(int(noisy["attention_mask"].sum(1).max(initial=1)), 8)
     kept = {key: value[:, :width] if value.ndim == 2 else value for key, value in noisy.items()
             if key not in ("word_starts", "sentence_ids")}
-    return kept | decoder_side(batch["input_ids"], batch["attention_mask"], start)
+    return kept | teacher_forcing(batch["input_ids"], batch["attention_mask"], start)
 
 
 def _mask_only(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary) -> dict:

@@ -1,4 +1,4 @@
-"""Targets of autoregressive language models, and of decoders."""
+"""Targets of autoregressive language models and of decoders."""
 
 from typing import Literal
 
@@ -7,10 +7,10 @@ import numpy as np
 
 def predict_next(batch: dict, rng: np.random.Generator | None = None, vocabulary=None,
                  direction: Literal["left-to-right", "right-to-left"] = "left-to-right") -> dict:
-    """Adds `labels [B,T]` and `label_weights [B,T]` (1 where there is something to predict).
+    """Adds `labels [B,T]` and `label_weights [B,T]` (1 for positions with a label).
 
-    Left to right (GPT) the label is the next token and the model must see only the past; right to left it is the
-    token before, and the model must see only what follows. Nothing is random here.
+    Left to right (GPT), the label is the next token, and the model may attend only to the past; right to left, it is
+    the previous token, and the model may attend only to the future. Nothing here is random.
     """
     ids, real = batch["input_ids"], batch["attention_mask"]
     labels, weights = np.zeros_like(ids), np.zeros_like(real)
@@ -24,12 +24,12 @@ def predict_next(batch: dict, rng: np.random.Generator | None = None, vocabulary
     return result | {"labels": labels * weights, "label_weights": weights}
 
 
-def decoder_side(targets: np.ndarray, weights: np.ndarray, start: int) -> dict:
-    """What a decoder is given and must say, from targets [B,S] and weights [B,S] (1 = real).
+def teacher_forcing(targets: np.ndarray, weights: np.ndarray, start: int) -> dict:
+    """Inputs and labels of a decoder, from targets [B,S] and weights [B,S] (1 = real).
 
-    `decoder_input_ids` are the targets moved right behind the start token.
+    `decoder_input_ids` are the targets shifted right by one, after the start token.
     """
-    moved = np.full_like(targets, start)
-    moved[:, 1:] = targets[:, :-1]
-    return {"decoder_input_ids": moved * weights, "decoder_attention_mask": weights, "labels": targets * weights,
+    shifted = np.full_like(targets, start)
+    shifted[:, 1:] = targets[:, :-1]
+    return {"decoder_input_ids": shifted * weights, "decoder_attention_mask": weights, "labels": targets * weights,
             "label_weights": weights}

@@ -1,18 +1,18 @@
-"""Phrases and entities from a list become single words, as in ERNIE 1.0 (Sun et al. 2019, section 3.2)."""
+"""Phrase and entity masking: listed phrases become single words, as in ERNIE 1.0 (Sun et al. 2019, section 3.2)."""
 
 import numpy as np
 
-_BASE = np.uint64(0x9E3779B97F4A7C15)  # of the 64-bit polynomial that stands for a run of ids
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # of the 64-bit polynomial hash of a run of ids
 
 
 class PhraseTable:
-    """A list of phrases as id sequences; `PhraseTable.from_texts(phrases, tokenizer)` for texts.
+    """A set of phrases, given as id sequences, or as texts with `PhraseTable.from_texts(phrases, tokenizer)`.
 
-    Phrases of one token are dropped: nothing needs to be joined there.
+    Phrases of one token are dropped: there is nothing to join.
     """
 
     def __init__(self, phrases: list[list[int]]):
-        by_length = {}
+        by_length: dict[int, set[int]] = {}
         for phrase in phrases:
             if len(phrase) > 1:
                 by_length.setdefault(len(phrase), set()).add(int(_hashes(np.asarray([phrase]), len(phrase))[0, 0]))
@@ -26,7 +26,7 @@ class PhraseTable:
 
 
 def _hashes(ids: np.ndarray, length: int) -> np.ndarray:
-    """uint64 [B,T-length+1]: one number for each run of `length` ids, wrapping around at 2^64."""
+    """uint64 [B,T-length+1]: the hash of each run of `length` ids, modulo 2^64."""
     ids = ids.astype(np.uint64) + np.uint64(1)
     width = ids.shape[1] - length + 1
     total = np.zeros((len(ids), max(width, 0)), np.uint64)
@@ -36,16 +36,16 @@ def _hashes(ids: np.ndarray, length: int) -> np.ndarray:
 
 
 def join_phrases(batch: dict, table: PhraseTable) -> dict:
-    """The batch with `word_starts` changed so that each listed phrase in it is one word.
+    """Changes `word_starts` so that each listed phrase in the batch is one word.
 
-    Longer phrases come first, then the leftmost; phrases do not overlap. Follow with `Masking(unit="word")`.
+    Longer phrases take precedence, then those further left; phrases do not overlap. Use it with `Masking(unit="word")`.
     """
     ids = batch["input_ids"]
     starts = np.array(batch.get("word_starts", np.ones_like(ids)))
     taken = np.zeros(ids.shape, bool)
     for length, hashes in table.hashes.items():
         rows, columns = np.nonzero(np.isin(_hashes(ids, length), hashes))
-        for row, column in zip(rows, columns):  # few: only the places where a phrase stands
+        for row, column in zip(rows, columns):  # few: only the matches
             inside = slice(column, column + length)
             if not taken[row, inside].any():
                 taken[row, inside] = True

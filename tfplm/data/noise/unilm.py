@@ -1,4 +1,4 @@
-"""UniLM's mixture: one model, masked tokens, and four rules of who sees whom (Dong et al. 2019, section 2.3)."""
+"""UniLM's mixture: masked language modelling under four attention masks (Dong et al. 2019, section 2.3)."""
 
 import numpy as np
 
@@ -12,11 +12,12 @@ _MASKING = Masking(unit="ngram", lengths=(0.8, 0.1, 0.1))  # 80 % single tokens,
 
 def mix_policies(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary, masking: Masking = _MASKING,
                  shares: tuple[float, ...] = _SHARES) -> dict:
-    """`mask_tokens`, and a rule per example: a third bidirectional, a third sequence to sequence, a sixth each way.
+    """Applies `mask_tokens` and draws an attention mask per example: by default a third of the examples are
+    bidirectional, a third sequence-to-sequence, a sixth left-to-right and a sixth right-to-left.
 
-    Adds `attention_policy [B]`, the index of the example's rule in `POLICIES`, and `prefix_lengths [B]`: the tokens
-    that everybody sees while the rest looks to the left only: all tokens (bidirectional), none (left to right; also
-    right to left, where the rest looks to the right), the first segment (sequence to sequence).
+    Adds `attention_policy [B]`, the index of the example's mask in `POLICIES`, and `prefix_lengths [B]`, the number of
+    leading tokens that every token may attend to; the other tokens attend to one side only. It is all tokens for
+    bidirectional, none for left-to-right and right-to-left, and the first segment for sequence-to-sequence.
     """
     if len(shares) != len(POLICIES) or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"shares {shares}: expected {len(POLICIES)} numbers that add up to 1, for {POLICIES}")

@@ -1,4 +1,4 @@
-"""What noise needs to know of a vocabulary: its size and its special ids."""
+"""The size and special ids of a vocabulary, as the noise functions need them."""
 
 import dataclasses
 import functools
@@ -8,10 +8,10 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class NoiseVocabulary:
-    """Size and special ids of a vocabulary; -1 where it has no such token.
+    """Size and special ids of a vocabulary; -1 for a token that it does not have.
 
-    `begin` and `end` frame a sequence ([CLS]/[SEP], <s>/</s>); `separator` stands between two segments; `sentinels`
-    are T5's <extra_id_0>, <extra_id_1>, ... in order; `specials` are all ids that noise never touches.
+    `begin` and `end` enclose a sequence ([CLS]/[SEP], <s>/</s>); `separator` separates two segments; `sentinels` are
+    T5's <extra_id_0>, <extra_id_1>, ... in order; `specials` are further ids that noise never changes.
     """
 
     size: int
@@ -31,20 +31,20 @@ class NoiseVocabulary:
         return table
 
     def is_special(self, ids: np.ndarray) -> np.ndarray:
-        """bool, of the shape of ids. Raises IndexError for an id outside of the vocabulary."""
+        """bool, of the shape of ids. Raises IndexError for an id outside the vocabulary."""
         return self._special_table[ids]
 
     def need(self, *names: str) -> None:
-        """Raises ValueError when one of the named tokens is missing."""
+        """Raises ValueError if one of the named tokens is missing."""
         missing = [name for name in names if getattr(self, name) in (-1, ())]
         if missing:
             raise ValueError(f"this noise needs the special token(s) {', '.join(missing)}, which the vocabulary "
                              "lacks; add them to the tokenizer, or choose another objective")
 
     def to_json(self) -> dict:
-        """A dict that `NoiseVocabulary(**it)` turns back."""
+        """The fields as a dict; `NoiseVocabulary(**fields)` restores the object."""
         return dataclasses.asdict(self)
 
     def __post_init__(self):
-        object.__setattr__(self, "sentinels", tuple(self.sentinels))  # lists, as JSON has them, are welcome
+        object.__setattr__(self, "sentinels", tuple(self.sentinels))  # JSON gives lists
         object.__setattr__(self, "specials", tuple(self.specials))

@@ -1,4 +1,4 @@
-"""Words of a batch, as runs of tokens."""
+"""The words of a batch as runs of tokens."""
 
 import dataclasses
 
@@ -7,11 +7,13 @@ import numpy as np
 
 @dataclasses.dataclass
 class Words:
-    """Words of the rows of a batch, W = the most that a row has.
+    """Words of the rows of a batch (W = the largest number of words in a row).
 
-    index [B,T]: the word of a token, -1 for special tokens and padding. count [B]. start, length [B,W]: in tokens, 0
-    beyond count. stretch_end [B,W]: the first word behind the run of words, unbroken by a special token, that the
-    word belongs to; a span must not go beyond it.
+    - index [B,T]: the index of a token's word, -1 for special tokens and padding;
+    - count [B]: the number of words;
+    - start, length [B,W]: in tokens, 0 beyond count;
+    - stretch_end [B,W]: the index after the last word of the run of words, without a special token in between, that
+      the word belongs to; a span must not cross it.
     """
 
     index: np.ndarray
@@ -22,7 +24,7 @@ class Words:
 
 
 def find_words(special: np.ndarray, word_starts: np.ndarray | None = None) -> Words:
-    """Words from flags [B,T]; every token that is not special is a word of its own when there are no `word_starts`."""
+    """Finds words from flags [B,T]; without `word_starts`, every token that is not special is one word."""
     ordinary = ~special
     after_special = np.empty_like(special)
     after_special[:, 0] = True
@@ -43,16 +45,16 @@ def find_words(special: np.ndarray, word_starts: np.ndarray | None = None) -> Wo
 
 
 def _count_per_group(index: np.ndarray, width: int) -> np.ndarray:
-    """[B,width]: how many entries of each row of index [B,T] have each value; negative ones are left out."""
+    """[B,width]: the number of occurrences of each value in the rows of index [B,T]; negative values are ignored."""
     flat = (np.arange(len(index))[:, None] * width + index)[index >= 0]
     return np.bincount(flat, minlength=len(index) * width).reshape(len(index), width)
 
 
 def _ends(group: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """[B,W]: for each word the first following place with another group (or the row's count)."""
+    """[B,W]: for each word, the index of the next word in another group (or the row's count)."""
     width = group.shape[1]
     is_last = np.ones_like(group, bool)
     is_last[:, :-1] = group[:, 1:] != group[:, :-1]
-    place = np.where(is_last, np.arange(1, width + 1), width + 1)
-    ends = np.minimum.accumulate(place[:, ::-1], 1)[:, ::-1]
+    following = np.where(is_last, np.arange(1, width + 1), width + 1)
+    ends = np.minimum.accumulate(following[:, ::-1], 1)[:, ::-1]
     return np.minimum(ends, count[:, None])

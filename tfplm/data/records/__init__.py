@@ -1,1 +1,1 @@
-"""Records: a tokenized corpus in TFRecord shards, and BERT's own static features. Nothing here imports TensorFlow."""
+"""Tokenized corpora in TFRecord shards, and BERT's static features. Nothing here imports TensorFlow."""

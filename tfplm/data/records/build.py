@@ -1,4 +1,4 @@
-"""`tfplm records`: a corpus to shards, with several processes, restartable."""
+"""`tfplm records`: tokenizes a corpus into shards, in parallel and restartable."""
 
 import concurrent.futures
 import errno
@@ -22,24 +22,12 @@ from tfplm.options.records import RecordsOptions
 from tfplm.tokenizers import Tokenizer
 
 Block = tuple[int, list[list[str]], str, int]  # number, documents, digest of the text, its bytes
-_WRITER: ShardWriter | None = None  # of a worker process
+_WRITER: ShardWriter | None = None  # set in a worker process
 
-# what decides about the shards' bytes
+# the options that determine the bytes of the shards
 _SETTINGS = ("layout", "words", "held_out", "shard_megabytes", "compression")
 _BERT_SETTINGS = ("seed", "max_length", "masking", "masked_rate", "max_predictions", "relation", "repeats",
                   "short_rate")
-
-
-def load_tokenizer(source: str) -> Tokenizer:
-    """A tokenizer from a folder or name (`Tokenizer.from_pretrained`), or from one `vocab.txt` or `.model` file."""
-    path = Path(source)
-    if not path.is_file():
-        return Tokenizer.from_pretrained(source)
-    if path.suffix == ".txt":
-        return Tokenizer.from_vocab(path)
-    if path.suffix == ".model":
-        return Tokenizer.from_sentencepiece(path)
-    return Tokenizer.from_pretrained(path.parent)
 
 
 def _settings(options: RecordsOptions, tokenizer: Tokenizer) -> dict:
@@ -51,7 +39,7 @@ def _settings(options: RecordsOptions, tokenizer: Tokenizer) -> dict:
 
 
 def cut_blocks(documents: Iterator[list[str]], size: int) -> Iterator[Block]:
-    """Blocks of whole documents with at least `size` bytes of text (the last one: less)."""
+    """Groups whole documents into blocks of at least `size` bytes of text (the last block may be smaller)."""
     number, block, digest, length = 0, [], hashlib.blake2b(digest_size=16), 0
     for document in documents:
         data = "\n".join(document).encode("utf-8", "surrogatepass") + b"\n\n"
@@ -66,20 +54,21 @@ def cut_blocks(documents: Iterator[list[str]], size: int) -> Iterator[Block]:
 
 
 def _start_worker(options: RecordsOptions) -> None:
-    """Given little, for a child that dies before it has read what it is given leaves its parent hanging."""
+    """Initializes a worker. The arguments are small: a child that dies before reading large ones hangs its parent."""
     global _WRITER
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
     end_with_parent()
-    _WRITER = ShardWriter(options, load_tokenizer(options.tokenizer))
+    _WRITER = ShardWriter(options, Tokenizer.from_pretrained(options.tokenizer))
 
 
 def _write(number: int, texts: list[list[str]], digest: str, size: int) -> tuple[dict, int]:
+    assert _WRITER is not None  # made by _start_worker
     return _WRITER.write(number, texts, digest), size
 
 
 def _write_all(blocks: Iterator[Block], processes: int, options: RecordsOptions, tokenizer: Tokenizer,
                done: Callable[[dict, int], None]) -> None:
-    """Writes the blocks; no more of them are in memory than there are processes, and one."""
+    """Writes the blocks; at most `processes + 1` of them are in memory."""
     if processes == 1:
         writer = ShardWriter(options, tokenizer)
         for number, texts, digest, size in blocks:
@@ -98,9 +87,10 @@ def _write_all(blocks: Iterator[Block], processes: int, options: RecordsOptions,
         for future in concurrent.futures.as_completed(waiting):
             done(*future.result())
     except concurrent.futures.BrokenExecutor:
-        raise RuntimeError("a worker process died, perhaps for want of memory; the finished shards are kept: run the "
-                           "same command again, with fewer --processes or smaller --shard-megabytes. A script that calls "
-                           "records() must do so below `if __name__ == '__main__':`, or with processes=1") from None
+        raise RuntimeError("a worker process died, perhaps because memory ran out; the finished shards are kept: run "
+                           "the same command again, with fewer --processes or smaller --shard-megabytes. A script that "
+                           "calls records() must do so below `if __name__ == '__main__':`, or with processes=1"
+                           ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -109,30 +99,30 @@ def _write_all(blocks: Iterator[Block], processes: int, options: RecordsOptions,
 def records(options: RecordsOptions) -> dict:
     """Tokenizes a corpus into sharded TFRecords and returns the index, which is also written as `index.json`.
 
-    Beside the shards lies `tokenizer/`. The shards' bytes depend on the text, the tokenizer and the options, not on the
-    number of processes or on interruptions. Raises ValueError when the folder holds records of other options, and
-    OSError when the disk is full; finished shards stay in both cases.
+    The output folder also gets the tokenizer, in `tokenizer/`. The bytes of the shards depend on the text, the
+    tokenizer and the options, not on the number of processes or on interruptions. Raises ValueError if the folder holds
+    records made with other options, and OSError if the disk is full; finished shards are kept in both cases.
     """
     _check(options)
     blocks = cut_blocks(read_documents(options.text, options.text_layout, options.encoding, options.field),
                         int(options.shard_megabytes * 1e6))
-    tokenizer = load_tokenizer(options.tokenizer)
-    first = list(itertools.islice(blocks, 2))  # a corpus that cannot be read leaves the folder as it was
+    tokenizer = Tokenizer.from_pretrained(options.tokenizer)
+    first = list(itertools.islice(blocks, 2))  # an unreadable corpus fails here, before the folder is touched
     processes = 1 if len(first) < 2 else options.processes or os.cpu_count() or 1
     try:
         index = _make(options, itertools.chain(first, blocks), tokenizer, processes)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise OSError(error.errno, "the disk is full, or a limit reached; the shards that are there are whole: make "
-                                   "room and run the same command again", options.output) from None
+        raise OSError(error.errno, "the disk is full, or a size limit was reached; the finished shards are complete: "
+                                   "free some space and run the same command again", options.output) from None
     if not options.quiet:
         print(_summary(index, options.output))
     return index
 
 
 def _make(options: RecordsOptions, blocks: Iterator[Block], tokenizer: Tokenizer, processes: int) -> dict:
-    """Writes the shards that are missing, and the index."""
+    """Writes the missing shards and the index."""
     folder = Path(options.output)
     journal = Journal(folder, _settings(options, tokenizer), options.overwrite)
     tokenizer.save_pretrained(folder / "tokenizer")
@@ -166,7 +156,7 @@ def _summary(index: dict, folder: str) -> str:
 
 def _check(options: RecordsOptions) -> None:
     if not 0 <= options.held_out < 1:
-        raise ValueError(f"held_out {options.held_out}: expected a share from 0 to below 1")
+        raise ValueError(f"held_out {options.held_out}: expected a share of at least 0 and below 1")
     if options.shard_megabytes <= 0:
         raise ValueError(f"shard_megabytes {options.shard_megabytes}: expected more than 0")
     if options.layout == "bert" and (options.max_length < 5 or options.repeats < 1):

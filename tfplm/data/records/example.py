@@ -1,39 +1,35 @@
-"""`tf.train.Example` messages to NumPy arrays and back, without TensorFlow."""
+"""Encoding and decoding of `tf.train.Example` messages as NumPy arrays, without TensorFlow."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+
+from tfplm.core.protobuf import Definition, Field
 
 
 @functools.cache
 def _message_class():
-    """The class of `tf.train.Example`, built from its few lines of definition in a descriptor pool of its own."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tfplm", syntax="proto3")
-    kinds = {"BytesList": 12, "FloatList": 2, "Int64List": 3}  # field types of descriptor.proto
-    for name, kind in kinds.items():
-        file.message_type.add(name=name).field.add(name="value", number=1, label=3, type=kind)
-    feature = file.message_type.add(name="Feature")
+    """The class of `tf.train.Example`."""
+    file = Definition("tfplm")
+    lists = {"bytes_list": ("BytesList", "bytes"), "float_list": ("FloatList", "float"),
+             "int64_list": ("Int64List", "int64")}
+    for name, kind in lists.values():
+        file.add(name, value=Field(1, kind, "repeated"))
+    feature = file.add("Feature", **{key: Field(number, lists[key][0]) for number, key in enumerate(lists, 1)})
     feature.oneof_decl.add(name="kind")
-    for number, (name, field) in enumerate(zip(kinds, ("bytes_list", "float_list", "int64_list")), 1):
-        feature.field.add(name=field, number=number, label=1, type=11, type_name=f".tfplm.{name}", oneof_index=0)
-    features = file.message_type.add(name="Features")
-    entry = features.nested_type.add(name="FeatureEntry")
+    for field in feature.field:
+        field.oneof_index = 0
+    features = file.add("Features", feature=Field(1, "Features.FeatureEntry", "repeated"))
+    entry = file.add("FeatureEntry", features, key=Field(1, "string"), value=Field(2, "Feature"))
     entry.options.map_entry = True
-    entry.field.add(name="key", number=1, label=1, type=9)
-    entry.field.add(name="value", number=2, label=1, type=11, type_name=".tfplm.Feature")
-    features.field.add(name="feature", number=1, label=3, type=11, type_name=".tfplm.Features.FeatureEntry")
-    file.message_type.add(name="Example").field.add(name="features", number=1, label=1, type=11,
-                                                    type_name=".tfplm.Features")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tfplm.Example"))
+    file.add("Example", features=Field(1, "Features"))
+    return file.message_class("Example")
 
 
-def encode_example(features: dict[str, np.ndarray | bytes]) -> bytes:
-    """A serialized Example; integer and boolean arrays become int64 lists, float arrays float lists."""
+def encode_example(features: Mapping[str, np.ndarray | bytes]) -> bytes:
+    """Serializes an Example; integer and boolean arrays become int64 lists, float arrays float lists."""
     example = _message_class()()
     for name, value in features.items():
         feature = example.features.feature[name]
@@ -46,13 +42,14 @@ def encode_example(features: dict[str, np.ndarray | bytes]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, np.ndarray | bytes]:
-    """Features of a serialized Example: int32 and float32 arrays [N], or bytes.
+def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, Any]:
+    """Parses a serialized Example into int32 and float32 arrays [N], or bytes.
 
-    ValueError when a `needed` one is missing; the message names it, what there is, and the `origin` (a file).
+    Raises ValueError if a feature in `needed` is missing; the message names it, the features found, and `origin` (a
+    file).
     """
     example = _message_class().FromString(data)
-    decoded = {}
+    decoded: dict[str, np.ndarray | bytes] = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
         if kind == "int64_list":

@@ -1,4 +1,4 @@
-"""The index of a folder of records: what made it and which shards are whole, also while it is being made."""
+"""The index of a records folder: its settings and its complete shards, also while the records are being written."""
 
 import json
 import os
@@ -11,23 +11,23 @@ INDEX, JOURNAL = "index.json", "shards.jsonl"
 
 
 def load_index(folder: str | os.PathLike) -> dict:
-    """The finished index. FileNotFoundError when there is none, which says how to get or to finish it."""
+    """Reads the finished index. Raises FileNotFoundError, with the command to run, if there is none."""
     path = Path(folder, INDEX)
     if not path.is_file():
         started = Path(folder, JOURNAL).is_file()
         raise FileNotFoundError(f"{folder} has no {INDEX}: " + (
             "the records are unfinished; run the same `tfplm records` command again" if started else
-            "it is no folder of records; make one with `tfplm records`"))
+            "it is not a records folder; make one with `tfplm records`"))
     index = json.loads(path.read_text(encoding="utf-8"))
     if index.get("format") != FORMAT:
-        raise ValueError(f"{path}: format {index.get('format')!r}, expected {FORMAT!r}; make the records again")
+        raise ValueError(f"{path}: format {index.get('format')!r}, expected {FORMAT!r}; run `tfplm records` again")
     return index
 
 
 class Journal:
-    """Shards that are whole, one JSON line each, written after the shard itself was renamed to its place.
+    """The log of complete shards, one JSON line each, written after the shard was renamed to its final name.
 
-    The first line holds the settings. A restart keeps the shards whose text is still the same.
+    The first line holds the settings. A restart keeps the shards whose text has not changed.
     """
 
     def __init__(self, folder: Path, settings: dict, overwrite: bool = False):
@@ -59,18 +59,18 @@ class Journal:
         return None, []
 
     def _start(self) -> None:
-        for part in self.folder.glob("*.part"):  # of a process that was killed
+        for part in self.folder.glob("*.part"):  # left by a process that was killed
             part.unlink()
         lines = [{"settings": self.settings}, *self.shards.values()]
         write_text(self.folder / JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
         (self.folder / INDEX).unlink(missing_ok=True)
 
     def has(self, number: int, digest: str) -> bool:
-        """Whether the shard was made from this very text."""
+        """Returns True if the shard exists and was made from exactly this text."""
         return number in self.shards and self.shards[number]["digest"] == digest
 
     def add(self, shard: dict) -> None:
-        """Takes a finished shard down."""
+        """Records a finished shard."""
         self.shards[shard["number"]] = shard
         with open(self.folder / JOURNAL, "a", encoding="utf-8") as file:
             file.write(json.dumps(shard) + "\n")
@@ -78,10 +78,10 @@ class Journal:
             os.fsync(file.fileno())
 
     def finish(self, count: int, **facts) -> dict:
-        """Writes the index of the first `count` shards, removes later ones (of an earlier, longer text)."""
+        """Writes the index of the first `count` shards and removes later ones (of an earlier, longer text)."""
         self._remove([shard for number, shard in self.shards.items() if number >= count])
         shards = [self.shards[number] for number in range(count)]
-        totals = {}
+        totals: dict[str, dict[str, int]] = {}
         for file in (file for shard in shards for file in shard["files"]):
             split = totals.setdefault(file["split"], {"files": 0})
             split["files"] += 1

@@ -1,4 +1,4 @@
-"""A folder of records of the layout `tokens`, read in a seeded order."""
+"""Readers for records in the layout `tokens`, in a seeded order."""
 
 import os
 from collections.abc import Iterator
@@ -11,21 +11,21 @@ from tfplm.data.records.index import load_index
 from tfplm.data.records.shards import read_token_documents
 from tfplm.data.sequences.documents import Document
 
-_SHARDS_AT_ONCE = 4  # whose documents are shuffled together: about 4 million tokens by default, 25 MB
+_SHARDS_AT_ONCE = 4  # the number of shards shuffled together: about 4 million tokens by default, 25 MB
 
 
 class TokenRecords:
     """The documents of a folder that `tfplm records` wrote.
 
-    Attributes: `index` (the index.json), `vocabulary` (special ids for the noise), `tokenizer_folder`, `files`,
-    `tokens` (their number, special tokens not counted).
+    Attributes: `index` (the content of index.json), `vocabulary` (special ids for the noise), `tokenizer_folder`,
+    `files`, `tokens` (the number of tokens, without special tokens).
     """
 
     def __init__(self, folder: str | os.PathLike, split: str = "train"):
         self.index = load_index(folder)
         if self.index["layout"] != "tokens":
             raise ValueError(f"{folder} holds records of the layout {self.index['layout']!r}, whose noise is fixed; "
-                             "records of the layout 'tokens' are expected")
+                             "expected records of the layout 'tokens'")
         if split not in self.index["totals"]:
             raise ValueError(f"{folder} has no split {split!r}; it has {', '.join(self.index['totals'])}; the split "
                              "'held-out' is made by `tfplm records --held-out 0.01`")
@@ -37,20 +37,20 @@ class TokenRecords:
 
     def windows(self, rng: np.random.Generator | None = None, shard: tuple[int, int] = (0, 1)
                 ) -> Iterator[list[Document]]:
-        """Documents of a few files at a time; with `rng`, files and the documents of a window in random order.
+        """Yields the documents of a few files at a time; with `rng`, the files and each window in random order.
 
-        shard: (index, count): only every count-th document of a window, from the index-th (one worker's part).
+        shard: (index, count), the part of one worker: every count-th document of a window, starting at the index-th.
         """
         order = rng.permutation(len(self.files)) if rng is not None else np.arange(len(self.files))
-        for begin in range(0, len(order), _SHARDS_AT_ONCE):
-            documents = [document for i in order[begin:begin + _SHARDS_AT_ONCE]
+        for start in range(0, len(order), _SHARDS_AT_ONCE):
+            documents = [document for i in order[start:start + _SHARDS_AT_ONCE]
                          for document in read_token_documents(self.files[i])]
-            places = rng.permutation(len(documents)) if rng is not None else np.arange(len(documents))
-            yield [documents[i] for i in places[shard[0]::shard[1]]]
+            within = rng.permutation(len(documents)) if rng is not None else np.arange(len(documents))
+            yield [documents[i] for i in within[shard[0]::shard[1]]]
 
 
 class DocumentList:
-    """Documents in memory in the place of `TokenRecords`: small corpora, tests."""
+    """An in-memory replacement for `TokenRecords`, for small corpora and tests."""
 
     def __init__(self, documents: list[Document], vocabulary: NoiseVocabulary):
         self.documents, self.vocabulary = list(documents), vocabulary
@@ -59,8 +59,8 @@ class DocumentList:
     def windows(self, rng: np.random.Generator | None = None, shard: tuple[int, int] = (0, 1)
                 ) -> Iterator[list[Document]]:
         count = len(self.documents)
-        places = rng.permutation(count) if rng is not None else np.arange(count)
-        yield [self.documents[i] for i in places[shard[0]::shard[1]]]
+        order = rng.permutation(count) if rng is not None else np.arange(count)
+        yield [self.documents[i] for i in order[shard[0]::shard[1]]]
 
 
 def split_files(folder: str | os.PathLike, index: dict, split: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""One block of text to one shard; runs in worker processes that never import TensorFlow."""
+"""Writing of one block of text as one shard; runs in worker processes that never import TensorFlow."""
 
 import dataclasses
 import itertools
@@ -18,13 +18,13 @@ from tfplm.options.records import RecordsOptions
 
 
 def encode_document(document: Document) -> bytes:
-    """A record of the layout `tokens`: `ids`, `sentence_lengths` (int64), `word_starts` (bytes, a bit per token)."""
+    """A record of the layout `tokens`: `ids`, `sentence_lengths` (int64), `word_starts` (bytes, one bit per token)."""
     return encode_example({"ids": document.ids, "sentence_lengths": document.sentence_lengths,
                            "word_starts": np.packbits(document.word_starts).tobytes()})
 
 
 def read_token_documents(path: str | os.PathLike) -> Iterator[Document]:
-    """The documents of a shard of the layout `tokens`."""
+    """Reads the documents of a shard in the layout `tokens`."""
     for record in read_records(path):
         features = decode_example(record, ("ids", "sentence_lengths", "word_starts"), str(path))
         bits = np.unpackbits(np.frombuffer(features["word_starts"], np.uint8), count=len(features["ids"]))
@@ -33,7 +33,7 @@ def read_token_documents(path: str | os.PathLike) -> Iterator[Document]:
 
 @dataclasses.dataclass
 class ShardWriter:
-    """Writes shard after shard with the same tokenizer and options."""
+    """Writes shards, all with the same tokenizer and options."""
 
     options: RecordsOptions
     tokenizer: object
@@ -44,8 +44,8 @@ class ShardWriter:
         self.compress = {"auto": self.options.layout == "tokens", "gzip": True, "none": False}[self.options.compression]
 
     def write(self, number: int, texts: list[list[str]], digest: str) -> dict:
-        """Tokenizes the documents of a block, writes its file(s), and returns the shard's line of the index."""
-        train, held_out = cut_off(texts, self.options.held_out)
+        """Tokenizes the documents of a block, writes its file(s), and returns the entry of the shard in the index."""
+        train, held_out = split_held_out(texts, self.options.held_out)
         splits = [("train", train), ("held-out", held_out)] if self.options.held_out else [("train", train)]
         files = [self._write_split(number, split, part) for split, part in splits]
         return {"number": number, "digest": digest, "files": files}
@@ -63,7 +63,7 @@ class ShardWriter:
         if self.options.layout == "tokens":
             return map(encode_document, documents)
         options = self.options
-        rng = np.random.default_rng((options.seed, number, split == "train"))  # whichever process it is
+        rng = np.random.default_rng((options.seed, number, split == "train"))  # independent of the process
         masking = Masking(options.masking, options.masked_rate, options.max_predictions)
         batches = (batch for _ in range(options.repeats if split == "train" else 1) for batch in masked_pairs(
             documents, self.vocabulary, masking, rng, length=options.max_length, relation=options.relation,
@@ -72,7 +72,7 @@ class ShardWriter:
 
 
 class Counted:
-    """An iterable that knows how many it gave."""
+    """An iterable that counts the items it has yielded."""
 
     def __init__(self, items: Iterable):
         self.items, self.count = items, 0
@@ -83,8 +83,8 @@ class Counted:
             yield item
 
 
-def cut_off(texts: list[list[str]], share: float) -> tuple[list[list[str]], list[list[str]]]:
-    """(the rest, the last `share` of the characters) of the documents, between two sentences."""
+def split_held_out(texts: list[list[str]], share: float) -> tuple[list[list[str]], list[list[str]]]:
+    """Splits documents, between two sentences, into the first part and the last `share` of the characters."""
     left = int(sum(len(sentence) for text in texts for sentence in text) * (1 - share)) if share else None
     if left is None:
         return texts, []

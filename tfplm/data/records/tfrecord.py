@@ -1,51 +1,16 @@
-"""TFRecord files, plain or gzip, without TensorFlow: the processes that write them start in a blink and stay small.
+"""TFRecord files, plain or gzip, without TensorFlow: processes that write them start quickly and use little memory.
 
-A record is: length uint64, checksum of it uint32, data, checksum of it uint32, little-endian; the checksums are masked
-CRC-32C. The files are the same that `tf.io.TFRecordWriter` writes and `tf.data.TFRecordDataset` reads.
+A record is: length uint64, its checksum uint32, data, its checksum uint32, all little-endian; the checksums are masked
+CRC-32C. The format is that of `tf.io.TFRecordWriter` and `tf.data.TFRecordDataset`.
 """
 
-import functools
 import gzip
 import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-_BLOCK = 4096  # bytes whose checksum is one look-up
-
-
-def _byte_table() -> np.ndarray:
-    """uint32 [256]: the CRC-32C (Castagnoli) of each single byte, without its inversions."""
-    table = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        table = np.where(table & 1, np.uint32(0x82F63B78) ^ (table >> np.uint32(1)), table >> np.uint32(1))
-    return table
-
-
-@functools.cache
-def _tables() -> np.ndarray:
-    """uint32 [BLOCK,256]: what a byte adds to the checksum when k bytes follow it; the sum of bits is xor."""
-    one = _byte_table()
-    rows = [one]
-    for _ in range(_BLOCK - 1):
-        rows.append(one[rows[-1] & 255] ^ (rows[-1] >> np.uint32(8)))
-    return np.stack(rows)
-
-
-def crc32c(data: bytes) -> int:
-    """CRC-32C of the data."""
-    tables, array = _tables(), np.frombuffer(data, np.uint8)
-    state = 0xFFFFFFFF
-    for begin in range(0, len(array), _BLOCK):
-        block = array[begin:begin + _BLOCK].copy()
-        # the state is xored into the first four bytes; what does not fit there only moves on
-        head = np.frombuffer(struct.pack("<I", state), np.uint8)[:len(block)]
-        block[:len(head)] ^= head
-        rest = state >> 8 * len(head)
-        state = rest ^ int(np.bitwise_xor.reduce(tables[np.arange(len(block) - 1, -1, -1), block]))
-    return state ^ 0xFFFFFFFF
+from google_crc32c import value as crc32c
 
 
 def _masked(data: bytes) -> bytes:
@@ -54,13 +19,13 @@ def _masked(data: bytes) -> bytes:
 
 
 def write_records(path: str | os.PathLike, records: Iterable[bytes], compress: bool = True) -> int:
-    """Writes a file beside `path` and renames it when it is complete; returns the number of its bytes.
+    """Writes a temporary file next to `path` and renames it when complete; returns its size in bytes.
 
-    The same records give the same bytes. A full disk or another OSError leaves nothing behind.
+    The same records give the same bytes. After an OSError, such as a full disk, no file is left.
     """
-    beside = f"{path}.{os.getpid()}.part"
+    temporary = f"{path}.{os.getpid()}.part"
     try:
-        with open(beside, "wb") as raw:
+        with open(temporary, "wb") as raw:
             file = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) if compress else raw
             for record in records:
                 length = struct.pack("<Q", len(record))
@@ -70,16 +35,16 @@ def write_records(path: str | os.PathLike, records: Iterable[bytes], compress: b
             raw.flush()
             os.fsync(raw.fileno())
             size = raw.tell()
-        os.replace(beside, path)
+        os.replace(temporary, path)
         return size
     except BaseException:
-        if os.path.exists(beside):
-            os.remove(beside)
+        if os.path.exists(temporary):
+            os.remove(temporary)
         raise
 
 
 def read_records(path: str | os.PathLike) -> Iterator[bytes]:
-    """The records of a file; gzip is told by its content. ValueError for a damaged or truncated file."""
+    """Reads the records of a file; gzip is detected by content. Raises ValueError for a damaged or truncated file."""
     with open(path, "rb") as raw:
         file = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == b"\x1f\x8b" else raw
         number = 0
@@ -91,7 +56,7 @@ def read_records(path: str | os.PathLike) -> Iterator[bytes]:
                     raise ValueError("the length is damaged; is it a TFRecord file?")
                 data, crc = file.read(length), file.read(4)
                 if len(data) < length or len(crc) < 4:
-                    raise ValueError("the file ends within it")
+                    raise ValueError("the file ends inside this record")
                 if _masked(data) != crc:
                     raise ValueError("wrong checksum")
                 yield data

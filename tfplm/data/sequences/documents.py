@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -14,18 +14,22 @@ _SENTENCES_AT_ONCE = 2048
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """`ids` int32 [N], without special tokens; `sentence_lengths` int32 [S], adding up to N; `word_starts` bool [N]."""
+    """`ids` int32 [N], without special tokens; `sentence_lengths` int32 [S], adding up to N; `word_starts` bool [N].
+
+    columns: further arrays [N], a value for each token, which examples get as int32; 0 for their special tokens.
+    """
 
     ids: np.ndarray
     sentence_lengths: np.ndarray
     word_starts: np.ndarray
+    columns: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def _begins_word(tokenizer) -> np.ndarray | None:
-    """bool [V] for WordPiece, where a token says itself whether it begins a word; None for other tokenizers."""
+def _starts_word(tokenizer) -> np.ndarray | None:
+    """bool [V] for WordPiece, where the token itself shows whether it starts a word; None for other tokenizers."""
     if tokenizer.rules.kind != "wordpiece":
         return None
     table = np.ones(len(tokenizer), bool)
@@ -33,16 +37,16 @@ def _begins_word(tokenizer) -> np.ndarray | None:
     return table
 
 
-def _encode(sentences: list[str], tokenizer, segmenter: Segmenter | None, begins_word: np.ndarray | None):
+def _encode(sentences: list[str], tokenizer, segmenter: Segmenter | None, starts_word: np.ndarray | None):
     """(ids, word starts) of every sentence."""
-    detail = {"return_offsets": True} if segmenter else {"return_word_ids": True} if begins_word is None else {}
+    detail = {"return_offsets": True} if segmenter else {"return_word_ids": True} if starts_word is None else {}
     batch = tokenizer(sentences, padding=False, truncation=False, add_special_tokens=False, **detail)
     if segmenter:
         starts = [word_starts(segmenter(text), offsets) for text, offsets in zip(sentences, batch["offsets"])]
-    elif begins_word is None:
+    elif starts_word is None:
         starts = [np.diff(words, prepend=-1) != 0 for words in batch["word_ids"]]
     else:
-        starts = [begins_word[ids] for ids in batch["input_ids"]]
+        starts = [starts_word[ids] for ids in batch["input_ids"]]
     return batch["input_ids"], starts
 
 
@@ -52,7 +56,7 @@ def encode_documents(documents: Iterable[list[str]], tokenizer, segmenter: Segme
 
     Words are the tokenizer's, or those of a Chinese segmenter (`tfplm.data.text.segmenter`), for whole-word masks.
     """
-    documents, begins_word = iter(documents), _begins_word(tokenizer)
+    documents, starts_word = iter(documents), _starts_word(tokenizer)
     while True:
         chunk, size = [], 0
         while size < _SENTENCES_AT_ONCE and (document := next(documents, None)) is not None:
@@ -60,7 +64,7 @@ def encode_documents(documents: Iterable[list[str]], tokenizer, segmenter: Segme
             size += len(document)
         if not chunk:
             return
-        ids, starts = _encode(list(itertools.chain.from_iterable(chunk)), tokenizer, segmenter, begins_word)
+        ids, starts = _encode(list(itertools.chain.from_iterable(chunk)), tokenizer, segmenter, starts_word)
         place = 0
         for document in chunk:
             part = slice(place, place + len(document))

@@ -14,18 +14,33 @@ def _sentence_numbers(lengths: np.ndarray) -> np.ndarray:
     return np.repeat(np.arange(len(lengths)), lengths)
 
 
-def _closed(document: Document, closing: int) -> list[np.ndarray]:
-    """(ids, word starts, sentence numbers) with the closing token, which belongs to the last sentence."""
-    lengths = document.sentence_lengths.copy()
-    lengths[-1] += 1
-    return [np.append(document.ids, closing), np.append(document.word_starts, True), _sentence_numbers(lengths)]
+def _columns(document: Document, numbers: np.ndarray) -> dict[str, np.ndarray]:
+    """What an example has of each token; `numbers` of their sentences."""
+    return {"input_ids": document.ids, "word_starts": document.word_starts, "sentence_ids": numbers, **document.columns}
+
+
+def _single(names: Iterable[str], token: int, sentence: int) -> dict[str, np.ndarray]:
+    """The columns of one special token."""
+    values = {"input_ids": token, "word_starts": 1, "sentence_ids": sentence}
+    return {name: np.array([values.get(name, 0)], np.int32) for name in names}
+
+
+def _joined(parts: list[dict]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _closed(document: Document, closing: int) -> dict[str, np.ndarray]:
+    """The columns with those of the closing token, which belongs to the last sentence."""
+    numbers = _sentence_numbers(document.sentence_lengths)
+    columns = _columns(document, numbers)
+    return _joined([columns, _single(columns, closing, numbers[-1])])
 
 
 def contiguous(documents: Iterable[Document], length: int, vocabulary: NoiseVocabulary, frame: bool = False
                ) -> Iterator[dict]:
-    """Examples of exactly `length` tokens: all documents behind one another, each closed by `end`, cut anywhere.
+    """Examples of exactly `length` tokens: all documents one after another, each closed by `end`, cut anywhere.
 
-    frame: every example begins with `begin` and ends with `end` (encoders); else it is text through and through
+    frame: every example starts with `begin` and ends with `end` (encoders); else it is text only
     (GPT-2, T5). Nothing is padded; less than one example is left over at the end and dropped, but for a corpus that
     has not even one, which gives one shorter example.
     """
@@ -39,61 +54,63 @@ def contiguous(documents: Iterable[Document], length: int, vocabulary: NoiseVoca
         size += len(document) + 1
         if size >= body * _ROWS_AT_ONCE:
             rest = yield from _cut(parts, body, vocabulary, frame)
-            size, whole = len(rest[0]), True
+            size, whole = len(rest["input_ids"]), True
             parts = [rest] if size else []
     if size:
         rest = yield from _cut(parts, body, vocabulary, frame)
         if not whole and size < body:
-            yield from _rows([array[None] for array in rest], vocabulary, frame)
+            yield from _rows({name: array[None] for name, array in rest.items()}, vocabulary, frame)
 
 
-def _cut(parts: list, body: int, vocabulary: NoiseVocabulary, frame: bool):
+def _cut(parts: list[dict], body: int, vocabulary: NoiseVocabulary, frame: bool):
     """Yields the full rows of the joined parts, returns what is left."""
-    offsets = np.cumsum([0, *(part[2][-1] + 1 for part in parts)])
-    joined = [np.concatenate([part[k] + offset * (k == 2) for part, offset in zip(parts, offsets)]) for k in range(3)]
-    rows = len(joined[0]) // body
-    yield from _rows([array[:rows * body].reshape(rows, body) for array in joined], vocabulary, frame)
-    ids, starts, sentences = (array[rows * body:] for array in joined)
-    return [ids, starts, sentences - sentences[:1]]
+    offsets = np.cumsum([0, *(part["sentence_ids"][-1] + 1 for part in parts)])
+    joined = _joined([{**part, "sentence_ids": part["sentence_ids"] + offset} for part, offset in zip(parts, offsets)])
+    rows = len(joined["input_ids"]) // body
+    yield from _rows({name: array[:rows * body].reshape(rows, body) for name, array in joined.items()}, vocabulary, frame)
+    rest = {name: array[rows * body:] for name, array in joined.items()}
+    return {**rest, "sentence_ids": rest["sentence_ids"] - rest["sentence_ids"][:1]}
 
 
-def _rows(arrays: list[np.ndarray], vocabulary: NoiseVocabulary, frame: bool) -> Iterator[dict]:
-    ids, starts, sentences = (array.astype(np.int32) for array in arrays)
-    sentences = sentences - sentences[:, :1]
+def _rows(columns: dict[str, np.ndarray], vocabulary: NoiseVocabulary, frame: bool) -> Iterator[dict]:
+    columns = {name: array.astype(np.int32) for name, array in columns.items()}
+    columns["sentence_ids"] = columns["sentence_ids"] - columns["sentence_ids"][:, :1]
     if frame:
-        ids = np.pad(ids, ((0, 0), (1, 1)), constant_values=((0, 0), (vocabulary.begin, vocabulary.end)))
-        starts = np.pad(starts, ((0, 0), (1, 1)), constant_values=1)
-        sentences = np.pad(sentences, ((0, 0), (1, 1)), mode="edge")
-    types = np.zeros_like(ids)
-    for row in range(len(ids)):
-        yield {"input_ids": ids[row], "token_type_ids": types[row], "word_starts": starts[row],
-               "sentence_ids": sentences[row]}
+        around = {"input_ids": (vocabulary.begin, vocabulary.end), "word_starts": (1, 1)}
+        columns = {name: np.pad(array, ((0, 0), (1, 1)), mode="edge") if name == "sentence_ids" else
+                   np.pad(array, ((0, 0), (1, 1)), constant_values=((0, 0), around.get(name, (0, 0))))
+                   for name, array in columns.items()}
+    types = np.zeros_like(columns["input_ids"])
+    for row in range(len(types)):
+        example = {name: array[row] for name, array in columns.items()}
+        yield {"input_ids": example.pop("input_ids"), "token_type_ids": types[row], **example}
 
 
 def full_sentences(documents: Iterable[Document], length: int, vocabulary: NoiseVocabulary, cross: bool = True
                    ) -> Iterator[dict]:
     """Examples of at most `length` tokens: `begin`, as many whole sentences as fit, `end`.
 
-    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example goes on into the next document behind a
+    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example continues into the next document after a
     `separator`; with cross=False DOC-SENTENCES. A sentence that is longer than an example is cut. Batch them by
     length: some are short.
     """
     vocabulary.need("begin", "separator", "end")
     body = length - 2
-    parts, size, number = [], 0, 0
+    parts: list[dict[str, np.ndarray]] = []  # each the columns of a stretch
+    size = number = 0
 
     def example() -> dict:
-        return next(_rows([np.concatenate(column)[None] for column in zip(*parts)], vocabulary, frame=True))
+        return next(_rows({name: array[None] for name, array in _joined(parts).items()}, vocabulary, frame=True))
 
     for document in documents:
         if size and cross and size + 1 + document.sentence_lengths[0] <= body:
-            parts.append(([vocabulary.separator], [1], [number - 1]))
+            parts.append(_single(parts[0], vocabulary.separator, number - 1))
             size += 1
         elif size:
             yield example()
             parts, size = [], 0
         ends = np.cumsum(document.sentence_lengths)
-        columns = document.ids, document.word_starts, _sentence_numbers(document.sentence_lengths) + number
+        columns = _columns(document, _sentence_numbers(document.sentence_lengths) + number)
         number, place = number + len(ends), 0
         while place < len(document):
             whole = int(np.searchsorted(ends, place + body - size, side="right"))
@@ -103,7 +120,7 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
                 parts, size = [], 0
                 continue
             end = end if end > place else place + body
-            parts.append(tuple(column[place:end] for column in columns))
+            parts.append({name: array[place:end] for name, array in columns.items()})
             size, place = size + end - place, end
     if size:
         yield example()

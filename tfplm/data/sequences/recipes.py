@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class Sequences:
         if self.packing in ("full_sentences", "doc_sentences"):
             return full_sentences(documents, self.max_length, vocabulary, cross=self.packing == "full_sentences")
         if self.packing in get_args(Relation):
-            return segment_pairs(documents, self.max_length, vocabulary, rng, self.packing, self.short_rate)
+            relation = cast(Relation, self.packing)
+            return segment_pairs(documents, self.max_length, vocabulary, rng, relation, self.short_rate)
         raise ValueError(f"packing {self.packing!r}: expected {', '.join(get_args(Packing))}")
 
 

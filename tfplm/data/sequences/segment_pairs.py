@@ -38,11 +38,14 @@ def pair_example(a: Segment, b: Segment, limit: int, vocabulary: NoiseVocabulary
     types = np.zeros_like(ids)
     middle = sizes[0] + 1
     ids[[0, middle, -1]] = frame
-    for (document, begin, end), place in zip(segments, (1, middle + 1)):
-        ids[place:place + end - begin] = document.ids[begin:end]
-        starts[place:place + end - begin] = document.word_starts[begin:end]
+    columns = {name: np.zeros_like(ids) for name in a[0].columns}
+    for (document, begin, end), start in zip(segments, (1, middle + 1)):
+        part = slice(start, start + end - begin)
+        ids[part], starts[part] = document.ids[begin:end], document.word_starts[begin:end]
+        for name, column in columns.items():
+            column[part] = document.columns[name][begin:end]
     types[middle + 1:] = 1
-    return {"input_ids": ids, "token_type_ids": types, "word_starts": starts}
+    return {"input_ids": ids, "token_type_ids": types, "word_starts": starts, **columns}
 
 
 def _elsewhere(documents: Sequence[Document], own: int, length: int, rng: np.random.Generator) -> Segment:
@@ -72,7 +75,7 @@ def _pair(documents: Sequence[Document], own: int, bounds: list[int], target: in
         return a, (document, bounds[cut], bounds[-1]), IN_ORDER, 0
     if relation == "order3" and rng.random() < 1 / 3:
         return a, _elsewhere(documents, own, target - (a[2] - a[1]), rng), UNRELATED, sentences - cut
-    # one sentence alone is cut in two, so that the order stays the only thing to be told
+    # one sentence alone is cut in two, so that the order remains the only thing to predict
     middle = bounds[cut] if sentences > 1 else (bounds[0] + bounds[1]) // 2
     a, b = (document, bounds[0], middle), (document, middle, bounds[-1])
     if bounds[-1] - bounds[0] < 2:

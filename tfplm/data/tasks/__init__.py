@@ -1,1 +1,1 @@
-"""Labelled data: readers of the usual files, examples, and what lies between examples and a model's batches."""
+"""Labelled data: file readers, examples, and their conversion to features and back."""

@@ -1,4 +1,4 @@
-"""Logits of the windows of a question -> its answer, as it stands in the context (`run_squad.py` of BERT)."""
+"""Extraction of answers from the logits of a question's windows (`run_squad.py` of BERT)."""
 
 import dataclasses
 import unicodedata
@@ -13,10 +13,12 @@ from tfplm.tokenizers import Tokenizer
 
 @dataclasses.dataclass(frozen=True)
 class AnswerSettings:
-    """Which spans are answers.
+    """Settings of answer extraction.
 
-    max_answer_length: in tokens. n_best: candidates that are kept. null_gap: None, always answer; a number, answer
-    "none" where its score is more than this above that of the best span (SQuAD 2.0: `null_score_diff_threshold`).
+    - max_answer_length: in tokens;
+    - n_best: the number of candidates kept;
+    - null_gap: None always answers; with a number, the answer is "none" if its score exceeds that of the best span by
+      more than this (SQuAD 2.0: `null_score_diff_threshold`).
     """
 
     max_answer_length: int = 30
@@ -28,7 +30,7 @@ class AnswerSettings:
 class Candidate:
     """A span of the context (`start`: its first character), or the answer "none" (text "", start -1).
 
-    score: sum of two logits; probability: the softmax of the scores of the candidates that were kept.
+    score: the sum of two logits; probability: the softmax over the scores of the kept candidates.
     """
 
     text: str
@@ -39,8 +41,11 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class FoundAnswer:
-    """The answer, the candidates (the best first; among them "none" where that is allowed), and the null gap: how much
-    better than the best span "none" is, to choose a threshold by."""
+    """The answer to a question.
+
+    `candidates` are sorted best first and include "none" if that is allowed. `null_gap` is the score of "none" minus
+    that of the best span, from which a threshold can be chosen.
+    """
 
     text: str
     start: int
@@ -52,53 +57,53 @@ class FoundAnswer:
 def find_answers(starts: Sequence[np.ndarray], ends: Sequence[np.ndarray], features: Sequence[dict],
                  examples: Sequence[QuestionExample], tokenizer: Tokenizer, settings: AnswerSettings | None = None
                  ) -> list[FoundAnswer]:
-    """The answers to all questions.
+    """Finds the answers to all questions.
 
-    starts, ends: for each feature of `question_windows`, made with the same tokenizer, its logits [T].
+    starts, ends: the logits [T] of each feature of `question_windows`, made with the same tokenizer.
 
-    A span is the best pair of a start and an end in one window, at most `max_answer_length` tokens long, whose first
-    token has in this window the most context (the shorter of its sides counts) of all windows it is in. The score of
-    "none" is the least of all windows. A question whose windows have no token is answered with "".
+    An answer is the best pair of a start and an end in one window, at most `max_answer_length` tokens long; of all
+    windows that contain its first token, only the one with the most context (on the shorter side) counts. The score of
+    "none" is the minimum over the windows. A question whose windows have no token gets the answer "".
     """
     settings = settings or AnswerSettings()
     if not len(starts) == len(ends) == len(features):
-        raise ValueError(f"{len(starts)} start logits, {len(ends)} end logits and {len(features)} features: expected as "
-                         "many of each")
+        raise ValueError(f"{len(starts)} start logits, {len(ends)} end logits and {len(features)} features: expected "
+                         "equally many of each")
     contexts = encode_contexts([example.context for example in examples], tokenizer)
     windows: list[list[int]] = [[] for _ in examples]
-    for number, feature in enumerate(features):
-        windows[int(feature["example"])].append(number)
+    for index, feature in enumerate(features):
+        windows[int(feature["example"])].append(index)
     found = []
-    for example, numbers in zip(examples, windows):
-        own = [features[number] for number in numbers]
+    for example, indices in zip(examples, windows):
+        own = [features[index] for index in indices]
         offsets = contexts[example.context][1]
         fit = best_windows(own, len(offsets))
-        spans = [_spans(starts[number], ends[number], feature, fit == place, settings)
-                 for place, (number, feature) in enumerate(zip(numbers, own))]
-        null = min((float(starts[number][feature["null"]]) + float(ends[number][feature["null"]])
-                    for number, feature in zip(numbers, own)), default=0.0)
+        spans = [_spans(starts[index], ends[index], feature, fit == window, settings)
+                 for window, (index, feature) in enumerate(zip(indices, own))]
+        null = min((float(starts[index][feature["null"]]) + float(ends[index][feature["null"]])
+                    for index, feature in zip(indices, own)), default=0.0)
         found.append(_choose(example.context, offsets, np.concatenate([np.zeros((0, 3)), *spans]), null, settings))
     return found
 
 
 def best_windows(windows: Sequence[dict], length: int) -> np.ndarray:
-    """For each of the `length` tokens of a context the window where it has the most context, the earlier of equal ones.
+    """For each of the `length` tokens of a context, the index of the (first) window where it has the most context.
 
-    The context of a token is what stands on its shorter side, and a hundredth of the window's length (BERT).
+    The context of a token is the number of tokens on its shorter side plus a hundredth of the window's length (BERT).
     """
     best, score = np.zeros(length, int), np.full(length, -1.0)
-    for number, window in enumerate(windows):
+    for index, window in enumerate(windows):
         first, size = int(window["context_first"]), int(window["context_length"])
-        places = np.arange(size)
-        here = np.minimum(places, size - 1 - places) + 0.01 * size
+        positions = np.arange(size)
+        context = np.minimum(positions, size - 1 - positions) + 0.01 * size
         part = slice(first, first + size)
-        better = here > score[part]
-        best[part][better], score[part][better] = number, here[better]
+        better = context > score[part]
+        best[part][better], score[part][better] = index, context[better]
     return best
 
 
 def _spans(start: np.ndarray, end: np.ndarray, feature: dict, fit: np.ndarray, settings: AnswerSettings) -> np.ndarray:
-    """The best spans of a window: [n, 3] of score, first and last token of the context."""
+    """The best spans of a window: [n, 3] with score, first and last token of the context."""
     begin, first, size = (int(feature[f"context_{name}"]) for name in ("begin", "first", "length"))
     if not size:
         return np.zeros((0, 3))
@@ -112,22 +117,24 @@ def _spans(start: np.ndarray, end: np.ndarray, feature: dict, fit: np.ndarray, s
     return np.stack([scores[kept], first + kept // longest, first + kept // longest + kept % longest], 1)
 
 
-def span_text(context: str, begin: int, end: int) -> tuple[str, int]:
-    """The text of a span without blanks around, and its first character. Accents behind the last character belong to it:
-    a tokenizer that drops them does not count them to its tokens."""
+def span_text(context: str, start: int, end: int) -> tuple[str, int]:
+    """The text of a span without surrounding blanks, and the index of its first character.
+
+    Accents after the last character belong to the text: a tokenizer that drops them leaves them out of its tokens.
+    """
     while end < len(context) and unicodedata.combining(context[end]):
         end += 1
-    text = context[begin:end]
-    return text.strip(), begin + len(text) - len(text.lstrip())
+    text = context[start:end]
+    return text.strip(), start + len(text) - len(text.lstrip())
 
 
 def _choose(context: str, offsets: np.ndarray, spans: np.ndarray, null: float, settings: AnswerSettings) -> FoundAnswer:
-    """The candidates of one question, equal texts counted once, and the answer among them."""
+    """Collects the candidates of one question, each text once, and chooses the answer among them."""
     texts: dict[str, tuple[int, float]] = {}
     for score, first, last in spans[np.lexsort((spans[:, 2], spans[:, 1], -spans[:, 0]))]:
-        text, begin = span_text(context, int(offsets[int(first), 0]), int(offsets[int(last), 1]))
+        text, start = span_text(context, int(offsets[int(first), 0]), int(offsets[int(last), 1]))
         if text and text not in texts:
-            texts[text] = begin, float(score)
+            texts[text] = start, float(score)
         if len(texts) == settings.n_best:
             break
     entries = [(text, start, score) for text, (start, score) in texts.items()]

@@ -1,4 +1,4 @@
-"""Rows of a table -> texts with labels, sentences with tags, texts with targets."""
+"""Construction of examples from table rows: texts with labels, sentences with tags, texts with targets."""
 
 import logging
 import math
@@ -13,16 +13,17 @@ _SEPARATORS = "|,;"
 
 
 def text_examples(table: Table, reader: Reader) -> list[TextExample]:
-    """Texts or pairs with a class, several classes, a number, or no label where no column has one."""
+    """Texts or pairs with a class, several classes or a number, or without a label if the table has none."""
     roles = find_columns(table, reader.reading)
     reader.report.columns.update(roles)
     log.info("%s: %s", table.name, ", ".join(f"{role} is column {column!r}" for role, column in roles.items()))
     label = _label_reader(table, roles.get("label"), reader)
     examples = []
     for row in table.rows:
-        text, pair, name = (_string(row.values.get(roles.get(role))) for role in ("text", "pair", "id"))
+        text, pair, name = (_string(row.get(roles.get(role))) for role in ("text", "pair", "id"))
         if label is not None and not (text or pair) and not _string(row.values.get(roles["label"], "x")):
-            reader.reject(row.origin, "a row without text and label", f"a text in column {roles['text']!r}", "remove it")
+            reader.reject(row.origin, "a row without text and label", f"a text in column {roles['text']!r}",
+                          "remove it")
             continue
         found, value = (True, None) if label is None else label(row)
         if not found:
@@ -33,7 +34,7 @@ def text_examples(table: Table, reader: Reader) -> list[TextExample]:
 
 
 def _string(value: Any) -> str:
-    """Text as it is, but for blanks at its ends; JSON's null is an empty text."""
+    """A value as text without blanks at its ends; JSON's null is an empty text."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -44,7 +45,7 @@ def _string(value: Any) -> str:
 
 
 def _label_reader(table: Table, column: str | None, reader: Reader):
-    """row -> (whether it could be read, label); None for a table without labels."""
+    """A function from a row to (True if it could be read, label); None for a table without labels."""
     kind = reader.reading.label_kind
     if column is None or (column in table.columns and _unlabelled(table, column, kind)):
         return None
@@ -61,7 +62,7 @@ def _label_reader(table: Table, column: str | None, reader: Reader):
 
 
 def _unlabelled(table: Table, column: str, kind: str) -> bool:
-    """Whether the column says nothing: null everywhere, or -1, which stands for a missing class."""
+    """Returns True if the column holds no labels: all values are null or, for classes, -1."""
     values = {_string(row.values.get(column)) if row.values.get(column) is not None else None for row in table.rows}
     return values <= {None, "-1"} if kind != "number" else values <= {None}
 
@@ -76,7 +77,7 @@ def _class(row: Row, column: str, reader: Reader) -> tuple[bool, str | None]:
 
 
 def _number(row: Row, column: str, reader: Reader) -> tuple[bool, float | None]:
-    value = row.values.get(column)
+    value = row.get(column)
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -89,7 +90,7 @@ def _number(row: Row, column: str, reader: Reader) -> tuple[bool, float | None]:
 
 
 def _separator(table: Table, column: str) -> str:
-    """The separator that some label has, `,` where none has any."""
+    """The first separator found in any label, else `,`."""
     values = [value for row in table.rows if isinstance(value := row.values.get(column), str)]
     return next((mark for mark in _SEPARATORS if any(mark in value for value in values)), ",")
 
@@ -100,7 +101,7 @@ def _several(value: Any, separator: str) -> tuple[str, ...]:
 
 
 def _indicators(row: Row, columns: list[str], reader: Reader) -> tuple[bool, tuple[str, ...]]:
-    """A column of 0 or 1 for each class -> the names of those that have a 1."""
+    """The names of the columns, one for each class, that contain a 1."""
     labels = []
     for column in columns:
         value = _string(row.values.get(column)).lower()
@@ -112,7 +113,7 @@ def _indicators(row: Row, columns: list[str], reader: Reader) -> tuple[bool, tup
 
 
 def tagged_examples(table: Table, reader: Reader) -> list[TaggedExample]:
-    """Sentences: lists of words and of tags, or strings of them with blanks between."""
+    """Sentences from lists of words and of tags, or from strings that separate them by blanks."""
     roles = tag_columns(table, reader.reading)
     reader.report.columns.update(roles)
     tagged = "tags" in roles and any(row.values.get(roles["tags"]) is not None for row in table.rows)
@@ -128,7 +129,7 @@ def tagged_examples(table: Table, reader: Reader) -> list[TaggedExample]:
             reader.reject(row.origin, f"{len(words)} words and {len(tags)} tags", "a tag for each word")
             continue
         reader.report.empty_texts += not words
-        name = _string(row.values.get(roles.get("id")))
+        name = _string(row.get(roles.get("id")))
         examples.append(TaggedExample(tuple(words), None if tags is None else tuple(tags), name, row.origin))
     return examples
 
@@ -140,7 +141,7 @@ def _words(value: Any) -> list[str] | None:
 
 
 def target_examples(table: Table, reader: Reader) -> list[TargetExample]:
-    """Texts and what is to be written for them; None where no column has it."""
+    """Texts with their target texts; the targets are None if no column has them."""
     roles = target_columns(table, reader.reading)
     reader.report.columns.update(roles)
     log.info("%s: %s", table.name, ", ".join(f"{role} is column {column!r}" for role, column in roles.items()))
@@ -148,8 +149,8 @@ def target_examples(table: Table, reader: Reader) -> list[TargetExample]:
     given = column is not None and any(row.values.get(column) is not None for row in table.rows)
     examples = []
     for row in table.rows:
-        text, name = (_string(row.values.get(roles.get(role))) for role in ("text", "id"))
-        target = _string(row.values.get(column)) if given else None
+        text, name = (_string(row.get(roles.get(role))) for role in ("text", "id"))
+        target = _string(row.get(column)) if given else None
         if given and not target:
             reader.reject(row.origin, "no target" if text else "a row without text and target",
                           f"a text in column {column!r}")

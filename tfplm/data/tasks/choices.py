@@ -1,4 +1,4 @@
-"""Rows of a table -> multiple choice, in the layouts of SWAG, HellaSwag, RACE, ARC, COPA, C3 and their like."""
+"""Multiple-choice examples from table rows, in the layouts of SWAG, HellaSwag, RACE, ARC, COPA, C3 and similar sets."""
 
 import re
 from typing import Any
@@ -16,14 +16,16 @@ _LABELS = ("label", "answer", "answerkey", "gold", "correct", "answer_index", "c
 
 
 def choice_examples(table: Table, reader: Reader) -> list[ChoiceExample]:
-    """Multiple choice. The label is a place (from 0, or from 1 where no row has a 0 and one is past the end), a letter,
-    one of the choices' own labels (ARC), or the text of the choice.
+    """Builds multiple-choice examples.
 
-    Where there are both a context and a question, the question leads each choice, or the choice fills its `_` (RACE).
+    A label is an index (from 0; or from 1 if no row has a 0 and some label is past the end), a letter, one of the
+    choices' own labels (ARC), or the text of the choice.
+
+    If there are both a context and a question, each choice is appended to the question, or fills its `_` (RACE).
     """
     columns = _columns(table, reader)
     reader.report.columns.update({role: str(column) for role, column in columns.items() if column})
-    examples, numbers = [], []
+    examples, indices = [], []
     for row in table.rows:
         choices = _choices(row, columns)
         text, question = (str(row.values.get(columns[role]) or "") for role in ("text", "question"))
@@ -33,24 +35,25 @@ def choice_examples(table: Table, reader: Reader) -> list[ChoiceExample]:
             continue
         texts, names = choices
         label = row.values.get(columns["label"])
-        place = None
+        index = None
         if columns["label"] is not None and not _unlabelled(label):
-            place = _place(label, texts, names)
-            if place is None:
-                reader.reject(row.origin, f"label {shorten(label)}", f"a place from 0 to {len(texts) - 1}, a letter from "
-                              f"A to {chr(64 + len(texts))}, or one of the choices")
+            index = _index(label, texts, names)
+            if index is None:
+                reader.reject(row.origin, f"label {shorten(label)}", f"an index from 0 to {len(texts) - 1}, a letter "
+                              f"from A to {chr(64 + len(texts))}, or one of the choices")
                 continue
         if columns["text"] and columns["question"]:
             texts = [join_question(question, choice) for choice in texts]
         reader.report.empty_texts += not (text or question).strip()
-        numbers.append((place, _is_place(label) and not names))
-        examples.append(ChoiceExample(text if columns["text"] else question, tuple(texts), place,
+        indices.append((index, _is_index(label) and not names))
+        examples.append(ChoiceExample(text if columns["text"] else question, tuple(texts), index,
                                       str(row.values.get(columns["id"]) or ""), row.origin))
-    return _from_zero(examples, numbers, reader)
+    return _from_zero(examples, indices, reader)
 
 
 def join_question(question: str, choice: str) -> str:
-    """The choice in the question's blank (`_`), else behind the question; Chinese is joined without a space."""
+    """Fills the blank (`_`) of the question with the choice, or appends the choice; Chinese is joined without a space.
+    """
     if "_" in question:
         return re.sub("_+", lambda _: choice, question, count=1)
     chinese = question[-1:] > "\u2e80" or choice[:1] > "\u2e80"
@@ -79,7 +82,7 @@ def _columns(table: Table, reader: Reader) -> dict[str, Any]:
 
 
 def _choices(row: Row, columns: dict[str, Any]) -> tuple[list[str], list[str]] | None:
-    """The texts of the choices and, where they have some, their own labels."""
+    """The texts of the choices and, if given, their own labels."""
     values = [row.values.get(name) for name in columns["choices"]]
     if len(columns["choices"]) > 1:
         return [str(value) for value in values if value not in (None, "")], []
@@ -97,11 +100,11 @@ def _unlabelled(label: Any) -> bool:
     return label is None or str(label).strip() in ("", "-1")
 
 
-def _is_place(label: Any) -> bool:
+def _is_index(label: Any) -> bool:
     return str(label).strip().isdecimal() and not isinstance(label, bool)
 
 
-def _place(label: Any, texts: list[str], names: list[str]) -> int | None:
+def _index(label: Any, texts: list[str], names: list[str]) -> int | None:
     label = str(label).strip()
     if label in names:
         return names.index(label)
@@ -112,19 +115,22 @@ def _place(label: Any, texts: list[str], names: list[str]) -> int | None:
     return texts.index(label) if texts.count(label) == 1 else None
 
 
-def _from_zero(examples: list[ChoiceExample], numbers: list[tuple[int | None, bool]], reader: Reader
+def _from_zero(examples: list[ChoiceExample], indices: list[tuple[int | None, bool]], reader: Reader
                ) -> list[ChoiceExample]:
-    """Labels that count from 1 made to count from 0; a place that is past the end otherwise is a bad row."""
-    plain = [(place, len(example.choices)) for (place, number), example in zip(numbers, examples) if number]
-    past = any(place >= count for place, count in plain if place is not None)
+    """Shifts labels that count from 1 to count from 0; an index still past the end makes a bad row.
+
+    indices: (index, True if the label was given as an index) of each example.
+    """
+    plain = [(index, len(example.choices)) for (index, given), example in zip(indices, examples) if given]
+    past = any(index >= count for index, count in plain if index is not None)
     if not past:
         return examples
-    shift = int(all(place != 0 for place, _ in plain))
+    shift = int(all(index != 0 for index, _ in plain))
     result = []
-    for (place, number), example in zip(numbers, examples):
-        if place is not None and number and place - shift >= len(example.choices):
-            reader.reject(example.origin, f"label {place}", f"a place from 0 to {len(example.choices) - 1}")
+    for (index, given), example in zip(indices, examples):
+        if index is not None and given and index - shift >= len(example.choices):
+            reader.reject(example.origin, f"label {index}", f"an index from 0 to {len(example.choices) - 1}")
             continue
-        values = {**vars(example), "label": place - shift} if place is not None and number else vars(example)
+        values = {**vars(example), "label": index - shift} if index is not None and given else vars(example)
         result.append(ChoiceExample(**values))
     return result

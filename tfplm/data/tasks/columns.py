@@ -1,4 +1,4 @@
-"""Which column is what: by its name, else by what it holds."""
+"""Detection of the roles of columns (text, label, ...) by their names, else by their values."""
 
 import dataclasses
 import logging
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from tfplm.data.tasks.reading import Reading, Table, shorten
 
 log = logging.getLogger(__name__)
-_SAMPLE = 1000  # rows that are looked at
+_SAMPLE = 1000  # the number of rows inspected
 
-# the names that published data sets use, the likelier first
+# the column names of published data sets, more likely ones first
 PAIRS = (("sentence1", "sentence2"), ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2"),
          ("premise", "hypothesis"), ("question", "sentence"), ("question", "passage"), ("question", "context"),
          ("#1_string", "#2_string"), ("sentence_a", "sentence_b"), ("s1", "s2"), ("q1", "q2"), ("query", "title"),
@@ -31,7 +31,7 @@ TARGETS = ("target", "tgt", "output", "highlights", "summary", "translation", "c
            "title", "answer", "response", "completion", "摘要", "标题")
 SPLIT_WORDS = {"train": ("train", "tr", "training"), "dev": ("dev", "va", "val", "valid", "validation"),
                "test": ("test", "te")}
-# names of columns that are no likely values: one of them makes a header; of the others it takes two
+# column names that are unlikely as values: one of them makes a header; of the other names two are needed
 _STRONG = {"text", "sentence", "label", "labels", "gold_label", "text_a", "text_b", "text1", "text2", "sentence1",
            "sentence2", "sentence_a", "question1", "question2", "premise", "hypothesis", "#1_string", "comment_text",
            "is_duplicate", "tokens", "ner_tags", "review", "文本", "标签", "类别", "句子"}
@@ -53,7 +53,7 @@ def is_number(value: str) -> bool:
 
 
 def looks_like_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns: a known name among short ones, or words above a column of numbers."""
+    """Returns True if the first row names the columns: it has known names, or words above a column of numbers."""
     first = [cell.strip() for cell in rows[0]]
     full = first if first[0] or len(first) == 1 else first[1:]  # pandas writes its index without a name
     if not all(full) or len(set(full)) < len(full) or any(is_number(cell) or len(cell) > 40 for cell in full):
@@ -62,12 +62,12 @@ def looks_like_header(rows: Sequence[Sequence[str]]) -> bool:
     if names & _STRONG or len(names & _KNOWN) > 1:
         return True
     words = all(re.fullmatch(r"[A-Za-z_#][\w#.-]*", cell) for cell in full)
-    below = [[row[place] for row in rows[1:] if len(row) == len(first)] for place in range(len(first))]
+    below = [[row[column] for row in rows[1:] if len(row) == len(first)] for column in range(len(first))]
     return words and any(len(cells) > 1 and all(map(is_number, cells)) for cells in below)
 
 
 def resolve(column: str, table: Table, flag: str) -> str:
-    """The column of that name or number. Raises ValueError with the columns there are."""
+    """The column with this name or index. Raises ValueError, listing the columns, if there is none."""
     if column in table.columns:
         return column
     if re.fullmatch(r"-?\d+", column) and -len(table.columns) <= int(column) < len(table.columns):
@@ -78,14 +78,14 @@ def resolve(column: str, table: Table, flag: str) -> str:
 
 
 def first_named(columns: Iterable[str], names: Iterable[str]) -> str | None:
-    """The first of the names that is a column, as the column writes it."""
+    """The first of the names that is a column, in the column's spelling."""
     there = {normalise(column): column for column in columns}
     return next((there[name] for name in names if name in there), None)
 
 
 @dataclasses.dataclass
 class Profile:
-    """What the values of a column are like."""
+    """Statistics of the values of a column."""
 
     values: list[str]
 
@@ -101,7 +101,7 @@ class Profile:
 
     @property
     def counts_up(self) -> bool:
-        """1, 2, 3, ...: a row number."""
+        """True for consecutive integers such as 1, 2, 3, ...: a row number."""
         if self.count < 3 or not all(value.isdecimal() for value in self.values):
             return False
         return all(int(b) == int(a) + 1 for a, b in zip(self.values, self.values[1:]))
@@ -117,14 +117,14 @@ class Profile:
             return self.few
         return self.longest <= 40 and not self.spaced and (self.plain or self.mean <= 0.5 * others_mean)
 
-    def rank(self, place: int) -> tuple:
-        return self.numeric, -self.distinct, self.plain, place
+    def rank(self, position: int) -> tuple:
+        return self.numeric, -self.distinct, self.plain, position
 
 
 def find_columns(table: Table, reading: Reading) -> dict[str, str]:
-    """Roles `text`, `pair`, `label`, `id` -> columns of a table of texts; those that are not there are left out.
+    """Maps the roles `text`, `pair`, `label`, `id` to the columns of a table of texts; missing roles are omitted.
 
-    Raises ValueError where the text's column cannot be told.
+    Raises ValueError if the text column cannot be determined.
     """
     roles = _given(table, reading, ("text", "pair", "label", "id"))
     free = [column for column in table.columns if column not in roles.values() and column != split_column(table, reading)]
@@ -145,7 +145,7 @@ def find_columns(table: Table, reading: Reading) -> dict[str, str]:
 
 
 def _given(table: Table, reading: Reading, names: Iterable[str]) -> dict[str, str]:
-    """The columns that the caller names; several label columns stay one string."""
+    """The columns named by the caller; several label columns stay one string."""
     roles = {}
     for name in names:
         column = getattr(reading, f"{name}_column")
@@ -176,7 +176,7 @@ def _guess(table: Table, free: list[str], roles: dict[str, str], reading: Readin
         del profiles[first]
     if "label" not in roles and len(profiles) > ("text" not in roles):
         means = {name: max((p.mean for other, p in profiles.items() if other != name), default=0) for name in profiles}
-        candidates = [(profile.rank(place), name) for place, (name, profile) in enumerate(profiles.items())
+        candidates = [(profile.rank(position), name) for position, (name, profile) in enumerate(profiles.items())
                       if profile.may_be_label(means[name]) and name != roles.get("text")
                       and (profile.numeric or reading.label_kind != "number")]
         if candidates:
@@ -186,12 +186,12 @@ def _guess(table: Table, free: list[str], roles: dict[str, str], reading: Readin
         return
     texts = [name for name, p in profiles.items() if p.empty <= 0.5 * p.count and not p.numeric
              and (p.count < 20 or not p.few)] or list(profiles)
-    if len(texts) > 2:  # the columns beside the texts are shorter
+    if len(texts) > 2:  # the other columns are shorter than the texts
         widest = max(profiles[name].mean for name in texts)
         texts = [name for name in texts if profiles[name].mean >= 0.5 * widest]
     if len(texts) > 2 or not texts:
-        there = ", ".join(f"{place} {name!r}" if table.named else f"{place} ({shorten(sample[0].values[name], 30)})"
-                          for place, name in enumerate(table.columns))
+        there = ", ".join(f"{i} {name!r}" if table.named else f"{i} ({shorten(sample[0].values[name], 30)})"
+                          for i, name in enumerate(table.columns))
         raise ValueError(f"{table.name}: cannot tell which column is the text; its columns are {there}. "
                          "Give --text-column (and --pair-column, --label-column)")
     roles["text"] = texts[0]
@@ -200,7 +200,7 @@ def _guess(table: Table, free: list[str], roles: dict[str, str], reading: Readin
 
 
 def split_column(table: Table, reading: Reading) -> str | None:
-    """The column that says which split a row belongs to: as given, or among three and more by name and contents."""
+    """The column with the split of each row: as given, or, among three or more columns, found by name and values."""
     if reading.split_column is not None:
         return resolve(reading.split_column, table, "split-column")
     if len(table.columns) < 3:
@@ -214,9 +214,9 @@ def split_column(table: Table, reading: Reading) -> str | None:
 
 
 def rows_of_split(table: Table, reading: Reading, split: str | None) -> Table:
-    """The rows of one split, where a column tells; all of them where none does, and for split=None.
+    """The rows of one split according to the split column; all rows if there is no such column, or for split=None.
 
-    Raises ValueError when there are none.
+    Raises ValueError if the split has no rows.
     """
     column = split_column(table, reading)
     if column is None or split is None:
@@ -226,12 +226,12 @@ def rows_of_split(table: Table, reading: Reading, split: str | None) -> Table:
     if not rows:
         there = sorted({str(row.values.get(column)) for row in table.rows})[:10]
         raise ValueError(f"{table.name}: no row of split {split!r}; its column {column!r} has {', '.join(there)}")
-    log.info("%s: %d rows of split %s, told by column %r", table.name, len(rows), split, column)
+    log.info("%s: %d rows of split %s, by column %r", table.name, len(rows), split, column)
     return dataclasses.replace(table, rows=rows)
 
 
 def target_columns(table: Table, reading: Reading) -> dict[str, str]:
-    """Roles `text`, `target`, `id` of a table for text generation; without known names, the first two columns."""
+    """Maps the roles `text`, `target`, `id` to the columns of a table; without known names, the first two columns."""
     roles = _given(table, reading, ("text", "target", "id"))
     free = [column for column in table.columns if column not in roles.values() and column != split_column(table, reading)]
     if table.named and "id" not in roles and (name := first_named(free, IDS)):
@@ -250,10 +250,10 @@ def target_columns(table: Table, reading: Reading) -> dict[str, str]:
 
 
 def tag_columns(table: Table, reading: Reading) -> dict[str, str]:
-    """Roles `tokens`, `tags`, `id` of a table whose rows are whole sentences."""
-    if table.columns in (["tokens", "tags"], ["tokens"]):  # of a CoNLL file, whose reader has chosen already
+    """Maps the roles `tokens`, `tags`, `id` to the columns of a table whose rows are sentences."""
+    if table.columns in (["tokens", "tags"], ["tokens"]):  # a CoNLL file, whose reader has already chosen
         return {name: name for name in table.columns}
-    roles = {}
+    roles: dict[str, str] = {}
     for role, given, names in (("tokens", reading.text_column, TOKENS), ("tags", reading.tag_column or
                                 reading.label_column, TAGS), ("id", reading.id_column, IDS)):
         free = [column for column in table.columns if column not in roles.values()]

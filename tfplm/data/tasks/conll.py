@@ -1,4 +1,4 @@
-"""CoNLL files: a word and its tag a line, a blank line between sentences."""
+"""CoNLL files: one word and its tag per line, a blank line between sentences."""
 
 import collections
 import logging
@@ -9,21 +9,21 @@ from tfplm.data.tasks.reading import Reader, Row, Table
 from tfplm.data.text.text_files import read_lines
 
 log = logging.getLogger(__name__)
-_SAMPLE = 500  # lines that the number of columns is guessed from
-_SENTENCES = 20  # sentences that show whether characters carry word positions
+_SAMPLE = 500  # the number of lines from which the number of columns is guessed
+_SENTENCES = 20  # the number of sentences inspected for word positions on characters
 
 
 def read_conll(name: str, reader: Reader) -> Table:
-    """A table with columns `tokens` and, unless the file has only words, `tags`: lists of str, one row a sentence.
+    """Reads a table with columns `tokens` and, unless the file has only words, `tags`: lists of str, one row a sentence.
 
-    Columns are separated by tabs or, where there are none, by spaces; the first one is the word and the last one the
-    tag (CoNLL-U: the second, and the universal part of speech) unless the reading says otherwise. Lines `-DOCSTART-`
-    and comments of CoNLL-U are passed over. A sentence with a bad line is a bad row as a whole.
+    Columns are separated by tabs or, if there are none, by spaces; by default the first column is the word and the last
+    one the tag (CoNLL-U: the second, and the universal part of speech). `-DOCSTART-` lines and CoNLL-U comments are
+    skipped. A sentence with a bad line is a bad row as a whole.
     """
     lines = list(read_lines(name, reader.reading.encoding, longest=-1))
     full = [line for line in lines if line.strip(" \t")]
     if not full:
-        raise ValueError(f"{name}: the file is empty; a word and its tag a line are expected")
+        raise ValueError(f"{name}: the file is empty; expected a word and its tag on each line")
     tabs = sum("\t" in line for line in full[:_SAMPLE]) > len(full[:_SAMPLE]) / 2
     layout = _layout(name, [_cells(line, tabs) for line in full[:_SAMPLE] if not _is_comment(line, tabs)], reader)
     rows = []
@@ -31,7 +31,8 @@ def read_conll(name: str, reader: Reader) -> Table:
         if row := _row(name, sentence, layout, reader):
             rows.append(row)
     if _has_positions(rows, reader.reading.strip_segmentation):
-        log.info("%s: each character carries its place in the word (%s); dropped", name, rows[0].values["tokens"][0])
+        log.info("%s: each character carries its position in the word (%s); dropped", name,
+                 rows[0].values["tokens"][0])
         for row in rows:
             row.values["tokens"] = [re.sub(r"(?<=.)\d+$", "", token) for token in row.values["tokens"]]
     return Table(name, ["tokens", "tags"] if layout[2] is not None else ["tokens"], rows)
@@ -44,7 +45,7 @@ def _is_comment(line: str, tabs: bool) -> bool:
 def _cells(line: str, tabs: bool) -> list[str]:
     if tabs:
         return line.split("\t")
-    # not str.split(): the full-width space is a character like others in Chinese files
+    # not str.split(): in Chinese files the full-width space is an ordinary character
     return re.split(r"[ \t]+", line.rstrip(" \t"))
 
 
@@ -52,13 +53,13 @@ def _layout(name: str, sample: list[list[str]], reader: Reader) -> tuple[int, in
     """(columns, column of the word, column of the tag)."""
     width = collections.Counter(map(len, sample)).most_common(1)[0][0] if sample else 1
     universal = width == 10 and all(re.fullmatch(r"\d+([-.]\d+)?", cells[0]) for cells in sample if len(cells) == 10)
-    word = _number(name, reader.reading.text_column, width, 1 if universal else 0, "text-column")
-    tag = _number(name, reader.reading.tag_column or reader.reading.label_column, width, 3 if universal else width - 1,
+    word = _column(name, reader.reading.text_column, width, 1 if universal else 0, "text-column")
+    tag = _column(name, reader.reading.tag_column or reader.reading.label_column, width, 3 if universal else width - 1,
                   "tag-column")
     return width, word, None if width == 1 else tag
 
 
-def _number(name: str, given: str | None, width: int, default: int, flag: str) -> int:
+def _column(name: str, given: str | None, width: int, default: int, flag: str) -> int:
     if given is None:
         return default
     if not re.fullmatch(r"-?\d+", given) or not -width <= int(given) < width:
@@ -68,7 +69,7 @@ def _number(name: str, given: str | None, width: int, default: int, flag: str) -
 
 
 def _sentences(lines: list[str], tabs: bool) -> Iterator[list[tuple[int, list[str]]]]:
-    """(line number, cells) of the lines between two blank ones."""
+    """(line number, cells) of the lines between two blank lines."""
     sentence = []
     for number, line in enumerate([*lines, ""], 1):
         if line.strip(" \t"):
@@ -84,7 +85,7 @@ def _row(name: str, sentence: list[tuple[int, list[str]]], layout: tuple, reader
     words, tags = [], []
     for number, cells in sentence:
         if width == 10 and word == 1 and not cells[0].isdecimal():
-            continue  # CoNLL-U: ranges of words that were split, and words that are not in the text
+            continue  # CoNLL-U: ranges of split words, and words that are not in the text
         if not all((len(cells) == width, tag is None or cells[tag % len(cells)].strip())):
             found = f"{len(cells)} columns" if len(cells) != width else "no tag"
             reader.reject(f"{name}:{number}", f"{found} in {' '.join(cells)!r}", f"{width} columns" + (
@@ -98,7 +99,7 @@ def _row(name: str, sentence: list[tuple[int, list[str]]], layout: tuple, reader
 
 
 def _has_positions(rows: list[Row], wanted: str) -> bool:
-    """Whether each token is one character and the number of its place in the word."""
+    """Returns True if each token is one character followed by its position in the word."""
     if wanted == "no" or not rows:
         return False
     sample = [token for row in rows[:_SENTENCES] for token in row.values["tokens"]]

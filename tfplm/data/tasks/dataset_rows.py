@@ -1,23 +1,25 @@
 """Labelled data sets of `tensorflow-datasets` as tables."""
 
-import difflib
 from typing import Any
 
+from tfplm.core.suggest import did_you_mean
 from tfplm.data.tasks.columns import SPLIT_WORDS
 from tfplm.data.tasks.reading import Row, Table
 
 
 def read_dataset(source: str, split: str | None) -> Table:
-    """The table of `NAME[:SPLIT]`; classes get their names, a class of -1 (GLUE's test sets) is None.
+    """Reads `NAME[:SPLIT]` as a table; classes get their names, and class -1 (GLUE's test sets) becomes None.
 
-    A split in the source may be anything that tensorflow-datasets takes (`train[:10%]`). Without one, train, dev and
-    test stand for the data set's own names (validation; of MNLI the matched one); None for all splits together.
-    Raises ValueError for an unknown data set or split, with what there is, and where the library is missing.
+    A split in the source may be anything that tensorflow-datasets accepts (`train[:10%]`). Without one, `split` is
+    train, dev or test, mapped to the data set's own names (validation; for MNLI the matched one), or None for all
+    splits together. Raises ValueError for an unknown data set or split, listing the known ones, and if the library is
+    missing.
     """
     try:
         import tensorflow_datasets as tfds
     except ImportError:
-        raise ValueError(f"tfds:{source}: tensorflow-datasets is not installed; pip install tensorflow-datasets") from None
+        raise ValueError(f"tfds:{source}: tensorflow-datasets is not installed; pip install tensorflow-datasets"
+                         ) from None
     name, _, given = source.partition(":")
     try:
         builder = tfds.builder(name)
@@ -28,8 +30,8 @@ def read_dataset(source: str, split: str | None) -> Table:
     except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:
         raise ValueError(f"tfds:{name}: {str(error).strip().splitlines()[0]}") from None
     features = builder.info.features
-    rows = [Row(f"tfds:{name}:{given}[{number}]", _plain_dict(features, example))
-            for number, example in enumerate(tfds.as_numpy(dataset))]
+    rows = [Row(f"tfds:{name}:{given}[{index}]", _plain_dict(features, example))
+            for index, example in enumerate(tfds.as_numpy(dataset))]
     if not rows:
         raise ValueError(f"tfds:{name}: split {given!r} is empty; expected rows")
     return Table(f"tfds:{name}:{given}", list(rows[0].values), rows)
@@ -44,19 +46,18 @@ def _split_name(name: str, splits: list[str], split: str | None) -> str:
     for word in words:
         if fitting := [s for s in splits if s == word] or [s for s in splits if s == f"{word}_matched"]:
             return fitting[0]
-    near = difflib.get_close_matches(split, splits, n=1)
     raise ValueError(f"{name}: there is no split {split!r}; there are {', '.join(splits) or 'none'}"
-                     + (f"; did you mean {near[0]}?" if near else ""))
+                     f"{did_you_mean(split, splits)}")
 
 
 def _plain_dict(features: Any, example: dict) -> dict:
     row = {key: _plain(features[key], value) for key, value in example.items()}
-    translation = next((row.pop(key) for key in ("translation",) if isinstance(row.get(key), dict)), {})
+    translation = row.pop("translation") if isinstance(row.get("translation"), dict) else {}
     return {**row, **translation}
 
 
 def _plain(feature: Any, value: Any) -> Any:
-    """NumPy values -> str, int, float, lists and dicts of them."""
+    """Converts NumPy values to str, int, float, and lists and dicts of them."""
     inner = getattr(feature, "feature", None)  # of a sequence
     if isinstance(value, dict):
         inside = feature if inner is None else inner

@@ -1,11 +1,11 @@
-"""What labelled data are, whatever file they come from. `origin` is "file:line", for messages; labels may be missing."""
+"""Examples of labelled data, independent of file formats. `origin` is "file:line" for messages; labels may be None."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class TextExample:
-    """A text or a pair, with a class (str), several classes (tuple of str), a number (float), or no label (None)."""
+    """A text or a pair of texts, with a class (str), several classes (tuple of str), a number (float), or None."""
 
     text: str
     pair: str | None = None
@@ -16,7 +16,7 @@ class TextExample:
 
 @dataclasses.dataclass(frozen=True)
 class TaggedExample:
-    """The words of a sentence (Chinese: its characters) and a tag for each, such as B-LOC, I-LOC, O."""
+    """The words of a sentence (in Chinese its characters) and a tag for each, such as B-LOC, I-LOC, O."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...] | None = None
@@ -26,7 +26,7 @@ class TaggedExample:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A span of the context; `start` is its first character, -1 where the data do not say."""
+    """A span of the context; `start` is the index of its first character, -1 if unknown."""
 
     text: str
     start: int = -1
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class QuestionExample:
-    """A question about a context. `answers`: what people answered; empty with `impossible` or without labels."""
+    """A question about a context. `answers`: the annotated answers; empty if `impossible` or without labels."""
 
     question: str
     context: str
@@ -46,7 +46,7 @@ class QuestionExample:
 
 @dataclasses.dataclass(frozen=True)
 class ChoiceExample:
-    """A text, what may follow or answer it, and the place of the right one."""
+    """A text, its possible continuations or answers, and the index of the right one."""
 
     text: str
     choices: tuple[str, ...]
@@ -57,7 +57,7 @@ class ChoiceExample:
 
 @dataclasses.dataclass(frozen=True)
 class TargetExample:
-    """A text and what is to be written for it: its translation, summary, correction."""
+    """A text and its target text: a translation, summary or correction."""
 
     text: str
     target: str | None = None

@@ -1,4 +1,4 @@
-"""JSON lines and whole JSON documents as tables, the nested layouts of SQuAD, RACE and C3 unfolded."""
+"""JSON lines and whole JSON documents as tables; the nested layouts of SQuAD, RACE and C3 are flattened."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ _WHERE_ROWS_ARE = ("data", "rows", "examples", "items", "instances")  # keys of 
 
 
 def is_json(name: str, encoding: str) -> bool:
-    """By the name, else by a first line that is a JSON object or opens a JSON document."""
+    """Detects JSON by the file name, else by a first line that is a JSON object or starts a JSON document."""
     ending = name.lower().removesuffix(".gz")
     if ending.endswith(ENDINGS):
         return True
@@ -25,21 +25,21 @@ def is_json(name: str, encoding: str) -> bool:
 
 
 def read_json(name: str, reader: Reader) -> Table:
-    """The rows of a file: one object a line, a list of objects, or a document that holds one (SQuAD, RACE).
+    """Reads the rows of a file: one object per line, a list of objects, or a document with such a list (SQuAD, RACE).
 
-    Raises ValueError for an empty file, for what is not JSON, and for a document without rows.
+    Raises ValueError for an empty file, for invalid JSON, and for a document without rows.
     """
     lines = list(read_lines(name, reader.reading.encoding, longest=-1))
     full = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not full:
-        raise ValueError(f"{name}: the file is empty; JSON rows are expected")
+        raise ValueError(f"{name}: the file is empty; expected JSON rows")
     document = _document(name, lines, full)
     found = _line_objects(name, full, reader) if document is None else _document_objects(name, document)
     return rows_table(name, found, reader)
 
 
 def rows_table(name: str, found, reader: Reader) -> Table:
-    """A table of (origin, value); values are dicts, or nested ones that are unfolded first.
+    """Builds a table from (origin, value) pairs; values are dicts, flattened first if nested.
 
     Columns are the keys of all rows, in order; `translation: {en:, de:}` counts as two columns.
     """
@@ -51,12 +51,12 @@ def rows_table(name: str, found, reader: Reader) -> Table:
         rows += [Row(where, _flat(values)) for where, values in _unfold(origin, value)]
     columns = list(dict.fromkeys(key for row in rows for key in row.values))
     if not rows:
-        raise ValueError(f"{name}: no row could be read ({reader.report.skipped} bad ones); JSON objects are expected")
+        raise ValueError(f"{name}: no row could be read ({reader.report.skipped} bad rows); expected JSON objects")
     return Table(name, columns, rows)
 
 
 def _document(name: str, lines: list[str], full: list[tuple[int, str]]) -> Any:
-    """The whole file as one JSON value; None where every line is one."""
+    """The whole file as one JSON value; None if every line is one."""
     first = full[0][1].strip()
     if len(full) > 1 or first.startswith("["):
         try:
@@ -69,9 +69,9 @@ def _document(name: str, lines: list[str], full: list[tuple[int, str]]) -> Any:
             return json.loads("\n".join(lines))
         except json.JSONDecodeError as error:
             if first.startswith("{") and len(first) > 1:
-                return None  # JSON lines, the first of which is broken
-            raise ValueError(f"{name}:{error.lineno}: not JSON ({error.msg}); expected a JSON list of rows, or an "
-                             "object a line") from None
+                return None  # JSON lines with a broken first line
+            raise ValueError(f"{name}:{error.lineno}: not JSON ({error.msg}); expected a JSON list of rows, or one "
+                             "object per line") from None
     try:
         value = json.loads(first)
     except json.JSONDecodeError:
@@ -84,7 +84,8 @@ def _line_objects(name: str, full: list[tuple[int, str]], reader: Reader) -> Ite
         try:
             yield f"{name}:{number}", json.loads(line)
         except json.JSONDecodeError as error:
-            reader.reject(f"{name}:{number}", f"{shorten(line)}, which is not JSON ({error.msg})", "an object a line")
+            reader.reject(f"{name}:{number}", f"{shorten(line)}, which is not JSON ({error.msg})",
+                          "one object per line")
 
 
 def _rows_in(document: dict) -> list | None:
@@ -97,7 +98,7 @@ def _document_objects(name: str, document: Any) -> Iterator[tuple[str, Any]]:
         rows = [document] if rows is None else rows
     else:
         rows = document if isinstance(document, list) else [document]
-    yield from ((f"{name}[{number}]", row) for number, row in enumerate(rows))
+    yield from ((f"{name}[{index}]", row) for index, row in enumerate(rows))
 
 
 def _flat(values: dict) -> dict:
@@ -108,17 +109,17 @@ def _flat(values: dict) -> dict:
 
 
 def _is_dialogue(value: Any) -> bool:
-    """C3: [[turns], [questions], id]."""
+    """Detects the layout of C3: [[turns], [questions], id]."""
     return (isinstance(value, list) and len(value) >= 2 and all(isinstance(part, list) for part in value[:2])
             and all(isinstance(question, dict) for question in value[1]))
 
 
 def _unfold(origin: str, value: Any) -> Iterator[tuple[str, dict]]:
-    """The rows that one JSON value stands for."""
+    """Flattens one JSON value into rows."""
     if _is_dialogue(value):
-        for number, question in enumerate(value[1]):
+        for index, question in enumerate(value[1]):
             yield origin, {"context": "\n".join(value[0]), **question, "choices": question.get("choice", ()),
-                           "id": f"{value[2] if len(value) > 2 else origin}-{number}"}
+                           "id": f"{value[2] if len(value) > 2 else origin}-{index}"}
     elif isinstance(value.get("paragraphs"), list):  # SQuAD: article > paragraphs > questions
         for paragraph in value["paragraphs"]:
             for question in paragraph.get("qas", ()):
@@ -129,8 +130,8 @@ def _unfold(origin: str, value: Any) -> Iterator[tuple[str, dict]]:
     elif isinstance(value.get("questions"), list) and isinstance(value.get("options"), list):  # RACE
         rest = {key: item for key, item in value.items() if key not in ("questions", "options", "answers")}
         answers = value.get("answers") or [None] * len(value["questions"])
-        for number, (question, options, answer) in enumerate(zip(value["questions"], value["options"], answers)):
-            row = {**rest, "question": question, "options": options, "id": f"{value.get('id', origin)}-{number}"}
+        for index, (question, options, answer) in enumerate(zip(value["questions"], value["options"], answers)):
+            row = {**rest, "question": question, "options": options, "id": f"{value.get('id', origin)}-{index}"}
             yield origin, row if answer is None else {**row, "answer": answer}
     else:
         yield origin, value

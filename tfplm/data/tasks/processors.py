@@ -1,7 +1,7 @@
-"""BERT's way of describing a task: a class that reads a folder (`run_classifier.py` of google-research/bert).
+"""BERT's data processors: classes that read the folder of a task (`run_classifier.py` of google-research/bert).
 
-A processor of a TensorFlow 1 script runs as it is, with this module in the place of its imports; so does one that is a
-class of its own and inherits nothing, as long as it has the four methods:
+A processor of a TensorFlow 1 script runs unchanged once its imports are replaced by this module; so does a class that
+inherits nothing, as long as it has the four methods:
 
     class MyProcessor(DataProcessor):
         def get_train_examples(self, data_dir):
@@ -26,20 +26,17 @@ SPLITS = ("train", "dev", "test")
 
 
 class InputExample:
-    """A text or a pair with a label; `label` is a string, or None (for regression a number or what reads as one)."""
+    """A text or a pair with a label; `label` is a string or None (for regression a number, or a string of one)."""
 
     def __init__(self, guid, text_a: str, text_b: str | None = None, label=None):
         self.guid, self.text_a, self.text_b, self.label = guid, text_a, text_b, label
 
 
-class PaddingInputExample:
-    """What BERT's scripts fill up a batch with on TPUs; it is left out here."""
-
-
 class DataProcessor:
-    """Base of the classes that read a data set.
+    """Base class of data processors.
 
-    Not abstract: as with BERT's own, a subclass defines what its script asks for; the rest raises NotImplementedError.
+    Not abstract: as in BERT, a subclass defines the methods that its script calls; the others raise
+    NotImplementedError.
     """
 
     def get_train_examples(self, data_dir: str) -> list[InputExample]:
@@ -51,13 +48,13 @@ class DataProcessor:
     def get_test_examples(self, data_dir: str) -> list[InputExample]:
         raise NotImplementedError(f"{type(self).__name__} does not define get_test_examples")
 
-    def get_labels(self) -> list[str]:
-        """All labels, in the order of their numbers."""
+    def get_labels(self) -> Sequence[str | None]:
+        """All labels, in the order of their ids."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_labels")
 
     @classmethod
     def _read_tsv(cls, input_file: str, quotechar: str | None = None) -> list[list[str]]:
-        """The rows of a TSV file, the header among them; quotes count only when a quote character is given."""
+        """The rows of a TSV file, including the header; quotes are special only if a quote character is given."""
         lines = list(read_lines(os.fspath(input_file), "utf-8", longest=-1))
         reader = Reader(Reading(quoting="csv" if quotechar == '"' else "none"))
         return [row for _, row in split_rows(os.fspath(input_file), lines, "\t", reader)]
@@ -65,8 +62,10 @@ class DataProcessor:
 
 @dataclasses.dataclass(frozen=True)
 class GlueLayout:
-    """Where a GLUE task has its columns: numbers in train and dev, and in test; labels (None: a number); names of the
-    files. Test files have no labels; where BERT's scripts put the first one there, these examples have None."""
+    """The layout of a GLUE task: column indices in train and dev, and in test; labels (None: a number); file names.
+
+    Test files have no labels: BERT's scripts use the first label there, these examples have None.
+    """
 
     text: int
     pair: int | None
@@ -80,7 +79,7 @@ class GlueLayout:
 
 
 class GlueProcessor(DataProcessor):
-    """A processor made of a `GlueLayout`; regression has the labels [None]."""
+    """A processor that follows a `GlueLayout`; for regression the labels are [None]."""
 
     layout: GlueLayout
 
@@ -93,27 +92,27 @@ class GlueProcessor(DataProcessor):
     def get_test_examples(self, data_dir: str) -> list[InputExample]:
         return self._examples(data_dir, self.layout.test, "test")
 
-    def get_labels(self) -> list[str]:
+    def get_labels(self) -> Sequence[str | None]:
         return [None] if self.layout.labels is None else list(self.layout.labels)
 
     def _examples(self, data_dir: str, file: str, split: str) -> list[InputExample]:
         path = os.path.join(data_dir, f"{file}.tsv")
         rows = self._read_tsv(path)
         skip = 1 if split == "test" or self.layout.header else 0
-        return [self._example(path, split, number, row) for number, row in enumerate(rows) if number >= skip]
+        return [self._example(path, split, index, row) for index, row in enumerate(rows) if index >= skip]
 
-    def _example(self, path: str, split: str, number: int, row: list[str]) -> InputExample:
-        where, test = self.layout, split == "test"
-        text, pair = (where.test_text, where.test_pair) if test else (where.text, where.pair)
-        needed = max(text, pair or 0) if test else max(text, pair or 0, where.label, 1)
+    def _example(self, path: str, split: str, index: int, row: list[str]) -> InputExample:
+        layout, test = self.layout, split == "test"
+        text, pair = (layout.test_text, layout.test_pair) if test else (layout.text, layout.pair)
+        needed = max(text, pair or 0) if test else max(text, pair or 0, layout.label, 1)
         if len(row) <= needed:
-            raise ValueError(f"{path}:{number + 1}: found {len(row)} columns, expected at least {needed + 1}; correct the "
+            raise ValueError(f"{path}:{index + 1}: found {len(row)} columns, expected at least {needed + 1}; correct the "
                              "row, or read the file with tfplm finetune --skip-bad-rows")
-        label = None if test else row[where.label]
-        return InputExample(f"{split}-{number if test else row[0] if self._named else number}", row[text],
+        label = None if test else row[layout.label]
+        return InputExample(f"{split}-{index if test else row[0] if self._named else index}", row[text],
                             None if pair is None else row[pair], label)
 
-    _named = False  # whether the first column is the row's name
+    _named = False  # True if the first column is the id of the row
 
 
 def _glue(name: str, doc: str, *layout, named: bool = False, **more) -> type[GlueProcessor]:
@@ -122,7 +121,7 @@ def _glue(name: str, doc: str, *layout, named: bool = False, **more) -> type[Glu
 
 _NLI, _TWO = ("contradiction", "entailment", "neutral"), ("0", "1")
 _ENTAILS = ("entailment", "not_entailment")
-ColaProcessor = _glue("ColaProcessor", "CoLA: whether a sentence is acceptable.", 3, None, 1, 1, None, _TWO, header=False)
+ColaProcessor = _glue("ColaProcessor", "CoLA: linguistic acceptability.", 3, None, 1, 1, None, _TWO, header=False)
 MnliProcessor = _glue("MnliProcessor", "MultiNLI, the matched development set.", 8, 9, -1, 8, 9, _NLI, dev="dev_matched",
                       test="test_matched", named=True)
 MnliMismatchedProcessor = _glue("MnliMismatchedProcessor", "MultiNLI, the mismatched development set.", 8, 9, -1, 8, 9,
@@ -130,22 +129,22 @@ MnliMismatchedProcessor = _glue("MnliMismatchedProcessor", "MultiNLI, the mismat
 MrpcProcessor = _glue("MrpcProcessor", "MRPC: paraphrases.", 3, 4, 0, 3, 4, _TWO)
 Sst2Processor = _glue("Sst2Processor", "SST-2: sentiment.", 0, None, 1, 1, None, _TWO)
 StsbProcessor = _glue("StsbProcessor", "STS-B: similarity from 0 to 5, a regression.", 7, 8, 9, 7, 8, None, named=True)
-QqpProcessor = _glue("QqpProcessor", "QQP: questions that mean the same.", 3, 4, 5, 1, 2, _TWO, named=True)
-QnliProcessor = _glue("QnliProcessor", "QNLI: whether a sentence answers a question.", 1, 2, -1, 1, 2, _ENTAILS, named=True)
+QqpProcessor = _glue("QqpProcessor", "QQP: duplicate questions.", 3, 4, 5, 1, 2, _TWO, named=True)
+QnliProcessor = _glue("QnliProcessor", "QNLI: question-answering entailment.", 1, 2, -1, 1, 2, _ENTAILS, named=True)
 RteProcessor = _glue("RteProcessor", "RTE: entailment.", 1, 2, -1, 1, 2, _ENTAILS, named=True)
-WnliProcessor = _glue("WnliProcessor", "WNLI: what a pronoun stands for.", 1, 2, -1, 1, 2, _TWO, named=True)
+WnliProcessor = _glue("WnliProcessor", "WNLI: coreference of a pronoun.", 1, 2, -1, 1, 2, _TWO, named=True)
 
 
 class XnliProcessor(DataProcessor):
-    """XNLI in one language: trained on the machine-translated MultiNLI, tested on `xnli.dev.tsv`, `xnli.test.tsv`."""
+    """XNLI in one language: train on machine-translated MultiNLI, evaluate on `xnli.dev.tsv` and `xnli.test.tsv`."""
 
     def __init__(self, language: str = "zh"):
         self.language = language
 
     def get_train_examples(self, data_dir: str) -> list[InputExample]:
         rows = self._read_tsv(os.path.join(data_dir, "multinli", f"multinli.train.{self.language}.tsv"))
-        return [InputExample(f"train-{number}", row[0], row[1], "contradiction" if row[2] == "contradictory" else row[2])
-                for number, row in enumerate(rows) if number]
+        return [InputExample(f"train-{index}", row[0], row[1], "contradiction" if row[2] == "contradictory" else row[2])
+                for index, row in enumerate(rows) if index]
 
     def get_dev_examples(self, data_dir: str) -> list[InputExample]:
         return self._of_language(data_dir, "dev")
@@ -158,8 +157,8 @@ class XnliProcessor(DataProcessor):
 
     def _of_language(self, data_dir: str, split: str) -> list[InputExample]:
         rows = self._read_tsv(os.path.join(data_dir, f"xnli.{split}.tsv"))
-        return [InputExample(f"{split}-{number}", row[6], row[7], row[1])
-                for number, row in enumerate(rows) if number and row[0] == self.language]
+        return [InputExample(f"{split}-{index}", row[6], row[7], row[1])
+                for index, row in enumerate(rows) if index and row[0] == self.language]
 
 
 PROCESSORS: dict[str, type[DataProcessor]] = {
@@ -169,7 +168,7 @@ PROCESSORS: dict[str, type[DataProcessor]] = {
 
 
 def find_processor(task_name: str) -> DataProcessor:
-    """The processor of a task name, in capitals or not, with or without hyphens; ValueError with the names there are."""
+    """The processor for a task name, ignoring case and hyphens. Raises ValueError, listing the names, if unknown."""
     names = {name.replace("-", ""): name for name in PROCESSORS}
     key = task_name.lower().replace("-", "").replace("_", "")
     if key not in names:
@@ -179,10 +178,10 @@ def find_processor(task_name: str) -> DataProcessor:
 
 
 def processor_examples(processor, data_dir: str, split: str) -> list[TextExample]:
-    """The examples of a split ("train", "dev", "test") as the rest of the library takes them.
+    """The examples of a split ("train", "dev", "test") in the library's own form.
 
-    processor: any object with `get_SPLIT_examples` and `get_labels`. Where the labels are [None], [] or numbers with a
-    fraction, labels become numbers. Raises ValueError for a label that `get_labels` lacks.
+    processor: any object with `get_SPLIT_examples` and `get_labels`. If `get_labels` returns [None], [] or None, the
+    labels become numbers. Raises ValueError for a label that `get_labels` does not return.
     """
     found = getattr(processor, f"get_{split}_examples")(data_dir)
     labels = processor_labels(processor)
@@ -192,7 +191,7 @@ def processor_examples(processor, data_dir: str, split: str) -> list[TextExample
 
 
 def processor_labels(processor) -> list[str] | None:
-    """The labels in order, as strings; None for a regression."""
+    """The labels in order, as strings; None for regression."""
     labels = list(processor.get_labels() or ())
     return None if not labels or labels == [None] else [_text(label) for label in labels]
 
@@ -203,7 +202,8 @@ def _text_example(example: InputExample, labels: Sequence[str] | None, origin: s
         try:
             label = float(label)
         except ValueError:
-            raise ValueError(f"{origin}: label {label!r}, a number is expected: get_labels() gives none") from None
+            raise ValueError(f"{origin}: label {label!r}; expected a number, because get_labels() returns no labels"
+                             ) from None
     elif isinstance(label, (list, tuple)):
         label = tuple(map(_text, label))
     elif label is not None:

@@ -1,4 +1,4 @@
-"""Rows of a table -> questions about a context (SQuAD 1.1 and 2.0, CMRC 2018, and flat layouts of the same)."""
+"""Question-answering examples from table rows (SQuAD 1.1 and 2.0, CMRC 2018, and flat layouts of the same)."""
 
 import logging
 from typing import Any
@@ -15,35 +15,35 @@ _STARTS = ("answer_start", "start", "start_position")
 
 
 def question_examples(table: Table, reader: Reader) -> list[QuestionExample]:
-    """Questions; columns `question`, `context`, `answers` (SQuAD's lists, or a string and `answer_start`).
+    """Builds questions from columns `question`, `context`, `answers` (SQuAD's lists, or a string and `answer_start`).
 
-    The start of an answer that is not where the data say is looked for: where the context has the answer exactly
-    once it is corrected, else it is -1. Rows without question or context are bad rows.
+    A wrong start of an answer is corrected if the answer occurs in the context exactly once, else it becomes -1. Rows
+    without question or context are bad rows.
     """
     columns = _columns(table, reader)
     reader.report.columns.update({role: column for role, column in columns.items() if column})
     examples, counts = [], {"moved": 0, "lost": 0}
     for row in table.rows:
-        value = {role: row.values.get(column) for role, column in columns.items() if column}
+        value = {role: row.get(column) for role, column in columns.items() if column}
         missing = [role for role in ("question", "context") if not isinstance(value.get(role), str)]
         if missing:
             reader.reject(row.origin, f"no text in {columns[missing[0]]!r}", "a question and its context")
             continue
-        answers = None
+        answers: tuple[Answer, ...] | None = None
         if value.get("answers") is not None:
-            answers = _answers(value["answers"], value.get("start"))
-            if answers is None:
+            found = _answers(value["answers"], value.get("start"))
+            if found is None:
                 reader.reject(row.origin, f"answers {shorten(value['answers'])}", "a list of {text, answer_start}")
                 continue
-            answers = tuple(_placed(answer, value["context"], counts) for answer in answers)
+            answers = tuple(_placed(answer, value["context"], counts) for answer in found)
         impossible = value.get("impossible")
         impossible = answers == () if impossible is None else str(impossible).lower() in ("true", "1")
         reader.report.empty_texts += not value["question"].strip()
         examples.append(QuestionExample(value["question"], value["context"], () if impossible else answers or (),
                                         impossible, str(value.get("id") or ""), row.origin))
     if counts["moved"] or counts["lost"]:
-        log.info("%s: the start of %d answers was corrected; %d answers are not in their context, or several times",
-                 table.name, counts["moved"], counts["lost"])
+        log.info("%s: the start of %d answers was corrected; %d answers occur in their context not at all or several "
+                 "times", table.name, counts["moved"], counts["lost"])
     return examples
 
 
@@ -63,7 +63,7 @@ def _columns(table: Table, reader: Reader) -> dict[str, str | None]:
 
 
 def _answers(value: Any, start: Any) -> list[Answer] | None:
-    """Answers of any layout; None for something else. An empty string is no answer."""
+    """Answers in any of the layouts; None for anything else. An empty string is not an answer."""
     if isinstance(value, dict) and isinstance(value.get("text"), (list, tuple)):
         starts = value.get("answer_start")
         value = [{"text": text, "answer_start": at} for text, at in
@@ -93,9 +93,9 @@ def _integer(value: Any) -> int:
 def _placed(answer: Answer, context: str, counts: dict[str, int]) -> Answer:
     if answer.start >= 0 and context.startswith(answer.text, answer.start):
         return answer
-    place = context.find(answer.text)
-    if place >= 0 and context.find(answer.text, place + 1) < 0:
+    start = context.find(answer.text)
+    if start >= 0 and context.find(answer.text, start + 1) < 0:
         counts["moved"] += 1
-        return Answer(answer.text, place)
+        return Answer(answer.text, start)
     counts["lost"] += 1
     return Answer(answer.text, -1)

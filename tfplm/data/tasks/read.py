@@ -1,11 +1,11 @@
-"""Readers of labelled data, whatever form they come in."""
+"""The reader of labelled data, for all supported formats."""
 
 import dataclasses
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from tfplm.data.tasks.build import tagged_examples, target_examples, text_examples
 from tfplm.data.tasks.choices import choice_examples
@@ -22,37 +22,38 @@ from tfplm.data.text.text_files import find_files
 
 log = logging.getLogger(__name__)
 
-_EXAMPLES = {"text": (TextExample, text_examples), "tagging": (TaggedExample, tagged_examples),
-             "question": (QuestionExample, question_examples), "choice": (ChoiceExample, choice_examples),
-             "target": (TargetExample, target_examples)}
-# what the values of a tuple are, in order
+_EXAMPLES: dict[str, tuple[type, Callable[[Table, Reader], list]]] = {
+    "text": (TextExample, text_examples), "tagging": (TaggedExample, tagged_examples),
+    "question": (QuestionExample, question_examples), "choice": (ChoiceExample, choice_examples),
+    "target": (TargetExample, target_examples)}
+# the meanings of the values of a tuple, in order
 _TUPLES = {"text": ("text", "pair", "label"), "tagging": ("tokens", "tags"), "choice": ("text", "choices", "label"),
            "question": ("question", "context", "answers"), "target": ("text", "target")}
 
 
 def read_examples(source: str | os.PathLike | Iterable, kind: Kind, reading: Reading | None = None,
                   split: str | None = "train", report: Report | None = None) -> list:
-    """Examples of a kind: `text`, `tagging`, `question`, `choice` or `target` (see `tasks.examples`).
+    """Reads examples of a kind: `text`, `tagging`, `question`, `choice` or `target` (see `tasks.examples`).
 
     Args:
-        source: a file (TSV, CSV, JSON lines, JSON, CoNLL, gzip files of these, `-`), a glob, a folder (its file of the
-            split is read, see `find_splits`), parallel files "train.en,train.de" or "texts.txt,labels.txt",
+        source: a file (TSV, CSV, JSON lines, JSON, CoNLL, gzip files of these, `-`), a glob, a folder (of which the
+            file of the split is read, see `find_splits`), parallel files "train.en,train.de" or "texts.txt,labels.txt",
             `tfds:NAME[:SPLIT]`, or an iterable of examples, dicts, or tuples: (text, label), (text, pair, label),
             (words, tags), (question, context, answers), (text, choices, label), (text, target).
-        reading: what cannot be found out.
-        split: which file of a folder, which rows of a file with a column that tells, which part of a `tfds:` data set.
+        reading: settings that override the automatic detection.
+        split: selects a file of a folder, the rows of a file with a split column, or a part of a `tfds:` data set.
             None: all rows.
-        report: is filled with counts.
+        report: filled with counts.
 
-    Raises FileNotFoundError for a wrong path, and ValueError for an empty source, a column that is not there, and a
-    bad row, with its file and line; bad rows are left out and counted with `reading.skip_bad_rows`.
+    Raises FileNotFoundError for a wrong path, and ValueError for an empty source, a missing column, and a bad row, with
+    its file and line; with `reading.skip_bad_rows`, bad rows are skipped and counted.
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind {kind!r}: expected {', '.join(get_args(Kind))}")
     reader = Reader(reading or Reading(), Report() if report is None else report)
     files: list[str] = []
     if isinstance(source, (str, os.PathLike)):
-        examples = []
+        examples: list = []
         for table, names in _tables(os.fspath(source), kind, reader, split):
             table = rows_of_split(table, reader.reading, split)
             examples += _EXAMPLES[kind][1](table, reader)
@@ -61,7 +62,7 @@ def read_examples(source: str | os.PathLike | Iterable, kind: Kind, reading: Rea
     else:
         examples, name = _from_python(source, kind, reader), "the examples"
     if not examples:
-        why = f"all {reader.report.skipped} rows are bad ones; the first: {reader.report.reasons[0]}" \
+        why = f"all {reader.report.skipped} rows are bad; the first: {reader.report.reasons[0]}" \
             if reader.report.skipped else "there is none"
         raise ValueError(f"{name}: no {kind} example could be read: {why}")
     if kind == "text":
@@ -72,7 +73,7 @@ def read_examples(source: str | os.PathLike | Iterable, kind: Kind, reading: Rea
 
 
 def _tables(source: str, kind: Kind, reader: Reader, split: str | None):
-    """(table, its files) of every file of a source."""
+    """(table, its files) for every file of a source."""
     if source.startswith("tfds:"):
         yield read_dataset(source.removeprefix("tfds:"), split), []
     elif "," in source and not Path(source).exists():
@@ -97,13 +98,13 @@ def _file_table(name: str, kind: Kind, reader: Reader) -> Table:
     if kind == "tagging" and not name.lower().removesuffix(".gz").endswith(".csv"):
         return read_conll(name, reader)
     if kind in ("question",) and not name.lower().removesuffix(".gz").endswith((".csv", ".tsv")):
-        raise ValueError(f"{name}: expected questions as JSON (SQuAD's layout, or an object a line), or as a table "
+        raise ValueError(f"{name}: expected questions as JSON (SQuAD's layout, or one object per line), or as a table "
                          "with columns question, context and answer named .tsv or .csv")
     return read_table(name, reader)
 
 
 def _side_columns(files: list[str], kind: Kind) -> list[str]:
-    """Columns of parallel files: what their names say where that tells them apart, if asked for, else by order."""
+    """The columns of parallel files: for targets by file name if those are distinct, else by order."""
     usual = {"text": ("text", "label") if len(files) == 2 else ("text", "pair", "label"), "tagging": ("tokens", "tags"),
              "target": ("text", "target"), "question": ("question", "context", "answer")}.get(kind, ())
     sides = [side_of(file) for file in files]
@@ -118,13 +119,13 @@ def _from_python(source: Iterable, kind: Kind, reader: Reader) -> list:
     wanted, build = _EXAMPLES[kind]
     items = list(source)
     if all(isinstance(item, wanted) for item in items):
-        return [item if item.origin else dataclasses.replace(item, origin=f"example {number}")
-                for number, item in enumerate(items)]
+        return [item if item.origin else dataclasses.replace(item, origin=f"example {index}")
+                for index, item in enumerate(items)]
     rows = []
-    for number, item in enumerate(items):
-        origin = f"example {number}"
+    for index, item in enumerate(items):
+        origin = f"example {index}"
         if isinstance(item, wanted):
-            raise TypeError(f"{origin} is a {wanted.__name__}, others are not; expected all examples alike")
+            raise TypeError(f"{origin} is a {wanted.__name__}, others are not; expected all examples of one type")
         if isinstance(item, str):
             item = (item,)
         if isinstance(item, (tuple, list)):
@@ -133,7 +134,7 @@ def _from_python(source: Iterable, kind: Kind, reader: Reader) -> list:
     return build(rows_table("the examples", rows, reader), reader)
 
 
-def _tuple_names(kind: Kind, item: tuple, origin: str) -> tuple[str, ...]:
+def _tuple_names(kind: Kind, item: Sequence, origin: str) -> tuple[str, ...]:
     names = _TUPLES[kind]
     if kind == "text" and len(item) == 2:
         return "text", "label"
@@ -143,14 +144,14 @@ def _tuple_names(kind: Kind, item: tuple, origin: str) -> tuple[str, ...]:
 
 
 def _named_labels(examples: list[TextExample], files: list[str], reading: Reading) -> list[TextExample]:
-    """Labels that are numbers by their names, where a file beside the data has these."""
+    """Replaces numeric labels by their names if a file next to the data has them."""
     if reading.label_kind == "number":
         return examples
 
-    def labels(example: TextExample) -> tuple[str, ...]:
+    def labels(example: TextExample) -> tuple[Any, ...]:
         return example.label if isinstance(example.label, tuple) else () if example.label is None else (example.label,)
 
-    names = label_names(files, {label for example in examples for label in labels(example)}, reading)
+    names: dict[Any, str] = label_names(files, {label for example in examples for label in labels(example)}, reading)
     if not names:
         return examples
     return [example if example.label is None else dataclasses.replace(

@@ -1,6 +1,6 @@
-"""What reading a labelled file brought to light, and what readers of all formats have in common.
+"""Tables, rows and the report that the readers of all formats share.
 
-`Reading`, the choices of the caller, lies with the options of the verbs; it is imported here for use beside `Report`.
+`Reading`, the settings of the caller, is defined with the options of the verbs and re-exported here.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ _KEPT_REASONS = 5
 
 @dataclasses.dataclass
 class Report:
-    """What was read. `columns`: role -> column; `reasons`: the first messages about rows that were left out."""
+    """Counts of the rows read. `columns`: role -> column; `reasons`: the first messages about skipped rows."""
 
     rows: int = 0
     skipped: int = 0
@@ -27,15 +27,19 @@ class Report:
 
 @dataclasses.dataclass
 class Row:
-    """A row of any file: `origin` is "file:line"; the values are strings, or what JSON has."""
+    """A row of any file: `origin` is "file:line"; the values are strings or JSON values."""
 
     origin: str
     values: dict[str, Any]
 
+    def get(self, column: str | None) -> Any:
+        """The value in a column; None where the row has none, or there is no such column."""
+        return None if column is None else self.values.get(column)
+
 
 @dataclasses.dataclass
 class Table:
-    """Rows with the same columns. `named`: the columns have names of their own rather than numbers."""
+    """Rows with the same columns. `named`: the columns have names; otherwise they are numbered."""
 
     name: str
     columns: list[str]
@@ -45,14 +49,14 @@ class Table:
 
 @dataclasses.dataclass
 class Reader:
-    """A reading and its report: what every reader of a format is given."""
+    """The settings and the report that are passed to the reader of every format."""
 
     reading: Reading = dataclasses.field(default_factory=Reading)
     report: Report = dataclasses.field(default_factory=Report)
 
     def reject(self, origin: str, found: str, expected: str, to_do: str = "correct the row") -> None:
-        """ValueError about a bad row, or with `skip_bad_rows` one more that is counted."""
-        message = f"{origin}: found {found}, expected {expected}; {to_do}, or leave such rows out with --skip-bad-rows"
+        """Raises ValueError for a bad row, or counts it with `skip_bad_rows`."""
+        message = f"{origin}: found {found}, expected {expected}; {to_do}, or skip such rows with --skip-bad-rows"
         if not self.reading.skip_bad_rows:
             raise ValueError(message)
         self.report.skipped += 1
@@ -60,16 +64,16 @@ class Reader:
             self.report.reasons.append(message.partition("; ")[0])
 
     def summarise(self, name: str) -> None:
-        """Logs what is worth knowing at the end of a file."""
+        """Logs warnings about skipped rows and empty texts."""
         if self.report.skipped:
-            log.warning("%s: %d bad rows left out, %d kept; the first: %s", name, self.report.skipped,
+            log.warning("%s: %d bad rows skipped, %d kept; the first: %s", name, self.report.skipped,
                         self.report.rows, " | ".join(self.report.reasons))
         if self.report.empty_texts:
             log.warning("%s: %d rows have an empty text", name, self.report.empty_texts)
 
 
 def shorten(value: Any, width: int = 60) -> str:
-    """A value in quotes, cut to a width that fits a message."""
+    """A value in quotes, shortened for a message."""
     text = str(value)
     return repr(text if len(text) <= width else text[:width - 3] + "...")
 

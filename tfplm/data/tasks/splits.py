@@ -1,4 +1,4 @@
-"""Which file of a folder is the train, dev and test data, and what the numbers of its labels mean."""
+"""The train, dev and test files of a folder, and the names of its numeric labels."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 _WORDS = {"train": ("train", "training", "trn"), "dev": ("dev", "valid", "validation", "val", "devel", "testa"),
           "test": ("test", "testing", "testb")}
-_SECOND = {"train": (), "dev": ("eval",), "test": ("trial",)}  # where no file has a word of the first
+_SECOND = {"train": (), "dev": ("eval",), "test": ("trial",)}  # tried if no file has one of the words above
 _NOT_DATA = (".md", ".py", ".sh", ".zip", ".tar", ".tgz", ".tar.gz", ".tfrecord", ".tf_record", ".npy", ".npz", ".h5",
              ".ckpt", ".index", ".log", ".yaml", ".yml")
 _SIDES = ("text", "texts", "sentence", "sentences", "source", "src", "input", "inputs", "in", "seq",
@@ -21,15 +21,15 @@ _NAME_FILES = ("class.txt", "classes.txt", "labels.txt", "label.txt", "mapping.t
 
 
 def find_splits(folder: str | os.PathLike, reading: Reading | None = None) -> dict[str, str]:
-    """`train`, `dev`, `test` -> the source of each that a folder has, as `read_examples` takes it.
+    """Maps the splits `train`, `dev`, `test` of a folder, as far as present, to sources for `read_examples`.
 
-    A file belongs to a split when a word of its name says so: `train.tsv`, `sts-b-dev.txt`, `example.test`,
-    `wnut17train.conll`, `valid.jsonl`. A file that is called just so (`train.tsv`) wins over others
-    (`msr_paraphrase_train.txt`), `matched` over `mismatched`. Files that differ by what they hold (`train.en` and
-    `train.de`; `train_text.txt` and `train_labels.txt`) are read side by side: "train.en,train.de", in the order of
-    the reading's text and target column, else texts before labels, else of the alphabet.
+    A file belongs to a split if its name has a word for it: `train.tsv`, `sts-b-dev.txt`, `example.test`,
+    `wnut17train.conll`, `valid.jsonl`. An exact name (`train.tsv`) takes precedence over others
+    (`msr_paraphrase_train.txt`), `matched` over `mismatched`. Files with different contents (`train.en` and `train.de`;
+    `train_text.txt` and `train_labels.txt`) are read in parallel: "train.en,train.de", in the order of the reading's
+    text and target column, else texts before labels, else in alphabetical order.
 
-    Raises ValueError, with the folder's files, when none fits or several do.
+    Raises ValueError, listing the files, if no file or several files match.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -38,7 +38,8 @@ def find_splits(folder: str | os.PathLike, reading: Reading | None = None) -> di
     data = [name for name in names if not name.lower().endswith(_NOT_DATA)]
     found = {}
     for split, words in _WORDS.items():
-        fitting = [name for name in data if _says(name, words)] or [name for name in data if _says(name, _SECOND[split])]
+        fitting = [name for name in data if _has_word(name, words)] or \
+            [name for name in data if _has_word(name, _SECOND[split])]
         if fitting := _choose(fitting, words, reading or Reading()):
             if len(fitting) > 1 and not _side_by_side(fitting):
                 raise ValueError(f"{folder}: several files may be the {split} data: {', '.join(fitting)}; name one of "
@@ -52,16 +53,16 @@ def find_splits(folder: str | os.PathLike, reading: Reading | None = None) -> di
 
 
 def _tokens(name: str) -> list[str]:
-    """`weiboNER_2nd.conll.train` -> weibo, ner, 2, nd, conll, train."""
+    """The words of a file name: `weiboNER_2nd.conll.train` has weibo, ner, 2, nd, conll, train."""
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
 
 
-def _says(name: str, words: tuple[str, ...]) -> bool:
+def _has_word(name: str, words: tuple[str, ...]) -> bool:
     return any(token in words for token in _tokens(name))
 
 
 def _choose(names: list[str], words: tuple[str, ...], reading: Reading) -> list[str]:
-    """The file that is named best, or those that are read side by side, in order."""
+    """The file with the best name, or the files to be read in parallel, in order."""
     if len(names) < 2:
         return names
     plain = [name for name in names if name.removesuffix(".gz").rpartition(".")[0].lower() in words]
@@ -80,7 +81,7 @@ def _choose(names: list[str], words: tuple[str, ...], reading: Reading) -> list[
 
 
 def side_of(name: str) -> str:
-    """What one of several parallel files holds: `train.en.gz` en, `train_labels.txt` labels."""
+    """The content of one of several parallel files: `train.en.gz` gives en, `train_labels.txt` labels."""
     stem, _, ending = os.path.basename(name).removesuffix(".gz").rpartition(".")
     if ending.lower() in ("txt", "text", "tok", "raw") and stem:
         return next((token for token in reversed(_tokens(stem)) if token in _SIDES), stem)
@@ -88,7 +89,7 @@ def side_of(name: str) -> str:
 
 
 def _side_by_side(names: list[str]) -> bool:
-    """Whether the names are alike but for a language or a side."""
+    """Returns True if the names differ only by a language or a side."""
     tables = (".tsv", ".csv", ".json", ".jsonl", ".conll", ".bio", ".txt")
     sides = [side_of(name) for name in names]
     if len(set(sides)) < len(sides):
@@ -100,33 +101,34 @@ def _side_by_side(names: list[str]) -> bool:
 
 
 def label_names(files: list[str], labels: set[str], reading: Reading) -> dict[str, str]:
-    """Number -> name for labels that are numbers, where a file beside the data (or `reading.label_names`) has names.
+    """Maps numeric labels to names from a file next to the data (or `reading.label_names`).
 
-    Empty where there is none. The file has a name a line, in order, or `number<TAB>name`. Raises ValueError when the
-    file that the reading names does not fit the labels.
+    Empty if there is no such file. The file has one name per line, in order, or `number<TAB>name`. Raises ValueError if
+    the file given by `reading.label_names` does not fit the labels.
     """
     if reading.label_names == "none" or not labels or not all(re.fullmatch(r"\d+", label) for label in labels):
         return {}
     given = reading.label_names
-    places = [given] if given else [str(Path(files[0]).parent / name) for name in _NAME_FILES] if files else []
-    for place in places:
-        if not os.path.isfile(place) or any(os.path.samefile(place, file) for file in files if os.path.isfile(file)):
+    paths = [given] if given else [str(Path(files[0]).parent / name) for name in _NAME_FILES] if files else []
+    for path in paths:
+        if not os.path.isfile(path) or any(os.path.samefile(path, file) for file in files if os.path.isfile(file)):
             if given:
-                raise FileNotFoundError(f"there is no file {given} (--label-names); expected a name a line")
+                raise FileNotFoundError(f"there is no file {given} (--label-names); expected a file with one name per "
+                                        "line")
             continue
-        names = _read_names(place, reading.encoding)
+        names = _read_names(path, reading.encoding)
         if names and labels <= set(names) and len(set(names.values())) == len(names):
-            log.info("the labels are named by %s: 0 is %s", place, names.get("0"))
+            log.info("the names of the labels are from %s: 0 is %s", path, names.get("0"))
             return names
         if given:
             raise ValueError(f"{given}: {len(names)} names for the labels {', '.join(sorted(labels, key=int)[:20])}; "
-                             "expected a different name for each, one a line")
+                             "expected a different name for each, one per line")
     return {}
 
 
-def _read_names(place: str, encoding: str) -> dict[str, str]:
-    lines = [line.strip() for line in read_lines(place, encoding) if line.strip()]
+def _read_names(path: str, encoding: str) -> dict[str, str]:
+    lines = [line.strip() for line in read_lines(path, encoding) if line.strip()]
     cells = [line.split("\t") for line in lines]
     if all(len(row) > 1 and row[0].strip().isdecimal() for row in cells):
         return {row[0].strip(): row[1].strip() for row in cells}
-    return {str(number): line for number, line in enumerate(lines)} if all(len(row) == 1 for row in cells) else {}
+    return {str(index): line for index, line in enumerate(lines)} if all(len(row) == 1 for row in cells) else {}

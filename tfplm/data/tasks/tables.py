@@ -9,21 +9,21 @@ from tfplm.data.tasks.columns import looks_like_header
 from tfplm.data.tasks.reading import Reader, Row, Table, shorten
 from tfplm.data.text.text_files import read_lines
 
-_SAMPLE = 200  # rows that the number of columns and the header are guessed from
+_SAMPLE = 200  # the number of rows from which the number of columns and the header are guessed
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}
 
 
 def read_table(name: str, reader: Reader) -> Table:
-    """The rows of a delimited text file. Rows with another number of columns than most are bad rows.
+    """Reads the rows of a delimited text file. Rows whose number of columns differs from that of most are bad rows.
 
     Raises ValueError for an empty file, and for a header without rows.
     """
     lines = list(read_lines(name, reader.reading.encoding, longest=-1))
     if not any(line.strip() for line in lines):
-        raise ValueError(f"{name}: the file is empty; labelled rows are expected")
+        raise ValueError(f"{name}: the file is empty; expected labelled rows")
     delimiter = _delimiter(name, lines, reader)
     cells = list(split_rows(name, lines, delimiter, reader))
-    cells = _without_blank_end(cells)
+    cells = _strip_blank_end(cells)
     width = _width([row for _, row in cells[:_SAMPLE]], reader)
     rows = list(_same_width(name, cells, width, delimiter, reader))
     sample = [row for _, row in rows[:_SAMPLE]]
@@ -37,7 +37,7 @@ def read_table(name: str, reader: Reader) -> Table:
 
 
 def split_rows(name: str, lines: list[str], delimiter: str | None, reader: Reader) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of every row; a quoted cell of a CSV file may go over several lines."""
+    """(line number, cells) of every row; a quoted cell of a CSV file may span several lines."""
     quoting = reader.reading.quoting
     if delimiter is None:
         yield from ((number, [line]) for number, line in enumerate(lines, 1))
@@ -61,7 +61,7 @@ def split_rows(name: str, lines: list[str], delimiter: str | None, reader: Reade
 
 
 def _delimiter(name: str, lines: list[str], reader: Reader) -> str | None:
-    """What separates the columns; None for a file with one column."""
+    """The column separator; None for a file with one column."""
     if given := reader.reading.delimiter:
         given = _DELIMITERS.get(given, given)
         if len(given) != 1:
@@ -78,8 +78,8 @@ def _delimiter(name: str, lines: list[str], reader: Reader) -> str | None:
     return None
 
 
-def _without_blank_end(cells: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Without the blank lines behind the last row; in a file with one column they are rows: empty texts."""
+def _strip_blank_end(cells: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Drops the blank lines after the last row, except in a file with one column, where they are empty texts."""
     if all(len(row) == 1 for _, row in cells):
         return cells
     end = len(cells)
@@ -89,7 +89,7 @@ def _without_blank_end(cells: list[tuple[int, list[str]]]) -> list[tuple[int, li
 
 
 def _width(sample: list[list[str]], reader: Reader) -> int:
-    """Columns of the header, where that is known to be one, else what most rows have."""
+    """The number of columns of the header if there is one, else of most rows."""
     if reader.reading.header == "yes" or (reader.reading.header == "auto" and looks_like_header(sample[:1])):
         return len(sample[0])
     counts = collections.Counter(map(len, sample))
@@ -107,14 +107,14 @@ def _same_width(name: str, cells, width: int, delimiter: str | None, reader: Rea
         else:
             text = shorten((delimiter or "").join(row))
             reader.reject(f"{name}:{number}", f"{len(row)} columns in {text}", f"{width}",
-                          "correct the row, give --quoting csv or none if quotes are taken wrongly")
+                          "correct the row, give --quoting csv or none if quotes are misread")
 
 
 def _names(header: list[str]) -> list[str]:
-    """The header's names; an empty or repeated one gets its number."""
+    """The names in the header; an empty or repeated one gets its index appended."""
     seen = collections.Counter(cell.strip() for cell in header)
-    return [cell.strip() if cell.strip() and seen[cell.strip()] == 1 else f"{cell.strip()}{number}"
-            for number, cell in enumerate(header)]
+    return [cell.strip() if cell.strip() and seen[cell.strip()] == 1 else f"{cell.strip()}{index}"
+            for index, cell in enumerate(header)]
 
 
 def _table(name: str, columns: list[str], rows: list[tuple[int, list[str]]], named: bool) -> Table:
@@ -122,17 +122,17 @@ def _table(name: str, columns: list[str], rows: list[tuple[int, list[str]]], nam
 
 
 def lines_table(names: list[str], columns: list[str], reader: Reader) -> Table:
-    """Files side by side, a column each: line i of all of them is row i.
+    """Reads parallel files as the columns of one table: line i of all files is row i.
 
-    Raises ValueError when they do not have as many lines.
+    Raises ValueError if their numbers of lines differ.
     """
     files = [list(read_lines(name, reader.reading.encoding, longest=-1)) for name in names]
     counts = [len(lines) for lines in files]
     if len(set(counts)) > 1:
         found = ", ".join(f"{name}: {count}" for name, count in zip(names, counts))
-        raise ValueError(f"parallel files need as many lines each; found {found}")
+        raise ValueError(f"parallel files need equally many lines; found {found}")
     if not any(line.strip() for lines in files for line in lines):
-        raise ValueError(f"{', '.join(names)}: the files are empty; a row a line is expected")
+        raise ValueError(f"{', '.join(names)}: the files are empty; expected one row per line")
     rows = [Row(f"{names[0]}:{number}", dict(zip(columns, cells)))
             for number, cells in zip(itertools.count(1), zip(*files))]
     return Table(",".join(names), columns, rows)

@@ -1,1 +1,1 @@
-"""Corpora and texts: files, documents, sentences, words."""
+"""Text input: files, corpora, documents, sentences and vocabularies."""

@@ -1,4 +1,4 @@
-"""The corpus that every Python brings along: its reference texts, the standard library's docstrings and comments."""
+"""The corpus that ships with every Python: its reference texts, the standard library's docstrings and comments."""
 
 import ast
 import itertools
@@ -17,7 +17,7 @@ _COMMENTS = re.compile(r"(?:^[ \t]*# .*\n(?:^[ \t]*#\n)?){2,}", re.MULTILINE)
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Running text of a docstring: no doctests, tables, signatures, lists of names, or deeper indented code."""
+    """The prose of a docstring, without doctests, tables, signatures, lists of names and indented code."""
     for block in re.split(r"\n\s*\n", text.expandtabs()):
         lines = block.strip("\n").splitlines()
         if any(_CODE.search(line) for line in lines):
@@ -31,14 +31,14 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _module_texts(path: Path) -> Iterator[str]:
-    """Docstrings in the order of the source, then the comments of several lines."""
+    """Docstrings in source order, then the comments that span several lines."""
     try:
         source = path.read_text(encoding="utf-8")
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return
-    nodes = [tree]
-    while nodes:  # only what can have a docstring is visited: `ast.walk` takes several times as long
+    nodes: list[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = [tree]
+    while nodes:  # visits only nodes that can have a docstring: `ast.walk` takes several times as long
         node = nodes.pop()
         yield ast.get_docstring(node) or ""
         nodes.extend(n for n in node.body[::-1] if isinstance(n, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)))
@@ -56,7 +56,7 @@ def _library_documents() -> Iterator[list[str]]:
 def _topic_documents() -> Iterator[list[str]]:
     try:
         from pydoc_data.topics import topics
-    except ImportError:  # some distributions put it into a package of its own
+    except ImportError:  # some distributions ship it as a separate package
         return
     for name in sorted(topics):
         yield list(_paragraphs(topics[name]))
@@ -65,10 +65,10 @@ def _topic_documents() -> Iterator[list[str]]:
 def builtin_documents(name: str = "python") -> Iterator[list[str]]:
     """Documents (lists of English sentences) of `builtin:python`: one per reference topic, one per module.
 
-    The order is fixed; paragraphs that were there before are left out. Raises ValueError for another name.
+    The order is fixed, and repeated paragraphs are dropped. Raises ValueError for any other name.
     """
     if name != "python":
-        raise ValueError(f"there is no built-in corpus {name!r}; there is builtin:python")
+        raise ValueError(f"there is no built-in corpus {name!r}; use builtin:python")
     seen = set()
     for paragraphs in itertools.chain(_topic_documents(), _library_documents()):
         fresh = [p for p in dict.fromkeys(paragraphs) if p not in seen]

@@ -1,4 +1,4 @@
-"""Corpora: documents of sentences, read one after another from wherever the text is."""
+"""Corpora: documents (lists of sentences), streamed from files, data sets or standard input."""
 
 import itertools
 import json
@@ -9,13 +9,13 @@ from tfplm.data.text.sentences import split_sentences
 from tfplm.data.text.text_files import find_files, read_lines
 
 Layout = Literal["auto", "sentences", "paragraphs", "wrapped", "documents"]
-LONGEST_DOCUMENT = 32_768  # characters; a longer document goes on as the next one
-_SAMPLE = 400  # lines that the layout is guessed from
+LONGEST_DOCUMENT = 32_768  # characters; a longer document is split
+_SAMPLE = 400  # the number of lines from which the layout is guessed
 _ENDS = tuple(".!?。！？；…\"'”’」』）):：")
 
 
 def guess_layout(lines: list[str]) -> Layout:
-    """`sentences`, `paragraphs` or `wrapped`, from the first lines of a file."""
+    """Guesses `sentences`, `paragraphs` or `wrapped` from the first lines of a file."""
     full = [line.strip() for line in lines if line.strip()]
     if not full:
         return "paragraphs"
@@ -30,8 +30,9 @@ def guess_layout(lines: list[str]) -> Layout:
 
 
 def _cut(sentences: Iterable[str | None]) -> Iterator[list[str]]:
-    """Sentences to documents; None ends one, and so does its length."""
-    document, size = [], 0
+    """Groups sentences into documents; a document ends at None or at `LONGEST_DOCUMENT` characters."""
+    document: list[str] = []
+    size = 0
     for sentence in itertools.chain(sentences, [None]):
         if document and (sentence is None or size + len(sentence) > LONGEST_DOCUMENT):
             yield document
@@ -42,7 +43,7 @@ def _cut(sentences: Iterable[str | None]) -> Iterator[list[str]]:
 
 
 def _unwrapped(lines: Iterable[str]) -> Iterator[str]:
-    """Paragraphs of hard-wrapped text: the lines between two blank ones, joined (Chinese: without a space)."""
+    """Paragraphs of hard-wrapped text: the lines between two blank lines, joined (in Chinese without a space)."""
     block = []
     for line in itertools.chain(lines, [""]):
         if line.strip():
@@ -55,19 +56,20 @@ def _unwrapped(lines: Iterable[str]) -> Iterator[str]:
 
 
 def documents_of_lines(lines: Iterable[str], layout: Layout = "auto") -> Iterator[list[str]]:
-    """Documents, each a list of sentences, from lines of text.
+    """Splits lines of text into documents, each a list of sentences.
 
-    - `sentences`: a sentence a line, a blank line between documents (the layout of BERT's repository);
-    - `paragraphs`: a paragraph a line, split into sentences, a blank line between documents;
-    - `wrapped`: lines of about equal length, a blank line between paragraphs, all one document;
-    - `documents`: every line is a document;
-    - `auto`: one of the first three, told from the first lines.
+    - `sentences`: one sentence per line, a blank line between documents (the layout of BERT's repository);
+    - `paragraphs`: one paragraph per line, split into sentences, a blank line between documents;
+    - `wrapped`: lines of about equal length, a blank line between paragraphs, all of it one document;
+    - `documents`: one document per line;
+    - `auto`: one of the first three, guessed from the first lines.
     """
     lines = iter(lines)
     if layout == "auto":
         head = list(itertools.islice(lines, _SAMPLE))
         layout = guess_layout(head)
         lines = itertools.chain(head, lines)
+    sentences: Iterator[str | None]
     if layout == "sentences":
         sentences = (piece for line in lines for piece in _one_sentence(line))
     elif layout == "wrapped":
@@ -75,7 +77,7 @@ def documents_of_lines(lines: Iterable[str], layout: Layout = "auto") -> Iterato
     elif layout == "documents":
         sentences = (sentence for line in lines for sentence in (None, *split_sentences(line)))
     elif layout == "paragraphs":
-        sentences = (sentence for line in lines for sentence in (split_sentences(line) or [None]))
+        sentences = (sentence for line in lines for sentence in ((*split_sentences(line),) or (None,)))
     else:
         raise ValueError(f"layout {layout!r}: expected auto, sentences, paragraphs, wrapped or documents")
     return _cut(sentences)
@@ -83,7 +85,7 @@ def documents_of_lines(lines: Iterable[str], layout: Layout = "auto") -> Iterato
 
 def _one_sentence(line: str) -> list[str | None]:
     line = line.strip()
-    return [None] if not line else [line] if len(line) <= 1000 else split_sentences(line)
+    return [None] if not line else [line] if len(line) <= 1000 else [*split_sentences(line)]
 
 
 def _json_documents(name: str, encoding: str, field: str) -> Iterator[list[str]]:
@@ -93,7 +95,7 @@ def _json_documents(name: str, encoding: str, field: str) -> Iterator[list[str]]
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise ValueError(f"{name}, line {number}: not JSON ({error}); one JSON object a line is expected") from None
+            raise ValueError(f"{name}, line {number}: not JSON ({error}); expected one JSON object per line") from None
         if not isinstance(row, dict) or not isinstance(row.get(field), str):
             found = f"fields {', '.join(map(repr, row))}" if isinstance(row, dict) else type(row).__name__
             raise ValueError(f"{name}, line {number}: no text in field {field!r}, found {found}; give --field NAME")
@@ -101,7 +103,7 @@ def _json_documents(name: str, encoding: str, field: str) -> Iterator[list[str]]
 
 
 def _text_document(text: str) -> Iterator[list[str]]:
-    """One document, whatever blank lines it has."""
+    """Turns a text into one document; blank lines do not split it."""
     return _cut(sentence for line in text.splitlines() for sentence in split_sentences(line))
 
 
@@ -123,21 +125,21 @@ def _documents_of(source: str, layout: Layout, encoding: str, field: str | None)
 
 def read_documents(sources: str | list[str], layout: Layout = "auto", encoding: str = "utf-8",
                    field: str | None = None) -> Iterator[list[str]]:
-    """Documents of a corpus, each a list of sentences, without ever holding the corpus.
+    """Streams the documents of a corpus, each a list of sentences, in bounded memory.
 
     Args:
         sources: paths, globs, folders, `.gz` files, `-` (standard input), `tfds:NAME[:SPLIT]`, `builtin:python`.
-        layout: see `documents_of_lines`; guessed per file by default.
-        encoding: of the files.
-        field: the files are JSON lines with the text in this field (`text` for `.jsonl` files by default).
+        layout: see `documents_of_lines`; guessed for each file by default.
+        encoding: the encoding of the files.
+        field: the field that holds the text, which makes the files JSON lines (default for `.jsonl` files: `text`).
 
-    A document longer than `LONGEST_DOCUMENT` characters goes on as the next one. Raises FileNotFoundError for a wrong
-    path (with the nearest names), ValueError for binary files, another encoding, or a corpus without any text.
+    A document longer than `LONGEST_DOCUMENT` characters is split into several. Raises FileNotFoundError for a wrong
+    path (with the nearest names), ValueError for binary files, another encoding, or a corpus without text.
     """
     sources = [sources] if isinstance(sources, str) else list(sources)
     if not sources:
         raise ValueError("no corpus was given: name files, folders, globs, -, tfds:NAME or builtin:python")
-    for source in sources:  # wrong paths are told before the hours of work on the right ones
+    for source in sources:  # report wrong paths before spending hours on the right ones
         if source != "-" and not source.startswith(("tfds:", "builtin:")):
             find_files(source)
     return _not_empty((document for source in sources for document in _documents_of(source, layout, encoding, field)),

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 
 def dataset_texts(name: str, field: str | None = None) -> Iterator[str]:
-    """Texts of `NAME[:SPLIT]` (default split `train`), from the given field or from all the text fields of an example.
+    """Texts of `NAME[:SPLIT]` (default split `train`), from the given field or from all text fields of each example.
 
-    Raises ValueError for an unknown data set or field, with what there is.
+    Raises ValueError for an unknown data set or field; the message lists the fields that exist.
     """
     import tensorflow_datasets as tfds
 

@@ -1,4 +1,4 @@
-"""Emoji prediction (DeepMoji, Felbo et al. 2017): the emoji that a writer put into a text are its labels."""
+"""Emoji prediction data (DeepMoji, Felbo et al. 2017): the emoji of a text are its labels."""
 
 import collections
 import re
@@ -18,26 +18,27 @@ def find_emoji(text: str) -> list[str]:
 
 
 def remove_emoji(text: str) -> str:
-    """The text without its emoji; a space stands where words would grow together."""
+    """The text without its emoji; a space keeps the words around an emoji apart."""
     return " ".join(_EMOJI.sub(" ", text).split())
 
 
 def emoji_classes(texts: Iterable[str], most: int = 64) -> list[str]:
-    """The `most` frequent emoji, counted once per text, the commonest first."""
+    """The `most` most frequent emoji, counted once per text, most frequent first."""
     counts = collections.Counter(emoji for text in texts for emoji in dict.fromkeys(find_emoji(text)))
     return [emoji for emoji, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]]
 
 
 def emoji_examples(texts: Iterable[str], classes: list[str]) -> Iterator[tuple[str, int]]:
-    """(text without any emoji, index in `classes`), one for each different emoji of a text, as DeepMoji makes them.
+    """(text without emoji, index in `classes`) pairs, one for each distinct emoji of a text, as in DeepMoji.
 
-    Texts of emoji alone, and emoji that are no class, give nothing. ValueError for an empty list of classes.
+    Texts that consist of emoji alone, and emoji outside `classes`, give no example. Raises ValueError if `classes` is
+    empty.
     """
     if not classes:
-        raise ValueError("no emoji to predict: the corpus has none; social media text is expected")
-    index = {emoji: number for number, emoji in enumerate(classes)}
+        raise ValueError("no emoji to predict: the corpus has none; use text with emoji, such as social media posts")
+    class_index = {emoji: index for index, emoji in enumerate(classes)}
     for text in texts:
-        labels = dict.fromkeys(index[emoji] for emoji in find_emoji(text) if emoji in index)
+        labels = dict.fromkeys(class_index[emoji] for emoji in find_emoji(text) if emoji in class_index)
         bare = remove_emoji(text) if labels else ""
         if bare:
             for label in labels:

@@ -1,4 +1,4 @@
-"""Chinese words in text, brought to tokens: where whole-word masks begin."""
+"""Chinese word segmentation aligned with tokens, for whole-word masking."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,7 +8,10 @@ Segmenter = Callable[[str], Iterable[str]]
 
 
 def jieba_segmenter() -> Segmenter:
-    """jieba's precise mode: a function text -> words that joined are the text. ImportError says how to install it."""
+    """jieba's precise mode: a function that splits a text into words; joined, they are the text.
+
+    Raises ImportError, with the install command, if jieba is not installed.
+    """
     try:
         import jieba
     except ImportError:
@@ -19,10 +22,12 @@ def jieba_segmenter() -> Segmenter:
 
 
 def word_starts(words: Iterable[str], offsets: np.ndarray) -> np.ndarray:
-    """bool [N]: whether each token begins another word than the token before it.
+    """Marks the tokens that start a word: bool [N], False for a token of the same word as the token before it.
 
-    words: the text cut into words, blanks included, as a segmenter gives it. offsets [N,2]: the characters
-    [begin, end) of each token. A token that spans several words counts for its first one.
+    Args:
+        words: the words of the text, blanks included, as returned by a segmenter.
+        offsets: [N,2], the character span [start, end) of each token. A token that spans several words counts as part
+            of the first one.
     """
     ends = np.cumsum([len(word) for word in words])
     index = np.searchsorted(ends, offsets[:, 0], side="right")

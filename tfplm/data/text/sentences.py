@@ -1,13 +1,13 @@
-"""Text to sentences, for Chinese and English, without a model."""
+"""A rule-based sentence splitter for Chinese and English."""
 
 import re
 
-LONGEST_SENTENCE = 1000  # characters; what no punctuation ends is cut there, at a space where there is one
+LONGEST_SENTENCE = 1000  # characters; longer text without punctuation is cut, at a space if possible
 
 _CLOSERS = "\"'”’」』）)】》〕\\]"
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-# a Chinese mark ends a sentence wherever it stands; a Latin one only before a space and what can begin a sentence,
-# or right before a Chinese character
+# a Chinese mark always ends a sentence; a Latin one only before a space and a possible sentence start, or directly
+# before a Chinese character
 _BOUNDARY = re.compile(
     rf"[。．！？；…]+[!?。．！？；…]*[{_CLOSERS}]*"
     rf"|[.!?]+[{_CLOSERS}]*(?=\s+[\"'“‘(\[「『（《]*[^\W_])"
@@ -48,19 +48,19 @@ def _pieces(sentence: str, longest: int):
 
 
 def split_sentences(text: str, longest: int = LONGEST_SENTENCE) -> list[str]:
-    """Sentences of a paragraph, in order, without the blanks around them; nothing else is lost.
+    """Splits a paragraph into sentences, in order; only the blanks around them are lost.
 
-    Chinese ends at 。．！？；… with the quotes and brackets that close after them; English at `.!?` before a capital, a
-    digit or an opening quote, but not behind an abbreviation (Mr., e.g., U.S.) or an initial. In text without any
-    capital a small letter may begin a sentence. What is longer than `longest` characters is cut.
+    A Chinese sentence ends at 。．！？；… with the closing quotes and brackets that follow; an English one at `.!?`
+    before a capital, a digit or an opening quote, but not after an abbreviation (Mr., e.g., U.S.) or an initial. In
+    text without capitals a lower-case letter may start a sentence. A sentence longer than `longest` characters is cut.
     """
     lower_case = text == text.lower()
-    sentences, begin = [], 0
+    sentences, start = [], 0
     for match in _BOUNDARY.finditer(text):
         if _ends_sentence(text, match, lower_case):
-            sentences.append(text[begin:match.end()])
-            begin = match.end()
-    sentences.append(text[begin:])
+            sentences.append(text[start:match.end()])
+            start = match.end()
+    sentences.append(text[start:])
     sentences = [sentence.strip() for sentence in sentences]
     if max(map(len, sentences)) > longest:
         sentences = [piece for sentence in sentences for piece in _pieces(sentence, longest)]

@@ -1,7 +1,6 @@
-"""Where text comes from: paths, globs, folders, gzip files and standard input, as lines of `str`."""
+"""Lines of text from paths, globs, folders, gzip files and standard input."""
 
 import codecs
-import difflib
 import glob
 import gzip
 import io
@@ -9,13 +8,16 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-LONGEST_LINE = 1 << 20  # characters read at a time from one line, which bounds the memory whatever the file is
-_HEAD = 1 << 16  # bytes looked at to tell text from the rest
+from tfplm.core.suggest import nearest
+
+LONGEST_LINE = 1 << 20  # characters read at once from one line, which bounds the memory for any file
+_HEAD = 1 << 16  # the number of bytes inspected to distinguish text from binary files
 
 
 def find_files(source: str) -> list[str]:
-    """The files that a path, folder (all files below it, hidden ones left out) or glob names, sorted.
+    """The files matched by a path, a folder (all files below it except hidden ones) or a glob, sorted.
 
     Raises FileNotFoundError with the nearest names, and ValueError for a folder without files.
     """
@@ -39,14 +41,14 @@ def _not_found(source: str, path: Path) -> str:
     folder = path.parent
     while not folder.is_dir():
         folder, path = folder.parent, folder
-    near = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], n=3, cutoff=0.4)
+    near = nearest(path.name, [p.name for p in folder.iterdir()], n=3, cutoff=0.4)
     hint = "the nearest: " + ", ".join(str(folder / name) for name in near) if near else f"looked in {folder}"
     return f"there is no file or folder {source}; {hint}"
 
 
 def open_bytes(name: str) -> io.BufferedReader:
-    """The bytes of a file, or of standard input for `-`; gzip is told by its content, not by its name."""
-    raw = sys.stdin.buffer if name == "-" else open(name, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
+    """Opens a file, or standard input for `-`, as bytes; gzip is detected by content, not by name."""
+    raw: Any = sys.stdin.buffer if name == "-" else open(name, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
     file = io.BufferedReader(raw, _HEAD)
     if file.peek(2)[:2] == b"\x1f\x8b":
         return io.BufferedReader(gzip.GzipFile(fileobj=file))
@@ -68,7 +70,7 @@ def _check_text(head: bytes, name: str, encoding: str) -> None:
 
 
 def _is_gbk(data: bytes) -> bool:
-    """Whether the bytes read as GB18030 give mostly Chinese; a character cut off at either end is forgiven."""
+    """Returns True if the bytes, decoded as GB18030, are mostly Chinese; a cut character at either end is ignored."""
     for start in (0, 1):
         for end in range(len(data), max(len(data) - 4, start), -1):
             try:
@@ -83,14 +85,14 @@ def _is_gbk(data: bytes) -> bool:
 
 def _decoding_error(error: UnicodeDecodeError, name: str, encoding: str) -> ValueError:
     found = f"{name}: not {encoding} text (byte 0x{error.object[error.start]:02x})"
-    after, around = (error.object[max(0, error.start - back):error.start + 2048] for back in (0, 2048))
+    after, around = (error.object[max(0, error.start - before):error.start + 2048] for before in (0, 2048))
     if "gb" not in encoding.lower() and (_is_gbk(after) or _is_gbk(around)):
         return ValueError(f"{found}; it looks like GBK: give --encoding gb18030")
     return ValueError(f"{found}; give the right --encoding (latin-1, big5, shift_jis, ...), or a text file")
 
 
 def size_of(sources: list[str]) -> int | None:
-    """Bytes of all files together; None where that is not known beforehand (gzip, standard input, other sources)."""
+    """The total size in bytes of all files; None if unknown in advance (gzip, standard input, other sources)."""
     try:
         files = [file for source in sources for file in find_files(source)]
     except FileNotFoundError:
@@ -99,7 +101,7 @@ def size_of(sources: list[str]) -> int | None:
 
 
 def is_file(name: str) -> bool:
-    """Whether what a user typed names a file; a text longer than any file name does not."""
+    """Returns True if a user's argument names a file; False also for a text too long to be a file name."""
     try:
         return Path(name).is_file()
     except (OSError, ValueError):
@@ -107,10 +109,10 @@ def is_file(name: str) -> bool:
 
 
 def read_lines(name: str, encoding: str = "utf-8", longest: int = LONGEST_LINE) -> Iterator[str]:
-    """Lines of one file without their ends (LF, CRLF, CR); a byte-order mark is dropped.
+    """Yields the lines of a file without line ends (LF, CRLF, CR) and without a byte-order mark.
 
-    A line of more than `longest` characters comes in several pieces (-1: in one). Raises ValueError for binary files,
-    broken gzip files and text in another encoding; GBK is recognised and the message names `--encoding gb18030`.
+    A line longer than `longest` characters is yielded in pieces (-1: never split). Raises ValueError for binary files,
+    broken gzip files and text in another encoding; GBK is recognised, and the message suggests `--encoding gb18030`.
     """
     try:
         codecs.lookup(encoding)
@@ -123,6 +125,6 @@ def read_lines(name: str, encoding: str = "utf-8", longest: int = LONGEST_LINE) 
     except UnicodeDecodeError as error:
         raise _decoding_error(error, name, encoding) from None
     except LookupError:
-        raise ValueError(f"there is no encoding {encoding!r}; utf-8, gb18030, big5, latin-1 are examples") from None
+        raise ValueError(f"there is no encoding {encoding!r}; use one such as utf-8, gb18030, big5, latin-1") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{name}: not a whole gzip file ({error}); fetch it again") from None

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,12 +15,12 @@ from tfplm.options.vocab import VocabOptions
 from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.train import VocabularySettings, train_vocabulary
 
-_SAMPLE = 2000  # sentences from the begin of the corpus that the report is about
+_SAMPLE = 2000  # the number of sentences, from the start of the corpus, that the report describes
 
 
 @dataclasses.dataclass
 class Read:
-    """What has been read of a corpus: sentences, characters, and the first sentences."""
+    """Counts of the sentences and characters read so far, and the first sentences."""
 
     sentences: int = 0
     characters: int = 0
@@ -47,14 +47,14 @@ def _settings(options: VocabOptions) -> dict:
 def vocab(options: VocabOptions) -> Tokenizer:
     """Learns a vocabulary from a corpus, writes its files into `output`, and returns the tokenizer.
 
-    Written are `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json` for Hugging Face, and what came
-    before them: `vocab.txt` (also for BERT's repository), `vocab.json` + `merges.txt`, or the SentencePiece model.
-    A corpus that supports fewer tokens than `vocab_size` gives a smaller vocabulary and a warning.
+    The files are `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json` for Hugging Face, and those
+    of the original implementations: `vocab.txt` (for BERT's repository), `vocab.json` + `merges.txt`, or the
+    SentencePiece model. A corpus that supports fewer than `vocab_size` tokens gives a smaller vocabulary and a warning.
 
     Raises FileNotFoundError for a wrong path, ValueError for a corpus that is empty or in another encoding.
     """
     settings = _settings(options)
-    VocabularySettings(**settings)  # a wrong flag is told before the corpus is read
+    VocabularySettings(**settings)  # reports a wrong flag before the corpus is read
     read = Read()
     documents = read_documents(options.text, options.text_layout, options.encoding, options.field)
     with tqdm(total=size_of(options.text), unit="B", unit_scale=True, desc="reading", file=sys.stderr,
@@ -68,7 +68,7 @@ def vocab(options: VocabOptions) -> Tokenizer:
 
 
 def _announced(options: VocabOptions, progress: tqdm) -> Iterator[str]:
-    """No line, but a word at the end of the reading: learning shows nothing for a while."""
+    """Yields no line, but reports that reading is done: learning prints nothing for a while."""
     progress.total = progress.n
     progress.set_description("read")
     progress.close()
@@ -78,16 +78,19 @@ def _announced(options: VocabOptions, progress: tqdm) -> Iterator[str]:
 
 
 def report(tokenizer: Tokenizer, read: Read, options: VocabOptions) -> str:
-    """What was learned from what, and what it makes of the first sentences."""
+    """A summary of the vocabulary and its corpus, with statistics and an example from the first sentences."""
     rows = tokenizer(read.sample, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
     tokens = sum(map(len, rows))
-    unknown = 0 if tokenizer.unk_token_id is None else sum(int((row == tokenizer.unk_token_id).sum()) for row in rows)
-    example = next((row for row in rows if len(row)), [])
-    pieces = [tokenizer.decode([token]) if options.kind == "byte_bpe" else tokenizer.convert_ids_to_tokens(int(token))
+    unknown = 0
+    if tokenizer.unk_token_id is not None:
+        unknown = sum(int((row == tokenizer.unk_token_id).sum()) for row in rows)
+    example: Sequence[int] = next((row.tolist() for row in rows if len(row)), [])
+    pieces = [tokenizer.decode([token]) if options.kind == "byte_bpe" else tokenizer.convert_ids_to_tokens(token)
               for token in example[:12]]
     files = sorted(path.name for path in Path(options.output).iterdir() if path.is_file())
     return "\n".join([
         f"{len(tokenizer):,} tokens ({options.kind}) from {read.sentences:,} sentences, {read.characters:,} characters",
-        f"{sum(map(len, read.sample)) / max(tokens, 1):.2f} characters a token, {unknown / max(tokens, 1):.2%} unknown",
+        f"{sum(map(len, read.sample)) / max(tokens, 1):.2f} characters per token, "
+        f"{unknown / max(tokens, 1):.2%} unknown",
         " | ".join(pieces) + (" | ..." if len(example) > 12 else ""),
         f"{options.output}: {', '.join(files)}"])

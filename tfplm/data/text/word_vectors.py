@@ -1,4 +1,4 @@
-"""Word vectors in word2vec's text layout, which GloVe and fastText write as well."""
+"""A reader for word vectors in word2vec's text format, which GloVe and fastText share."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -8,17 +8,18 @@ import numpy as np
 from tfplm.data.text.text_files import open_bytes
 
 
-def read_word_vectors(path: str | os.PathLike, wanted: Collection[str] | None = None) -> Iterator[tuple[str, np.ndarray]]:
-    """The words of a file and their vectors, float32 `[D]`, in the order of the file.
+def read_word_vectors(path: str | os.PathLike,
+                      wanted: Collection[str] | None = None) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields the words of a file with their vectors, float32 `[D]`, in file order.
 
-    A line is a word and its numbers, with blanks between; a first line of two whole numbers (how many, D) may stand
-    before. gzip is recognised. Bytes that are not UTF-8 become U+FFFD.
+    Each line is a word and its numbers, separated by blanks; a header of two integers (the number of words, D) is
+    optional. gzip is recognised. Bytes that are not UTF-8 become U+FFFD.
 
     Args:
-        wanted: only these words are parsed, and the others are passed over quickly; None: all.
+        wanted: the words to parse; the others are skipped quickly. None: all words.
 
     Raises:
-        ValueError: an empty file, or a line whose vector is not like the first one's; names file and line.
+        ValueError: the file is empty, or a vector differs in length from the first; the message names file and line.
     """
     size = None
     with open_bytes(os.fspath(path)) as file:
@@ -33,14 +34,14 @@ def read_word_vectors(path: str | os.PathLike, wanted: Collection[str] | None = 
                 continue
             yield word, _vector(rest, size, f"{path}:{number}: {word!r}")
     if size is None:
-        raise ValueError(f"{path} is empty: expected lines of a word and its numbers")
+        raise ValueError(f"{path} is empty; expected lines of a word and its numbers; give a file of word vectors")
 
 
-def _vector(text: str, size: int, place: str) -> np.ndarray:
+def _vector(text: str, size: int, where: str) -> np.ndarray:
     numbers = text.split()
     if len(numbers) != size:
-        raise ValueError(f"{place} has {len(numbers)} numbers, expected {size} as in the first line")
+        raise ValueError(f"{where} has {len(numbers)} numbers, expected {size} as in the first line")
     try:
         return np.array(numbers, np.float32)
     except ValueError:
-        raise ValueError(f"{place} has a vector that is no row of {size} numbers") from None
+        raise ValueError(f"{where} has a vector that is not {size} numbers") from None

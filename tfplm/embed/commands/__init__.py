@@ -1,1 +1,1 @@
-"""The verbs that make or compare sentence vectors."""
+"""The verbs that compute or compare sentence vectors."""

@@ -1,4 +1,4 @@
-"""Vectors of files that need not fit into memory, and the verb `tfplm encode`."""
+"""Encoding of files larger than memory, and the verb `tfplm encode`."""
 
 import itertools
 import os
@@ -16,30 +16,32 @@ from tfplm.embed.encoder.workers import PROBE, encode_in_processes
 from tfplm.options.base import verb
 from tfplm.options.encode import EncodeOptions, EncoderOptions
 
-_CHUNK = 8192  # texts that are encoded together; sorted by length within
+_CHUNK = 8192  # texts encoded together, sorted by length
 
 
 def encode_file(encoder: SentenceEncoder, path: str | os.PathLike | list, output: str | os.PathLike, *,
                 workers: int = 1, pairs: bool = False, encoding: str = "utf-8", show_progress: bool | None = None,
                 **keywords) -> Path:
-    """Writes the vector of each line of text files, in their order, chunk by chunk.
+    """Writes the vectors of the lines of text files, in order, chunk by chunk.
 
     Args:
-        path: a file, folder or glob, or several; gzip files and "-", standard input, too. An empty line is an empty
-            text, so that vector i is line i.
-        output: `.npy`, float32 `[N,H]` (`np.load(output, mmap_mode="r")` reads it without loading it), or `.parquet`
-            with the columns `text` and `vector`. It has its name only when it is whole. A killed run that is started
-            again with the same files and encoder goes on where it was (`.npy`).
-        workers: processes, each with a model of its own and its share of the cores; the encoder must come from
+        path: a file, folder or glob, or several; also gzip files and "-", standard input. An empty line is an empty
+            text, so that vector i belongs to line i.
+        output: `.npy`, float32 `[N,H]` (which `np.load(output, mmap_mode="r")` maps into memory), or `.parquet` with
+            the columns `text` and `vector`. The file appears only when it is complete. After a kill, the same call
+            resumes an `.npy` file.
+        workers: the number of processes, each with its own model and its share of the cores; the encoder must come from
             `from_pretrained`.
-        pairs: a line is two texts, divided by a tab or " ||| ". encoding: of the files.
-        show_progress: default: at a terminal. keywords: of `encode`: batch_tokens, prompt, normalize.
+        pairs: each line is two texts, separated by a tab or " ||| ".
+        encoding: the encoding of the files.
+        show_progress: default: True at a terminal.
+        keywords: batch_tokens, prompt and normalize, as in `encode`.
 
-    Returns the path of the output. ValueError where there is no line, and for pooling NONE.
+    Returns the path of the output. Raises ValueError for files without a line, and for pooling NONE.
     """
     if encoder.recipe.plan.of_tokens:
-        raise ValueError("pooling NONE gives each text as many vectors as it has tokens, which do not fit into one "
-                         "array: choose another pooling")
+        raise ValueError("pooling NONE gives one vector per token, which does not fit into one array: choose another "
+                         "pooling")
     files = [file for source in ([path] if isinstance(path, str | os.PathLike) else path)
              for file in (["-"] if str(source) == "-" else find_files(str(source)))]
     origin = None if "-" in files else _origin(encoder, files, {**keywords, "pairs": pairs, "encoding": encoding})
@@ -54,7 +56,7 @@ def encode_file(encoder: SentenceEncoder, path: str | os.PathLike | list, output
                 writer.write(vectors, [text if isinstance(text, str) else "\t".join(text) for text in chunk])
                 bar.update(len(chunk))
         if not writer.rows:
-            raise ValueError(f"{', '.join(files)}: no line of text")
+            raise ValueError(f"{', '.join(files)}: no line of text; give a file with texts")
     except BaseException:
         writer.abandon()
         raise
@@ -82,12 +84,13 @@ def _pair(line: str, origin: str) -> tuple[str, str]:
     if not found:
         first, found, second = line.rpartition(" ||| ")
     if not found:
-        raise ValueError(f"{origin}: no tab and no ' ||| ' between the two texts of the pair: {line[:60]!r}")
+        raise ValueError(f"{origin}: no tab and no ' ||| ' between the two texts of the pair: {line[:60]!r}; separate "
+                         "them by one of these")
     return first, second
 
 
 def _origin(encoder: SentenceEncoder, files: list[str], reading: dict) -> dict:
-    """What vectors depend on: the files, how they are read, and the encoder, told by what it makes of a text."""
+    """Everything that the vectors depend on: the files, the settings, and the encoder, identified by a vector."""
     keywords = {name: value for name, value in reading.items() if name not in ("pairs", "encoding")}
     probe = encoder.encode(PROBE, **keywords).astype(float)
     reading = {**reading, "max_length": encoder.recipe.max_length, "lowercase": encoder.recipe.lowercase}
@@ -97,7 +100,7 @@ def _origin(encoder: SentenceEncoder, files: list[str], reading: dict) -> dict:
 
 
 def _count(files: list[str]) -> int | None:
-    """Lines of the files, for the bar; None where counting would mean reading a stream."""
+    """The number of lines for the progress bar; None if the files include a stream."""
     if any(file == "-" or file.endswith(".gz") for file in files):
         return None
     total = 0
@@ -111,7 +114,7 @@ def _count(files: list[str]) -> int | None:
 
 
 def open_encoder(options: EncoderOptions) -> SentenceEncoder:
-    """The encoder that the flags of the verbs about vectors describe."""
+    """Loads the encoder described by the flags of a verb."""
     encoder = SentenceEncoder.from_pretrained(
         options.init, options.pooling or None, options.layers or None, options.normalize, options.max_length,
         None if options.dtype == "float32" else options.dtype, average_layers=options.average_layers,
@@ -123,7 +126,7 @@ def open_encoder(options: EncoderOptions) -> SentenceEncoder:
 
 @verb(EncodeOptions)
 def run(options: EncodeOptions) -> Path:
-    """The verb: writes the vectors and says how many, of which length, where."""
+    """Writes the vectors and prints their number, length and file."""
     encoder = open_encoder(options)
     output = encode_file(encoder, options.text, options.output, workers=options.workers, pairs=options.pairs,
                          encoding=options.encoding, show_progress=False if options.quiet else None,

@@ -1,4 +1,4 @@
-"""`tfplm similar`: cosines of texts and files."""
+"""`tfplm similar`: cosine similarities of texts and files."""
 
 import heapq
 import itertools
@@ -16,28 +16,35 @@ _CHUNK = 4096
 
 
 def similarity(encoder: SentenceEncoder, first: list, second: list, **keywords) -> np.ndarray:
-    """float32 `[N]`: cosines of `first[i]` and `second[i]`. keywords: of `encode`. ValueError for other than as many."""
+    """float32 `[N]`: the cosines of `first[i]` and `second[i]`. keywords: as in `encode`.
+
+    Raises ValueError for lists of different lengths.
+    """
     if len(first) != len(second):
-        raise ValueError(f"{len(first)} and {len(second)} texts: expected as many, for they are compared one by one")
+        raise ValueError(f"{len(first)} and {len(second)} texts: expected equally many, because text i is compared "
+                         "with text i")
     vectors = encoder.encode([*first, *second], normalize=True, **keywords)
     return (vectors[:len(first)] * vectors[len(first):]).sum(-1)
 
 
 def nearest(encoder: SentenceEncoder, text: str, candidates: Iterable[str], top: int = 10, **keywords
             ) -> list[tuple[float, int, str]]:
-    """The candidates with the largest cosine: (cosine, number, candidate), best first. Read once, chunk by chunk."""
+    """The candidates with the largest cosine: (cosine, index, candidate), best first.
+
+    The candidates are read once, chunk by chunk.
+    """
     query = encoder.encode(text, normalize=True, **keywords)
     best, numbered = [], enumerate(candidates)
     while chunk := list(itertools.islice(numbered, _CHUNK)):
         vectors = encoder.encode([candidate for _, candidate in chunk], normalize=True, **keywords)
-        found = ((float(score), -number, candidate) for score, (number, candidate) in zip(vectors @ query, chunk))
+        found = ((float(score), -index, candidate) for score, (index, candidate) in zip(vectors @ query, chunk))
         best = heapq.nlargest(top, itertools.chain(best, found))
-    return [(score, -number, candidate) for score, number, candidate in best]
+    return [(score, -index, candidate) for score, index, candidate in best]
 
 
 @verb(SimilarOptions)
 def run(options: SimilarOptions) -> np.ndarray | list[tuple[float, int, str]]:
-    """The verb. Returns the cosines, or what `nearest` found."""
+    """Prints the cosines. Returns them, or the result of `nearest` for a text and a file."""
     if options.top < 1:
         raise ValueError(f"top is {options.top}, expected 1 or more")
     encoder = open_encoder(options)
@@ -56,8 +63,8 @@ def run(options: SimilarOptions) -> np.ndarray | list[tuple[float, int, str]]:
         if len(chunks[0]) != len(chunks[1]):
             lines = [sum(map(len, cosines)) + len(chunk) for chunk in chunks]
             more = "" if _CHUNK in map(len, chunks) else f", {lines[0]} and {lines[1]}"
-            raise ValueError(f"{options.a} and {options.b} have different numbers of lines{more}: expected as many, for "
-                             "they are compared one by one")
+            raise ValueError(f"{options.a} and {options.b} have different numbers of lines{more}: expected equally "
+                             "many, because line i is compared with line i")
         cosines.append(similarity(encoder, *chunks, **keywords))
         for cosine in cosines[-1]:
             print(f"{cosine:.4f}")

@@ -1,4 +1,4 @@
-"""`tfplm sts-eval`: correlation of cosines with people's scores."""
+"""`tfplm sts-eval`: correlation of cosine similarities with human scores."""
 
 import dataclasses
 import itertools
@@ -14,6 +14,7 @@ from tfplm.data.text.text_files import find_files, read_lines
 from tfplm.embed.commands.encode_file import open_encoder
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
+from tfplm.embed.encoder.vectors import normalize_rows
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.options.base import verb
 from tfplm.options.sts_eval import StsEvalOptions
@@ -26,7 +27,7 @@ _LAYERS = {"last": ((-1,), False), "last but one": ((-2,), False), "first-last":
 
 @dataclasses.dataclass(frozen=True)
 class StsResult:
-    """spearman, pearson: x 100, over `pairs` pairs of `data`. pooling, layers, whitening: how the vectors were made."""
+    """spearman, pearson: x 100, over the `pairs` pairs of `data`, for vectors with this pooling, layers, whitening."""
 
     data: str
     pairs: int
@@ -38,7 +39,7 @@ class StsResult:
 
 
 def read_pairs(source: str, split: str | None = "dev", encoding: str = "utf-8") -> list[TextExample]:
-    """Pairs with a number each, of a file or a folder. ValueError for texts without pair or number."""
+    """Reads pairs with scores from a file or folder. Raises ValueError for a row without a second text or a score."""
     examples = read_examples(source, "text", Reading(label_kind="number", encoding=encoding),
                              split if Path(source).expanduser().is_dir() else None)
     wrong = next((example for example in examples if example.pair is None or example.label is None), None)
@@ -49,26 +50,25 @@ def read_pairs(source: str, split: str | None = "dev", encoding: str = "utf-8") 
 
 
 def evaluate(encoder: SentenceEncoder, examples: list[TextExample], **keywords) -> tuple[float, float]:
-    """Spearman's and Pearson's correlation x 100 of the cosines with the labels. keywords: of `encode`."""
+    """Spearman's and Pearson's correlation x 100 of the cosines with the labels. keywords: as in `encode`."""
     return correlations(encoder.encode(texts_of(examples), **keywords), examples)
 
 
 def correlations(vectors: np.ndarray, examples: list[TextExample]) -> tuple[float, float]:
-    """The same of vectors `[2N,H]`, of all first texts and then of all second ones."""
-    vectors = vectors.astype(np.float64)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    """The same from vectors `[2N,H]`, those of all first texts followed by those of all second texts."""
+    vectors = normalize_rows(vectors.astype(np.float64))
     cosines = (vectors[:len(examples)] * vectors[len(examples):]).sum(1)
     scores = np.array([example.label for example in examples], np.float64)
     return 100 * correlation(ranks(cosines), ranks(scores)), 100 * correlation(cosines, scores)
 
 
 def texts_of(examples: list[TextExample]) -> list[str]:
-    """All first texts, then all second ones, as `correlations` wants their vectors."""
+    """All first texts, then all second texts, in the order that `correlations` expects."""
     return [example.text for example in examples] + [example.pair for example in examples]
 
 
 def moments_of(encoder: SentenceEncoder, texts: Iterable[str], **keywords) -> Moments:
-    """Mean and covariance of the vectors of texts that need not fit into memory."""
+    """Mean and covariance of the vectors of texts, computed chunk by chunk."""
     moments, texts = Moments(), iter(texts)
     while chunk := list(itertools.islice(texts, _CHUNK)):
         moments.update(encoder.encode(chunk, **keywords))
@@ -77,7 +77,7 @@ def moments_of(encoder: SentenceEncoder, texts: Iterable[str], **keywords) -> Mo
 
 @verb(StsEvalOptions)
 def run(options: StsEvalOptions) -> list[StsResult]:
-    """The verb: prints a line for each data set, or for each row of the table."""
+    """Prints and returns a result for each data set, or for each row of the table."""
     encoder = open_encoder(options)
     results = []
     for source in options.data:
@@ -111,7 +111,7 @@ def _evaluations(encoder: SentenceEncoder, examples: list[TextExample], source: 
 
 
 def _moments(encoder: SentenceEncoder, vectors: np.ndarray, options: StsEvalOptions, keywords: dict) -> Moments:
-    """Of the texts for whitening, or of the data's own vectors where there are none."""
+    """Moments of the texts for whitening, or, without such texts, of the vectors of the data."""
     if not options.whiten_text:
         moments = Moments()
         moments.update(vectors)
@@ -121,7 +121,7 @@ def _moments(encoder: SentenceEncoder, vectors: np.ndarray, options: StsEvalOpti
 
 
 def _components(encoder: SentenceEncoder, options: StsEvalOptions) -> list[int | None]:
-    """The sizes of whitened vectors to be tried; none without whitening."""
+    """The sizes of whitened vectors to try; none without whitening."""
     if options.table:
         sizes = [None, options.components or 256]
         return sizes if sizes[1] < encoder.dimension else sizes[:1]
@@ -133,7 +133,7 @@ def _components(encoder: SentenceEncoder, options: StsEvalOptions) -> list[int |
 
 
 def _candidates(encoder: SentenceEncoder) -> Iterator[tuple[SentenceEncoder, str]]:
-    """The same model with every pooling of the table over every choice of layers."""
+    """The same model with every pooling and every choice of layers of the table."""
     for strategy in _TABLE:
         if strategy is Pooling.CLS_POOLED and encoder.model.pooler is None:
             continue

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.batches.batching import padded
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.reading import Reading
@@ -84,8 +85,8 @@ class GroupBatches:
 
     Args:
         reader: texts to tokens. pad: id of the padding. prompt: is written before each text.
-        by_length: the texts of a batch are of about the same length, else any. That is faster, and a text cannot be told
-            from the negatives by its length.
+        by_length: the texts of a batch are of about the same length, else any. That is faster, and the length does not
+            distinguish a text from the negatives.
         repetition: where the pair is one text twice, the second one has up to max(2, `repetition` x tokens) of its tokens
             twice (ESimCSE, Wu et al. 2022, section 3.1: 0.32), so that like length is no sign of like meaning.
     """
@@ -95,7 +96,7 @@ class GroupBatches:
         if not groups:
             raise ValueError("there is nothing to train on: no text, or no pair that is alike")
         self.groups, self.reader, self.seed, self.pad, self.prompt = groups, reader, seed, pad, prompt
-        self.batch_size, self.repetition = min(batch_size, len(groups)), repetition
+        self.batch_size, self.repetition, self.start = min(batch_size, len(groups)), repetition, 0
         self.steps = len(groups) // self.batch_size  # of an epoch
         self._lengths = np.array([max(map(len, group.texts)) for group in groups]) if by_length else None
 
@@ -107,6 +108,10 @@ class GroupBatches:
             for step in range(max(0, start - epoch * self.steps), self.steps):
                 yield self.batch(chosen[step], np.random.default_rng((self.seed, epoch, step)))
             epoch += 1
+
+    def dataset(self):
+        """`batches` from `start` on, which a resumed training sets, as a `tf.data.Dataset`."""
+        return dataset_like(lambda: self.batches(self.start), self.batch(range(self.batch_size)))
 
     def _chosen(self, random: np.random.Generator) -> np.ndarray:
         """The groups of each batch of an epoch `[steps, batch_size]`."""

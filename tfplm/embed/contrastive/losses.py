@@ -93,7 +93,7 @@ def cosine_regression(vectors, labels, temperature: float = 0.05):
 @dataclasses.dataclass(frozen=True)
 class Loss:
     """A loss and what it needs. twice: the text itself is its pair. labelled: pairs have scores. head: a dense layer
-    with tanh stands behind the pooling while training, and is then left out (SimCSE, section 6.3)."""
+    with tanh follows the pooling while training, and is then left out (SimCSE, section 6.3)."""
 
     function: Callable
     twice: bool = False

@@ -8,12 +8,11 @@ from tfplm.embed.encoder.pooling import OF_MODEL, Pooling, PoolingPlan, pool
 from tfplm.embed.encoder.program import check_model, hidden_states
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer
-from tfplm.models.encoder import Encoder
 from tfplm.models.model import PretrainedModel
-from tfplm.models.precision import dtype_policy
+from tfplm.training.loop.wrapper import TrainingModel
 
 
-class Contrastive(keras.Model):
+class Contrastive(TrainingModel):
     """Trains `model`, in place, so that vectors of texts that are alike are near each other.
 
     Batches are dicts: `input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, K texts an example, and where
@@ -24,23 +23,21 @@ class Contrastive(keras.Model):
         loss: a key of `LOSSES`. temperature: of the loss.
     """
 
-    def __init__(self, model: PretrainedModel, plan: PoolingPlan, loss: str, temperature: float = 0.05, **keywords):
-        super().__init__(dtype=model.dtype_policy, autocast=False, **{"name": "contrastive", **keywords})
+    def __init__(self, model: PretrainedModel, plan: PoolingPlan, loss: str, temperature: float = 0.05):
         check_model(model, plan)
         if plan.of_tokens or (plan.of_model and plan.strategies[0] is not Pooling.CLS_POOLED):
             raise ValueError(f"{plan.strategies[0].name} gives no sentence vectors to compare; use REDUCE_MEAN, "
                              "FIRST_TOKEN or another pooling")
-        self.backbone, self.plan, self.kind, self.temperature = model, plan, LOSSES[loss], temperature
+        super().__init__(model, "contrastive")
+        self.plan, self.kind, self.temperature = plan, LOSSES[loss], temperature
         self.projection = None
         if self.kind.head:
-            width = model.config.hidden_size * (1 if plan.of_model or plan.average_layers else len(plan.layers))
-            width *= sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in plan.strategies)
-            with dtype_policy(model.dtype_policy):
+            width = plan.width(model.config.hidden_size)
+            with self.own_layers():
                 self.projection = Dense(width, width, "tanh", name="projection",
                                         kernel_initializer=kernel_initializer(model.config, width))
         self.hits = keras.metrics.Mean(name="accuracy") if self.kind.function is LOSSES["simcse"].function else None
         self._unused = {id(variable) for layer in _unused_layers(model, plan) for variable in layer.variables}
-        self.built = True
 
     @property
     def trainable_variables(self):
@@ -52,12 +49,12 @@ class Contrastive(keras.Model):
         return self.trainable_variables
 
     def call(self, batch, training=False):
-        """float32 vectors `[B,K,H]`; behind the projection while training."""
+        """float32 vectors `[B,K,H]`; after the projection while training."""
         texts = {name: tf.reshape(batch[name], [-1, tf.shape(batch[name])[-1]])
                  for name in ("input_ids", "attention_mask", "token_type_ids")}  # [B*K,T]
-        hidden = hidden_states(self.backbone, texts, self.plan, training)
+        hidden = hidden_states(self.inner, texts, self.plan, training)
         if self.plan.strategies[0] in OF_MODEL:
-            vectors = self.backbone.pool(hidden)
+            vectors = self.inner.pool(hidden)
         else:
             vectors = pool(hidden, texts["attention_mask"], self.plan.strategies)
         if self.projection is not None and training:
@@ -66,25 +63,15 @@ class Contrastive(keras.Model):
         return tf.reshape(tf.cast(vectors, tf.float32), [shape[0], batch["input_ids"].shape[1] or shape[1],
                                                          vectors.shape[-1]])
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The mean over the replica's examples, over the number of replicas: all their gradients are added up."""
-        losses, hits = self.kind.function(y_pred, x.get("labels"), self.temperature)
+    def example_losses(self, batch, outputs):
+        """Also counts the hits, which are found on the way."""
+        losses, hits = self.kind.function(outputs, batch.get("labels"), self.temperature)
         if hits is not None:
             self.hits.update_state(hits)
-        loss = tf.reduce_mean(losses)
-        return loss / tf.cast(self.distribute_strategy.num_replicas_in_sync, loss.dtype)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return self.get_metrics_result()
+        return losses
 
 
 def _unused_layers(model: PretrainedModel, plan: PoolingPlan) -> list[keras.layers.Layer]:
     """The pooler, and the blocks above the highest layer of the plan, where these are not used."""
     unused = [model.pooler] if model.pooler is not None and not plan.of_model else []
-    if isinstance(model, Encoder):
-        depth = max(plan.resolve(model.config.num_hidden_layers))
-        used = model.stack.layers_in_order()[:depth]
-        unused += [block for block in model.stack.blocks if not any(block is other for other in used)]
-        if model.stack.norm is not None and depth < model.config.num_hidden_layers:
-            unused.append(model.stack.norm)
-    return unused
+    return unused + model.unused_layers(max(plan.resolve(model.config.num_hidden_layers)))

@@ -6,8 +6,6 @@ from pathlib import Path
 import keras
 
 from tfplm.core.config import read_json, write_json
-from tfplm.core.sources import resolve
-from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.tasks.examples import TextExample
 from tfplm.embed.commands.sts_eval import evaluate, read_pairs
 from tfplm.embed.contrastive.data import GroupBatches, read_groups
@@ -16,12 +14,13 @@ from tfplm.embed.contrastive.model import Contrastive
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 from tfplm.embed.encoder.text_ids import TextReader
+from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.contrastive import ContrastiveOptions
 from tfplm.summaries import SummaryCallback
-from tfplm.training.loop.callbacks import Place, ResumeBatches
 from tfplm.training.loop.distribute import is_chief, strategy_for
 from tfplm.training.loop.progress import Progress
+from tfplm.training.loop.resume import Resume
 from tfplm.training.loop.run_folder import RESULTS, Folder, open_folder
 from tfplm.training.optimizers.make import compile_arguments
 
@@ -44,7 +43,7 @@ class ContrastiveResult:
 def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
     """Trains a model to give sentence vectors and saves it as a folder of sentence-transformers.
 
-    Started again with the same `output`, it goes on where it was stopped or killed.
+    Started again with the same `output`, it resumes where it was stopped or killed.
 
     Raises:
         ValueError: data that the loss cannot use, or options that do not fit. FileNotFoundError: no such file.
@@ -83,15 +82,15 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
 
 def _open(options: ContrastiveOptions) -> SentenceEncoder:
     """The encoder to be trained, with its dropout and pooling."""
-    path = resolve(options.init)
-    known = read_recipe(path) if path.is_dir() else None
+    source = open_source(options.init)
+    known = read_recipe(source.path) if source.path.is_dir() else None
     default = None if known else ["CLS_TOKEN" if LOSSES[options.loss].head else "REDUCE_MEAN"]
     changes = {} if options.dropout is None else {"hidden_dropout_prob": options.dropout,
                                                   "attention_probs_dropout_prob": options.dropout}
     if known and (known.dense or not known.pool_prompt):
-        raise ValueError(f"{path} has {'Dense modules' if known.dense else 'prompts that are not pooled'} behind its "
-                         "pooling, which cannot be trained: begin with the model itself, or with a folder without them")
-    return SentenceEncoder.from_pretrained(path, options.pooling or default, max_length=options.max_length,
+        raise ValueError(f"{source} has {'Dense modules' if known.dense else 'prompts that are not pooled'} after its "
+                         "pooling, which cannot be trained: start with the model itself, or with a folder without them")
+    return SentenceEncoder.from_pretrained(source, options.pooling or default, max_length=options.max_length,
                                            dtype=_dtype(options), **changes)
 
 
@@ -108,18 +107,10 @@ def _divisible(batch_size: int, groups: int, replicas: int) -> int:
 
 
 def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: ContrastiveOptions, folder: Folder) -> None:
-    place = Place()
-    template = batches.batch(range(batches.batch_size))
-
-    def generate():
-        for _ in range(place.start):  # a resumed fit reads and drops so many
-            yield template
-        yield from batches.batches(place.start)
-
-    callbacks = [ResumeBatches(folder.checkpoints, place, batches.steps, options.save_every), best, Progress(options.quiet)]
+    callbacks = [Resume(folder.checkpoints, options.save_every, data=batches), best, Progress(options.quiet)]
     if options.summary_every:
         callbacks.append(SummaryCallback(folder.log_dir, {"scalars": options.summary_every, "weights": 0}, graph=False))
-    model.fit(dataset_like(generate, template), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
+    model.fit(batches.dataset(), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
               shuffle=False, callbacks=callbacks)
 
 
@@ -131,7 +122,7 @@ class KeepBest(keras.callbacks.Callback):
         super().__init__()
         self.encoder, self.pairs, self.folder, self.quiet = encoder, pairs, folder, options.quiet
         self.every = options.evaluate_every
-        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else it was killed before there was anything to go on with
+        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else it was killed before there was anything to resume from
         self.scores = read_json(folder.output / BEST) if resumed and (folder.output / BEST).is_file() else {}
 
     def on_train_begin(self, logs=None):
@@ -177,6 +168,6 @@ def _finish(best: KeepBest, steps: int, options: ContrastiveOptions) -> Contrast
     if is_chief():
         write_json(output / RESULTS, {"spearman": result.spearman, "before": result.before, "steps": steps})
     if not options.quiet:
-        told = "" if result.spearman is None else f"; Spearman {result.before:.2f} before, {result.spearman:.2f} now"
-        print(f"{output}: {steps:,} steps{told}")
+        scores = "" if result.spearman is None else f"; Spearman {result.before:.2f} before, {result.spearman:.2f} now"
+        print(f"{output}: {steps:,} steps{scores}")
     return result

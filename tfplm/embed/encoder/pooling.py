@@ -1,58 +1,12 @@
 """From the hidden states of tokens to one vector: the strategies of bert-as-service, and of sentence-transformers."""
 
 import dataclasses
-import enum
 from collections.abc import Sequence
 
 from keras import ops
 
-from tfplm.core.suggest import did_you_mean
+from tfplm.options.pooling import Pooling
 
-
-class Pooling(enum.IntEnum):
-    """How token vectors become one; names and numbers are bert-as-service's, above 100 those that it does not have.
-
-    Masked means: over the real tokens, [CLS] and [SEP] among them. `REDUCE_MEAN` is the usual choice without further
-    training, `FIRST_TOKEN` that of models trained with it (SimCSE, BGE), `LAST_TOKEN` that of decoders.
-    """
-
-    NONE = 0  # all token vectors, [B,T,H], zero at padding
-    REDUCE_MAX = 1  # masked maximum
-    REDUCE_MEAN = 2  # masked mean
-    REDUCE_MEAN_MAX = 3  # mean and maximum side by side, [B,2H]
-    FIRST_TOKEN = 4
-    CLS_TOKEN = 4
-    LAST_TOKEN = 5
-    SEP_TOKEN = 5
-    CLS_POOLED = 6  # the pooler: dense + tanh over the first token of the last layer
-    CLASSIFICATION = 7  # probabilities of the classes, [B,num_labels]
-    REGRESSION = 8  # sigmoid of the one output, [B,1]
-    MEAN_SQRT_LENGTH = 101  # masked sum / sqrt(number of tokens)
-    WEIGHTED_MEAN = 102  # masked mean, token i weighted by i (SGPT, Muennighoff 2022)
-
-    @classmethod
-    def of(cls, value: "Pooling | str | int") -> "Pooling":
-        """A strategy from its name in any case, its number, or what sentence-transformers calls it.
-
-        ValueError that lists the names.
-        """
-        if isinstance(value, str):
-            name = value.strip().upper().replace("-", "_")
-            name = _OTHER_NAMES.get(name, name)
-            if name in cls.__members__:
-                return cls[name]
-            raise ValueError(f"there is no pooling '{value}'{did_you_mean(name, cls.__members__)}; expected one of "
-                             f"{', '.join(cls.__members__)}")
-        try:
-            return cls(value)
-        except ValueError:
-            raise ValueError(f"there is no pooling with number {value}; expected one of "
-                             f"{', '.join(f'{p.value} ({p.name})' for p in cls)}") from None
-
-
-_OTHER_NAMES = {"MEAN": "REDUCE_MEAN", "MAX": "REDUCE_MAX", "CLS": "FIRST_TOKEN", "FIRST": "FIRST_TOKEN",
-                "LAST": "LAST_TOKEN", "LASTTOKEN": "LAST_TOKEN", "SEP": "LAST_TOKEN", "MEAN_MAX": "REDUCE_MEAN_MAX",
-                "POOLER": "CLS_POOLED", "WEIGHTEDMEAN": "WEIGHTED_MEAN", "MEAN_SQRT_LEN_TOKENS": "MEAN_SQRT_LENGTH"}
 # what is computed from the whole model, not from a layer
 OF_MODEL = (Pooling.CLS_POOLED, Pooling.CLASSIFICATION, Pooling.REGRESSION)
 _LOW = 1e30
@@ -102,8 +56,16 @@ class PoolingPlan:
         """Whether every token keeps its vector."""
         return self.strategies[0] is Pooling.NONE
 
+    def width(self, hidden_size: int) -> int:
+        """Numbers of a vector that is made of hidden states `[B,T,hidden_size]`; for `NONE` of a token's vector.
+
+        Not for `CLASSIFICATION` and `REGRESSION`, whose vectors are as wide as the model's head.
+        """
+        layers = 1 if self.average_layers or self.of_model else len(self.layers)
+        return hidden_size * layers * sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in self.strategies)
+
     def resolve(self, depth: int) -> tuple[int, ...]:
-        """The layers as 1 ... depth, places in `hidden_states`. ValueError for a layer that the model does not have."""
+        """The layers as 1 ... depth, positions in `hidden_states`. ValueError for a layer that the model does not have."""
         if self.of_model:
             return (depth,)
         if wrong := [layer for layer in self.layers if not -depth <= layer < depth]:
@@ -114,7 +76,7 @@ class PoolingPlan:
 
 def combine_layers(hidden_states: Sequence, plan: PoolingPlan):
     """The wanted ones of `hidden_states` (embeddings first), `[B,T,H]` each, side by side or averaged."""
-    chosen = [hidden_states[place] for place in plan.resolve(len(hidden_states) - 1)]
+    chosen = [hidden_states[index] for index in plan.resolve(len(hidden_states) - 1)]
     if len(chosen) == 1:
         return chosen[0]
     if plan.average_layers:
@@ -146,8 +108,8 @@ def _max(hidden, mask):
 
 
 def _last(hidden, mask):
-    place = ops.maximum(ops.cast(ops.sum(mask, axis=1), "int32") - 1, 0)  # [B,1]
-    return ops.take_along_axis(hidden, place[:, :, None], axis=1)[:, 0]
+    position = ops.maximum(ops.cast(ops.sum(mask, axis=1), "int32") - 1, 0)  # [B,1]
+    return ops.take_along_axis(hidden, position[:, :, None], axis=1)[:, 0]
 
 
 def _weighted_mean(hidden, mask):
@@ -166,9 +128,3 @@ _STRATEGIES = {
         ops.sum(mask, axis=1) + 1e-10),
     Pooling.WEIGHTED_MEAN: _weighted_mean,
 }
-
-
-def normalize_rows(vectors):
-    """Rows of length 1, `[..., H]`; a zero vector stays zero."""
-    norm = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
-    return vectors / ops.maximum(norm, 1e-12)

@@ -1,36 +1,33 @@
-"""Batches of token ids to pooled vectors: one TensorFlow program for all shapes, layers above the wanted one left out."""
+"""Batches of token ids to pooled vectors: one TensorFlow graph for all shapes, layers above the wanted one left out."""
 
 import numpy as np
 import tensorflow as tf
 
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan, combine_layers, pool
-from tfplm.embed.encoder.single_texts import LONGEST, SingleTexts
-from tfplm.models.encoder import Encoder
+from tfplm.embed.encoder.single_texts import LONGEST, Ownership, SingleTexts
 from tfplm.models.model import PretrainedModel
 
 _ROWS = tf.TensorSpec([None, None], tf.int32)
-_SIGNATURE = {"input_ids": _ROWS, "token_type_ids": _ROWS, "position_ids": _ROWS, "pieces": _ROWS, "places": _ROWS,
-              "lengths": tf.TensorSpec([None], tf.int32)}
+_SIGNATURE = {"input_ids": _ROWS, "token_type_ids": _ROWS, "position_ids": _ROWS, "sequence_ids": _ROWS,
+              "token_index": _ROWS, "lengths": tf.TensorSpec([None], tf.int32)}
 
 
 def can_pack(model: PretrainedModel, plan: PoolingPlan) -> bool:
     """Whether texts may share a row: nothing but the mask and relative or given positions tells tokens apart.
 
-    Not with `mask_cls_sep`: a text without words then has no token to attend to, and would look at its neighbours.
+    Not with `mask_cls_sep`: a text without words then has no token to attend to, and would attend to its neighbours.
     """
-    config = model.config
-    return (isinstance(model, Encoder) and config.attention_type in ("full", "causal", "causal_reverse", "sparse")
-            and config.position_type in ("learned", "sinusoidal", "bucketed", "none")
-            and plan.strategies[0] not in (Pooling.CLASSIFICATION, Pooling.REGRESSION) and not plan.mask_cls_sep)
+    return (model.can_pack and plan.strategies[0] not in (Pooling.CLASSIFICATION, Pooling.REGRESSION)
+            and not plan.mask_cls_sep)
 
 
 def hidden_states(model: PretrainedModel, batch: dict, plan: PoolingPlan, training: bool = False):
     """The layers of the plan, combined: `[B,T,H]` (several side by side `[B,T,kH]`)."""
-    places = plan.resolve(model.config.num_hidden_layers)
-    depth = max(places)
-    last = places == (model.config.num_hidden_layers,)
+    layers = plan.resolve(model.config.num_hidden_layers)
+    depth = max(layers)
+    last = layers == (model.config.num_hidden_layers,)
     keywords = {"training": training, "taps": () if last else ("hidden_states",)}
-    if isinstance(model, Encoder) and depth < model.config.num_hidden_layers:
+    if model.can_exit_early and depth < model.config.num_hidden_layers:
         keywords["depth"] = depth  # layers above are not computed
     features = model.features(batch, **keywords)
     if last:
@@ -51,7 +48,7 @@ def check_model(model: PretrainedModel, plan: PoolingPlan) -> None:
     """Raises ValueError where the model has not what the pooling needs."""
     strategy = plan.strategies[0]
     plan.resolve(model.config.num_hidden_layers)
-    if model.config.architecture == "seq2seq":
+    if model.is_seq2seq:
         raise ValueError("sentence vectors are made by an encoder: load the model with architecture='encoder'")
     if strategy is Pooling.CLS_POOLED and model.pooler is None:
         raise ValueError(f"CLS_POOLED needs a model with a pooler, but {model.name} "
@@ -66,49 +63,49 @@ def check_model(model: PretrainedModel, plan: PoolingPlan) -> None:
                              "or num_labels=1")
 
 
-class Program:
-    """`program(batch)`: the arrays of `rows.assemble` to float32 vectors, one for each text, in a single graph.
+class EncodeFunction:
+    """`encode(batch)`: the arrays of `rows.assemble` to float32 vectors, one for each text, in a single graph.
 
     Any shape runs without being traced again; the graph's fused parts are compiled once per shape, which is why
-    `rows.place` makes few of them. Short texts that come one by one have a program of their own, see `SingleTexts`.
+    `rows.pack_texts` makes few of them. Short texts that come one by one have a program of their own, see `SingleTexts`.
     """
 
-    def __init__(self, model: PretrainedModel, plan: PoolingPlan):
+    def __init__(self, model: PretrainedModel, plan: PoolingPlan, ownership: Ownership):
         check_model(model, plan)
         self.model, self.plan, self.packs = model, plan, can_pack(model, plan)
-        self._function = tf.function(self._packed if self.packs else self._padded, autograph=False,
-                                     input_signature=[_SIGNATURE])
-        self.single_texts = SingleTexts(model, self._packed) if self.packs else None
+        self._graph = tf.function(self._packed if self.packs else self._padded, autograph=False,
+                                  input_signature=[_SIGNATURE])
+        self.single_texts = SingleTexts(model, self._packed, ownership) if self.packs else None
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         rows, width = batch["input_ids"].shape
         if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= LONGEST:
             vectors = self.single_texts(batch)
             if vectors is not None:  # with pooling NONE as wide as the program
-                return vectors[:, :batch["places"].shape[1]] if self.plan.of_tokens else vectors
-        return self._function({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
+                return vectors[:, :batch["token_index"].shape[1]] if self.plan.of_tokens else vectors
+        return self._graph({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
 
     @property
     def traces(self) -> int:
-        """How many times the program was traced: once, whatever the shapes."""
-        return self._function.experimental_get_tracing_count()
+        """How many times the graph was traced: once, whatever the shapes."""
+        return self._graph.experimental_get_tracing_count()
 
     def _packed(self, batch: dict):
-        pieces = batch["pieces"]
-        mine = (pieces[:, :, None] == pieces[:, None, :]) & (pieces[:, None, :] > 0)
+        ids = batch["sequence_ids"]
+        mine = (ids[:, :, None] == ids[:, None, :]) & (ids[:, None, :] > 0)  # [R,W,W]
         inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "position_ids")}
         hidden = hidden_states(self.model, {**inputs, "attention_mask": tf.cast(mine, tf.int32)}, self.plan)
         return self._pooled(hidden, batch)
 
     def _pooled(self, hidden, batch: dict):
-        tokens = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), batch["places"])  # [S,L,H]
+        tokens = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), batch["token_index"])  # [S,L,H]
         if self.plan.strategies[0] is Pooling.CLS_POOLED:
             return tf.cast(self.model.pool(tokens), tf.float32)
-        mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["places"])[1])
+        mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["token_index"])[1])
         return pool(tokens, mask, self.plan.strategies)
 
     def _padded(self, batch: dict):
-        mask = batch["pieces"]  # one text a row: 1 and 0
+        mask = batch["sequence_ids"]  # one text a row: 1 and 0
         if self.plan.mask_cls_sep:
             columns, count = tf.range(tf.shape(mask)[1])[None], tf.reduce_sum(mask, axis=1, keepdims=True)
             mask = mask * tf.cast((columns > 0) & (columns != count - 1), tf.int32)
@@ -117,8 +114,7 @@ class Program:
             return head_outputs(self.model, inputs, self.plan.strategies[0])[:tf.shape(batch["lengths"])[0]]
         hidden = hidden_states(self.model, inputs, self.plan)
         if self.plan.mask_cls_sep:
-            width = tf.shape(batch["places"])[1]
+            width = tf.shape(batch["token_index"])[1]
             texts = tf.shape(batch["lengths"])[0]
             return pool(hidden[:texts, :width], mask[:texts, :width], self.plan.strategies)
         return self._pooled(hidden, batch)
-

@@ -1,4 +1,4 @@
-"""How vectors are made from a model."""
+"""The recipe of a sentence encoder: pooling, projections, normalization and prompts."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ ACTIVATIONS = {"Identity": lambda x: x, "Tanh": np.tanh, "ReLU": lambda x: np.ma
 
 @dataclasses.dataclass(frozen=True)
 class DenseModule:
-    """A projection behind the pooling: `activation(x kernel + bias)`, kernel `[in, out]`, float32."""
+    """A projection after the pooling: `activation(x kernel + bias)`, kernel `[in, out]`, float32."""
 
     kernel: np.ndarray
     bias: np.ndarray | None = None
@@ -25,12 +25,15 @@ class DenseModule:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What makes a model a sentence encoder.
+    """The settings that turn a model into a sentence encoder.
 
-    plan: layers and pooling. normalize: vectors of length 1. max_length: tokens of a text, special ones included.
-    lowercase: texts are lower-cased before the tokenizer. dense: projections behind the pooling. prompts: what is
-    written before a text, by name; default_prompt: the name of the one that is always used. pool_prompt: whether the
-    prompt's tokens count in the pooling.
+    - plan: layers and pooling;
+    - normalize: scales vectors to length 1;
+    - max_length: the maximum number of tokens of a text, including special tokens;
+    - lowercase: lower-cases texts before tokenization;
+    - dense: projections after the pooling;
+    - prompts: named prefixes of texts; default_prompt: the name of the prompt used by default;
+    - pool_prompt: includes the tokens of the prompt in the pooling.
     """
 
     plan: PoolingPlan = PoolingPlan()
@@ -44,11 +47,14 @@ class Recipe:
 
     def __post_init__(self):
         if self.default_prompt is not None and self.default_prompt not in self.prompts:
-            raise ValueError(f"the default prompt is '{self.default_prompt}', but the prompts are "
-                             f"{', '.join(self.prompts) or 'none'}")
+            raise ValueError(f"the default prompt is '{self.default_prompt}', expected one of the prompts: "
+                             f"{', '.join(self.prompts) or 'there are none'}")
         if not self.pool_prompt and Pooling.WEIGHTED_MEAN in self.plan.strategies:
-            raise ValueError("WEIGHTED_MEAN cannot leave the prompt out of the pooling (include_prompt: false)")
+            raise ValueError("WEIGHTED_MEAN cannot exclude the prompt from the pooling (include_prompt: false); choose "
+                             "another pooling, or include the prompt")
         if not self.pool_prompt and self.plan.mask_cls_sep:
-            raise ValueError("mask_cls_sep cannot leave the prompt out of the pooling (include_prompt: false)")
+            raise ValueError("mask_cls_sep cannot exclude the prompt from the pooling (include_prompt: false); include "
+                             "the prompt")
         if self.dense and self.plan.of_tokens:
-            raise ValueError("pooling NONE gives token vectors, behind which there can be no dense module")
+            raise ValueError("pooling NONE gives token vectors, after which there can be no dense module; choose "
+                             "another pooling, or drop the module")

@@ -4,23 +4,23 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from tfplm.core.config import Config
-from tfplm.core.sources import layout_of, resolve
-from tfplm.embed.encoder import single_texts
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
-from tfplm.embed.encoder.program import Program
+from tfplm.embed.encoder.program import EncodeFunction
 from tfplm.embed.encoder.recipe import Recipe
-from tfplm.embed.encoder.rows import Limits, TextIds, assemble, place
+from tfplm.embed.encoder.rows import PackingLimits, TextIds, assemble, check_texts, pack_texts
 from tfplm.embed.encoder.sentence_transformers import model_folder, read_recipe, write_recipe
+from tfplm.embed.encoder.single_texts import Ownership, State
 from tfplm.embed.encoder.text_ids import TextReader
+from tfplm.embed.encoder.vectors import normalize_rows
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.models.model import PretrainedModel
-from tfplm.models.pretrained.api import from_pretrained, save_pretrained, source_config
+from tfplm.models.pretrained.api import from_pretrained, save_pretrained
+from tfplm.models.pretrained.source import Source, open_source
 from tfplm.tokenizers import Tokenizer
 
 POOL = 16384  # texts that are tokenized and sorted by length together
@@ -41,14 +41,16 @@ class SentenceEncoder:
         model: a headless model; for `CLASSIFICATION` and `REGRESSION` one with the head "sequence_classification".
         tokenizer: the model's.
         recipe: `Recipe`, or a pooling (`"REDUCE_MEAN"`, `"cls"`, 2, ...); default: the mean over the last layer.
+        weights: "private" where nobody else has the model, see `weights` below.
 
     Attributes:
         origin: the arguments of `from_pretrained`, by which other processes make the same; None without it.
-        whitening: a `Whitening`, applied behind the pooling and before normalisation; None for none. May be set.
-        batch_tokens: places of a batch. May be set.
+        whitening: a `Whitening`, applied after the pooling and before normalisation; None for none. May be set.
+        batch_tokens: tokens of a batch, padding included. May be set.
     """
 
-    def __init__(self, model: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | PoolingPlan | str | int | None = None):
+    def __init__(self, model: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | PoolingPlan | str | int | None = None,
+                 weights: State | Ownership = "shared"):
         if not isinstance(recipe, Recipe):
             plan = recipe if isinstance(recipe, PoolingPlan) else PoolingPlan.of("REDUCE_MEAN" if recipe is None else recipe)
             recipe = Recipe(plan)
@@ -57,16 +59,34 @@ class SentenceEncoder:
         self._model, self.tokenizer, self.recipe = model, tokenizer, dataclasses.replace(recipe, max_length=length)
         self.whitening, self.batch_tokens, self.origin = None, 2048, None
         self._widest = limit
-        self._program = Program(model, recipe.plan)
+        self._ownership = weights if isinstance(weights, Ownership) else Ownership(weights)
+        self._function = EncodeFunction(model, recipe.plan, self._ownership)
         self._reader = TextReader(tokenizer, length, recipe.lowercase)
         self._pad = model.config.pad_token_id or 0
 
     @property
     def model(self) -> PretrainedModel:
-        """The model itself, whose weights may then be changed: single texts are encoded more slowly from now on, but
-        after `freeze`. For a look at it there is `config`."""
-        single_texts.lend(self._model)
+        """The model itself. Who has it may change its weights, hence private `weights` are shared from now on; to read
+        its configuration there is `config`."""
+        self._ownership.lend()
         return self._model
+
+    @property
+    def weights(self) -> State:
+        """Whether the model's weights may change; the same for all encoders of one model.
+
+        "private": only these encoders have the model, as `from_pretrained` leaves it. "shared": other code has it, too.
+        "frozen": `freeze` promised that they stay. Where they cannot change, short texts that come one by one are encoded
+        by a program whose weights are constants. May be set: "private" after the last change by other code.
+        """
+        return self._ownership.state
+
+    @weights.setter
+    def weights(self, state: State) -> None:
+        if state == "frozen":
+            self.freeze()
+        else:
+            self._ownership.set(state)
 
     @property
     def config(self) -> Config:
@@ -97,9 +117,11 @@ class SentenceEncoder:
             config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
         """
         origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
-        path = resolve(source)
-        recipe = read_recipe(path) if path.is_dir() else None
-        folder = path if recipe is None else model_folder(path)
+        opened = open_source(source)
+        origin["source"] = opened.name
+        recipe = read_recipe(opened.path) if opened.path.is_dir() else None
+        if recipe is not None and (folder := model_folder(opened.path)) != opened.path:
+            opened = open_source(folder)
         plan = recipe.plan if recipe else PoolingPlan()
         if pooling is not None or layers is not None or average_layers or mask_cls_sep:
             plan = PoolingPlan.of(plan.strategies if pooling is None else pooling,
@@ -107,9 +129,8 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        model = _load(folder, plan, dtype, num_labels, config_overrides)
-        single_texts.keep(model)
-        encoder = cls(model, Tokenizer.from_pretrained(folder), recipe)
+        model = _load(opened, plan, dtype, num_labels, config_overrides)
+        encoder = cls(model, opened.tokenizer(), recipe, "private")
         encoder.origin = {**origin, **config_overrides}
         return encoder
 
@@ -120,12 +141,9 @@ class SentenceEncoder:
             return self.whitening.dimension
         if self.recipe.dense:
             return self.recipe.dense[-1].kernel.shape[1]
-        plan, config = self.recipe.plan, self._model.config
-        if plan.strategies[0] in _HEADS:
+        if self.recipe.plan.strategies[0] in _HEADS:
             return self._model.num_labels
-        copies = sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in plan.strategies)
-        layers = 1 if plan.average_layers or plan.of_model else len(plan.layers)
-        return config.hidden_size * copies * layers
+        return self.recipe.plan.width(self.config.hidden_size)
 
     def encode(self, texts, batch_tokens: int | None = None, *, prompt: str | None = None, normalize: bool | None = None,
                show_progress: bool | None = None) -> np.ndarray:
@@ -134,14 +152,14 @@ class SentenceEncoder:
         Args:
             texts: a str (one vector, `[H]`); a list of str; of pairs (tuples of two str); or of lists of tokens, which
                 are looked up as they are, a token "|||" dividing a pair.
-            batch_tokens: places of a batch: more of them is not faster on CPUs, and takes more memory.
+            batch_tokens: tokens of a batch, padding included: more is not faster on CPUs, and takes more memory.
             prompt: written before each text: the name of one of the recipe's prompts, or the prompt itself; default:
                 the recipe's default prompt, "" for none.
             normalize: vectors of length 1; default: the recipe's.
             show_progress: a bar with texts per second and time left; default: where there are many, at a terminal.
 
         Returns:
-            float32 `[N,H]`; for pooling `NONE` `[N,T,H]`, zero behind the end of a text.
+            float32 `[N,H]`; for pooling `NONE` `[N,T,H]`, zero after the end of a text.
 
         TypeError for what is no text.
         """
@@ -154,8 +172,8 @@ class SentenceEncoder:
             disable = not show_progress
         parts = []
         with tqdm(total=len(texts), unit="text", unit_scale=True, disable=disable, dynamic_ncols=True) as bar:
-            for begin in range(0, len(texts), POOL):
-                rows = self._reader(texts[begin:begin + POOL], prompt, self.recipe.pool_prompt)
+            for start in range(0, len(texts), POOL):
+                rows = self._reader(texts[start:start + POOL], prompt, self.recipe.pool_prompt)
                 parts.append(self.encode_ids(rows, batch_tokens, normalize=normalize, progress=bar.update))
         vectors = self._joined(parts)
         return vectors[0] if single else vectors
@@ -166,43 +184,42 @@ class SentenceEncoder:
 
         rows: `TextIds`, or lists or arrays of ids. progress: called with the number of texts after each batch.
         """
-        rows = [row if isinstance(row, TextIds) else _text_ids(row) for row in rows]
-        self._check(rows)
+        rows = [row if isinstance(row, TextIds) else TextIds.of(row) for row in rows]
+        check_texts(rows, self.config.vocab_size, self._widest)
         lengths = [len(row) for row in rows]
-        result = None
-        for placement in place(lengths, Limits(batch_tokens or self.batch_tokens, self._program.packs, self._widest)):
-            vectors = self._program(assemble(rows, placement, self._pad))
+        limits, result = PackingLimits(batch_tokens or self.batch_tokens, self._function.packs, self._widest), None
+        for packed in pack_texts(lengths, limits):
+            vectors = self._function(assemble(rows, packed, self._pad))
             if result is None:
                 wide = (max(lengths),) if self.recipe.plan.of_tokens else ()
                 result = np.zeros((len(rows), *wide, vectors.shape[-1]), np.float32)
-            numbers = [number for row in placement.rows for number in row]
             if self.recipe.plan.of_tokens:
-                result[numbers, :vectors.shape[1]] = vectors
+                result[packed.texts, :vectors.shape[1]] = vectors
             else:
-                result[numbers] = vectors
+                result[packed.texts] = vectors
             if progress is not None:
-                progress(len(numbers))
+                progress(len(packed.texts))
         return self._finish(self._joined([]) if result is None else result, normalize)
 
     def freeze(self, max_bytes: int | None = None) -> "SentenceEncoder":
         """A promise that the model's weights stay as they are: short texts that come one by one are then encoded faster.
 
-        An encoder made by `from_pretrained` knows it, as long as nobody has asked for its `model` and the weights have
-        no more than 256 MB, and needs no promise. The programs, one for each of three widths, are compiled in the
-        background; they take about twice the memory of the model's weights. Later changes of the weights would be seen
-        by batches, but not by single texts, until it is called again. Models and poolings that cannot share rows (see
-        `program.can_pack`) gain nothing. Returns self.
+        An encoder made by `from_pretrained` needs none, as long as its `weights` are private and have no more than 256
+        MB. The programs, one for each of three widths, are compiled in the background; they take about twice the memory
+        of the model's weights. Batches would follow later changes of the weights, but single texts only after another
+        call. Models and poolings that cannot share rows (see `program.can_pack`) gain nothing. Returns self.
 
-        max_bytes: of weights; with more of them nothing is promised.
+        max_bytes: of weights; with more of them nothing is promised. ValueError for more than a program can hold.
         """
-        texts = self._program.single_texts
+        texts = self._function.single_texts
         if texts is not None and (max_bytes is None or texts.bytes <= max_bytes):
-            texts.freeze()
+            texts.check()
+            self._ownership.set("frozen")
         return self
 
     def with_recipe(self, recipe: Recipe, tokenizer: Tokenizer | None = None) -> "SentenceEncoder":
         """Another encoder of the same model, without whitening."""
-        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe)
+        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe, self._ownership)
 
     def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
         """Vectors of a tokenized batch: `input_ids` `[B,T]`, `attention_mask` `[B,T]` (1 = real; default: all),
@@ -213,7 +230,7 @@ class SentenceEncoder:
         lengths = mask.sum(1)
         if (mask != (np.arange(ids.shape[1]) < lengths[:, None])).any() or (lengths < 1).any():
             raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens: expected rows of "
-                             "1s with the padding behind them")
+                             "1s with the padding after them")
         vectors = self.encode_ids([TextIds(row[:n], kind[:n]) for row, kind, n in zip(ids, types, lengths)],
                                   normalize=normalize)
         if self.recipe.plan.of_tokens and vectors.shape[1] < ids.shape[1]:
@@ -231,6 +248,10 @@ class SentenceEncoder:
     def tokenize(self, texts: list, prompt: str | None = None) -> list[TextIds]:
         """What `encode` gives to `encode_ids`."""
         return self._reader(texts, self.prompt(prompt), self.recipe.pool_prompt)
+
+    def frame(self, first: Sequence[int], second: Sequence[int] | None = None) -> TextIds:
+        """The same for token ids of a text or a pair: special tokens are put around, and what is too long is cut."""
+        return self._reader.of_ids(first, second)
 
     def prompt(self, name: str | None) -> str:
         """The text of a prompt: of the one with that name, the default one for None, or the given text itself."""
@@ -250,17 +271,6 @@ class SentenceEncoder:
         write_recipe(directory, recipe, self._model.config.hidden_size)
         save_pretrained(self._model, directory, self.tokenizer)
 
-    def _check(self, rows: list[TextIds]) -> None:
-        size, most = self._model.config.vocab_size, self._widest
-        for number, row in enumerate(rows):
-            if not len(row):
-                raise ValueError(f"text {number} has no token")
-            if most is not None and len(row) > most:
-                raise ValueError(f"text {number} has {len(row)} tokens, but the model has positions for {most}: cut it")
-            if row.input_ids.max() >= size or row.input_ids.min() < 0:
-                raise ValueError(f"text {number} has an id outside of the vocabulary of {size}: does the tokenizer "
-                                 "belong to this model?")
-
     def _finish(self, vectors: np.ndarray, normalize: bool | None) -> np.ndarray:
         """Projections, whitening, normalisation."""
         for module in self.recipe.dense:
@@ -268,7 +278,7 @@ class SentenceEncoder:
         if self.whitening is not None:
             vectors = self.whitening.apply(vectors)
         if self.recipe.normalize if normalize is None else normalize:
-            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+            vectors = normalize_rows(vectors)
         return np.ascontiguousarray(vectors, np.float32)
 
     def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
@@ -280,16 +290,11 @@ class SentenceEncoder:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _load(folder: Path, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
+def _load(source: Source, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
           ) -> PretrainedModel:
-    if layout_of(folder) != "keras" and source_config(folder).architecture == "seq2seq":
+    if source.layout != "keras" and source.config.architecture == "seq2seq":
         overrides = {"architecture": "encoder", **overrides}
     head = _HEADS.get(plan.strategies[0])
     if plan.strategies[0] is Pooling.REGRESSION and num_labels is None:
         num_labels = 1
-    return from_pretrained(folder, head, num_labels=num_labels, dtype=dtype, **overrides)
-
-
-def _text_ids(row) -> TextIds:
-    ids = np.asarray(row, np.int32)
-    return TextIds(ids, np.zeros_like(ids))
+    return from_pretrained(source, head, num_labels=num_labels, dtype=dtype, **overrides)

@@ -1,9 +1,9 @@
-"""The folders of sentence-transformers (Reimers and Gurevych 2019): a model, and modules that make vectors of it.
+"""Folders of sentence-transformers (Reimers and Gurevych 2019): a model, and modules that compute vectors from it.
 
-    modules.json                          the modules in order, each with its folder
-    1_Pooling/config.json                 which pooling
+    modules.json                          the list of modules with their folders
+    1_Pooling/config.json                 the pooling
     2_Dense/config.json, model.safetensors    a projection
-    3_Normalize/                          vectors of length 1; nothing in it
+    3_Normalize/                          vectors of length 1; an empty folder
     sentence_bert_config.json             max_seq_length, do_lower_case
     config_sentence_transformers.json     prompts
 """
@@ -20,7 +20,7 @@ from tfplm.core.files import write_text
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.recipe import ACTIVATIONS, DenseModule, Recipe
 
-# in the order in which several stand side by side in the vector
+# in the order in which several are concatenated in the vector
 _MODES = {"cls": ("pooling_mode_cls_token", Pooling.FIRST_TOKEN),
           "max": ("pooling_mode_max_tokens", Pooling.REDUCE_MAX),
           "mean": ("pooling_mode_mean_tokens", Pooling.REDUCE_MEAN),
@@ -31,21 +31,21 @@ _KNOWN = "Transformer, Pooling, Dense, Normalize"
 
 
 def model_folder(path: Path) -> Path:
-    """Where the model itself lies: in the folder, or in the one that `modules.json` names (`0_Transformer`)."""
+    """The folder of the model itself: the given folder, or the one named by `modules.json` (`0_Transformer`)."""
     modules = _modules(path)
     return path / modules[0]["path"] if modules else path
 
 
 def read_recipe(path: Path) -> Recipe | None:
-    """The recipe of a folder of sentence-transformers, None for any other folder.
+    """Reads the recipe of a folder of sentence-transformers; None for any other folder.
 
-    ValueError for a module, pooling or activation that is not understood, since the vectors would be wrong.
+    Raises ValueError for an unknown module, pooling or activation, because the vectors would be wrong.
     """
     modules = _modules(path)
     if not modules:
         return None
     if _kind(modules[0]) != "Transformer":
-        raise ValueError(f"{path}/modules.json begins with {modules[0]['type']}, expected a Transformer")
+        raise ValueError(f"{path}/modules.json starts with {modules[0]['type']}, expected a Transformer")
     settings = _read(path / modules[0]["path"] / "sentence_bert_config.json")
     found = {"max_length": settings.get("max_seq_length"), "lowercase": bool(settings.get("do_lower_case")),
              **_prompts(_read(path / "config_sentence_transformers.json"))}
@@ -59,8 +59,8 @@ def read_recipe(path: Path) -> Recipe | None:
         elif kind == "Normalize":
             found["normalize"] = True
         elif kind != "Dropout":  # does nothing after training
-            raise ValueError(f"{path}/modules.json has the module {module['type']} at place {module.get('idx')}, which "
-                             f"is not understood there; expected {_KNOWN}, in this order")
+            raise ValueError(f"{path}/modules.json has the module {module['type']} at position {module.get('idx')}, "
+                             f"which is not supported there; expected {_KNOWN}, in this order")
     if "plan" not in found:
         raise ValueError(f"{path}/modules.json has no Pooling module; expected {_KNOWN}")
     return Recipe(**found)
@@ -89,18 +89,18 @@ def _prompts(config: dict) -> dict:
 
 
 def _strategies(config: dict, folder: Path) -> tuple[Pooling, ...]:
-    """Of either spelling: `pooling_mode: "mean"` (or a list), or the older flags `pooling_mode_mean_tokens: true`."""
+    """Reads both forms: `pooling_mode: "mean"` (or a list), and the older flags `pooling_mode_mean_tokens: true`."""
     named = config.get("pooling_mode")
     if named is None:
         flags = {flag: mode for mode, (flag, _) in _MODES.items()}
         on = [key for key, value in config.items() if key.startswith("pooling_mode_") and value is True]
         if unknown := [key for key in on if key not in flags]:
-            raise ValueError(f"{folder}/config.json has {unknown[0]}, which is not understood; known are "
+            raise ValueError(f"{folder}/config.json has {unknown[0]}, which is not supported; expected "
                              f"{', '.join(flags)}")
         named = [mode for flag, mode in flags.items() if flag in on] or ["mean"]
     named = [named] if isinstance(named, str) else named
     if unknown := [mode for mode in named if mode not in _MODES]:
-        raise ValueError(f"{folder}/config.json has pooling_mode {unknown[0]!r}, which is not understood; known are "
+        raise ValueError(f"{folder}/config.json has pooling_mode {unknown[0]!r}, which is not supported; expected "
                          f"{', '.join(_MODES)}")
     return tuple(_MODES[mode][1] for mode in named)
 
@@ -111,8 +111,8 @@ def _dense(folder: Path) -> DenseModule:
     unusual = config.get("use_residual") or config.get("module_input_name", "sentence_embedding") != "sentence_embedding"
     if activation not in ACTIVATIONS or unusual:
         raise ValueError(f"{folder}/config.json is a Dense module with activation {activation!r}"
-                         f"{', a residual or an input of its own' if unusual else ''}; expected one over the sentence "
-                         f"vector, with {', '.join(ACTIVATIONS)}")
+                         f"{', a residual or another input' if unusual else ''}; expected one of the sentence vector, "
+                         f"with {', '.join(ACTIVATIONS)}")
     with open_checkpoint(folder) as weights:
         kernel = np.ascontiguousarray(np.asarray(weights["linear.weight"], np.float32).T)
         bias = np.array(weights["linear.bias"], np.float32) if "linear.bias" in weights else None
@@ -120,14 +120,15 @@ def _dense(folder: Path) -> DenseModule:
 
 
 def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int) -> None:
-    """Writes the modules beside a saved model, so that `SentenceTransformer(directory)` makes the same vectors.
+    """Writes the modules next to a saved model, so that `SentenceTransformer(directory)` gives the same vectors.
 
-    ValueError for what sentence-transformers has not: other layers than the last, other poolings.
+    Raises ValueError for settings that sentence-transformers does not support: other layers than the last, or other
+    poolings.
     """
     flags = {strategy: flag for flag, strategy in _MODES.values()}
     wrong = [strategy.name for strategy in recipe.plan.strategies if strategy not in flags]
     if wrong or recipe.plan.layers != (-1,) or recipe.plan.mask_cls_sep:
-        raise ValueError(f"sentence-transformers cannot express {wrong[0] if wrong else recipe.plan}: only "
+        raise ValueError(f"sentence-transformers cannot express {wrong[0] if wrong else recipe.plan}: expected "
                          f"{', '.join(s.name for s in flags)} over the last layer")
     directory = Path(directory)
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
@@ -135,9 +136,9 @@ def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int)
     write_json(directory / "1_Pooling" / "config.json",
                {"word_embedding_dimension": hidden_size, **_pooling_modes(recipe.plan.strategies),
                 "include_prompt": recipe.pool_prompt})
-    for number, dense in enumerate(recipe.dense, 2):
-        modules.append((f"{number}_Dense", "Dense"))
-        _write_dense(directory / f"{number}_Dense", dense)
+    for index, dense in enumerate(recipe.dense, 2):
+        modules.append((f"{index}_Dense", "Dense"))
+        _write_dense(directory / f"{index}_Dense", dense)
     if recipe.normalize:
         modules.append((f"{len(modules)}_Normalize", "Normalize"))
         (directory / modules[-1][0]).mkdir(exist_ok=True)
@@ -146,12 +147,12 @@ def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int)
     write_json(directory / "config_sentence_transformers.json",
                {"prompts": recipe.prompts, "default_prompt_name": recipe.default_prompt})
     write_text(directory / "modules.json", json.dumps(
-        [{"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
-         for number, (path, kind) in enumerate(modules)], indent=2))
+        [{"idx": index, "name": str(index), "path": path, "type": f"sentence_transformers.models.{kind}"}
+         for index, (path, kind) in enumerate(modules)], indent=2))
 
 
 def _pooling_modes(strategies: tuple[Pooling, ...]) -> dict:
-    """Flags, which every version knows; they have no order, so for another one than theirs a list, which newer ones know."""
+    """The flags, which every version reads; for a different order also a list, which newer versions read."""
     modes = {flag: strategy in strategies for flag, strategy in _MODES.values()}
     if list(strategies) != [strategy for _, strategy in _MODES.values() if strategy in strategies]:
         names = {strategy: mode for mode, (_, strategy) in _MODES.items()}

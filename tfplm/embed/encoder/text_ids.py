@@ -1,5 +1,7 @@
 """Texts, pairs and lists of tokens to token ids, each cut to the model's length."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tfplm.embed.encoder.rows import TextIds
@@ -24,19 +26,26 @@ class TextReader:
 
     @property
     def around(self) -> tuple[int, int]:
-        """Special tokens before and behind a text."""
+        """Special tokens before and after a text."""
         return self._frame.prefix.shape[1], self._frame.suffix.shape[1]
 
     def __call__(self, texts: list, prompt: str = "", pool_prompt: bool = True) -> list[TextIds]:
         """ValueError or TypeError for what is no text; a text without tokens gets one special token."""
-        kinds = {_kind_of(text, number) for number, text in enumerate(texts)}
+        kinds = {_kind_of(text, index) for index, text in enumerate(texts)}
         if len(kinds) > 1:
             return [self([text], prompt, pool_prompt)[0] for text in texts]
         if not texts:
             return []
-        rows = map(self._of_tokens, texts) if kinds == {"list"} else self._of_texts(texts, kinds == {"tuple"}, prompt)
+        if kinds == {"list"}:
+            return [self._of_tokens(tokens) for tokens in texts]
+        rows = self._of_texts(texts, kinds == {"tuple"}, prompt)
         skip = 0 if pool_prompt or not prompt else self._prompt_tokens(prompt)
         return [self._never_empty(ids, types, skip) for ids, types in rows]
+
+    def of_ids(self, first: Sequence[int], second: Sequence[int] | None = None) -> TextIds:
+        """A text, or a pair, that is tokenized already: special tokens are put around, and the longer text of a pair is
+        cut, as BERT does it."""
+        return self._never_empty(*self._frame.around(first, second, self.max_length), 0)
 
     def _of_texts(self, texts: list, pairs: bool, prompt: str):
         first = [prompt + (text[0] if pairs else text) for text in texts]
@@ -47,9 +56,9 @@ class TextReader:
                                truncation="longest_first" if self.max_length else False)
         return zip(batch["input_ids"], batch["token_type_ids"])
 
-    def _of_tokens(self, tokens: list[str]):
+    def _of_tokens(self, tokens: list[str]) -> TextIds:
         first, second = divide(tokens)
-        return self._frame.around(self._ids(first), None if second is None else self._ids(second), self.max_length)
+        return self.of_ids(self._ids(first), None if second is None else self._ids(second))
 
     def _ids(self, tokens: list[str]) -> list[int]:
         return self.tokenizer.convert_tokens_to_ids(tokens) if tokens else []
@@ -68,12 +77,12 @@ class TextReader:
         return TextIds(ids, types, min(skip, len(ids) - 1))
 
 
-def _kind_of(text, number: int) -> str:
+def _kind_of(text, index: int) -> str:
     if isinstance(text, str):
         return "str"
     if isinstance(text, tuple) and len(text) == 2 and all(isinstance(part, str) for part in text):
         return "tuple"
     if isinstance(text, list) and all(isinstance(token, str) for token in text):
         return "list"
-    raise TypeError(f"text {number} is {type(text).__name__} {str(text)[:40]!r}: expected a str, a pair (tuple of two "
+    raise TypeError(f"text {index} is {type(text).__name__} {str(text)[:40]!r}: expected a str, a pair (tuple of two "
                     "str), or a list of tokens (list of str)")

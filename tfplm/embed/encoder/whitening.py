@@ -1,4 +1,4 @@
-"""Whitening of sentence vectors: mean zero, covariance the identity, and if wished fewer dimensions."""
+"""Whitening of sentence vectors: zero mean, identity covariance, and optionally fewer dimensions."""
 
 import dataclasses
 import logging
@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 
 class Moments:
-    """Mean and covariance of vectors that come in batches, in float64 (Chan et al. 1979: stable, one pass)."""
+    """Mean and covariance of vectors given in batches, in float64 (Chan et al. 1979: stable, one pass)."""
 
     def __init__(self):
         self.count, self.mean, self.scatter = 0, None, None
 
     def update(self, vectors: np.ndarray) -> None:
-        """vectors: `[N,H]`."""
+        """Adds a batch of vectors `[N,H]`."""
         vectors = np.asarray(vectors, np.float64)
         if vectors.ndim != 2:
             raise ValueError(f"whitening is for vectors [N,H], found an array of shape {vectors.shape}")
@@ -46,10 +46,10 @@ class Moments:
 class Whitening:
     """BERT-whitening (Su et al. 2021, "Whitening Sentence Representations"): `(x - mean) kernel`.
 
-    It takes the anisotropy out of the vectors of a model that was not trained for similarity: nearly what BERT-flow
-    does, by one matrix. `kernel` = U S^(-1/2) of the covariance U S U^T; its first `n_components` columns are those of
-    the largest variance ("whitening-256" is often better than all 768, and three times smaller). A linear classifier
-    over the vectors gains nothing by it.
+    It removes the anisotropy from the vectors of a model that was not trained for similarity, with nearly the effect of
+    BERT-flow by a single matrix. `kernel` = U S^(-1/2), with the covariance U S U^T; its first `n_components` columns
+    are those with the largest variance ("whitening-256" is often better than all 768 dimensions, and three times
+    smaller). A linear classifier on the vectors does not benefit.
 
         encoder.whitening = Whitening.fit(encoder.encode(texts), n_components=256)
 
@@ -61,8 +61,10 @@ class Whitening:
 
     @classmethod
     def fit(cls, vectors: "np.ndarray | Iterable[np.ndarray] | Moments", n_components: int | None = None) -> "Whitening":
-        """From vectors `[N,H]`, batches of them, or `Moments`. ValueError for fewer than 2 vectors, or more components
-        than there are dimensions with any variance."""
+        """Fits a whitening to vectors `[N,H]`, batches of them, or `Moments`.
+
+        Raises ValueError for fewer than 2 vectors, or for more components than dimensions with variance.
+        """
         moments = vectors
         if not isinstance(vectors, Moments):
             moments = Moments()
@@ -74,10 +76,10 @@ class Whitening:
         variances, directions = variances[::-1], directions[:, ::-1]  # largest first
         rank = int((variances > variances[0] * 1e-10).sum()) if variances[0] > 0 else 0
         if rank < (n_components or 1):
-            raise ValueError(f"{moments.count} vectors vary in {rank} dimensions, so that there are no {n_components or 1} "
+            raise ValueError(f"{moments.count} vectors vary in {rank} dimensions, too few for {n_components or 1} "
                              "components: give more texts, or fewer components")
         if n_components is None and rank < len(variances):
-            log.warning("%d vectors vary in %d of %d dimensions only: the whitened vectors have so many",
+            log.warning("%d vectors vary in only %d of %d dimensions; the whitened vectors have that size",
                         moments.count, rank, len(variances))
         kept = n_components or rank
         kernel = directions[:, :kept] / np.sqrt(variances[:kept])
@@ -85,35 +87,35 @@ class Whitening:
 
     @property
     def dimension(self) -> int:
-        """Length of the whitened vectors."""
+        """The size of the whitened vectors."""
         return self.kernel.shape[1]
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
-        """`[...,H]` -> float32 `[...,k]`."""
+        """Whitens vectors `[...,H]` to float32 `[...,k]`."""
         if vectors.shape[-1] != len(self.mean):
             raise ValueError(f"this whitening is for vectors of {len(self.mean)} numbers, found {vectors.shape[-1]}: it "
                              "was fitted with another model, pooling or layers")
         return (vectors - self.mean) @ self.kernel
 
     def as_dense(self) -> DenseModule:
-        """The same as a projection with a bias."""
+        """The whitening as a projection with a bias."""
         return DenseModule(self.kernel, -self.mean @ self.kernel)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes an `.npz` file with `mean` and `kernel`."""
-        with replacing(path) as beside, open(beside, "wb") as file:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, mean=self.mean, kernel=self.kernel)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Whitening":
-        """Reads what `save` wrote. ValueError for another file."""
+        """Loads a file written by `save`. Raises ValueError for any other file."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 mean, kernel = arrays["mean"], arrays["kernel"]
         except (KeyError, ValueError, TypeError) as error:
-            raise ValueError(f"{path} is no whitening ({error}): expected an .npz file with mean [H] and kernel [H,k], "
-                             "as Whitening.save writes it") from error
+            raise ValueError(f"{path} is not a whitening ({error}): expected an .npz file with mean [H] and kernel "
+                             "[H,k], as written by Whitening.save") from error
         if mean.ndim != 1 or kernel.ndim != 2 or len(mean) != len(kernel):
-            raise ValueError(f"{path} is no whitening: expected mean [H] and kernel [H,k], found {mean.shape} and "
+            raise ValueError(f"{path} is not a whitening: expected mean [H] and kernel [H,k], found {mean.shape} and "
                              f"{kernel.shape}")
         return cls(mean, kernel)

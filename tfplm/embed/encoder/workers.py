@@ -1,7 +1,7 @@
-"""Several processes that encode, each with a model of its own and its share of the processor.
+"""Encoding in several processes, each with its own model and its share of the cores.
 
-One process does not keep many cores busy: short products do not divide well. TensorFlow is imported in the processes
-only after their share of threads is set.
+A single process does not keep many cores busy, because short matrix products parallelize badly. The processes import
+TensorFlow only after their number of threads has been set.
 """
 
 import collections
@@ -23,21 +23,21 @@ from tfplm.core.worker_process import end_with_parent
 if TYPE_CHECKING:
     from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 
-PROBE = "0 a 的"  # what tells encoders apart
-_encoder = None  # of a worker process
+PROBE = "0 a 的"  # the text whose vector identifies an encoder
+_encoder = None  # set in a worker process
 
 
 def encode_in_processes(encoder: "SentenceEncoder", chunks: Iterable[list], workers: int, **keywords
                         ) -> Iterator[tuple[list, np.ndarray]]:
-    """(chunk, its vectors) of lists of texts, in their order; at most 2 chunks a worker wait.
+    """Yields (chunk, its vectors) for lists of texts, in order; at most 2 chunks per worker are pending.
 
-    encoder: made by `from_pretrained`, which each worker repeats. keywords: of `encode`. ValueError for another
-    encoder; `BrokenProcessPool` where a worker was killed, or a script starts them when it is imported.
+    encoder: created by `from_pretrained`, which each worker repeats. keywords: as in `encode`. Raises ValueError for
+    any other encoder, and `BrokenProcessPool` if a worker is killed or a script starts workers on import.
     """
     if encoder.origin is None:
-        raise ValueError("several workers need an encoder made by SentenceEncoder.from_pretrained, since each of them "
-                         "reads the model itself: save the encoder and load it again, or use workers=1")
-    # a whitening is larger than a pipe: a child that dies before it has read what it is given leaves its parent hanging
+        raise ValueError("several workers need an encoder made by SentenceEncoder.from_pretrained, because each worker "
+                         "loads the model itself: save the encoder and load it again, or use workers=1")
+    # in a file, because a whitening exceeds a pipe's buffer: a child that dies before reading would hang its parent
     with tempfile.TemporaryDirectory() as folder, _environment(_threads(workers)):
         made = Path(folder, "encoder")
         made.write_bytes(pickle.dumps((encoder.origin, encoder.recipe, encoder.whitening)))
@@ -46,17 +46,17 @@ def encode_in_processes(encoder: "SentenceEncoder", chunks: Iterable[list], work
                 yield from _encoded(pool, encoder, chunks, 2 * workers, keywords)
             except BrokenProcessPool as error:
                 raise BrokenProcessPool(
-                    "a worker process died, perhaps for want of memory: use fewer workers. A script that encodes with "
-                    "several must do so below `if __name__ == '__main__':`") from error
+                    "a worker process died, perhaps because memory ran out: use fewer workers. A script that encodes "
+                    "with several must do so below `if __name__ == '__main__':`") from error
 
 
 def _encoded(pool: ProcessPoolExecutor, encoder: "SentenceEncoder", chunks: Iterable[list], most: int, keywords: dict
              ) -> Iterator[tuple[list, np.ndarray]]:
-    """At most so many chunks wait."""
+    """Encodes with at most `most` pending chunks."""
     probe, theirs = encoder.encode(PROBE), pool.submit(_encode, [PROBE], {}).result()[0]
     if not np.allclose(probe, theirs, atol=0.02 * np.abs(probe).max()):
-        raise ValueError("the encoder's weights are no longer those that it was loaded with, which its workers read: "
-                         "save the encoder and load it again, or use workers=1")
+        raise ValueError("the encoder's weights are no longer those that it was loaded with, and its workers load the "
+                         "original ones: save the encoder and load it again, or use workers=1")
     waiting = collections.deque()
     try:
         for chunk in chunks:
@@ -80,7 +80,7 @@ def _threads(workers: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _environment(values: dict[str, str]):
-    """Spawned processes inherit these; the environment of this process is as before at the end."""
+    """Sets variables for spawned processes to inherit, and restores the environment of this process at the end."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -98,7 +98,7 @@ def _start(made: Path) -> None:
     end_with_parent()
     from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 
-    origin, recipe, whitening = pickle.loads(made.read_bytes())  # this program's own file, of a moment ago
+    origin, recipe, whitening = pickle.loads(made.read_bytes())  # a file that the parent has just written
     _encoder = SentenceEncoder.from_pretrained(**origin).with_recipe(recipe)
     _encoder.whitening = whitening
 

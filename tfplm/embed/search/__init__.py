@@ -1,4 +1,4 @@
-"""Semantic search: vector indexes, records in SQL databases, and both together as a `SearchIndex`."""
+"""Semantic search: vector indexes, records in SQL databases, and `SearchIndex`, which combines them."""
 
 from tfplm.core.lazy import lazy_exports
 

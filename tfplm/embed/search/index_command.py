@@ -1,4 +1,4 @@
-"""`tfplm index`: files of texts into a search index."""
+"""`tfplm index`: adds files of texts to a search index."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,22 +14,22 @@ from tfplm.embed.search.search_index import SearchIndex
 from tfplm.options.base import verb
 from tfplm.options.search import IndexOptions
 
-_CHARACTERS = 1 << 17  # of the texts of a batch: some seconds' work
+_CHARACTERS = 1 << 17  # of the texts in a batch: some seconds of work
 
 
 def index_file(index: SearchIndex, source: Source, existing: str = "replace", batch: int = 1024, show_progress=None) -> int:
-    """Adds the rows of a file, a transaction a batch; goes on where an earlier call for the same file was stopped.
+    """Adds the rows of a file, one transaction per batch; resumes an interrupted call for the same file.
 
-    batch: rows; fewer where they are long, so that an interrupted call has not worked for minutes in vain.
+    batch: the number of rows in a batch; fewer if they are long, so that an interruption loses little work.
 
-    Returns how many rows were read.
+    Returns the number of rows read.
     """
     key = source.key
-    begin = index.progress(key) if key else 0
+    start = index.progress(key) if key else 0
     count = 0
     with tqdm(desc=Path(source.name).name, unit="text", unit_scale=True, dynamic_ncols=True,
               disable=None if show_progress is None else not show_progress) as bar:
-        for numbered in _batches(source.rows(begin), batch):
+        for numbered in _batches(source.rows(start), batch):
             index.add_batch([row for _, row in numbered], existing, (key, numbered[-1][0]) if key else None)
             count += len(numbered)
             bar.update(len(numbered))
@@ -50,7 +50,7 @@ def _batches(rows: Iterator[tuple[int, Row]], batch: int) -> Iterator[list[tuple
 
 @verb(IndexOptions)
 def run(options: IndexOptions) -> int:
-    """The verb. Returns the number of records in the index."""
+    """Adds, deletes or rebuilds as requested, and returns the number of records in the index."""
     files = [file for name in options.file for file in ([name] if name == "-" else find_files(name))]
     if not (files or options.delete or options.compact or options.rebuild):
         raise ValueError("nothing to do: give files of texts, or --delete, --compact, --rebuild")
@@ -58,18 +58,18 @@ def run(options: IndexOptions) -> int:
         raise ValueError(f"batch is {options.batch}, expected 1 or more")
     sources = [Source(file, options.format, options.text_field, options.encoding) for file in files]
     if sources and not any(source.name == "-" or next(source.rows(), None) for source in sources):
-        raise ValueError(f"{', '.join(files)}: no line of text")  # before an index is made, of a model that takes seconds
+        raise ValueError(f"{', '.join(files)}: no line of text; give a file with texts")  # before loading the model
     with _opened(options) as index:
         index.show_progress = not options.quiet
         if sources:
             _read(index, sources, options)
         if options.delete:
-            _say(options, f"{index.delete(options.delete):,} of {len(options.delete):,} records deleted")
+            _print(options, f"{index.delete(options.delete):,} of {len(options.delete):,} records deleted")
         if options.rebuild:
             index.rebuild(options.kind)
         if options.compact:
             index.compact()
-        _say(options, f"{options.output}: {len(index):,} records; index {index.kind}: {index.reason}")
+        _print(options, f"{options.output}: {len(index):,} records; index {index.kind}: {index.reason}")
         return len(index)
 
 
@@ -78,11 +78,11 @@ def _read(index: SearchIndex, sources: list[Source], options: IndexOptions) -> N
         read = sum(index_file(index, source, options.existing, options.batch, False if options.quiet else None)
                    for source in sources)
     except KeyboardInterrupt:
-        _say(options, f"{options.output} has {len(index):,} records; the same command goes on from there")
+        _print(options, f"{options.output} has {len(index):,} records; run the same command again to resume")
         raise
     if not len(index):
-        raise ValueError(f"{', '.join(source.name for source in sources)}: no line of text")
-    _say(options, f"{read:,} texts read" if read else "nothing new: these files are in the index already")
+        raise ValueError(f"{', '.join(source.name for source in sources)}: no line of text; give a file with texts")
+    _print(options, f"{read:,} texts read" if read else "nothing new: these files are in the index already")
 
 
 def _opened(options: IndexOptions) -> SearchIndex:
@@ -93,7 +93,7 @@ def _opened(options: IndexOptions) -> SearchIndex:
     if Path(options.output, "manifest.json").is_file():
         return SearchIndex.open(options.output, encoder, writable=True, records=options.records)
     if encoder is None:
-        raise ValueError(f"{options.output} is a new index: say which model makes its vectors, by --init")
+        raise ValueError(f"{options.output} is a new index: give the model that encodes its texts with --init")
     settings = IndexSettings(options.metric, options.lists, options.probes, options.code_bytes, options.links,
                              search_effort=options.search_effort, hash_bits=options.hash_bits, seed=options.seed)
     return SearchIndex.create(options.output, encoder, SearchSettings(
@@ -101,6 +101,6 @@ def _opened(options: IndexOptions) -> SearchIndex:
         None if options.memory is None else options.memory << 20, options.prompt, options.query_prompt))
 
 
-def _say(options: IndexOptions, sentence: str) -> None:
+def _print(options: IndexOptions, sentence: str) -> None:
     if not options.quiet:
         print(sentence)

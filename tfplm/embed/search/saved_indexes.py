@@ -1,4 +1,4 @@
-"""Vector indexes in the folder of a store: each whole in a folder of its own, of which the newest counts."""
+"""Vector indexes saved in the folder of a store, each in a separate subfolder; the newest one is valid."""
 
 import contextlib
 import json
@@ -17,15 +17,19 @@ _FOLDER = re.compile(r"vectors-(\d+)")
 
 
 class SavedIndexes:
-    """Folders `vectors-NUMBER` with the files of an index and `state.json`, which says what records it knows; written
-    beside and renamed when whole. store: the name of the store whose they are."""
+    """Subfolders `vectors-NUMBER` with the files of an index and `state.json`, which states the records it contains.
+
+    Each is written under a temporary name and renamed when complete. store: the name of the store.
+    """
 
     def __init__(self, folder: Path, store: str):
-        self._folder, self._store = folder.absolute(), store  # it is read later, maybe from another working directory
+        self._folder, self._store = folder.absolute(), store  # absolute, because the working directory may change
 
     def newest_first(self) -> Iterator[tuple[Path, dict]]:
-        """(folder, what state.json says) of this store's; those that a writer adds meanwhile as well, for it takes away
-        the older ones."""
+        """(folder, content of state.json) of this store's indexes, newest first.
+
+        Includes those that a writer adds meanwhile, because it removes the older ones.
+        """
         tried = set()
         while untried := [saved for saved in self._all() if saved not in tried]:
             _, path = saved = max(untried)
@@ -35,35 +39,35 @@ class SavedIndexes:
                 if known["store"] == self._store:
                     yield path, known
             except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
-                self.leave_aside(path, error)
+                self.skip(path, error)
 
     def newest(self) -> dict | None:
-        """What the newest state.json says."""
+        """The content of the newest state.json."""
         return next((known for _, known in self.newest_first()), None)
 
-    def leave_aside(self, path: Path, error: Exception) -> None:
-        """Says so, unless a writer has taken it away."""
+    def skip(self, path: Path, error: Exception) -> None:
+        """Logs a warning about an unreadable index, unless a writer has removed it."""
         if path.exists():
-            log.warning("%s is left aside (%s): the index is made anew from the records", path, error)
+            log.warning("%s cannot be used (%s): the index is rebuilt from the records", path, error)
 
     def save(self, index: VectorIndex, known: dict) -> None:
-        """Writes a folder; the older ones go. A shared index is elsewhere: only what it knows is written."""
+        """Writes an index and removes older ones. Of a shared index, which is stored elsewhere, only the state."""
         number = max([0, *(number for number, _ in self._all())]) + 1
-        beside = self._folder / f"vectors-{number}.partial"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        temporary = self._folder / f"vectors-{number}.partial"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         if not index.shared:
-            index.save(beside)
-        write_json(beside / "state.json", {"store": self._store, **known})
-        for path in beside.iterdir():
-            _to_disk(path)
-        os.replace(beside, self._folder / f"vectors-{number}")
+            index.save(temporary)
+        write_json(temporary / "state.json", {"store": self._store, **known})
+        for path in temporary.iterdir():
+            _sync(path)
+        os.replace(temporary, self._folder / f"vectors-{number}")
         for older, path in self._all():
             if older < number:
                 shutil.rmtree(path, ignore_errors=True)
 
     def clear(self) -> None:
-        """Takes them all away."""
+        """Removes all saved indexes."""
         for _, path in self._all():
             shutil.rmtree(path)
 
@@ -71,6 +75,6 @@ class SavedIndexes:
         return [(int(match[1]), path) for path in self._folder.iterdir() if (match := _FOLDER.fullmatch(path.name))]
 
 
-def _to_disk(path: Path) -> None:
-    with contextlib.suppress(OSError), open(path, "rb+") as file:  # not every file system can
+def _sync(path: Path) -> None:
+    with contextlib.suppress(OSError), open(path, "rb+") as file:  # not supported by every file system
         os.fsync(file.fileno())

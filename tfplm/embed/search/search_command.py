@@ -1,4 +1,4 @@
-"""`tfplm search`: queries to a search index."""
+"""`tfplm search`: queries a search index."""
 
 import dataclasses
 import itertools
@@ -12,12 +12,12 @@ from tfplm.embed.search.search_index import Hit, SearchIndex
 from tfplm.options.base import verb
 from tfplm.options.search import SearchOptions
 
-_CHUNK = 256  # queries of a file that are asked together
+_CHUNK = 256  # the number of queries of a file searched together
 
 
 @verb(SearchOptions)
 def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
-    """The verb. Returns the hits of a query, a recall report, or how many queries were asked."""
+    """Returns the hits of a query, a recall report, or the number of queries answered."""
     if options.k < 1:
         raise ValueError(f"k is {options.k}, expected 1 or more")
     if options.sample < 1:
@@ -28,21 +28,21 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
         if options.recall:
             return _recall(index, options)
         if options.k > len(index) and not options.quiet:
-            print(f"{options.k} hits are asked for, there are {len(index)} records", file=sys.stderr)
+            print(f"{options.k} hits requested, but there are only {len(index)} records", file=sys.stderr)
         name = _file_of(options)
         if name is not None:
             return _answer_file(index, name, options)
         if options.query is None:
-            return _converse(index, options)
+            return _interactive(index, options)
         if not options.query.strip():
-            raise ValueError("the query is empty")
+            raise ValueError("the query is empty; give some text")
         hits = index.search(options.query, options.k, options.min_score)
         print(_as_json(options.query, hits) if options.json else _as_text(hits))
         return hits
 
 
 def _file_of(options: SearchOptions) -> str | None:
-    """The file of queries; None for a query on the command line, or for a person at a terminal."""
+    """The file of queries; None for a query on the command line, or for input at a terminal."""
     if options.query is None:
         return None if sys.stdin.isatty() else "-"
     return options.query if options.query == "-" or is_file(options.query) else None
@@ -59,12 +59,12 @@ def _answer_file(index: SearchIndex, name: str, options: SearchOptions) -> int:
             print(_as_json(query, hits))
         count += len(chunk)
     if not count:
-        raise ValueError(f"{name}: no line of text")
+        raise ValueError(f"{name}: no line of text; give a file of queries")
     return count
 
 
-def _converse(index: SearchIndex, options: SearchOptions) -> int:
-    """Until the end of the input, or an empty line."""
+def _interactive(index: SearchIndex, options: SearchOptions) -> int:
+    """Answers queries until the end of the input or an empty line."""
     count = 0
     while True:
         try:
@@ -96,7 +96,7 @@ def _as_json(query: str, hits: list[Hit]) -> str:
 
 
 def _as_text(hits: list[Hit]) -> str:
-    """A line for the score and the text, and an indented one for the answer, or for whatever else there is."""
+    """For each hit a line with score and text, and indented lines with the answer and the rest of the payload."""
     lines = [] if hits else ["nothing found"]
     for hit in hits:
         lines.append(f"{hit.score:.4f}  {hit.text}")

@@ -1,4 +1,4 @@
-"""`SearchIndex`: a folder of texts with vectors, that is asked for the nearest of them."""
+"""`SearchIndex`: texts with vectors in a folder, and nearest-neighbour search among them."""
 
 import dataclasses
 import itertools
@@ -15,12 +15,12 @@ from tfplm.embed.search.records.records import Record
 from tfplm.embed.search.records.row import Existing, Row, changes_of, rows_of
 from tfplm.embed.search.store import Store, create_store, open_store
 
-BATCH = 4096  # rows of a transaction
+BATCH = 4096  # rows in a transaction
 
 
 @dataclasses.dataclass(frozen=True)
 class Hit:
-    """A record found. score: exact, whatever the index: cosine, inner product, or minus the squared distance."""
+    """A record found. score: cosine, inner product or negative squared distance; exact with every kind of index."""
 
     id: str
     text: str
@@ -29,18 +29,18 @@ class Hit:
 
 
 class SearchIndex:
-    """Texts with payloads, found by the meaning of a query: an encoder, records in a database, a vector index.
+    """Semantic search over texts with payloads: an encoder, records in a database, and a vector index.
 
         with SearchIndex.create("faq", encoder) as index:
             index.add([("hours", "图书馆几点开门？", {"answer": "早上九点。"})])
         SearchIndex.open("faq").search("什么时候可以去图书馆？", k=3)         # [Hit(id="hours", ..., score=0.87), ...]
 
-    A record and its vector are committed together, and the files of the vector index are made from the records: however
-    a process ends, the next one finds every change that had returned, whole, and an index that fits. One process
-    writes, any number read, and see what is new at their next search. An object may be used by several threads.
+    A record and its vector are committed together, and the vector index is derived from the records. However a process
+    ends, the next one finds every change that had returned, complete and with a consistent index. One process writes;
+    any number of processes read and get the changes at their next search. An object may be used by several threads.
 
     Attributes:
-        show_progress: a bar at a terminal while a large vector index is built; default: no.
+        show_progress: shows a progress bar at a terminal while a large vector index is built; default: False.
     """
 
     def __init__(self, store: Store):
@@ -49,23 +49,24 @@ class SearchIndex:
 
     @classmethod
     def create(cls, folder: str | os.PathLike, encoder, settings: SearchSettings | None = None) -> "SearchIndex":
-        """A new, empty index, open for writing. FileExistsError where there is one.
+        """Creates an empty index, open for writing. Raises FileExistsError if there is one already.
 
-        encoder: a `SentenceEncoder`, or anything with `encode(texts) -> [N,H]`, which then has to be given to `open`.
+        encoder: a `SentenceEncoder`, or any object with `encode(texts) -> [N,H]`, which must then be passed to `open`.
         """
         return cls(create_store(Path(folder), encoder, settings or SearchSettings()))
 
     @classmethod
     def open(cls, folder: str | os.PathLike, encoder=None, *, writable: bool = False, records: str | None = None
              ) -> "SearchIndex":
-        """An index that is there, for reading or for writing as well.
+        """Opens an existing index, for reading or also for writing.
 
         Args:
-            encoder: default: the one it was made with, loaded when it is needed; its folder, where that has moved.
-            records: the URL of its database, where that has changed or needs a password.
+            encoder: an encoder, or its folder if that has moved; default: the one that the index was made with, loaded
+                when needed.
+            records: the URL of the database, if it has changed or needs a password.
 
-        FileNotFoundError, NotADirectoryError or ValueError for another folder; ValueError for another encoder;
-        BlockingIOError where another process writes.
+        Raises FileNotFoundError, NotADirectoryError or ValueError for a folder that is not an index, ValueError for
+        another encoder, and BlockingIOError if another process is writing.
         """
         return cls(open_store(Path(folder), encoder, writable, records))
 
@@ -87,28 +88,29 @@ class SearchIndex:
 
     @property
     def dimension(self) -> int:
-        """Numbers of a vector."""
+        """The number of components of a vector."""
         return self._store.manifest.dimension
 
     @property
     def kind(self) -> str:
-        """Of the vector index, which is brought up to date."""
+        """The kind of the vector index, after bringing it up to date."""
         with self._thread:
             return self._store.cache.catch_up().kind
 
     @property
     def reason(self) -> str:
-        """Why the vector index is of its kind, in a sentence."""
+        """A sentence that explains the kind of the vector index."""
         with self._thread:
             self._store.cache.catch_up()
             return self._store.cache.reason
 
     def add(self, rows: Iterable, existing: Existing = "error", batch_size: int = BATCH) -> list[str]:
-        """Adds rows: a text, `(id, text)`, `(id, text, payload)`; a row without an id gets one. Returns their ids.
+        """Adds rows: texts, `(id, text)` or `(id, text, payload)`; a row without an id gets one. Returns the ids.
 
-        Each batch is one transaction. existing: what is done about ids that are there: "error" (ValueError), "replace",
-        "skip", or "update", which is "replace" with a KeyError for ids that are not there. What is unchanged is not
-        encoded again.
+        Each batch is one transaction. Unchanged texts are not encoded again.
+
+        existing: the treatment of existing ids: "error" (ValueError), "replace", "skip", or "update", which is
+        "replace" with a KeyError for unknown ids.
         """
         ids, rows = [], rows_of(rows)
         while batch := list(itertools.islice(rows, batch_size)):
@@ -117,8 +119,8 @@ class SearchIndex:
 
     def add_batch(self, rows: Sequence[Row], existing: Existing = "error", progress: tuple[str, int] | None = None
                   ) -> list[str]:
-        """`add` of one transaction, which also notes that so many lines (progress[1]) of a source (progress[0]) are read."""
-        self._store.need_writer()
+        """`add` in one transaction, which also records that `progress[1]` lines of source `progress[0]` were read."""
+        self._store.require_writer()
         records = self._store.records
         with self._thread:
             known = records.by_id({row.id: None for row in rows if row.id is not None})
@@ -129,12 +131,12 @@ class SearchIndex:
                 written = records.write(changes.fresh, vectors, changes.replaced)
                 if progress is not None:
                     records.set_progress(*progress)
-            self._store.cache.committed()
+            self._store.cache.after_commit()
         given = iter([name for name, row in zip(written, changes.fresh) if row.id is None])
         return [next(given) if name is None else name for name in changes.ids]
 
     def update(self, rows: Iterable) -> list[str]:
-        """Replaces rows `(id, text, payload)`; a text or payload of None stays as it is. KeyError for unknown ids."""
+        """Replaces rows `(id, text, payload)`; None keeps the text or payload. Raises KeyError for unknown ids."""
         rows = list(rows_of(rows, partial=True))
         with self._thread:
             known = self._store.records.by_id({row.id: None for row in rows})
@@ -147,8 +149,8 @@ class SearchIndex:
             return self.add(whole, "update")
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Takes records out; returns how many there were. Unknown ids are passed over."""
-        self._store.need_writer()
+        """Deletes records and returns their number. Unknown ids are ignored."""
+        self._store.require_writer()
         if isinstance(ids, str):
             raise TypeError(f"expected a list of ids, found one text: {ids!r}")
         records = self._store.records
@@ -156,14 +158,14 @@ class SearchIndex:
             slots = [record.slot for record in records.by_id(dict.fromkeys(ids)).values()]
             with records.transaction():
                 records.erase(slots)
-            self._store.cache.committed()
+            self._store.cache.after_commit()
         return len(slots)
 
     def search(self, queries: str | Sequence[str], k: int = 10, min_score: float | None = None
                ) -> list[Hit] | list[list[Hit]]:
-        """The k records nearest to a query, best first; a list of such lists for several queries.
+        """Returns the k records nearest to a query, best first; for several queries, a list of such lists.
 
-        Where there are fewer records, all of them. min_score: only hits with at least that score.
+        If there are fewer than k records, returns all. min_score: drops hits with a lower score.
         """
         texts = [queries] if isinstance(queries, str) else list(queries)
         with self._thread:
@@ -174,10 +176,10 @@ class SearchIndex:
         return found[0] if isinstance(queries, str) else found
 
     def search_vectors(self, vectors: np.ndarray, k: int = 10) -> list[list[Hit]]:
-        """`search` for vectors `[Q,H]` of the encoder."""
+        """`search` with the encoder's vectors `[Q,H]` instead of texts."""
         vectors = np.asarray(vectors, np.float32)
         with self._thread:
-            for _ in range(3):  # again where a writer has just changed what was found
+            for _ in range(3):  # repeated if a writer has just changed the records found
                 scores, slots = nearest(self._store.cache.catch_up(), self._store.records, vectors, k)
                 wanted = np.unique(slots[slots >= 0])
                 records = self._store.records.by_slot(wanted)
@@ -187,12 +189,12 @@ class SearchIndex:
                 for row in zip(scores, slots)]
 
     def get(self, id: str) -> Record | None:
-        """The record of an id, with its vector; None where there is none."""
+        """The record with this id, including its vector; None if there is none."""
         with self._thread:
             return self._store.records.by_id([id], vectors=True).get(id)
 
     def records(self) -> Iterator[Record]:
-        """All records without their vectors, in the order in which they were written, page by page."""
+        """Iterates over all records without vectors, in the order of writing, page by page."""
         return self._store.records.records()
 
     def __len__(self) -> int:
@@ -203,16 +205,16 @@ class SearchIndex:
         return self.get(id) is not None
 
     def progress(self, name: str) -> int:
-        """How many lines of a source were read, as `add_batch` has noted."""
+        """The number of lines of a source that have been read, as recorded by `add_batch`."""
         with self._thread:
             return self._store.records.progress(name)
 
     def rebuild(self, kind: str | None = None) -> str:
-        """Makes the vector index anew, of the kind that suits what there is now, or of another one from now on.
+        """Rebuilds the vector index with the kind that suits the current number of records.
 
-        Returns the kind.
+        kind: another kind, from now on. Returns the kind.
         """
-        self._store.need_writer()
+        self._store.require_writer()
         with self._thread:
             built = self._store.cache.build(kind).kind
             if kind is not None:
@@ -220,8 +222,8 @@ class SearchIndex:
             return built
 
     def compact(self) -> None:
-        """Gives back the room of what was deleted: in the vector index, in the log of removals, in the database."""
-        self._store.need_writer()
+        """Frees the space of deleted records in the vector index, the log of removals and the database."""
+        self._store.require_writer()
         with self._thread:
             self._store.cache.build()
             with self._store.records.transaction():
@@ -229,7 +231,7 @@ class SearchIndex:
             self._store.records.vacuum()
 
     def recall(self, queries: Sequence[str] | None = None, k: int = 10, sample: int = 200) -> RecallReport:
-        """How much of exact search this index finds: for queries, or for the vectors of a sample of the records."""
+        """Measures recall against exact search, for queries or for the vectors of a sample of the records."""
         with self._thread:
             index, records = self._store.cache.catch_up(), self._store.records
             if queries is None:
@@ -239,18 +241,18 @@ class SearchIndex:
             return measure(index, records, vectors, k)
 
     def verify(self) -> list[str]:
-        """What does not fit together, in sentences; an empty list where all is well."""
+        """Checks the consistency of the index; returns a sentence for each problem, an empty list if there is none."""
         with self._thread:
             known, slots = self._store.cache.catch_up().ids(), self._store.records.slots()
-            lost, strange = len(np.setdiff1d(slots, known)), len(np.setdiff1d(known, slots))
-            checks = [(lost, f"{lost} records are not in the vector index"),
-                      (strange, f"{strange} vectors in the index have no record"),
+            missing, extra = len(np.setdiff1d(slots, known)), len(np.setdiff1d(known, slots))
+            checks = [(missing, f"{missing} records are not in the vector index"),
+                      (extra, f"{extra} vectors in the index have no record"),
                       (len(known) - len(np.unique(known)), "the vector index has some vectors twice"),
-                      (len(self) - len(slots), f"{len(self)} records are noted, and {len(slots)} are there")]
+                      (len(self) - len(slots), f"the count is {len(self)} records, but there are {len(slots)}")]
             return [sentence for wrong, sentence in checks if wrong]
 
     def close(self) -> None:
-        """Brings the vector index up to date, saves it where that is worth it, and lets the next writer in."""
+        """Brings the vector index up to date, saves it if it has enough changes, and releases the writer's lock."""
         with self._thread:
             if self._store.closed:
                 return
@@ -266,7 +268,7 @@ class SearchIndex:
     def __exit__(self, kind, error, trace) -> None:
         if kind is None:
             self.close()
-        else:  # the records are safe, and the next one brings the vector index up to date
+        else:  # the records are safe; the next process brings the vector index up to date
             self._store.close()
 
 

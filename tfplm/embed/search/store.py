@@ -1,4 +1,4 @@
-"""A search index's folder, opened: manifest, records, lock, vector index and encoder."""
+"""The opened folder of a search index: manifest, records, lock, vector index and encoder."""
 
 import contextlib
 import dataclasses
@@ -17,9 +17,9 @@ from tfplm.embed.search.records.records import Records
 
 
 class WriterLock:
-    """A lock that ends with its process, however that ends, on every system: SQLite's own, on an empty database.
+    """A lock that ends with its process, however that ends, on every system: SQLite's lock on an empty database.
 
-    Raises BlockingIOError where another process, or another object of this one, has it.
+    Raises BlockingIOError if another process, or another object of this process, holds it.
     """
 
     def __init__(self, folder: str | os.PathLike):
@@ -32,14 +32,14 @@ class WriterLock:
             if "locked" not in str(error):
                 raise
             raise BlockingIOError(f"{folder}: another process is writing to this index; wait until it has finished, or "
-                                  "open the index for reading, which any number may do") from None
+                                  "open the index for reading, which any number of processes can do") from None
 
     def release(self) -> None:
         self._connection.close()
 
 
 class Store:
-    """Made by `create_store` and `open_store`. `lock` is None where it is open for reading only."""
+    """An open search index, from `create_store` or `open_store`. `lock` is None if it is open for reading only."""
 
     def __init__(self, folder: Path, manifest: Manifest, records: Records, lock: WriterLock | None, encoder=None):
         self.folder, self.manifest, self.records, self.lock, self._encoder = folder, manifest, records, lock, encoder
@@ -48,7 +48,7 @@ class Store:
 
     @property
     def encoder(self):
-        """Loaded at the first use, and checked against what the index was made with."""
+        """The encoder, loaded at first use and checked against the one that the index was made with."""
         if self._encoder is None:
             encoder = self.manifest.load_encoder(self.folder)
             self.manifest.check(encoder, self.folder)
@@ -56,7 +56,7 @@ class Store:
         return self._encoder
 
     def vectors(self, texts: list[str], prompt: str | None) -> np.ndarray:
-        """float32 `[N,H]`. TypeError for what is no text, ValueError for vectors with numbers that are none."""
+        """Encodes texts as float32 `[N,H]`. Raises TypeError for a non-string, ValueError for NaN or infinity."""
         for text in texts:
             if not isinstance(text, str):
                 raise TypeError(f"expected texts, found {text!r:.60}")
@@ -64,11 +64,11 @@ class Store:
             return np.zeros((0, self.manifest.dimension), np.float32)
         vectors = encode(self.encoder, texts, prompt)
         if vectors.shape != (len(texts), self.manifest.dimension):
-            raise ValueError(f"the encoder made an array of shape {vectors.shape} of {len(texts)} texts, expected "
+            raise ValueError(f"the encoder returned an array of shape {vectors.shape} for {len(texts)} texts, expected "
                              f"{(len(texts), self.manifest.dimension)}")
         if not np.isfinite(vectors).all():
-            number = int(np.flatnonzero(~np.isfinite(vectors).all(-1))[0])
-            raise ValueError(f"the vector of {texts[number]!r:.60} has numbers that are not finite")
+            index = int(np.flatnonzero(~np.isfinite(vectors).all(-1))[0])
+            raise ValueError(f"the vector of {texts[index]!r:.60} has numbers that are not finite; check the encoder")
         return vectors
 
     def set_kind(self, kind: str) -> None:
@@ -76,9 +76,9 @@ class Store:
         self.manifest = self.cache.manifest = dataclasses.replace(self.manifest, settings=settings)
         self.manifest.save(self.folder)
 
-    def need_writer(self) -> None:
+    def require_writer(self) -> None:
         if self.lock is None:
-            raise PermissionError(f"{self.folder} is open for reading: SearchIndex.open(..., writable=True)")
+            raise PermissionError(f"{self.folder} is open for reading: use SearchIndex.open(..., writable=True)")
 
     def close(self) -> None:
         self.closed = True
@@ -91,19 +91,19 @@ class Store:
 
 
 def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
-    """A new, empty one. What a kill leaves behind before the manifest is written, which is last, is taken over."""
+    """Creates an empty store. Reuses the files of a creation killed before the manifest, the last file, was written."""
     if (folder / FILE).exists():
-        raise FileExistsError(f"{folder} is a search index already: open it with SearchIndex.open(..., writable=True), or "
-                              "remove it")
+        raise FileExistsError(f"{folder} is already a search index: open it with SearchIndex.open(..., writable=True), "
+                              "or remove it")
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; expected a folder for the search index")
     if settings.kind in KINDS and settings.milvus is None:
-        faiss_module()  # before any work is done
+        faiss_module()  # fails before any work is done
     folder.mkdir(parents=True, exist_ok=True)
     whitening = getattr(encoder, "whitening", None)
     manifest = Manifest(secrets.token_hex(8), settings, probe(encoder, settings.prompt).tolist(), origin_of(encoder),
                         whitening is not None)
-    with contextlib.ExitStack() as undo:  # what is open, which an error closes: a database's lock ends with its connection
+    with contextlib.ExitStack() as undo:  # closed after an error: a database's lock ends with its connection
         lock = WriterLock(folder)
         undo.callback(lock.release)
         records = _open_records(manifest.records_url(folder), settings.table, writable=True)
@@ -111,29 +111,29 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
         if not records.exists():
             records.create(manifest.store)
         elif records.state().last_slot:
-            raise FileExistsError(f"the {records} has the records of another index: give another table")
+            raise FileExistsError(f"the {records} has the records of another index: give another name for the table")
         manifest = dataclasses.replace(manifest, store=records.state().store)
         if whitening is not None:
             whitening.save(folder / WHITENING)
         store = Store(folder, manifest, records, lock, encoder)
-        undo.callback(store.cache.let_go)
+        undo.callback(store.cache.release)
         if settings.milvus is not None:
-            store.cache.catch_up()  # a server that does not answer is found out now
+            store.cache.catch_up()  # detects a server that does not answer
         manifest.save(folder)
         undo.pop_all()
     return store
 
 
 def open_store(folder: Path, encoder=None, writable: bool = False, records_url: str | None = None) -> Store:
-    """One that is there."""
+    """Opens an existing index."""
     manifest = Manifest.load(folder)
     if isinstance(encoder, str | os.PathLike):
         encoder = manifest.load_encoder(folder, encoder)
     if encoder is not None:
         manifest.check(encoder, folder)
     url = records_url or manifest.records_url(folder)
-    if (file := sqlite_file(url)) is not None and not file.is_file():  # SQLite would make it
-        raise FileNotFoundError(f"{folder} has no {file.name}: its records are gone; make the index again")
+    if (file := sqlite_file(url)) is not None and not file.is_file():  # SQLite would create it
+        raise FileNotFoundError(f"{folder} has no {file.name}: its records are missing; make the index again")
     with contextlib.ExitStack() as undo:
         lock = WriterLock(folder) if writable else None
         if lock is not None:
@@ -141,11 +141,12 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
         records = _open_records(url, manifest.settings.table, writable)
         undo.callback(records.close)
         if not records.exists() or records.state().store != manifest.store:
-            raise ValueError(f"the {records} does not have the records of {folder}: give the right database (records)")
+            raise ValueError(f"the {records} does not have the records of {folder}: give the right database (records=, "
+                             "--records)")
         store = Store(folder, manifest, records, lock, encoder)
-        undo.callback(store.cache.let_go)
+        undo.callback(store.cache.release)
         if writable and manifest.settings.milvus is not None:
-            store.cache.catch_up()  # the same, and readers get what a killed writer left undone
+            store.cache.catch_up()  # detects a dead server, and finishes for readers what a killed writer left undone
         undo.pop_all()
     return store
 

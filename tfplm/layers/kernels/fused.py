@@ -196,14 +196,42 @@ def _add_layer_norm(epsilon: float, rate: float):
 
 
 def add_layer_norm(x, y, gamma, beta, epsilon: float, rate: float = 0.0, seed=None):
-    """`layer_norm(x + dropout(y))`: residual connection and norm in one."""
-    gamma, beta = tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+    """`layer_norm(x + dropout(y))`: residual connection and norm in one. beta: None for a norm without bias."""
+    gamma = tf.convert_to_tensor(gamma)
+    beta = tf.zeros_like(gamma) if beta is None else tf.convert_to_tensor(beta)
     return _add_layer_norm(epsilon, rate)(x, y, gamma, beta, tf.zeros([2], tf.uint32) if seed is None else seed)
 
 
 def layer_norm(x, gamma, beta, epsilon: float):
     """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32."""
     return add_layer_norm(x, tf.zeros_like(x), gamma, beta, epsilon)
+
+
+# Rotation ---------------------------------------------------------------------------------------------------------
+
+def _rotate(x, cos, sin, interleaved: bool):
+    wide = tf.cast(x, tf.float32)
+    first, second = (wide[..., 0::2], wide[..., 1::2]) if interleaved else tf.split(wide, 2, axis=-1)
+    turned = first * cos - second * sin, second * cos + first * sin
+    turned = tf.reshape(tf.stack(turned, -1), tf.shape(x)) if interleaved else tf.concat(turned, -1)
+    return tf.cast(turned, x.dtype)
+
+
+@functools.cache
+def _rotation(interleaved: bool):
+    turn = cluster(lambda x, cos, sin: _rotate(x, cos, sin, interleaved))
+
+    @_differentiable
+    def rotation(x, cos, sin):
+        return turn(x, cos, sin), lambda upstream: (turn(upstream, cos, -sin), None, None)  # turned back
+
+    return rotation
+
+
+def rotate(x, cos, sin, interleaved: bool = False):
+    """Pairs of the last axis of x `[...,D]` turned by angles whose cos and sin are float32 `[...,D/2]`: units i and
+    i + D/2, or with `interleaved` 2 i and 2 i + 1."""
+    return _rotation(interleaved)(x, cos, sin)
 
 
 # Softmax ----------------------------------------------------------------------------------------------------------
@@ -234,7 +262,8 @@ def _has_gpu() -> bool:
 
 
 def attention_weights(query, key, scale: float, allow=None, bias=None, rate: float = 0.0, seed=None):
-    """`dropout(softmax(scale query key^T + bias, where allow))`: `[B,N,T,D]`, `[B,N,S,D]` -> `[B,N,T,S]`.
+    """`dropout(softmax(scale query key^T + bias, where allow))`: `[B,N,T,D]`, `[B,N,S,D]` -> `[B,N,T,S]`; with blocks of
+    queries and their keys, `[B,N,C,T,D]`, `[B,N,C,S,D]` and a mask `[B,1,C,T,S]` -> `[B,N,C,T,S]`.
 
     Product, scale and a mask that is *added* become one oneDNN operation, so there always is a mask; a select would
     be a pass of its own, and a slow one. Sums are in float32 (oneDNN's, inside, for bfloat16).

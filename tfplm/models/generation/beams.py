@@ -1,4 +1,4 @@
-"""Beam search, with the reference's rules of when it ends."""
+"""Beam search, with the stopping rules of Hugging Face transformers, the reference."""
 
 from keras import ops
 
@@ -6,15 +6,15 @@ from tfplm.models.generation import rules
 from tfplm.models.generation.plan import Plan
 from tfplm.models.generation.rules import gumbel
 
-LOW = -1e9  # the reference's "minus infinity", of which it takes sums
+LOW = -1e9  # "minus infinity" as in the reference, finite so that it can be added
 
 
 def start(plan: Plan, inputs: dict) -> dict:
-    """The state before the first token: k running texts of each prompt, of which one counts, and no finished one.
+    """The state before the first token: k running texts of each prompt, of which only the first counts, none finished.
 
-    `running`, `done` int32 `[B,k,P+N]`; `running_scores`, `done_scores` float32 `[B,k]`, log-probabilities, the latter
-    divided by length ** length_penalty; `done_flags` bool, `done_lengths` int32 `[B,k]`; `open` bool `[B]`: can a
-    running text still be better than the finished ones?
+    `running`, `done` int32 `[B,k,P+N]`; `running_scores`, `done_scores` float32 `[B,k]`: log-probabilities, the latter
+    divided by length ** length_penalty; `done_flags` bool, `done_lengths` int32 `[B,k]`; `open` bool `[B]`: True while
+    a running text can become better than a finished one; `alive` bool: True while any prompt needs more tokens.
     """
     history = ops.pad(inputs["ids"], [[0, 0], [0, plan.new]], constant_values=plan.fill)
     history = ops.repeat(history[:, None], plan.num_beams, axis=1)
@@ -26,21 +26,21 @@ def start(plan: Plan, inputs: dict) -> dict:
             "alive": ops.convert_to_tensor(True)}
 
 
-def _pick(tensors: tuple, places) -> tuple:
-    """Each tensor `[B,K,...]` at `places` `[B,k]` -> `[B,k,...]`."""
-    return tuple(ops.take_along_axis(x, places if len(x.shape) == 2 else places[..., None], axis=1) for x in tensors)
+def _pick(tensors: tuple, indices) -> tuple:
+    """Takes the `indices` `[B,k]` of each tensor `[B,K,...]` -> `[B,k,...]`."""
+    return tuple(ops.take_along_axis(x, indices if len(x.shape) == 2 else indices[..., None], axis=1) for x in tensors)
 
 
 def _candidates(plan: Plan, numbers: dict, scores, state: dict, padding) -> dict:
-    """The best continuations of each prompt's k running texts, enough of them that k are no ends."""
+    """The K best continuations of each prompt's k running texts; K is so large that at least k do not end the text."""
     running, step, beams, vocab_size = state["running"], state["step"], plan.num_beams, scores.shape[-1]
     history = ops.reshape(running, (-1, running.shape[2]))
     scores = rules.process(plan, numbers, ops.log_softmax(scores, axis=-1), history, padding, step)
     total = ops.reshape(scores, (-1, beams, vocab_size)) + state["running_scores"][..., None]
     total = ops.reshape(total, (-1, beams * vocab_size))
     order = total + gumbel(ops.shape(total), numbers["seed"], step) if plan.do_sample else total
-    number = max(2, 1 + (numbers["eos"].shape[0] if "eos" in plan.rules else 0)) * beams
-    _, best = ops.top_k(order, min(number, beams * vocab_size))  # [B,K]
+    count = max(2, 1 + (numbers["eos"].shape[0] if "eos" in plan.rules else 0)) * beams
+    _, best = ops.top_k(order, min(count, beams * vocab_size))  # [B,K]
     best = ops.cast(best, "int32")
     parents, tokens = best // vocab_size, best % vocab_size
     (texts,) = _pick((running,), parents)
@@ -50,9 +50,9 @@ def _candidates(plan: Plan, numbers: dict, scores, state: dict, padding) -> dict
 
 
 def _finish(plan: Plan, numbers: dict, found: dict, state: dict) -> dict:
-    """The k best finished texts, old and new. Of the new ones only those count that are among the k best."""
-    number = found["ended"].shape[1]
-    counts = ops.logical_and(found["ended"], ops.arange(number, dtype="int32")[None] < plan.num_beams)
+    """The k best finished texts, old and new. A new one counts only if it is among the k best continuations."""
+    count = found["ended"].shape[1]
+    counts = ops.logical_and(found["ended"], ops.arange(count, dtype="int32")[None] < plan.num_beams)
     length = state["step"] + 1
     scores = found["scores"] / ops.power(ops.cast(length, "float32"), numbers["length_penalty"])
     closed = ops.logical_not(state["open"])[:, None]
@@ -70,9 +70,9 @@ def _finish(plan: Plan, numbers: dict, found: dict, state: dict) -> dict:
 
 
 def _may_improve(plan: Plan, numbers: dict, state: dict):
-    """bool `[B]`: could the best running text still become better than a finished one?
+    """bool `[B]`: True if the best running text can still become better than a finished one.
 
-    Exact for `early_stopping="never"`; otherwise the running text is scored as if it ended now.
+    This is exact for `early_stopping="never"`; otherwise the running text is scored as if it ended now.
     """
     length = ops.cast(state["step"], "float32")
     if plan.early_stopping == "never":
@@ -83,7 +83,7 @@ def _may_improve(plan: Plan, numbers: dict, state: dict):
 
 
 def choose(plan: Plan, numbers: dict, scores, state: dict, padding) -> tuple:
-    """The state with one more token, and int32 `[B * k]`, the rows that the new running texts continue."""
+    """The state with one more token, and the rows that the new running texts continue, int32 `[B * k]`."""
     found = _candidates(plan, numbers, scores, state, padding)
     scores = found["scores"] + ops.where(found["ended"], LOW, 0.0)
     scores, best = ops.top_k(scores, plan.num_beams)
@@ -99,19 +99,19 @@ def choose(plan: Plan, numbers: dict, scores, state: dict, padding) -> tuple:
     return state, ops.reshape(rows, (-1,))
 
 
-def goes_on(plan: Plan, numbers: dict, state: dict):
-    """bool: is there a prompt whose result can still change?"""
+def continues(plan: Plan, numbers: dict, state: dict):
+    """bool: True while the result of a prompt can still change."""
     return ops.logical_and(state["step"] < numbers["limit"], state["alive"])
 
 
 def last_tokens(plan: Plan, state: dict):
-    """int32 `[B * k]`: what each running text ends with, and its column."""
-    place = state["running"].shape[2] - plan.new + state["step"] - 1
-    return ops.reshape(ops.take(state["running"], place, axis=2), (-1,)), place
+    """The last token of each running text, int32 `[B * k]`, and its column."""
+    column = state["running"].shape[2] - plan.new + state["step"] - 1
+    return ops.reshape(ops.take(state["running"], column, axis=2), (-1,)), column
 
 
-def result(plan: Plan, state: dict, wanted: int) -> dict:
-    """The `wanted` best texts of each prompt: `new` int32 `[B * wanted,N]`, `length`, and their `scores`."""
-    return {"new": ops.reshape(state["done"][:, :wanted, -plan.new:], (-1, plan.new)),
-            "length": ops.max(state["done_lengths"][:, :wanted]),
-            "scores": ops.reshape(state["done_scores"][:, :wanted], (-1,))}
+def result(plan: Plan, state: dict, count: int) -> dict:
+    """The `count` best texts of each prompt: `new` int32 `[B * count,N]`, `length`, and their `scores`."""
+    return {"new": ops.reshape(state["done"][:, :count, -plan.new:], (-1, plan.new)),
+            "length": ops.max(state["done_lengths"][:, :count]),
+            "scores": ops.reshape(state["done_scores"][:, :count], (-1,))}

@@ -1,25 +1,24 @@
-"""`tfplm generate`: texts that follow from prompts."""
+"""`tfplm generate`: continuation of prompts, translation and summaries."""
 
 import dataclasses
 import sys
 from collections.abc import Iterator
 
-from tfplm.core.config import read_json
-from tfplm.core.sources import config_file, layout_of, resolve
-from tfplm.families import registry
 from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.source import Source, open_source
 from tfplm.options import verb
 from tfplm.options.generate import GenerateOptions, GenerationOptions
-from tfplm.tokenizers import Tokenizer
 
 
 @verb(GenerateOptions)
 def generate(options: GenerateOptions) -> list[str]:
-    """Prints, and returns, the texts that the model writes for each prompt, `num_return_sequences` for each."""
+    """Prints and returns the generated texts, `num_return_sequences` for each prompt."""
     if options.stream and (options.num_beams > 1 or len(options.prompts) != 1 or options.num_return_sequences > 1):
-        raise ValueError("--stream needs one prompt as an argument, num_beams 1 and num_return_sequences 1")
-    tokenizer = Tokenizer.from_pretrained(options.source)
-    model = from_pretrained(options.source, _head(options.source), dtype=options.dtype)
+        raise ValueError(f"--stream with {len(options.prompts)} prompts, num_beams {options.num_beams} and "
+                         f"num_return_sequences {options.num_return_sequences}; expected one prompt as an argument, "
+                         "and 1 for both numbers: change them, or omit --stream")
+    source = open_source(options.source)
+    tokenizer, model = source.tokenizer(), from_pretrained(source, _head(source), dtype=options.dtype)
     prompts = options.prompts or [line.rstrip("\n") for line in sys.stdin]
     texts = []
     for start in range(0, len(prompts), options.batch_size):
@@ -30,18 +29,15 @@ def generate(options: GenerateOptions) -> list[str]:
     return texts
 
 
-def _head(source: str) -> str | None:
-    """The head of a language model that fits the architecture of a source; None: the one it was saved with."""
-    path = resolve(source)
-    if layout_of(path) == "keras":
-        return None
-    model_type = read_json(config_file(path)).get("model_type")
-    known = model_type in registry.families()
-    return "seq2seq_lm" if known and registry.family(model_type).base.get("architecture") == "seq2seq" else "causal_lm"
+def _head(source: Source) -> str | None:
+    """The language model's head for the architecture of a source; for a `.keras` file the head it contains."""
+    if source.layout == "keras":
+        return source.head
+    return "seq2seq_lm" if source.config.architecture == "seq2seq" else "causal_lm"
 
 
 def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) -> Iterator[str]:
-    seq2seq = model.config.architecture == "seq2seq"
+    seq2seq = model.is_seq2seq
     batch = tokenizer(prompts, add_special_tokens=seq2seq)
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(GenerationOptions)}
     stops = options.stop or []
@@ -53,7 +49,7 @@ def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) ->
         printer.finish()
     for row, sequence in enumerate(ids):
         prompt = row // options.num_return_sequences
-        if not seq2seq:  # the rows begin with their prompts; which side is padded depends on the tokenizer
+        if not seq2seq:  # the rows start with their prompts, padded on the side that the tokenizer pads
             right = tokenizer.padding_side == "right"
             sequence = sequence[int(batch["attention_mask"][prompt].sum()) if right else batch["input_ids"].shape[1]:]
         text = until(tokenizer.decode(sequence), stops)
@@ -61,23 +57,25 @@ def _generate(model, tokenizer, prompts: list[str], options: GenerateOptions) ->
 
 
 def until(text: str, stops: list[str]) -> str:
-    """The text before the first of the texts `stops`."""
-    places = [text.find(stop) for stop in stops if stop and stop in text]
-    return text[:min(places)] if places else text
+    """The text before the first occurrence of any of the `stops`."""
+    positions = [text.find(stop) for stop in stops if stop and stop in text]
+    return text[:min(positions)] if positions else text
 
 
-def _begun(text: str, stops: list[str]) -> int:
-    """How many characters at the end of the text are the beginning of a stop."""
+def _partial_stop(text: str, stops: list[str]) -> int:
+    """The number of characters at the end of the text with which one of the `stops` starts."""
     return max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
 
 
 class _Printer:
-    """Prints a text as its tokens come, but for an end of which one cannot tell yet: characters of which not all bytes
-    are there, and what may become a stop text."""
+    """Prints a text while its tokens are generated.
 
-    def __init__(self, tokenizer, stops: list[str], before: str):
+    It delays the end of the text while that may change: incomplete bytes of a character, and the start of a stop text.
+    """
+
+    def __init__(self, tokenizer, stops: list[str], prompt: str):
         self.tokenizer, self.stops, self.ids, self.shown = tokenizer, stops, [], 0
-        print(before, end="", flush=True)
+        print(prompt, end="", flush=True)
 
     def __call__(self, ids) -> bool:
         self.ids.append(int(ids[0]))
@@ -85,7 +83,7 @@ class _Printer:
         text = until(whole, self.stops)
         ready = text.rstrip("\N{REPLACEMENT CHARACTER}")
         if text == whole:
-            ready = ready[:len(ready) - _begun(ready, self.stops)]
+            ready = ready[:len(ready) - _partial_stop(ready, self.stops)]
         print(ready[self.shown:], end="", flush=True)
         self.shown = max(self.shown, len(ready))
         return text == whole

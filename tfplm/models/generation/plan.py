@@ -1,4 +1,4 @@
-"""What a generating program is compiled for, and the numbers that it is given anew in each call."""
+"""The plan for which a generation program is compiled, and the tensors that are passed to each call."""
 
 import dataclasses
 
@@ -13,12 +13,14 @@ RULES = ("repetition_penalty", "temperature", "min_p", "top_p", "typical_p")
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Decides on the operations; everything else are tensors, so that a change of them compiles nothing.
+    """The settings that determine the operations; all others are tensors, whose change needs no compilation.
 
     Attributes:
-        rules: names of the rules that are in force. new: columns for new tokens.
-        copies: rows of each prompt. keep: tokens that the filters of sampling leave at least.
-        fill: what stands behind the end of a row.
+        rules: names of the active rules.
+        new: number of columns for new tokens.
+        copies: number of rows for each prompt.
+        keep: minimum number of tokens that the filters of sampling keep.
+        fill: id of the token that fills a row after its end.
         jit_compile, rowwise: see `program.choose_compiler`.
     """
 
@@ -38,7 +40,7 @@ class Plan:
 
 def make_plan(config: Config, options: GenerationOptions,
               compiler: tuple[bool, bool]) -> tuple[Plan, dict[str, np.ndarray]]:
-    """The plan of `options`, and the tensors that its program is called with."""
+    """The plan of `options`, and the tensors with which its program is called."""
     ids = special_ids(config, options)
     numbers = {"limit": np.int32(options.max_new_tokens), "seed": np.int32((options.seed or 0) & 0x7FFFFFFF)}
     rules = set()
@@ -68,19 +70,19 @@ def make_plan(config: Config, options: GenerationOptions,
 
 
 def special_ids(config: Config, options: GenerationOptions) -> dict[str, list[int]]:
-    """`eos`, `forced_bos`, `forced_eos`, `pad`: the options' tokens, else the configuration's.
+    """The ids of `eos`, `forced_bos`, `forced_eos` and `pad`: those of the options, or else of the configuration.
 
-    Raises:
-        ValueError: an id outside the vocabulary.
+    Raises ValueError for an id outside the vocabulary.
     """
     def chosen(name):
         value = getattr(options, name)
         value = getattr(config, name, None) if value is None else value
         values = [] if value is None else [value] if isinstance(value, int) else list(value)
-        for number in values:
-            if number != -1 and not 0 <= number < config.vocab_size:
-                raise ValueError(f"{name} is {number}, but the vocabulary has the ids 0 ... {config.vocab_size - 1}")
-        return [number for number in values if number != -1]
+        for token in values:
+            if token != -1 and not 0 <= token < config.vocab_size:
+                raise ValueError(f"{name} is {token}; expected an id from 0 to {config.vocab_size - 1}, the vocabulary "
+                                 "of the model, or -1 for none")
+        return [token for token in values if token != -1]
 
     ids = {name: chosen(f"{name}_token_id") for name in ("eos", "forced_bos", "forced_eos", "pad")}
     ids["pad"] = ids["pad"] or ids["eos"][:1] or [0]

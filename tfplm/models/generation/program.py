@@ -1,65 +1,67 @@
-"""The compiled functions of a plan: one reads the prompts, one generates up to a given number of tokens."""
+"""The compiled functions of a plan: one processes the prompts, the other generates a given number of tokens."""
 
 import tensorflow as tf
 
+from tfplm.core.keras_internals import flat_layers, kept
 from tfplm.layers.cache import reorder
 from tfplm.models.generation import beams, decoding, rowwise, search
 from tfplm.models.generation.plan import Plan
 
-LARGE = 16_000_000  # parameters; smaller models are not worth XLA's compilation time
+LARGE = 16_000_000  # parameters; for smaller models compiling with XLA costs more than it saves
 
 class Program:
-    """`begin(inputs, numbers)` -> the state after one token; `proceed(state, cache, rows, numbers, until, weights)`
-    -> a later one.
+    """The compiled generation of a model for one plan.
 
-    The whole loop is one graph: no step returns to Python, and a step writes into the cache in its place.
+    `start(inputs, numbers)` returns the state after the first token, `proceed(state, cache, rows, numbers, until,
+    weights)` the state after `until` tokens. The whole loop is one graph: no step returns to Python, and the cache is
+    updated in place.
     """
 
     def __init__(self, model, plan: Plan):
         self.model, self.plan = model, plan
         self.method = beams if plan.num_beams > 1 else search
-        self.begin = tf.function(self._begin, autograph=False, jit_compile=plan.jit_compile and not plan.rowwise)
+        self.start = tf.function(self._start, autograph=False, jit_compile=plan.jit_compile and not plan.rowwise)
         self.proceed = tf.function(self._proceed, autograph=False, jit_compile=plan.jit_compile)
 
     def weights(self) -> list:
-        """What `proceed` takes as `weights`: copies of this moment, made for each call, since training changes them."""
+        """The argument `weights` of `proceed`: copies of the weights, made for each call, as training changes them."""
         return rowwise.copies(self.model) if self.plan.rowwise else []
 
     def _choose(self, numbers, scores, state, cache, rows):
         state, parents = self.method.choose(self.plan, numbers, scores, state, rows["padding"])
         return state, cache if parents is None else reorder(cache, parents)
 
-    def _begin(self, inputs, numbers):
+    def _start(self, inputs, numbers):
         scores, cache, rows = decoding.prefill(self.model, inputs, self.plan.copies, self.plan.new)
         state, cache = self._choose(numbers, scores, self.method.start(self.plan, inputs), cache, rows)
         return state, cache, rows
 
     def _proceed(self, state, cache, rows, numbers, until, weights):
-        def goes_on(state, cache):
-            return tf.logical_and(state["step"] < until, self.method.goes_on(self.plan, numbers, state))
+        def continues(state, cache):
+            return tf.logical_and(state["step"] < until, self.method.continues(self.plan, numbers, state))
 
         def body(state, cache):
-            tokens, place = self.method.last_tokens(self.plan, state)
-            with rowwise.instead_of(self.model, weights, state["step"]):
-                scores, cache = decoding.advance(self.model, tokens, cache, place, rows)
+            tokens, column = self.method.last_tokens(self.plan, state)
+            with rowwise.using(self.model, weights, state["step"]):
+                scores, cache = decoding.advance(self.model, tokens, cache, column, rows)
             return self._choose(numbers, scores, state, cache, rows)
 
-        return tf.while_loop(goes_on, body, (state, cache))
+        return tf.while_loop(continues, body, (state, cache))
 
 
 def program(model, plan: Plan) -> Program:
-    """The model's program for a plan, made once."""
-    programs = model.__dict__.setdefault("_generating_programs", {})
+    """The model's program for a plan, created once."""
+    programs = kept(model, "_generating_programs", dict)
     if plan not in programs:
         programs[plan] = Program(model, plan)
     return programs[plan]
 
 
 def choose_compiler(model, rows: int, jit_compile: bool | None) -> tuple[bool, bool]:
-    """`jit_compile` and `rowwise` of the plan: what is fastest for this model and this number of rows.
+    """The fastest `jit_compile` and `rowwise` of the plan for this model and this number of rows.
 
-    A step reads all weights for a few rows, so that the products are bound by memory. On a CPU, float32 goes through
-    XLA. bfloat16 goes through oneDNN, except for a single row: there XLA is 2.5 times as fast, but only for weights
+    A step reads all weights for a few rows, so its matrix products are limited by memory bandwidth. On a CPU, float32
+    uses XLA. bfloat16 uses oneDNN, except for a single row, for which XLA is 2.5 times as fast, but only with weights
     `[out, in]`.
     """
     large = model.count_params() > LARGE
@@ -68,6 +70,6 @@ def choose_compiler(model, rows: int, jit_compile: bool | None) -> tuple[bool, b
     if tf.config.list_logical_devices("GPU"):
         return True, False
     low = model.compute_dtype == model.variable_dtype == "bfloat16"
-    quantized = any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers())
+    quantized = any(getattr(layer, "quantization_mode", None) for layer in flat_layers(model))
     rowwise = low and rows == 1 and not quantized
     return rowwise or not low, rowwise

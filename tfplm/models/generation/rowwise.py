@@ -1,27 +1,30 @@
-"""Weights as XLA's matrix-vector products on a CPU read them fastest: bfloat16, one row for each output."""
+"""Transposed bfloat16 weights, with one row for each output, for fast matrix-vector products of XLA on a CPU."""
 
 import contextlib
 
 import keras
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+from tfplm.core.keras_internals import flat_layers, optimization_barrier
 
 
 def _parts(model) -> list:
-    """The layers that a step applies."""
-    return [model.decoder if model.config.architecture == "seq2seq" else model.stack, model.head]
+    """The layers used by a step."""
+    return [model.decoding_stack, model.head]
 
 
 def _kernels(model) -> list:
     """The kernels of all dense layers, each once."""
-    layers = {id(layer): layer for part in _parts(model) for layer in part._flatten_layers()
+    layers = {id(layer): layer for part in _parts(model) for layer in flat_layers(part)
               if isinstance(layer, keras.layers.Dense)}
     return [layer.kernel for layer in layers.values()]
 
 
 def copies(model) -> list[tf.Tensor]:
-    """The transposed kernels `[out, in]` of the model, in an order that `instead_of` knows: as much memory again as
-    they have, and at 10 GB/s the time of a few steps."""
+    """The transposed kernels `[out, in]` of the model, in the order of `using`.
+
+    They need as much memory as the kernels, and at 10 GB/s the time of a few steps.
+    """
     return _transposed([tf.convert_to_tensor(kernel) for kernel in _kernels(model)])
 
 
@@ -30,14 +33,13 @@ def _transposed(kernels: list[tf.Tensor]) -> list[tf.Tensor]:
     return [tf.transpose(kernel) for kernel in kernels]
 
 
-def instead_of(model, transposed: list[tf.Tensor], step):
-    """A context in which the model's layers read `transposed` kernels (of `copies`; none: their own)."""
+def using(model, transposed: list[tf.Tensor], step):
+    """A context in which the model's layers use the `transposed` kernels of `copies`; if empty, their own ones."""
     if not transposed:
         return contextlib.nullcontext()
     table = model.embeddings.word.embeddings
-    # XLA moves what does not change in a loop out of it: it would make a float32 copy of each weight once, and read
-    # twice as much memory in each step. Behind the barrier they seem to depend on the step.
-    *transposed, embeddings, _ = gen_xla_ops.xla_optimization_barrier(
-        [*transposed, tf.convert_to_tensor(table), step])
+    # XLA moves computations that do not change out of the loop: it would create a float32 copy of each weight, and read
+    # twice as much memory in each step. After the barrier, the weights appear to depend on the step.
+    *transposed, embeddings, _ = optimization_barrier([*transposed, tf.convert_to_tensor(table), step])
     mapping = [(kernel, tf.transpose(rows)) for kernel, rows in zip(_kernels(model), transposed)]
     return keras.StatelessScope(state_mapping=[*mapping, (table, embeddings)])

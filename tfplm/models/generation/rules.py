@@ -1,4 +1,4 @@
-"""The rules of a plan applied to the next token: which scores it gets, and whether it ends the text."""
+"""The rules of a plan applied to the next token: processing of its scores, and detection of the end of a text."""
 
 import tensorflow as tf
 from keras import ops
@@ -8,26 +8,29 @@ from tfplm.models.generation.plan import Plan
 
 
 def gumbel(shape, seed, step):
-    """float32 Gumbel noise, a function of `seed` and `step` alone: the largest of scores + noise is a draw from
-    softmax(scores), the largest k are k draws without replacement (Kool et al. 2019)."""
+    """float32 Gumbel noise, which depends on `seed` and `step` only.
+
+    The argmax of scores + noise is a sample from softmax(scores), the top k are k samples without replacement (Kool et
+    al. 2019).
+    """
     tiny = 1e-20
     uniform = tf.random.stateless_uniform(shape, tf.stack([seed, step]), minval=tiny, maxval=1.0)
     return -tf.math.log(-tf.math.log(uniform))
 
 
 def process(plan: Plan, numbers: dict, scores, history, padding, step):
-    """Scores `[R,V]` after all rules, in the reference's order.
+    """Applies all rules to the scores `[R,V]`, in the order of the reference.
 
-    history: int32 `[R,P+N]`, the prompts and what has been generated; step: how many new tokens there are.
-    padding: int32 `[R]`, columns before the prompts.
+    history: int32 `[R,P+N]`, the prompts and the generated tokens; step: number of generated tokens.
+    padding: int32 `[R]`, number of columns before the prompts.
     """
-    place = history.shape[1] - plan.new + step
+    column = history.shape[1] - plan.new + step
     columns = ops.arange(history.shape[1], dtype="int32")[None]
-    real = ops.logical_and(columns >= padding[:, None], columns < place)
+    real = ops.logical_and(columns >= padding[:, None], columns < column)
     if "repetition_penalty" in plan.rules:
         scores = processors.repetition_penalty(scores, history, real, numbers["repetition_penalty"])
     if plan.no_repeat_ngram_size:
-        scores = processors.no_repeat_ngram(scores, history, real, place, plan.no_repeat_ngram_size)
+        scores = processors.no_repeat_ngram(scores, history, real, column, plan.no_repeat_ngram_size)
     if "min_new_tokens" in plan.rules:
         scores = processors.forbid(scores, numbers["eos"], step < numbers["min_new_tokens"])
     if "forced_bos" in plan.rules:
@@ -38,7 +41,7 @@ def process(plan: Plan, numbers: dict, scores, history, padding, step):
 
 
 def filtered(plan: Plan, numbers: dict, scores):
-    """Scores of the tokens to draw from, -inf for the others."""
+    """The scores of the tokens to sample from, -inf for the others."""
     if "temperature" in plan.rules:
         scores = scores / numbers["temperature"]
     if plan.top_k is not None:
@@ -53,7 +56,7 @@ def filtered(plan: Plan, numbers: dict, scores):
 
 
 def ends(plan: Plan, numbers: dict, tokens, history, step):
-    """bool, the shape of `tokens` `[...]`: is it an end token, or the last of a stop sequence?
+    """bool of the shape of `tokens` `[...]`: True for end tokens, and for the last token of a stop sequence.
 
     history: `[...,P+N]`, with `tokens` in their column.
     """
@@ -71,7 +74,7 @@ def ends(plan: Plan, numbers: dict, tokens, history, step):
     return ended
 
 
-def put(history, tokens, place):
-    """`history` `[...,L]` with `tokens` `[...]` in column `place`."""
-    column = ops.equal(ops.arange(history.shape[-1], dtype="int32"), place)
-    return ops.where(column, tokens[..., None], history)
+def put(history, tokens, column):
+    """`history` `[...,L]` with `tokens` `[...]` in the given column."""
+    selected = ops.equal(ops.arange(history.shape[-1], dtype="int32"), column)
+    return ops.where(selected, tokens[..., None], history)

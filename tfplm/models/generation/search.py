@@ -16,7 +16,7 @@ def start(plan: Plan, inputs: dict) -> dict:
 
 
 def choose(plan: Plan, numbers: dict, scores, state: dict, padding) -> tuple[dict, None]:
-    """The state with one more token, the likeliest by `scores` `[R,V]` or one drawn from their softmax."""
+    """The state with one more token: the most likely by `scores` `[R,V]`, or a sample from their softmax."""
     step, history, finished = state["step"], state["history"], state["finished"]
     scores = rules.process(plan, numbers, scores, history, padding, step)
     if plan.do_sample:
@@ -28,17 +28,17 @@ def choose(plan: Plan, numbers: dict, scores, state: dict, padding) -> tuple[dic
     return {"step": step + 1, "history": history, "finished": finished}, None
 
 
-def goes_on(plan: Plan, numbers: dict, state: dict):
-    """bool: is there a row without an end, and room for a token?"""
+def continues(plan: Plan, numbers: dict, state: dict):
+    """bool: True while a row has not ended, and another token is allowed."""
     return ops.logical_and(state["step"] < numbers["limit"], ops.logical_not(ops.all(state["finished"])))
 
 
 def last_tokens(plan: Plan, state: dict):
-    """int32 `[R]`: what each row ends with, and its column."""
-    place = state["history"].shape[1] - plan.new + state["step"] - 1
-    return ops.take(state["history"], place, axis=1), place
+    """The last token of each row, int32 `[R]`, and its column."""
+    column = state["history"].shape[1] - plan.new + state["step"] - 1
+    return ops.take(state["history"], column, axis=1), column
 
 
-def result(plan: Plan, state: dict, wanted: int) -> dict:
-    """`new` int32 `[R,N]`, the tokens after the prompt, and `length`, how many of the columns are used."""
+def result(plan: Plan, state: dict, count: int) -> dict:
+    """`new` int32 `[R,N]`, the tokens after the prompts, and `length`, the number of columns in use."""
     return {"new": state["history"][:, -plan.new:], "length": state["step"]}

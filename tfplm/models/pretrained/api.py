@@ -6,19 +6,16 @@ from pathlib import Path
 
 import keras
 
-import tfplm.families  # noqa: F401  (registers them)
-from tfplm.core.checkpoints import open_checkpoint, write_safetensors, write_tf1
-from tfplm.core.config import Config, read_json, write_json
-from tfplm.core.keys import read_config, write_config
-from tfplm.core.sources import config_file, layout_of, resolve
+from tfplm.core.checkpoints import write_safetensors, write_tf1
+from tfplm.core.config import Config, write_json
 from tfplm.families import registry
 from tfplm.layers.initializers import skip_initialization
 from tfplm.models.baselines import BiLSTM, TextCNN
 from tfplm.models.encoder import Decoder, Encoder
 from tfplm.models.heads import LABELLED
 from tfplm.models.model import PretrainedModel
-from tfplm.models.pretrained.recognition import recognize
 from tfplm.models.pretrained.resizing import check_vocabulary
+from tfplm.models.pretrained.source import Source, open_source
 from tfplm.models.pretrained.weights import BACKBONE, Report, Tolerance, export, labels_in, load, named_variables
 from tfplm.models.seq2seq import Seq2Seq
 
@@ -43,7 +40,7 @@ def from_config(preset_or_config: "str | Config | dict", head: str | None = None
     elif isinstance(preset_or_config, Config):
         config = preset_or_config
     else:
-        base = registry.family(preset_or_config.get("model_type", "bert")).base
+        base = registry.family(preset_or_config.get("model_type", Config.model_type)).base
         config = Config.from_dict({**base, **preset_or_config})
     config = config.replace(**overrides)
     return MODELS[config.architecture](config, head, num_labels, dtype)
@@ -52,7 +49,7 @@ def from_config(preset_or_config: "str | Config | dict", head: str | None = None
 def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_labels: int | None = None, dtype=None,
                     **config_overrides) -> PretrainedModel:
     """A model with the weights of `source`: a directory in Hugging Face's or Google's TF1 layout, a `.keras` file, or
-    a name that Hugging Face's cache or hub knows.
+    a name in Hugging Face's cache or hub, or an open source (`tfplm.models.open_source`).
 
     Args:
         head: as in `from_config`; its weights are read where the checkpoint has them, else they are fresh, and the log
@@ -67,29 +64,20 @@ def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_l
         FileNotFoundError: says what was looked for, and where to put it.
         ValueError: the config or the weights do not fit; lists everything that does not.
     """
-    path = resolve(source)
-    if layout_of(path) == "keras":
-        return _from_keras(path, head, num_labels, dtype, config_overrides)
-    with open_checkpoint(path) as checkpoint:
-        values = read_json(config_file(path))
-        family = recognize(values, checkpoint, path)
-        config = read_config(values, family.base, family.dialect, checkpoint.layout).replace(**config_overrides)
-        names = family.names_for(head) if checkpoint.layout == "tf1" else family.names
-        with skip_initialization():
-            model = MODELS[config.architecture](config, head, num_labels or labels_in(checkpoint, names, head), dtype)
-        model.loading_report = _fill(model, checkpoint, names, num_labels, config_overrides)
+    source = open_source(source)
+    if source.layout == "keras":
+        return _from_keras(source, head, num_labels, dtype, config_overrides)
+    checkpoint, names = source.checkpoint(), source.family.names_for(head, source.layout)
+    config = source.config_for(head).replace(**config_overrides)
+    with skip_initialization():
+        model = MODELS[config.architecture](config, head, num_labels or labels_in(checkpoint, names, head), dtype)
+    model.loading_report = _fill(model, checkpoint, names, num_labels, config_overrides)
     return model
 
 
 def source_config(source: str | os.PathLike) -> Config:
     """The configuration of a saved model, without its weights."""
-    path = resolve(source)
-    if layout_of(path) == "keras":
-        return _read_keras(path).config
-    with open_checkpoint(path) as checkpoint:
-        values = read_json(config_file(path))
-        family = recognize(values, checkpoint, path)
-    return read_config(values, family.base, family.dialect, checkpoint.layout)
+    return open_source(source).config
 
 
 def _fill(model, checkpoint, names, num_labels, overrides) -> Report:
@@ -113,17 +101,9 @@ def _initialize(model, paths) -> None:
         kernel.assign(keras.initializers.TruncatedNormal(stddev=model.config.initializer_range)(kernel.shape))
 
 
-def _read_keras(path: Path) -> PretrainedModel:
-    file = path if path.suffix == ".keras" else next(path.glob("*.keras"))
-    model = keras.models.load_model(file)
-    if not isinstance(model, PretrainedModel):
-        raise ValueError(f"{file} holds a {type(model).__name__}, not a model of this library: read it with "
-                         "keras.models.load_model")
-    return model
-
-
-def _from_keras(path: Path, head, num_labels, dtype, overrides) -> PretrainedModel:
-    model = _read_keras(path)
+def _from_keras(source: Source, head, num_labels, dtype, overrides) -> PretrainedModel:
+    source.config  # noqa: B018  (a ValueError for files of other libraries)
+    model = keras.models.load_model(source.file)
     if head == model.head_name and dtype is None and num_labels in (None, model.num_labels) and not overrides:
         return model
     config = model.config.replace(**overrides)
@@ -137,9 +117,9 @@ def _from_keras(path: Path, head, num_labels, dtype, overrides) -> PretrainedMod
         else:
             fresh.append(name)
     if wrong := [name for name in fresh if name.partition("/")[0] in BACKBONE]:
-        raise ValueError(f"{path} does not fit the changed config: it has no {', '.join(wrong)} of these shapes")
+        raise ValueError(f"{source} does not fit the changed config: it has no {', '.join(wrong)} of these shapes")
     if fresh:
-        log.warning("%s: not in %s, so freshly initialised: %s", other.name, path, ", ".join(fresh))
+        log.warning("%s: not in %s, so freshly initialised: %s", other.name, source, ", ".join(fresh))
     return other
 
 
@@ -155,18 +135,21 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
     if tokenizer is not None:
         check_vocabulary(model, tokenizer)
     family = registry.family(model.config.model_type)
-    names = family.names_for(model.head_name) if format == "tf1" else family.names
+    names = family.names_for(model.head_name, format)
     tensors = export(model, names, format)
-    config, foreign = write_config(model.config, family.base, family.dialect, format)
+    config, foreign = family.write_config(model.config, format)
     if foreign:
         log.warning("only tfplm understands these keys of the saved config: %s", ", ".join(foreign))
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     if format == "hf":
         write_safetensors(directory, tensors)
-        labels = {} if model.head_name not in LABELLED or config.get("id2label") else {
-            "id2label": {index: f"LABEL_{index}" for index in range(model.num_labels)},
-            "label2id": {f"LABEL_{index}": index for index in range(model.num_labels)}}
+        labels = {}
+        # transformers derives the number of sentence relations from the labels; its default is 2
+        usual = model.head_name == "pretraining" and model.num_labels == 2
+        if model.head_name in LABELLED and not usual and not config.get("id2label"):
+            labels = {"id2label": {index: f"LABEL_{index}" for index in range(model.num_labels)},
+                      "label2id": {f"LABEL_{index}": index for index in range(model.num_labels)}}
         architecture = family.class_name(model.head_name, model.config.architecture)
         write_json(directory / "config.json", {"model_type": model.config.model_type, **config, **labels,
                                                "architectures": [architecture]})

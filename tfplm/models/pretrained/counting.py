@@ -3,16 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import keras
 
 from tfplm.core.config import Config
-from tfplm.families import registry
-from tfplm.models.pretrained.api import from_config, source_config
+from tfplm.models.pretrained.api import from_config
 from tfplm.models.pretrained.weights import named_variables
-from tfplm.options import verb
-from tfplm.options.models import ParamsOptions, PresetsOptions
 
 
 def without_memory(make: Callable[[], keras.Model]) -> keras.Model:
@@ -58,28 +54,3 @@ def by_module(counts: dict[str, int], by_layer: bool = False) -> dict[str, int]:
         depth = 1 if stacked and not by_layer else 3 if stacked and parts[1:] and parts[1].startswith("block") else 2
         modules["/".join(parts[:depth])] += count
     return dict(modules)
-
-
-@verb(ParamsOptions)
-def params(options: ParamsOptions) -> int:
-    """Prints the number of parameters of a preset or a saved model, and the table per module."""
-    saved = Path(options.model).expanduser().exists()
-    counts = parameters_by_name(source_config(options.model) if saved else options.model, options.head)
-    total = sum(counts.values())
-    for name, count in by_module(counts, options.by_layer).items():
-        print(f"{name:44s} {count:15,d} {count / total:7.1%}")
-    print(f"{'total':44s} {total:15,d}")
-    return total
-
-
-@verb(PresetsOptions)
-def presets(options: PresetsOptions) -> list[str]:
-    """Prints the presets with their sizes."""
-    models = [registry.family(options.family).model_type] if options.family else registry.families()
-    names = [name for model in models for name in registry.family(model).presets]
-    print(f"{'preset':42s} {'family':12s} {'layers':>6s} {'hidden':>6s} {'vocabulary':>10s}")
-    for name in names:
-        config = registry.preset(name)
-        print(f"{name:42s} {config.model_type:12s} {config.num_hidden_layers:6d} {config.hidden_size:6d} "
-              f"{config.vocab_size:10,d}")
-    return names

@@ -107,7 +107,7 @@ def load(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | Non
     """Fills the model's variables from a checkpoint that passes the audit; raises what `match` raises."""
     result, variables = match(model, checkpoint, names, tolerance), named_variables(model)
     for path, (name, place) in result.found.items():
-        variables[path].assign(_ours(checkpoint.read(name), place))
+        variables[path].assign(place.read(checkpoint.read(name)))
     return Report({path: name for path, (name, _) in result.found.items()}, sorted(result.missing), result.ignored)
 
 
@@ -150,15 +150,6 @@ def _leftover(names, layout, prefix, spare, tolerance) -> tuple[list[str], list[
     return ignored, sorted(spare - set(ignored))
 
 
-def _ours(array: np.ndarray, place: Place) -> np.ndarray:
-    if place.squeeze:
-        array = array[0]
-    if place.part:
-        index, count = place.part
-        array = np.split(array, count, axis=-1)[index]
-    return array.T if place.transpose else array
-
-
 def export(model, names: Names, layout: str) -> dict[str, np.ndarray]:
     """The model's tensors under the names of another library, in its shapes.
 
@@ -174,15 +165,12 @@ def export(model, names: Names, layout: str) -> dict[str, np.ndarray]:
         if not places:
             nameless.append(path)
         for place in places:
-            array = keras.ops.convert_to_numpy(variable)
-            array = array.T if place.transpose else array
-            if place.part:
-                parts.setdefault(place.names[0], {})[place.part[0]] = array
-                if len(parts[place.names[0]]) < place.part[1]:
-                    continue
-                pieces = parts.pop(place.names[0])
-                array = np.concatenate([pieces[index] for index in sorted(pieces)], axis=-1)
-            result[place.names[0]] = array[None] if place.squeeze else array
+            index, count = place.part or (0, 1)
+            pieces = parts.setdefault(place.names[0], {})
+            pieces[index] = keras.ops.convert_to_numpy(variable)
+            if len(pieces) == count:
+                result[place.names[0]] = place.write([pieces[index] for index in range(count)])
+                del parts[place.names[0]]
     if nameless:
         raise ValueError(f"the layout '{layout}' of {model.config.model_type} has no name for "
                          f"{', '.join(nameless)}: save with model.save('x.keras') instead")

@@ -1,4 +1,4 @@
-"""Scores of language models: filled masks, perplexity, Gibbs sampling."""
+"""Scoring with language models: filling masks, perplexity, Gibbs sampling."""
 
 from tfplm.core.lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""`tfplm fill-mask`: what a masked language model expects in the place of a mask (Devlin et al. 2018, section 3.1)."""
+"""`tfplm fill-mask`: predictions of a masked language model for masked tokens (Devlin et al. 2019, section 3.1)."""
 
 import dataclasses
 import itertools
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from keras import ops
 
+from tfplm.data.batches.by_length import by_length
 from tfplm.models.scoring.language_model import CAUSAL, LanguageModel, open_language_model
 from tfplm.options.base import verb
 from tfplm.options.fill_mask import FillMaskOptions
@@ -17,8 +18,14 @@ _SPELLINGS = ("[MASK]", "<mask>", "[mask]", "<MASK>", "<extra_id_0>", "___")
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A token for one mask: its text, id and probability, and the whole text with it, where further masks have their
-    likeliest tokens."""
+    """A predicted token for one mask.
+
+    Attributes:
+        token: the token as text.
+        token_id: its id.
+        probability: its probability.
+        text: the whole text with the token filled in; other masks are replaced by their most likely tokens.
+    """
 
     token: str
     token_id: int
@@ -28,65 +35,65 @@ class Candidate:
 
 def fill_mask(source, texts: str | Sequence[str], top_k: int = 5, *, tokenizer=None, batch_size: int = 16,
               dtype: str | None = None) -> list[list[list[Candidate]]]:
-    """The likeliest tokens at every mask of every text.
+    """Predicts the most likely tokens for every mask of every text.
 
         fill_mask("bert-base-chinese", "今天天气很[MASK]。")[0][0][0].token
 
     Args:
         source: a directory or hub name, or a model with a masked language model's head (then with `tokenizer`). BERT
-            and its family, and BART, whose decoder writes the text again.
-        texts: a text or several, each with at least one mask in the tokenizer's spelling. A text that is longer than
-            the model's positions is cut around its masks.
-        top_k: candidates of each mask.
+            and similar models, and BART, whose decoder reconstructs the text.
+        texts: a text or several, each with at least one mask token of the tokenizer. A text with more tokens than the
+            model has positions is truncated on both sides of its masks.
+        top_k: number of candidates for each mask.
 
     Returns:
-        `[text][mask]`: the candidates, likeliest first. Each mask is looked at with all others still masked.
+        `[text][mask]`: the candidates, most likely first. Each mask is predicted with all other masks in place.
 
     Raises:
-        ValueError: a text without a mask, masks that are further apart than the model can see, or a source that is no
+        ValueError: a text without a mask, masks further apart than the model has positions, or a source that is not a
             masked language model.
     """
     texts = [texts] if isinstance(texts, str) else list(texts)
     opened = open_language_model(source, tokenizer, dtype=dtype)
     if opened.kind == CAUSAL:
-        raise ValueError("this is a causal language model, which looks back only and has no masks: let it continue "
-                         "the text (tfplm generate), or use a masked one")
+        raise ValueError("the source is a causal language model, which predicts from the left only and has no masks; "
+                         "expected a masked one: use such a model, or continue the text with tfplm generate")
     if not 1 <= top_k <= len(opened.tokenizer):
-        raise ValueError(f"top_k is {top_k}, expected 1 to {len(opened.tokenizer)}")
+        raise ValueError(f"top_k is {top_k}; expected 1 to {len(opened.tokenizer)}, the size of the vocabulary")
     rows = encode_masked(opened, texts)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # rows of about one length go together
     filled = [None] * len(rows)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start:start + batch_size]
-        for number, candidates in zip(chosen, _fill(opened, [rows[i] for i in chosen], top_k)):
-            filled[number] = candidates
+    for chosen in by_length([len(row) for row in rows], batch_size, longest_first=False):
+        for index, candidates in zip(chosen, _fill(opened, [rows[i] for i in chosen], top_k)):
+            filled[index] = candidates
     return filled
 
 
 def encode_masked(opened: LanguageModel, texts: list[str]) -> list[np.ndarray]:
-    """Ids of texts without special tokens around; a ValueError for the first text without a mask."""
+    """Encodes texts without special tokens; raises ValueError for the first text without a mask."""
     tokenizer = opened.tokenizer
     if tokenizer.mask_token_id is None:
-        raise ValueError(f"the vocabulary ({tokenizer.family}) has no mask token: use a masked language model")
+        raise ValueError(f"the vocabulary ({tokenizer.family}) has no mask token; expected that of a masked language "
+                         "model: use such a model")
     encoded = tokenizer(texts, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
     for text, ids in zip(texts, encoded):
         if tokenizer.mask_token_id not in ids:
             other = next((word for word in _SPELLINGS if word in text and word != tokenizer.mask_token), None)
-            raise ValueError(f"no mask in the text {text[:80]!r}: write {tokenizer.mask_token} where the model is to "
-                             "fill in a token" + (f", in place of {other}" if other else ""))
+            raise ValueError(f"there is no mask in the text {text[:80]!r}; expected at least one: write "
+                             f"{tokenizer.mask_token} where the model shall fill in a token"
+                             + (f", in place of {other}" if other else ""))
     return [_window(opened, ids) for ids in encoded]
 
 
 def _window(opened: LanguageModel, ids: np.ndarray) -> np.ndarray:
-    """As many tokens around the masks as the model has positions for."""
+    """The tokens around the masks, as many as the model has positions."""
     if opened.limit is None or len(ids) + len(opened.prefix) + len(opened.suffix) <= opened.limit:
         return ids
     room = opened.limit - len(opened.prefix) - len(opened.suffix)
     masks = np.flatnonzero(ids == opened.tokenizer.mask_token_id)
     first, last = int(masks[0]), int(masks[-1]) + 1
     if last - first > room:
-        raise ValueError(f"a text of {len(ids)} tokens, whose masks lie {last - first} tokens apart; the model sees "
-                         f"{opened.limit} at once: divide the text")
+        raise ValueError(f"the masks of a text of {len(ids)} tokens are spread over {last - first} tokens, but the "
+                         f"model has {opened.limit} positions: split the text")
     start = min(max(0, (first + last - room) // 2), len(ids) - room)
     return ids[start:start + room]
 
@@ -102,19 +109,19 @@ def _fill(opened: LanguageModel, rows: list[np.ndarray], top_k: int) -> Iterator
     values, ids = (np.asarray(x) for x in ops.top_k(ops.softmax(logits, axis=-1), top_k))
     for row, count in enumerate(counts):
         whole = batch["input_ids"][row, :batch["attention_mask"][row].sum()].copy()
-        places = positions[row, :count]
-        whole[places] = ids[row, :count, 0]
-        yield [[_candidate(opened, whole, place, int(token), float(value))
-                for token, value in zip(ids[row, mask], values[row, mask])] for mask, place in enumerate(places)]
+        masks = positions[row, :count]
+        whole[masks] = ids[row, :count, 0]
+        yield [[_candidate(opened, whole, position, int(token), float(value))
+                for token, value in zip(ids[row, mask], values[row, mask])] for mask, position in enumerate(masks)]
 
 
-def _candidate(opened: LanguageModel, whole: np.ndarray, place: int, token: int, probability: float) -> Candidate:
+def _candidate(opened: LanguageModel, whole: np.ndarray, position: int, token: int, probability: float) -> Candidate:
     tokenizer, filled = opened.tokenizer, whole.copy()
-    filled[place] = token
-    spelled = tokenizer.decode([token], skip_special_tokens=False).strip() or tokenizer.convert_ids_to_tokens(token)
+    filled[position] = token
+    text = tokenizer.decode([token], skip_special_tokens=False).strip() or tokenizer.convert_ids_to_tokens(token)
     if tokenizer.rules.kind == "wordpiece":
-        spelled = tokenizer.convert_ids_to_tokens(token)  # with the ## of a piece that goes on
-    return Candidate(spelled, token, probability, tokenizer.decode(filled))
+        text = tokenizer.convert_ids_to_tokens(token)  # with the ## of a piece that continues a word
+    return Candidate(text, token, probability, tokenizer.decode(filled))
 
 
 def _read(options: FillMaskOptions) -> Iterator[str]:
@@ -127,19 +134,19 @@ def _read(options: FillMaskOptions) -> Iterator[str]:
 
 def _show(text: str, masks: list[list[Candidate]]) -> None:
     print(text)
-    for number, candidates in enumerate(masks, 1):
+    for index, candidates in enumerate(masks, 1):
         if len(masks) > 1:
-            print(f"  mask {number} of {len(masks)}")
+            print(f"  mask {index} of {len(masks)}")
         for candidate in candidates:
             print(f"  {candidate.probability:.4f}  {candidate.token}  {candidate.text}")
 
 
 @verb(FillMaskOptions)
 def run(options: FillMaskOptions) -> list[list[list[Candidate]]]:
-    """The verb: prints each text and, below it, the candidates of its masks. Returns what `fill_mask` returns."""
+    """Runs the verb: prints each text and, below it, the candidates for its masks; returns those of `fill_mask`."""
     opened = open_language_model(options.source, dtype=options.dtype)
     texts = iter(options.texts or (text for text in _read(options) if text))
-    typed = not options.texts and not options.file and sys.stdin.isatty()  # the answer comes after every line
+    typed = not options.texts and not options.file and sys.stdin.isatty()  # respond to every line
     size, result = 1 if typed else options.batch_size, []
     while chunk := list(itertools.islice(texts, size)):
         filled = fill_mask(opened, chunk, options.top_k, batch_size=options.batch_size)
@@ -147,5 +154,6 @@ def run(options: FillMaskOptions) -> list[list[list[Candidate]]]:
             _show(text, masks)
         result += filled
     if not result:
-        raise ValueError("no text was given: name texts, --file FILE, or write one a line to standard input")
+        raise ValueError("there is no text; expected at least one: pass texts, --file FILE, or standard input with one "
+                         "text per line")
     return result

@@ -1,4 +1,4 @@
-"""`tfplm perplexity`: how well a language model knows a text, token by token, over long texts and in batches."""
+"""`tfplm perplexity`: perplexity and pseudo-perplexity of texts of any length, computed in batches."""
 
 import dataclasses
 import math
@@ -8,18 +8,19 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from tfplm.core.rounding import round_up
 from tfplm.data.text.text_files import find_files, read_lines
 from tfplm.models.scoring.language_model import CAUSAL, MASKED, SEQ2SEQ, LanguageModel, open_language_model
 from tfplm.models.scoring.windows import causal_windows, masked_windows
 from tfplm.options.base import verb
 from tfplm.options.perplexity import PerplexityOptions, ScoringOptions
 
-_MOST_LOGITS = 1 << 26  # in a batch: 256 MB
+_MAX_LOGITS = 1 << 26  # in a batch: 256 MB
 
 
 @dataclasses.dataclass(frozen=True)
 class TextScore:
-    """`log_probability` in nats, the sum over `tokens` scored tokens of one text."""
+    """The score of one text: `log_probability` in nats is the sum over its `tokens` scored tokens."""
 
     log_probability: float
     tokens: int
@@ -31,8 +32,14 @@ class TextScore:
 
 @dataclasses.dataclass(frozen=True)
 class Perplexity:
-    """`kind`: causal, masked (pseudo-perplexity) or seq2seq. `scores`: of every text, in order. `tokens`: scored ones.
-    `loss`: mean negative log-probability of a token, nats."""
+    """The result of `perplexity`.
+
+    Attributes:
+        kind: "causal", "masked" (pseudo-perplexity) or "seq2seq".
+        scores: of every text, in order.
+        tokens: number of scored tokens.
+        loss: mean negative log-probability of a token, in nats.
+    """
 
     kind: str
     scores: tuple[TextScore, ...]
@@ -56,7 +63,10 @@ def _exp(value: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row of the model's batch: token ids, the columns whose logits are read, and the tokens expected there."""
+    """One row of the model's batch: token ids, the columns of the predictions, and the tokens to predict there.
+
+    `text` is the index of the text, `encoder` the ids of the source of an encoder-decoder.
+    """
 
     text: int
     ids: np.ndarray
@@ -67,30 +77,33 @@ class Row:
 
 def perplexity(source, texts: str | Sequence[str], targets: str | Sequence[str] | None = None, *, tokenizer=None,
                dtype: str | None = None, progress: bool = False, **options) -> Perplexity:
-    """Perplexity of texts, weighted by tokens over all of them.
+    """Computes the perplexity of texts, over all tokens of all texts.
 
-    - Causal models: exact; each token given those before it in its text, as far as a window of `max_length` reaches.
-      The first token of a text is not scored unless `bos=True`.
-    - Masked models: pseudo-perplexity (Salazar et al. 2020, section 2): each token masked alone, given all others.
-    - Encoder-decoders: of `targets`, given `texts`, the closing token included.
+    - Causal models: each token is predicted from the tokens before it in its text, within a window of `max_length`. The
+      first token of a text is not scored unless `bos=True`.
+    - Masked models: pseudo-perplexity (Salazar et al. 2020, section 2): each token is masked alone, and predicted from
+      all others.
+    - Encoder-decoders: perplexity of `targets`, given `texts`, including the end token.
 
     Args:
         source: a directory or hub name, or a model with a language model's head (then with `tokenizer`).
-        options: the fields of `tfplm.options.perplexity.ScoringOptions`: max_length, stride, max_tokens, ...
+        options: fields of `tfplm.options.perplexity.ScoringOptions`: max_length, stride, max_tokens, ...
 
-    Raises ValueError where there is no token to score, a stride larger than a window, or the source is no language
-    model.
+    Raises:
+        ValueError: there is no token to score, the stride is larger than a window, or the source is not a language
+            model.
     """
     options = ScoringOptions(**options)
     opened = open_language_model(source, tokenizer, dtype=dtype)
     texts = [texts] if isinstance(texts, str) else list(texts)
     if (opened.kind == SEQ2SEQ) != (targets is not None):
-        raise ValueError("an encoder-decoder scores targets given texts: pass both, or lines SOURCE TAB TARGET"
-                         if targets is None else f"targets are for encoder-decoders, this is a {opened.kind} model")
+        raise ValueError("targets is None; an encoder-decoder scores targets given texts: pass both, or lines SOURCE "
+                         "TAB TARGET" if targets is None else "targets were passed, which are for encoder-decoders "
+                         f"only, but this is a {opened.kind} model: omit them")
     if targets is not None:
         targets = [targets] if isinstance(targets, str) else list(targets)
         if len(targets) != len(texts):
-            raise ValueError(f"{len(texts)} texts, but {len(targets)} targets")
+            raise ValueError(f"there are {len(texts)} texts and {len(targets)} targets; expected equally many")
     rows = {CAUSAL: causal_rows, MASKED: masked_rows}.get(opened.kind, seq2seq_rows)(opened, texts, targets, options)
     size = options.batch_size * (8 if opened.kind == MASKED else 1)
     sums, counts = np.zeros(len(texts)), np.zeros(len(texts), np.int64)
@@ -101,17 +114,17 @@ def perplexity(source, texts: str | Sequence[str], targets: str | Sequence[str] 
                 counts[row.text] += len(row.targets)
             bar.update(sum(len(row.targets) for row in batch))
     if not counts.sum():
-        raise ValueError("there is no token to score: the text is empty" + (
-            ", or a single token, which has nothing before it (bos=True scores it)" if opened.kind == CAUSAL else ""))
+        raise ValueError("there is no token to score; expected at least one: the text is empty" + (
+            ", or a single token without a preceding one (bos=True scores it)" if opened.kind == CAUSAL else ""))
     return Perplexity(opened.kind, tuple(TextScore(float(s), int(n)) for s, n in zip(sums, counts)))
 
 
 def _batches(rows: Iterator[Row], size: int, vocabulary: int) -> Iterator[list[Row]]:
-    """At most `size` rows at a time, and no more logits than `_MOST_LOGITS`."""
+    """Groups rows into batches of at most `size`, with at most `_MAX_LOGITS` logits."""
     batch, widest = [], 0
     for row in rows:
         widest = max(widest, len(row.targets))
-        if len(batch) == size or (batch and (len(batch) + 1) * widest * vocabulary > _MOST_LOGITS):
+        if len(batch) == size or (batch and (len(batch) + 1) * widest * vocabulary > _MAX_LOGITS):
             yield batch
             batch, widest = [], len(row.targets)
         batch.append(row)
@@ -119,104 +132,109 @@ def _batches(rows: Iterator[Row], size: int, vocabulary: int) -> Iterator[list[R
         yield batch
 
 
-def _window_size(opened: LanguageModel, options: ScoringOptions, most: int, special: int) -> tuple[int, int]:
-    """(tokens of text in a window, stride)."""
-    limit = options.max_length or min(opened.limit or most, most)
+def _window_size(opened: LanguageModel, options: ScoringOptions, default: int, special: int) -> tuple[int, int]:
+    """(number of text tokens in a window, stride); `special` is the number of special tokens in a window."""
+    limit = options.max_length or min(opened.limit or default, default)
     if opened.limit is not None and limit > opened.limit:
-        raise ValueError(f"max_length is {limit}, but the model has positions for {opened.limit}")
+        raise ValueError(f"max_length is {limit}; expected at most {opened.limit}, the positions of the model")
     size = limit - special
     stride = max(1, size // 2) if options.stride is None else options.stride
     if size < 2 or stride > size:
-        raise ValueError(f"stride {stride}: a window of max_length {limit} has {size} tokens of text, and no token may "
-                         "be passed over")
+        raise ValueError(f"stride is {stride}; expected at most {size}, the text tokens of a window of max_length "
+                         f"{limit}, so that no token is skipped; and at least 2 text tokens in a window")
     return size, stride
 
 
 def _limited(tokens: int | None, rows: Iterator[Row]) -> Iterator[Row]:
-    """Rows with at most so many targets altogether."""
-    left = math.inf if tokens is None else tokens
+    """The first rows, with at most `tokens` targets in total (None: all rows)."""
+    remaining = math.inf if tokens is None else tokens
     for row in rows:
-        if len(row.targets) > left:
-            row = dataclasses.replace(row, columns=row.columns[:int(left)], targets=row.targets[:int(left)])
+        if len(row.targets) > remaining:
+            row = dataclasses.replace(row, columns=row.columns[:int(remaining)], targets=row.targets[:int(remaining)])
         if not len(row.targets):
             return
-        left -= len(row.targets)
+        remaining -= len(row.targets)
         yield row
 
 
 def causal_rows(opened: LanguageModel, texts: list[str], targets: None, options: ScoringOptions) -> Iterator[Row]:
-    """Windows of every text; the token at column c is expected at column c - 1."""
+    """Windows of every text; the token of column c is predicted at column c - 1."""
     config, tokenizer = opened.model.config, opened.tokenizer
     if config.attention_type == "causal_reverse":
-        raise ValueError("this model reads from right to left: it has no perplexity from left to right")
-    before = []
+        raise ValueError("attention_type is 'causal_reverse': the model reads from right to left; expected 'causal', "
+                         "for perplexity from left to right: use another model")
+    first = []
     if options.bos:
         if tokenizer.bos_token_id is None and tokenizer.cls_token_id is None:
-            raise ValueError(f"bos=True: the vocabulary ({tokenizer.family}) has no begin-of-text token")
-        before = [tokenizer.cls_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id]
+            raise ValueError(f"bos is True, but the vocabulary ({tokenizer.family}) has no start token; expected "
+                             "bos_token or cls_token: omit bos")
+        first = [tokenizer.cls_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id]
     size, stride = _window_size(opened, options, 1024, 0)
 
     def rows() -> Iterator[Row]:
         for text, ids in enumerate(_encode(tokenizer, texts)):
-            ids = np.concatenate([np.array(before, np.int32), ids])
+            ids = np.concatenate([np.array(first, np.int32), ids])
             for window in causal_windows(len(ids), size, stride):
-                places = np.arange(window.first, window.last)
-                yield Row(text, ids[window.start:window.end], places - 1 - window.start, ids[places])
+                positions = np.arange(window.first, window.last)
+                yield Row(text, ids[window.start:window.end], positions - 1 - window.start, ids[positions])
 
     return _limited(options.max_tokens, rows())
 
 
 def masked_rows(opened: LanguageModel, texts: list[str], targets: None, options: ScoringOptions) -> Iterator[Row]:
-    """A row for each token, where it alone is masked."""
+    """A row for each token, in which only this token is masked."""
     mask = opened.tokenizer.mask_token_id
     if mask is None:
-        raise ValueError(f"the vocabulary ({opened.tokenizer.family}) has no mask token, which pseudo-perplexity needs")
+        raise ValueError(f"the vocabulary ({opened.tokenizer.family}) has no mask token, which pseudo-perplexity "
+                         "needs: use the tokenizer of a masked language model")
     size, stride = _window_size(opened, options, 128, len(opened.prefix) + len(opened.suffix))
 
     def rows() -> Iterator[Row]:
         for text, ids in enumerate(_encode(opened.tokenizer, texts)):
             for window in masked_windows(len(ids), size, stride):
-                for place in range(window.first, window.last):
+                for position in range(window.first, window.last):
                     masked = ids[window.start:window.end].copy()
-                    masked[place - window.start] = mask
+                    masked[position - window.start] = mask
                     row = np.array([*opened.prefix, *masked, *opened.suffix], np.int32)
-                    yield Row(text, row, np.array([place - window.start + len(opened.prefix)]), ids[place:place + 1])
+                    column = position - window.start + len(opened.prefix)
+                    yield Row(text, row, np.array([column]), ids[position:position + 1])
 
     return _limited(options.max_tokens, rows())
 
 
 def seq2seq_rows(opened: LanguageModel, texts: list[str], targets: list[str], options: ScoringOptions) -> Iterator[Row]:
-    """The target's tokens, each expected one column behind the token before it."""
+    """A row for each target; each of its tokens is predicted in the column of the preceding token."""
     limit = options.max_length or opened.limit
-    cut = {"max_length": limit} if limit else {"truncation": False}
+    truncation = {"max_length": limit} if limit else {"truncation": False}
 
     def rows() -> Iterator[Row]:
-        for number, (text, target) in enumerate(zip(texts, targets)):
-            encoder, decoder = (opened.tokenizer([t], padding=False, **cut)["input_ids"][0] for t in (text, target))
-            yield Row(number, decoder, np.arange(len(decoder)), decoder, encoder)
+        for index, (text, target) in enumerate(zip(texts, targets)):
+            encoder, decoder = (opened.tokenizer([each], padding=False, **truncation)["input_ids"][0]
+                                for each in (text, target))
+            yield Row(index, decoder, np.arange(len(decoder)), decoder, encoder)
 
     return _limited(options.max_tokens, rows())
 
 
 def _encode(tokenizer, texts: list[str]) -> Iterator[np.ndarray]:
-    """Ids of one text after the other: a corpus need not be in memory as ids."""
+    """Encodes one text at a time, so that the ids of a corpus need not fit into memory."""
     for text in texts:
         yield tokenizer([text], padding=False, truncation=False, add_special_tokens=False)["input_ids"][0]
 
 
 def _log_probabilities(opened: LanguageModel, rows: list[Row]) -> np.ndarray:
-    """float64 `[B]`: the sums of the targets' log-probabilities."""
+    """The sums of the log-probabilities of the targets of each row, float64 `[B]`."""
     batch = opened.rows([row.ids for row in rows], framed=False)
     if opened.kind == SEQ2SEQ:
         labels = batch
         batch = opened.rows([row.encoder for row in rows], framed=False)
         batch["decoder_input_ids"] = np.asarray(opened.model.shift_right(ops.convert_to_tensor(labels["input_ids"])))
-    width = -(-max(len(row.targets) for row in rows) // 8) * 8
+    width = round_up(max(len(row.targets) for row in rows), 8)
     columns, targets = np.zeros((2, len(rows), width), np.int32)
     counted = np.zeros((len(rows), width), bool)
-    for number, row in enumerate(rows):
+    for index, row in enumerate(rows):
         count = len(row.targets)
-        columns[number, :count], targets[number, :count], counted[number, :count] = row.columns, row.targets, True
+        columns[index, :count], targets[index, :count], counted[index, :count] = row.columns, row.targets, True
     found = np.asarray(opened.log_probabilities({**batch, "masked_lm_positions": columns}, targets), np.float64)
     return np.where(counted, found, 0).sum(1)
 
@@ -226,14 +244,14 @@ def _read_files(options: PerplexityOptions) -> list[list[str]]:
     files = [list(read_lines(name, options.encoding, longest=-1)) for name in names]
     files = [lines for lines in files if any(map(str.strip, lines))]
     if not files:
-        raise ValueError(f"{', '.join(names)}: the text is empty; some text is expected")
+        raise ValueError(f"{', '.join(names)}: there is no text; expected at least one line that is not empty")
     return files
 
 
 @verb(PerplexityOptions)
 def run(options: PerplexityOptions) -> Perplexity:
-    """The verb: prints the perplexity of files, and returns what `perplexity` returns."""
-    files = _read_files(options)  # an empty file, or a wrong path, is told before the model is read
+    """Runs the verb: prints the perplexity of files, and returns the result of `perplexity`."""
+    files = _read_files(options)  # before the model, so that an empty file or a wrong path is reported quickly
     opened = open_language_model(options.source, dtype=options.dtype)
     targets = None
     if options.by == "line" or opened.kind == SEQ2SEQ:
@@ -243,7 +261,8 @@ def run(options: PerplexityOptions) -> Perplexity:
     if opened.kind == SEQ2SEQ:
         without = next((text for text in texts if "\t" not in text), None)
         if without is not None:
-            raise ValueError(f"no tab in the line {without[:80]!r}: an encoder-decoder needs lines SOURCE TAB TARGET")
+            raise ValueError(f"there is no tab in the line {without[:80]!r}; expected lines SOURCE TAB TARGET for an "
+                             "encoder-decoder")
         texts, targets = zip(*(text.split("\t", 1) for text in texts))
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(ScoringOptions)}
     result = perplexity(opened, texts, targets, progress=not options.quiet, **keywords)

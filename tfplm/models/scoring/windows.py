@@ -1,4 +1,4 @@
-"""Long texts cut into windows that overlap, so that every token is scored once and with context."""
+"""Overlapping windows of long texts, in which every token is scored once and with context."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """Tokens `start` to `end` of a text go through the model, those from `first` to `last` are scored."""
+    """Tokens `start` to `end` of a text are the input of the model, and tokens `first` to `last` are scored."""
 
     start: int
     end: int
@@ -15,10 +15,10 @@ class Window:
 
 
 def causal_windows(tokens: int, size: int, stride: int) -> Iterator[Window]:
-    """Windows of at most `size` tokens of a text of `tokens`. The first token has nothing before it: it is not scored.
+    """Windows of at most `size` tokens of a text of `tokens`. The first token, without a preceding one, is not scored.
 
         0 . . . . . . . size                  the first window scores all but its first token
-              stride . . . . . . . .          later ones only what is new: the last `stride`
+              stride . . . . . . . .          later windows score the tokens that are new, the last `stride`
     """
     done = 1
     while done < tokens:
@@ -28,8 +28,10 @@ def causal_windows(tokens: int, size: int, stride: int) -> Iterator[Window]:
 
 
 def masked_windows(tokens: int, size: int, stride: int) -> Iterator[Window]:
-    """Windows of at most `size` tokens, of which the middle `stride` ones are scored: a masked model looks to both
-    sides. The first window also scores its begin, the last one its end."""
+    """Windows of at most `size` tokens, of which the middle `stride` are scored, with context on both sides.
+
+    The first window also scores the tokens at its start, the last window those at its end.
+    """
     margin = (size - stride) // 2
     done = 0
     while done < tokens:

@@ -4,21 +4,17 @@
 """
 
 import dataclasses
+import importlib
 
 from tfplm.core.suggest import did_you_mean
-from tfplm.pretrain.objectives.labelled import EmojiPrediction, Tagging
-from tfplm.pretrain.objectives.language_model import LanguageModel, ReverseLanguageModel
-from tfplm.pretrain.objectives.masked_lm import MaskedLanguageModel
+from tfplm.options.objectives import declared
 from tfplm.pretrain.objectives.objective import Objective
-from tfplm.pretrain.objectives.replaced_tokens import ReplacedTokenDetection
-from tfplm.pretrain.objectives.sentence_relation import NextSentence, SentenceOrder, SentenceOrder3
-from tfplm.pretrain.objectives.sequence_to_sequence import Denoising, MaskedSegment, SpanCorruption
-from tfplm.pretrain.objectives.span_boundary import SpanBoundary
-from tfplm.pretrain.objectives.unilm import UniLM
 
-OBJECTIVES: dict[str, type[Objective]] = {kind.name: kind for kind in (
-    MaskedLanguageModel, NextSentence, SentenceOrder, SentenceOrder3, LanguageModel, ReverseLanguageModel,
-    ReplacedTokenDetection, SpanBoundary, SpanCorruption, Denoising, MaskedSegment, UniLM, EmojiPrediction, Tagging)}
+# every class in this folder that declares a name
+OBJECTIVES: dict[str, type[Objective]] = {
+    name: getattr(importlib.import_module(f"tfplm.pretrain.objectives.{found.module}"), found.kind)
+    for name, found in declared().items()}
+_OF_EXAMPLES = ("labelled", "next", "order", "order3")  # packings that decide what an example is made of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +32,7 @@ class TaskPlan:
     @property
     def packing(self) -> str:
         """How its text becomes examples: labels of whole examples decide, then the noise, else framed text."""
-        kinds = sorted(self.kinds, key=lambda kind: (kind.packing not in ("labelled", "next", "order", "order3"),
-                                                     not kind.spoils))
+        kinds = sorted(self.kinds, key=lambda kind: (kind.packing not in _OF_EXAMPLES, not kind.corrupts))
         return kinds[0].packing
 
     @property
@@ -72,10 +67,9 @@ def parse_task(text: str) -> TaskPlan:
 
 def _check_sum(plan: TaskPlan) -> None:
     names = [name for name, _ in plan.terms]
-    groups = {"change the tokens of a batch": [kind.name for kind in plan.kinds if kind.spoils],
-              "say what an example is made of": [kind.name for kind in plan.kinds
-                                                 if kind.packing in ("labelled", "next", "order", "order3")
-                                                 and not kind.spoils]}
+    groups = {"change the tokens of a batch": [kind.name for kind in plan.kinds if kind.corrupts],
+              "decide what an example is made of": [kind.name for kind in plan.kinds
+                                                 if kind.packing in _OF_EXAMPLES and not kind.corrupts]}
     for what, members in groups.items():
         if len(members) > 1:
             raise ValueError(f"objective '{plan.text}': {' and '.join(members)} both {what}, so they cannot share a "
@@ -88,7 +82,7 @@ def _check_sum(plan: TaskPlan) -> None:
 
 
 def parse_objective(text: str) -> list[TaskPlan]:
-    """The tasks of `--objective`, as many as there are commas, and one. ValueError says what is wrong."""
+    """The tasks of `--objective`, separated by commas. Raises ValueError for those that do not fit together."""
     plans = [parse_task(part) for part in text.split(",")]
     if not set.intersection(*(plan.architectures for plan in plans)):
         raise ValueError(f"objective '{text}': no architecture suits all of its tasks ("
@@ -96,14 +90,35 @@ def parse_objective(text: str) -> list[TaskPlan]:
     return plans
 
 
+def kinds_of(plans: list[TaskPlan]) -> list[type[Objective]]:
+    """The objectives of all tasks, each once, in the order in which they were written."""
+    return list(dict.fromkeys(kind for plan in plans for kind in plan.kinds))
+
+
 def saved_head(plans: list[TaskPlan]) -> str:
-    """The head of the model that is trained and saved: of the objective that says most about tokens."""
-    heads = {kind.head for plan in plans for kind in plan.kinds}
+    """The head of the model that is trained and saved: of the objective that predicts most of the tokens."""
+    heads = {kind.head for kind in kinds_of(plans)}
     if "replaced_token_detection" in heads and heads & {"masked_lm", "causal_lm"}:
         raise ValueError("rtd trains a model without a vocabulary's projection: it cannot be mixed with other objectives "
-                         "that say tokens")
+                         "that predict tokens")
     order = ("replaced_token_detection", "seq2seq_lm", "masked_lm", "pretraining", "causal_lm",
              "token_classification", "sequence_classification")
     if {"masked_lm", "pretraining"} <= heads and "replaced_token_detection" not in heads:
         return "pretraining"
     return next(head for head in order if head in heads)
+
+
+def saved_classes(plans: list[TaskPlan], of_corpus: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The names of the saved head's classes; None where it does not classify."""
+    head = saved_head(plans)
+    return next(kind for kind in kinds_of(plans) if kind.head == head).class_names(of_corpus) \
+        if head.endswith("_classification") else None
+
+
+def default_preset(plans: list[TaskPlan]) -> str:
+    """The architecture where none is asked for: that of the first of the objectives that suit the fewest
+    architectures, as these decide what the others can have."""
+    kinds = kinds_of(plans)
+    fewest = min(len(kind.architectures) for kind in kinds)
+    return next((kind.preset for kind in kinds if len(kind.architectures) == fewest and kind.preset),
+                "bert-base-uncased")

@@ -8,18 +8,18 @@ from tfplm.pretrain.objectives.objective import Objective, Part
 
 
 class LanguageModel(Objective):
-    """`clm`: says the next token (Radford et al. 2018). An encoder that looks both ways gets a mask of the future."""
+    """`clm`: predicts the next token (Radford et al. 2018). An encoder with full attention gets a mask of the future."""
 
-    name, head, packing, spoils = "clm", "causal_lm", "stream", True
-    architectures = ("decoder", "encoder")
-    direction, own_attention = "left-to-right", ("causal", "sparse")
+    name, help = "clm", "the next token (GPT), also of decoders"
+    architectures, preset, head, packing, corrupts = ("decoder", "encoder"), "gpt2", "causal_lm", "stream", True
+    direction, own_attention = "left-to-right", "causal"
 
     @classmethod
     def check_architecture(cls, config):
         super().check_architecture(config)
-        if config.attention_type not in (*cls.own_attention, "full"):
-            raise ValueError(f"{cls.name} needs attention_type {' or '.join(cls.own_attention)} (or full, and a mask is "
-                             f"made), found {config.attention_type}: add --attention-type {cls.own_attention[0]}")
+        if config.attention_type not in (cls.own_attention, "full"):
+            raise ValueError(f"{cls.name} needs attention_type {cls.own_attention} (or full, and a mask is made), found "
+                             f"{config.attention_type}: add --attention-type {cls.own_attention}")
 
     def parts(self):
         return [Part(self.name, "labels", "label_weights", self.setting.config.vocab_size, self.factor, True)]
@@ -31,13 +31,18 @@ class LanguageModel(Objective):
         batch = forward.batch
         if self.setting.config.attention_type == "full":
             length = ops.shape(batch["input_ids"])[1]
-            seen = masks.causal(length) if self.name == "clm" else masks.causal_reverse(length)
+            allow = masks.causal(length) if self.direction == "left-to-right" else masks.causal_reverse(length)
             real = masks.padding(batch["attention_mask"])
-            forward.batch = {**batch, "attention_mask": ops.cast(ops.logical_and(seen, real)[:, 0], "int32")}
+            forward.batch = {**batch, "attention_mask": ops.cast(ops.logical_and(allow, real)[:, 0], "int32")}
         return {self.name: (forward.language_model(), batch["labels"], batch["label_weights"])}
 
 
 class ReverseLanguageModel(LanguageModel):
-    """`clm-reverse`: says the token before."""
+    """`clm-reverse`: predicts the token before."""
 
-    name, direction, own_attention = "clm-reverse", "right-to-left", ("causal_reverse",)
+    name, help = "clm-reverse", "the token before, also of decoders"
+    direction, own_attention = "right-to-left", "causal_reverse"
+
+    @classmethod
+    def suited(cls, config):
+        return config.replace(attention_type="causal_reverse") if config.attention_type == "causal" else config

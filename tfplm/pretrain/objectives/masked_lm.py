@@ -5,9 +5,10 @@ from tfplm.pretrain.objectives.objective import Objective, Part
 
 
 class MaskedLanguageModel(Objective):
-    """`mlm`: says the tokens that are hidden; only their places go through the vocabulary's projection."""
+    """`mlm`: predicts the masked tokens; only their positions go through the vocabulary's projection."""
 
-    name, head, spoils = "mlm", "masked_lm", True
+    name, help = "mlm", "the masked tokens (BERT)"
+    head, corrupts, in_bert_records = "masked_lm", True, True
 
     def check(self):
         self.setting.vocabulary.need("mask")

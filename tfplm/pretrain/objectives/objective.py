@@ -1,12 +1,18 @@
-"""What an objective is: the interface that the files beside this one fill in."""
+"""The interface of the objectives: noise, heads, losses. The files beside this one fill it in.
+
+An objective is one file: a class that sets `name` and `help` is found by `catalogue`, and listed by
+`tfplm pretrain --help`, without being named anywhere else.
+"""
 
 import abc
 import dataclasses
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
 
 from tfplm.core.config import Config
+from tfplm.data.batches.batch_source import Column
 from tfplm.data.noise import Masking, NoiseVocabulary, PhraseTable, join_phrases
 
 
@@ -28,36 +34,50 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What objectives are made with: the architecture, the special ids, and the options of the noise."""
+    """What objectives are made with: the architecture, the special ids, what is masked, and the values of their flags.
+
+    classes: the names of the classes of a labelled corpus.
+    """
 
     config: Config
     vocabulary: NoiseVocabulary
     masking: Masking = dataclasses.field(default_factory=Masking)
     phrases: PhraseTable | None = None
-    kinds: tuple[str, ...] = ("permutation", "infilling")
-    generator_size: float = 0.25
-    emoji: tuple[str, ...] = ()
+    flags: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
 
 class Objective(abc.ABC):
     """Base of the objectives, which write `parts` and `predict`; one instance belongs to one task of one model.
 
     Class attributes:
-        name: in `--objective`. architectures: `Config.architecture` values it can train.
-        head: of the model that is saved. packing: of `tfplm.data.sequences.recipes`.
-        spoils: whether the noise changes the tokens (at most one objective of a sum does).
+        name, help, flags: literals, see `tfplm.options.objectives`; the values of the flags are in `self.flags`.
+        architectures: `Config.architecture` values it can train.
+        preset: what is trained where no architecture is asked for; None: no wish of its own.
+        head: of the model that is saved.
+        packing: of `tfplm.data.sequences.recipes`, or "labelled": texts with classes, see `classes_of`.
+        corrupts: whether the noise changes the tokens (at most one objective of a sum does).
+        in_bert_records: whether its labels are in records of BERT's own layout.
     """
 
-    name = ""
+    name = help = ""
+    flags: Mapping[str, tuple] = {}
     architectures: tuple[str, ...] = ("encoder",)
+    preset: str | None = None
     head: str | None = None
     packing = "framed"
-    spoils = False
+    corrupts = False
+    in_bert_records = False
 
     def __init__(self, setting: Setting, factor: float | None = None):
         self.setting, self.factor = setting, 1.0 if factor is None else factor
+        self.flags = {name: setting.flags.get(name, default) for name, (default, _) in type(self).flags.items()}
         self.layers: list[keras.layers.Layer] = []
         self.check()
+
+    @classmethod  # noqa: B027 (most objectives have no flags)
+    def check_flags(cls, values: Mapping[str, object]) -> None:
+        """Raises ValueError for values of the objective's own flags that it does not know."""
 
     @classmethod
     def check_architecture(cls, config: Config) -> None:
@@ -66,6 +86,26 @@ class Objective(abc.ABC):
             raise ValueError(f"objective {cls.name} trains {_one_of(cls.architectures)}, but {config.model_type} is "
                              f"{_one_of((config.architecture,))}: take another --preset or --init")
 
+    @classmethod
+    def suited(cls, config: Config) -> Config:
+        """An architecture changed so that it suits the objective, where that is a matter of one field."""
+        return config
+
+    @classmethod
+    def class_names(cls, of_corpus: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The names of the classes that the saved model's head knows; None for heads that do not classify."""
+        return None
+
+    @classmethod
+    def classes_of(cls, texts: Iterable[str]) -> list[str]:
+        """Of packing "labelled": the names of the classes, from the texts for training."""
+        raise NotImplementedError(f"objective {cls.name} has packing {cls.packing!r}: it takes no labelled texts")
+
+    @classmethod
+    def examples_of(cls, texts: Iterable[str], classes: list[str]) -> Iterable[tuple[str, int]]:
+        """Of packing "labelled": (text, index in `classes`) of the texts that have one."""
+        raise NotImplementedError(f"objective {cls.name} has packing {cls.packing!r}: it takes no labelled texts")
+
     def check(self) -> None:  # noqa: B027 (most objectives suit every vocabulary)
         """Raises ValueError where the vocabulary does not suit the objective."""
 
@@ -73,8 +113,13 @@ class Objective(abc.ABC):
     def parts(self) -> list[Part]:
         """Its losses, in order."""
 
+    def columns(self) -> Mapping[str, Column]:
+        """What `noise` must know of whole documents: key of the batch -> a function of the document that gives a value
+        for each token. Only of packings of running text; `noise` takes these keys out of the batch."""
+        return {}
+
     def raw_length(self, length: int) -> int:
-        """Tokens of an example whose spoilt form has `length` tokens."""
+        """Tokens of an example whose corrupted form has `length` tokens."""
         return length
 
     def noise(self, batch: dict, rng: np.random.Generator) -> dict:
@@ -89,7 +134,7 @@ class Objective(abc.ABC):
         """Part's name -> (logits, labels, weights)."""
 
     def masking_of(self, batch: dict) -> Masking:
-        """The masking with as many predictions as rows of this width can need, so that hardly any place is empty."""
+        """The masking with as many predictions as rows of this width can need, so that hardly any is empty."""
         masking = self.setting.masking
         return dataclasses.replace(masking, max_predictions=max(1, round(batch["input_ids"].shape[1] * masking.rate)))
 
@@ -105,7 +150,7 @@ def _one_of(architectures: tuple[str, ...]) -> str:
 class Forward:
     """One pass of the model over a batch, shared by the objectives of a sum.
 
-    An objective that spoils the tokens inside the model changes `batch` before the features are made.
+    An objective that corrupts the tokens inside the model changes `batch` before the features are made.
     """
 
     def __init__(self, model: keras.Model, batch: dict, training: bool):

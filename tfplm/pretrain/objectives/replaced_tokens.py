@@ -1,4 +1,4 @@
-"""ELECTRA: a small masked language model replaces tokens, the model tells which ones (Clark et al. 2020)."""
+"""ELECTRA: a small masked language model replaces tokens, the model predicts which ones (Clark et al. 2020)."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfplm.core.config import Config
 from tfplm.data.noise import mask_tokens
+from tfplm.families import registry
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.embeddings import Embeddings
 from tfplm.layers.initializers import kernel_initializer
@@ -68,7 +69,9 @@ class ReplacedTokenDetection(Objective):
     and a token that it guesses right counts as original (section 2).
     """
 
-    name, head, spoils = "rtd", "replaced_token_detection", True
+    name, help = "rtd", "which tokens a small generator has replaced (ELECTRA)"
+    flags = {"generator_size": (0.25, "width of the generator as a part of the discriminator's")}
+    head, corrupts, preset = "replaced_token_detection", True, "electra-small-discriminator"
 
     def __init__(self, setting, factor=None):
         super().__init__(setting, DISCRIMINATOR_WEIGHT if factor is None else factor)
@@ -76,7 +79,7 @@ class ReplacedTokenDetection(Objective):
     @classmethod
     def check_architecture(cls, config):
         super().check_architecture(config)
-        if config.model_type != "electra":
+        if all(row[0] != "rtd_out" for row in registry.family(config.model_type).names.heads):
             raise ValueError(f"rtd trains ELECTRA's discriminator, found model_type {config.model_type}: take a preset "
                              "of electra, such as --preset electra-small-discriminator")
 
@@ -94,7 +97,7 @@ class ReplacedTokenDetection(Objective):
         return {**noisy, "rtd_weights": batch["attention_mask"] * ~special}
 
     def build(self, model):
-        config = generator_config(model.config, self.setting.generator_size)
+        config = generator_config(model.config, self.flags["generator_size"])
         self.generator = Generator(config, model, dtype=model.dtype_policy, name="generator")
         self.layers = [self.generator]
         self.seed = self.generator.sampling_seed = keras.random.SeedGenerator(name="sampling")

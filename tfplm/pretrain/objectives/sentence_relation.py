@@ -27,17 +27,18 @@ class RelationHead(keras.layers.Layer):
 class NextSentence(Objective):
     """`nsp`: does the second segment follow the first, or is it from another document? (Devlin et al., section 3.1)"""
 
-    name, head, packing, classes = "nsp", "pretraining", "next", 2
+    name, help = "nsp", "whether the second segment follows the first (BERT)"
+    head, packing, in_bert_records, classes = "pretraining", "next", True, 2
 
     def parts(self):
         return [Part(self.name, "next_sentence_labels", None, self.classes, self.factor)]
 
     def build(self, model):
-        self.own = model.head_name != "pretraining" or self.classes != 2
+        self.own = model.head_name != "pretraining" or self.classes != model.num_labels
         if self.own:
             self.layers = [RelationHead(model.config, self.classes, model.pooler is None, name=self.name)]
             if model.head_name == "pretraining":
-                model.head.next_sentence.trainable = False  # has two classes, and nothing to learn here
+                model.head.next_sentence.trainable = False  # has other classes, and nothing to learn here
 
     def predict(self, forward):
         if self.own:
@@ -50,10 +51,12 @@ class NextSentence(Objective):
 class SentenceOrder(NextSentence):
     """`sop`: are two segments in their order, or swapped? (Lan et al. 2020, section 3.1)"""
 
-    name, packing = "sop", "order"
+    name, help = "sop", "whether two segments are in order or swapped (ALBERT)"
+    packing = "order"
 
 
 class SentenceOrder3(NextSentence):
     """`sop3`: in order, swapped, or from another document? (StructBERT, Wang et al. 2020, section 2.3)"""
 
-    name, packing, classes = "sop3", "order3", 3
+    name, help = "sop3", "in order, swapped, or from another document (StructBERT)"
+    packing, classes = "order3", 3

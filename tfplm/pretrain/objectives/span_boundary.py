@@ -1,4 +1,4 @@
-"""SpanBERT: masked spans, each token said twice, from its own place and from the span's two neighbours."""
+"""SpanBERT: masked spans, each token predicted twice, from its own position and from the span's two neighbours."""
 
 import dataclasses
 
@@ -49,7 +49,8 @@ class SpanBoundaryHead(keras.layers.Layer):
 class SpanBoundary(MaskedLanguageModel):
     """`span-boundary`: `mlm` on geometric spans, and the boundary objective."""
 
-    name = "span-boundary"
+    name, help = "span-boundary", "the tokens of masked spans, also from the spans' neighbours (SpanBERT)"
+    in_bert_records = False
 
     def parts(self):
         size = self.setting.config.vocab_size

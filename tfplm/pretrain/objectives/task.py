@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from tfplm.data.batches.batch_source import Column
 from tfplm.pretrain.losses import normalised
 from tfplm.pretrain.objectives.catalogue import OBJECTIVES, TaskPlan
 from tfplm.pretrain.objectives.objective import Forward, Objective, Part, Setting
@@ -11,7 +12,7 @@ _FOR_NOISE_ONLY = ("word_starts", "sentence_ids")
 
 
 class Task:
-    """`objectives` share the batches that `noise` makes. Those that spoil the tokens come first in the model and last
+    """`objectives` share the batches that `noise` makes. Those that corrupt the tokens come first in the model and last
     in the noise: the others label the whole text.
 
     keys: of its own batches, where batches have those of other tasks as well; None where they have no others.
@@ -20,17 +21,21 @@ class Task:
     def __init__(self, plan: TaskPlan, objectives: list[Objective]):
         self.plan = plan
         self.keys: frozenset[str] | None = None
-        self.objectives = sorted(objectives, key=lambda objective: not objective.spoils)
+        self.objectives = sorted(objectives, key=lambda objective: not objective.corrupts)
 
     @property
     def parts(self) -> list[Part]:
         return [part for objective in self.objectives for part in objective.parts()]
 
+    @property
+    def columns(self) -> dict[str, Column]:
+        return {key: make for objective in self.objectives for key, make in objective.columns().items()}
+
     def raw_length(self, length: int) -> int:
         return self.objectives[0].raw_length(length)
 
     def noise(self, batch: dict, rng: np.random.Generator) -> dict:
-        """A packed batch -> what the model is given and has to say. int32, weights float32 (see `normalised`)."""
+        """A packed batch -> what the model is given and has to predict. int32, weights float32 (see `normalised`)."""
         for objective in reversed(self.objectives):
             batch = objective.noise(batch, rng)
         return finished(batch)

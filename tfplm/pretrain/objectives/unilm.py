@@ -1,4 +1,4 @@
-"""UniLM: one encoder, masked tokens, four rules of who sees whom (Dong et al. 2019, section 2.3)."""
+"""UniLM: one encoder, masked tokens, four attention masks (Dong et al. 2019, section 2.3)."""
 
 import tensorflow as tf
 
@@ -8,21 +8,22 @@ from tfplm.pretrain.objectives.objective import Part
 
 
 def combined_mask(attention_mask, prefix_lengths, attention_policy):
-    """int32 [B,T,T]: rows see the prefix and what stands before them (right to left: behind), padding never.
+    """int32 [B,T,T]: tokens attend to the prefix and to those before them (right to left: after), never to padding.
 
     attention_mask [B,T]; prefix_lengths, attention_policy [B] as `mix_policies` makes them.
     """
-    places = tf.range(tf.shape(attention_mask)[1])
-    row, column = places[None, :, None], places[None, None, :]
+    positions = tf.range(tf.shape(attention_mask)[1])
+    row, column = positions[None, :, None], positions[None, None, :]
     backwards = tf.equal(attention_policy, POLICIES.index("right_to_left"))[:, None, None]
-    seen = (column < prefix_lengths[:, None, None]) | tf.where(backwards, column >= row, column <= row)
-    return tf.cast(seen & tf.cast(attention_mask[:, None, :], tf.bool), tf.int32)
+    allow = (column < prefix_lengths[:, None, None]) | tf.where(backwards, column >= row, column <= row)
+    return tf.cast(allow & tf.cast(attention_mask[:, None, :], tf.bool), tf.int32)
 
 
 class UniLM(MaskedLanguageModel):
     """`unilm`: a third of the examples bidirectional, a third sequence to sequence, a sixth each way."""
 
-    name, packing = "unilm", "order"
+    name, help = "unilm", "masked tokens under four attention masks (UniLM)"
+    packing, in_bert_records = "order", False
 
     @classmethod
     def check_architecture(cls, config):

@@ -87,7 +87,7 @@ def _read_words(file: str) -> list[str]:
         if words := sorted(set(Path(file).read_text(encoding="utf-8").split())):
             return words
     except OSError as error:
-        reason = error.strerror
+        reason = error.strerror or str(error)
     raise OSError(f"there are no words in {file} ({reason}): name a text file by -client_vocab_file")
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import sys
 import typing
 
+from tfplm.options.flags import argument
 from tfplm.options.serve import DEFAULTS, ServeOptions
 
 SYNONYMS = {"port": ("-port_in", "-port_data"), "port_out": ("-port_result",)}
@@ -17,31 +18,22 @@ FIXED = {name: DEFAULTS[name] for name in ("max_seq_len", "pooling_layer", "pool
 TERMINATE_WAIT = 5000  # ms
 
 
-def _without_none(annotation):
-    kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
-    return kinds[0] if kinds and typing.get_origin(annotation) not in (list, typing.Literal) else annotation
-
-
 def start_parser(program: str = "bert-serving-start", description: str = "Serve a BERT model to bert-serving-client"
                  ) -> argparse.ArgumentParser:
     """`-name` for every option of `tfplm serve`, with bert-as-service's defaults."""
     parser = argparse.ArgumentParser(prog=program, description=description)
     hints = typing.get_type_hints(ServeOptions)
     for field in dataclasses.fields(ServeOptions):
-        kind, text = _without_none(hints[field.name]), field.metadata.get("help", "").replace("%", "%%")
-        keywords = {"help": text, "default": argparse.SUPPRESS}
         if field.name == "source":
             parser.add_argument("-model_dir", dest="source", required=True, help="folder of the model, or a hub name")
             continue
-        if kind is bool:
-            keywords["action"] = "store_true"
-        elif typing.get_origin(kind) is list:
-            keywords.update(nargs="+", type=int)
-        elif typing.get_origin(kind) is typing.Literal:
-            keywords["choices"] = typing.get_args(kind)
-        else:
-            keywords["type"] = kind
-        parser.add_argument(f"-{field.name}", *SYNONYMS.get(field.name, ()), dest=field.name, **keywords)
+        keywords = argument(hints[field.name])
+        if "action" in keywords:
+            keywords = {"action": "store_true"}  # its own flags have no -no-
+        elif "nargs" in keywords:
+            keywords["nargs"] = "+"
+        parser.add_argument(f"-{field.name}", *SYNONYMS.get(field.name, ()), dest=field.name, default=argparse.SUPPRESS,
+                            help=field.metadata.get("help", "").replace("%", "%%"), **keywords)
     parser.add_argument("-version", action="version", version=_version())
     return parser
 

@@ -1,69 +1,64 @@
-"""What a server needs of a model: the `Engine` protocol. `tfplm.serve.engines.sentence_engine` has the real one."""
+"""The engine interface: what a server needs of a model, whatever the model gives.
 
+A kind of engine is one file: a class with `encode`, and `make_engine(options, number)`. What the server must know of it
+without the model is its `EngineInfo`.
+"""
+
+import abc
 import dataclasses
-from typing import Protocol
+from typing import Any, Generic, TypeVar
 
-import numpy as np
+In = TypeVar("In")
+Out = TypeVar("Out")
 
-from tfplm.serve.zmq.protocol import Sequence
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EngineInfo(Generic[In, Out]):
+    """What is known of an engine without its model. An engine in a worker process sends it through a pipe, so that it is
+    pickled, and the module of a subclass should import no TensorFlow.
 
-@dataclasses.dataclass(frozen=True)
-class EngineInfo:
-    """What is known of an engine before it has encoded anything.
-
-    dimension: numbers of one vector. per_token: a vector for each token (pooling NONE): `[N,T,dimension]`, where T is
-    `fixed_length`, or without one that of the request's longest row, at most `max_length`. vocab_size: rows of the
-    model's embedding. settings: options that the model decided, by name, for SHOW_CONFIG.
+    interfaces: the HTTP interfaces of the engine, modules of `tfplm.serve.http.routes`. output_bytes: memory of one
+    output. settings: options that the model decided, by name, for SHOW_CONFIG.
     """
 
-    dimension: int
-    dtype: str = "float32"
-    per_token: bool = False
-    fixed_length: int | None = None
-    max_length: int | None = None
-    vocab_size: int = 0
+    interfaces: tuple[str, ...] = ()
+    output_bytes: int = 0
     settings: dict = dataclasses.field(default_factory=dict)
 
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of a failed request's rows."""
-        return (self.fixed_length or 1, self.dimension) if self.per_token else (self.dimension,)
+    def join(self, outputs: list[Out]) -> Any:
+        """The result of a request from the outputs of all its inputs, in order. By default their list."""
+        return outputs
 
-    def reply_bytes(self, sequences: list[Sequence]) -> int:
-        """The bytes of these sequences' vectors, or somewhat more; a text has hardly more tokens than characters."""
-        length = 1
-        if self.per_token:
-            longest = max(map(len, sequences)) + 3
-            length = self.fixed_length or min(longest, self.max_length or longest)
-        return len(sequences) * length * self.dimension * np.dtype(self.dtype).itemsize
+    def cost(self, inputs: list[In]) -> int:
+        """Bytes of memory that the result for these inputs takes, or somewhat more."""
+        return len(inputs) * self.output_bytes
 
 
-@dataclasses.dataclass(frozen=True)
-class Encoded:
-    """Vectors of some sequences, `[N,dimension]` or `[N,T,dimension]` with zeros behind a row's last token.
+class Engine(abc.ABC, Generic[In, Out]):
+    """Gives an output for each input; called from one thread at a time, which need not be the one that made it.
 
-    lengths: tokens of each row, int32 `[N]`, special ones included. tokens: these tokens, if they are to be shown.
+    The outputs of an input must not depend on the inputs beside it: a batch holds those of many requests.
     """
 
-    vectors: np.ndarray
-    lengths: np.ndarray
-    tokens: list[list[str]] | None = None
+    info: EngineInfo[In, Out]
 
+    @abc.abstractmethod
+    def encode(self, inputs: list[In]) -> list[Out]:
+        """The outputs of a batch, in the order of the inputs. Any error fails the requests of the batch."""
 
-class Engine(Protocol):
-    """Encodes batches; called from one thread at a time, which need not be the one that made it."""
+    def join(self, outputs: list[Out]) -> Any:
+        """The result of a request, see `EngineInfo.join`."""
+        return self.info.join(outputs)
 
-    info: EngineInfo
-
-    def encode(self, sequences: list[Sequence]) -> Encoded:
-        """Vectors of texts, lists of tokens and lists of ids, in any mixture."""
+    def cost(self, inputs: list[In]) -> int:
+        """Bytes of a request's result, see `EngineInfo.cost`."""
+        return self.info.cost(inputs)
 
     def check(self) -> None:
         """Raises `WorkerDied` where the engine cannot encode any more."""
 
     def restart(self) -> None:
-        """Makes a dead engine anew, or raises the reason why that is impossible."""
+        """Makes a dead engine again, or raises the reason why that is impossible."""
 
     def close(self) -> None:
         """Frees what the engine holds."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfplm.core.sources import config_file, resolve
+from tfplm.families import bert, registry
 from tfplm.options.serve import ServeOptions
 
 _SMALL = (".json", ".txt", ".model", ".bpe")  # configurations and vocabularies
@@ -26,7 +27,7 @@ def model_folder(options: ServeOptions) -> Iterator[Path]:
     elif options.tuned_model_dir is not None:
         with tempfile.TemporaryDirectory(prefix="tfplm-serve-") as folder:
             yield _combined(source, options, Path(folder))
-    elif options.config_name not in ("bert_config.json", "config.json"):
+    elif options.config_name not in (bert.TF1.config, "config.json"):
         with tempfile.TemporaryDirectory(prefix="tfplm-serve-") as folder:
             yield _combined(source, options, Path(folder), source)
     else:
@@ -37,14 +38,14 @@ def _prefix(folder: Path, name: str) -> Path:
     """The one of several checkpoints that is named; the folder itself where the name is only the default."""
     if (folder / f"{name}.index").is_file():
         return folder / name
-    if name != "bert_model.ckpt":
+    if name != bert.TF1.checkpoint:
         found = sorted(path.stem for path in folder.glob("*.index"))
         raise FileNotFoundError(f"there is no {name}.index in {folder}; checkpoints there: {', '.join(found) or 'none'}")
     return folder
 
 
 def _combined(source: Path, options: ServeOptions, folder: Path, tuned: Path | None = None) -> Path:
-    tuned = tuned or Path(options.tuned_model_dir).expanduser()
+    tuned = tuned or Path(options.tuned_model_dir or "").expanduser()
     if not tuned.is_dir():
         raise FileNotFoundError(f"tuned_model_dir is {tuned}, which is no folder")
     named = _prefix(tuned, options.ckpt_name)
@@ -57,8 +58,8 @@ def _combined(source: Path, options: ServeOptions, folder: Path, tuned: Path | N
         if path.is_file() and path.suffix in _SMALL:
             shutil.copyfile(path, folder / path.name)
     if (source / options.config_name).is_file():
-        shutil.copyfile(source / options.config_name, folder / "bert_config.json")
-    config_file(folder)  # says what is missing
+        shutil.copyfile(source / options.config_name, folder / bert.TF1.config)
+    config_file(folder, registry.tf1_configs())  # says what is missing
     return folder if named == tuned else folder / named.name
 
 

@@ -6,19 +6,17 @@ import os
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
-
-import numpy as np
+from typing import Any
 
 from tfplm.options.serve import ServeOptions
-from tfplm.serve.engines.engine import Encoded, Engine, EngineInfo, WorkerDied
-from tfplm.serve.zmq.protocol import Sequence
+from tfplm.serve.engines.engine import Engine, In, Out, WorkerDied
 
 
-class ProcessEngine:
+class ProcessEngine(Engine[In, Out]):
     """Passes batches to an engine that `make(*arguments)` makes in a child process.
 
     `make` is a module's function and `arguments` can be pickled, for the child is spawned: TensorFlow does not survive
-    a fork. Batches and vectors go through a pipe, which no other program can reach.
+    a fork. Inputs and outputs are pickled through a pipe, which no other program can reach.
 
     The child starts to load at once; `info` is there after `ready()`.
 
@@ -27,9 +25,7 @@ class ProcessEngine:
         timeout: seconds for one batch, after which the child counts as hung and is killed; None: for ever.
     """
 
-    info: EngineInfo
-
-    def __init__(self, make: Callable[..., Engine], arguments: tuple = (), start_timeout: float = 600.0,
+    def __init__(self, make: Callable[..., Engine[In, Out]], arguments: tuple = (), start_timeout: float = 600.0,
                  timeout: float | None = None):
         self.make, self.arguments, self.start_timeout, self.timeout = make, arguments, start_timeout, timeout
         self._launch()
@@ -54,25 +50,18 @@ class ProcessEngine:
         self.info = value
 
     @property
-    def pid(self) -> int:
+    def pid(self) -> int | None:
         return self._process.pid
 
-    def encode(self, sequences: list[Sequence]) -> Encoded:
+    def encode(self, inputs: list[In]) -> list[Out]:
         try:
-            self._pipe.send(sequences)
+            self._pipe.send(inputs)
         except (OSError, ValueError) as error:
             raise self._died(f"it does not listen ({error})") from None
         kind, value = self._receive(self.timeout)
         if kind == "failed":
             raise RuntimeError(value)
-        shape, dtype, lengths, tokens = value
-        try:
-            vectors = np.empty(shape, dtype)
-            if vectors.size:
-                self._pipe.recv_bytes_into(vectors.reshape(-1).view(np.uint8).data)
-        except (OSError, EOFError) as error:
-            raise self._died(f"in the middle of an answer ({error})") from None
-        return Encoded(vectors, lengths, tokens)
+        return value
 
     def check(self) -> None:
         if not self._process.is_alive():
@@ -121,7 +110,7 @@ def start_engines(make: Callable[..., Engine], arguments: list[tuple], start_tim
 
 
 def _work(pipe: Connection, make: Callable[..., Engine], arguments: tuple) -> None:
-    """The child: an engine, and batches until the pipe is closed."""
+    """The child: makes the engine, and encodes batches until the pipe is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the server decides, and kills
         signal.signal(number, signal.SIG_IGN)
     try:
@@ -131,20 +120,15 @@ def _work(pipe: Connection, make: Callable[..., Engine], arguments: tuple) -> No
         with contextlib.suppress(OSError):  # the server may have ended before the model was there
             pipe.send(("failed", f"{type(error).__name__}: {error}"))
         return
-    while True:
-        try:
-            sequences = pipe.recv()
-        except (OSError, EOFError):
-            return
-        try:
-            encoded = engine.encode(sequences)
-        except Exception as error:
-            pipe.send(("failed", f"{type(error).__name__}: {error}"))
-            continue
-        vectors = np.ascontiguousarray(encoded.vectors)
-        pipe.send(("done", (vectors.shape, str(vectors.dtype), encoded.lengths, encoded.tokens)))
-        if vectors.size:
-            pipe.send_bytes(vectors.reshape(-1).view(np.uint8).data)
+    with contextlib.suppress(OSError, EOFError):  # the server has closed the pipe, or ended
+        while True:
+            inputs = pipe.recv()
+            answer: tuple[str, Any]
+            try:
+                answer = "done", engine.encode(inputs)
+            except BaseException as error:  # such as a panic of a library in Rust
+                answer = "failed", f"{type(error).__name__}: {error}"
+            pipe.send(answer)
 
 
 def make_in_process(options: ServeOptions, number: int) -> Engine:
@@ -152,6 +136,6 @@ def make_in_process(options: ServeOptions, number: int) -> Engine:
     share = max(1, (os.cpu_count() or 1) // options.num_worker)
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from tfplm.serve.engines.sentence_engine import make_engine
+    from tfplm.serve.engines.catalogue import make_engine
 
     return make_engine(options, number)

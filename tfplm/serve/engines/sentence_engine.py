@@ -1,29 +1,28 @@
-"""The real engine: a `SentenceEncoder` with the habits of bert-as-service."""
+"""The engine of sentence vectors: a `SentenceEncoder` that behaves as bert-as-service."""
 
 import dataclasses
-import logging
-import os
 import re
+import typing
 
 import numpy as np
 
-from tfplm.embed.encoder import single_texts
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.rows import TextIds
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
+from tfplm.embed.encoder.single_texts import UNASKED
 from tfplm.options.serve import DEFAULTS, ServeOptions
-from tfplm.serve.engines.engine import Encoded, EngineInfo
+from tfplm.serve.engines.devices import use_devices
+from tfplm.serve.engines.engine import Engine
 from tfplm.serve.engines.model_folder import model_folder
-from tfplm.serve.zmq.protocol import Sequence
-from tfplm.tokenizers.frame import DIVIDER, cut_pair, divide
+from tfplm.serve.engines.vectors import Encoded, Sequence, VectorInfo
+from tfplm.tokenizers.frame import cut_pair, divide
 
-log = logging.getLogger("tfplm.serve")
 _PAIR = re.compile(r"^(.*) \|\|\| (.*)$", re.DOTALL)  # greedy: the last one divides
 _WIDTHS, _ROWS = range(8, 65, 8), (*range(2, 17), 32)  # shapes of single texts, and of batches of short ones: small, full
 
 
-class SentenceEngine:
+class SentenceEngine(Engine[Sequence, Encoded]):
     """Encodes texts, pairs (`first ||| second`), lists of tokens (`|||` divides them as well) and lists of ids.
 
     Args:
@@ -31,25 +30,27 @@ class SentenceEngine:
         options: of how tokens are made, padded and sent.
     """
 
+    info: VectorInfo
+
     def __init__(self, encoder: SentenceEncoder, options: ServeOptions):
         self.encoder, self.options, self.tokenizer = encoder, options, encoder.tokenizer
         plan, longest = encoder.recipe.plan, encoder.recipe.max_length
         self.dtype = "float16" if options.fp16 else "float32"
         fixed = longest if options.max_seq_len != "NONE" or options.fixed_embed_length else None
-        self.info = EngineInfo(encoder.dimension, self.dtype, plan.of_tokens, fixed if plan.of_tokens else None, longest,
-                               encoder.config.vocab_size, _settings(encoder, options))
+        self.info = VectorInfo(encoder.dimension, self.dtype, plan.of_tokens, fixed if plan.of_tokens else None, longest,
+                               encoder.config.vocab_size, settings=_settings(encoder, options))
 
-    def encode(self, sequences: list[Sequence]) -> Encoded:
-        rows = self.rows(sequences)
+    def encode(self, inputs: list[Sequence]) -> list[Encoded]:
+        rows = self.rows(inputs)
         vectors = self.encoder.encode_ids(rows, normalize=self.options.normalize).astype(self.dtype, copy=False)
-        tokens = None
-        if self.options.show_tokens_to_client:
-            tokens = [self.tokenizer.convert_ids_to_tokens(row.input_ids) for row in rows]
-        return Encoded(vectors, np.array([len(row) for row in rows], np.int32), tokens)
+        shown, per_token = self.options.show_tokens_to_client, self.info.per_token
+        return [Encoded(vector[:len(row)] if per_token else vector, len(row),
+                        list(self.tokenizer.convert_ids_to_tokens(row.input_ids)) if shown else None)
+                for vector, row in zip(vectors, rows)]
 
     def warm_up(self) -> None:
         """Encodes one text of each usual length, and batches of usual sizes: new shapes take a compilation."""
-        (token, *_), longest = self.encoder.tokenize(["a"])[0].input_ids, self.info.max_length
+        (token, *_), longest = self.encoder.tokenize(["a"])[0].input_ids, self.info.max_length or _WIDTHS[-1]
         for width in _WIDTHS:
             self.encoder.encode_ids([[token] * min(width, longest)])
         length = min(16, longest)
@@ -57,61 +58,51 @@ class SentenceEngine:
             self.encoder.encode_ids([[token] * length] * (rows * 64 // length))
 
     def rows(self, sequences: list[Sequence]) -> list[TextIds]:
-        """The ids of every sequence, special ones included, cut to the maximum length."""
-        rows: list[TextIds | None] = [None] * len(sequences)
-        kinds: dict[bool, list[int]] = {True: [], False: []}  # plain text, or lists of tokens
-        prepared = [self._prepare(sequence) for sequence in sequences]
-        for number, sequence in enumerate(prepared):
-            kinds[isinstance(sequence, str)].append(number)
-        for plain, numbers in kinds.items():
-            chosen = [prepared[number] for number in numbers]
-            if not chosen:
-                continue
-            bare = self.options.no_special_token
-            found = self._bare(chosen, plain) if bare else self.encoder.tokenize(chosen)
-            for number, row in zip(numbers, found):
-                rows[number] = row
-        return rows
+        """The ids of every sequence, special ones included, cut to the maximum length. Pairs and lists are cut as
+        bert-as-service cuts them."""
+        if self.options.no_special_token:
+            return [self._bare(first, second or []) for first, second in self._ids(sequences)]
+        texts = [index for index, each in enumerate(sequences) if isinstance(each, str) and not _PAIR.match(each)]
+        others = sorted(set(range(len(sequences))) - set(texts))
+        rows = dict(zip(texts, self.encoder.tokenize([sequences[index] for index in texts])))
+        rows |= {index: self.encoder.frame(*ids)
+                 for index, ids in zip(others, self._ids([sequences[index] for index in others]))}
+        return [rows[index] for index in range(len(sequences))]
 
-    def _prepare(self, sequence: Sequence) -> str | list[str]:
-        """A text, or a list of tokens. A pair becomes one, since lists are cut as bert-as-service cuts."""
-        if isinstance(sequence, str):
-            if pair := _PAIR.match(sequence):
-                first, second = pair.groups()
-                return [*self.tokenizer.tokenize(first), DIVIDER, *self.tokenizer.tokenize(second)]
-            return sequence
-        return self.tokenizer.convert_ids_to_tokens(sequence) if isinstance(sequence[0], int) else sequence
+    def _ids(self, sequences: list[Sequence]) -> list[tuple[list[int], list[int] | None]]:
+        """The ids of each text, without special tokens, and of the second text of pairs."""
+        divided = [_divide(sequence) for sequence in sequences]
+        texts = [text for pair in divided for text in pair if isinstance(text, str)]
+        if self.encoder.recipe.lowercase:
+            texts = [text.lower() for text in texts]
+        of_texts = iter(self.tokenizer(texts, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
+                        if texts else ())
 
-    def _bare(self, sequences: list, plain: bool) -> list[TextIds]:
+        def ids(part: Sequence | None) -> list[int] | None:
+            if isinstance(part, str):
+                return next(of_texts).tolist()
+            found = self.tokenizer.convert_tokens_to_ids(part) if part and isinstance(part[0], str) else part
+            return typing.cast("list[int] | None", found)
+
+        return [(ids(first) or [], ids(second)) for first, second in divided]
+
+    def _bare(self, first: list[int], second: list[int]) -> TextIds:
         """Without special tokens: the second text of a pair has segment 1, and nothing divides them."""
-        limit = self.encoder.recipe.max_length
-        if plain:
-            halves = [(ids.tolist(), []) for ids in self.tokenizer(sequences, padding=False, truncation=False,
-                                                                   add_special_tokens=False)["input_ids"]]
-        else:
-            halves = [self._halves(tokens) for tokens in sequences]
-        rows = []
-        for first, second in halves:
-            left, right = cut_pair(len(first), len(second), limit)
-            first, second = first[:left], second[:right]
-            if not first and not second:
-                first = [self.tokenizer.unk_token_id or 0]
-            types = np.zeros(len(first) + len(second), np.int32)
-            types[len(first):] = self.encoder.config.type_vocab_size > 1
-            rows.append(TextIds(np.array(first + second, np.int32), types))
-        return rows
+        most = self.encoder.recipe.max_length or len(first) + len(second)
+        left, right = cut_pair(len(first), len(second), most)
+        first, second = first[:left], second[:right]
+        if not first and not second:
+            first = [self.tokenizer.unk_token_id or 0]
+        types = np.zeros(len(first) + len(second), np.int32)
+        types[len(first):] = self.encoder.config.type_vocab_size > 1
+        return TextIds(np.array(first + second, np.int32), types)
 
-    def _halves(self, tokens: list[str]) -> tuple[list[int], list[int]]:
-        return tuple(self.tokenizer.convert_tokens_to_ids(half) if half else [] for half in divide(tokens))
 
-    def check(self) -> None:
-        """This engine lives as long as the process."""
-
-    def restart(self) -> None:
-        """Nothing to be done."""
-
-    def close(self) -> None:
-        """Nothing to be done."""
+def _divide(sequence: str | list) -> tuple:
+    """(first, second) of a pair, (text, None) of others; the parts are of the kind of the sequence."""
+    if isinstance(sequence, str):
+        return pair.groups() if (pair := _PAIR.match(sequence)) else (sequence, None)
+    return divide(sequence)
 
 
 def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
@@ -122,52 +113,30 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
     engine = SentenceEngine(encoder, options)
     if options.warm_up:
         # compiled for from the first single text on, while the rest of the warm-up goes on; these weights never change
-        encoder.freeze(max_bytes=single_texts.UNASKED)
+        encoder.freeze(max_bytes=UNASKED)
         engine.warm_up()
     return engine
 
 
-def use_devices(options: ServeOptions, number: int) -> None:
-    """The GPU of a worker, or none; its share of the CPU's cores."""
-    import tensorflow as tf
-
-    try:
-        gpus = tf.config.list_physical_devices("GPU")
-        if options.cpu:
-            tf.config.set_visible_devices([], "GPU")
-        elif gpus:
-            wanted = options.device_map or list(range(len(gpus)))
-            if wrong := [each for each in wanted if not 0 <= each < len(gpus)]:
-                raise ValueError(f"device_map names GPU {wrong[0]}, but this machine has {len(gpus)}, from 0 on")
-            mine = gpus[wanted[number % len(wanted)]]
-            tf.config.set_visible_devices([mine], "GPU")
-            tf.config.experimental.set_memory_growth(mine, True)
-        if options.num_worker > 1:
-            tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // options.num_worker))
-    except RuntimeError as error:  # TensorFlow is in use already, in a program that serves among other things
-        log.info("devices stay as they are: %s", error)
-    if options.xla:
-        tf.config.optimizer.set_jit("autoclustering")
-
-
 def _load(folder, options: ServeOptions) -> SentenceEncoder:
     recipe = read_recipe(folder) if folder.is_dir() else None
-    pooling, layers, length = options.pooling_strategy, options.pooling_layer, options.max_seq_len
+    pooling, layers, given = options.pooling_strategy, options.pooling_layer, options.max_seq_len
     if recipe is None:
         pooling, layers = pooling or DEFAULTS["pooling_strategy"], layers or DEFAULTS["pooling_layer"]
-        length = DEFAULTS["max_seq_len"] if length is None else length
-    length = None if length == "NONE" else length
+        given = DEFAULTS["max_seq_len"] if given is None else given
+    length = None if given in (None, "NONE") else int(given)
     encoder = SentenceEncoder.from_pretrained(folder, pooling, layers, options.normalize, length, options.dtype,
                                               mask_cls_sep=options.mask_cls_sep, num_labels=options.num_labels)
-    if length is not None and encoder.recipe.max_length < length:
-        raise ValueError(f"max_seq_len is {length}, but the model has positions for {encoder.recipe.max_length}")
+    longest = encoder.recipe.max_length
+    if length is not None and longest is not None and longest < length:
+        raise ValueError(f"max_seq_len is {length}, but the model has positions for {longest}")
     if recipe is not None and options.max_seq_len == "NONE":
         encoder = _with(encoder, max_length=None)
     if options.cased_tokenization:
         encoder = _with(encoder, tokenizer=_cased(encoder.tokenizer, folder))
     if options.no_position_embeddings:
         _forget_positions(encoder.model)
-        single_texts.keep(encoder.model)  # as before: nobody else has it
+        encoder.weights = "private"  # this was the last change
     return encoder
 
 

@@ -5,31 +5,32 @@ import contextlib
 import json
 from collections.abc import Callable
 
-from tfplm.serve.http.bodies import as_json, problem
+from tfplm.serve.http.bodies import as_json
 
 PATIENCE = 30.0  # seconds that a request waits for its turn, and that its body may take
 WAITING = 10  # requests that may wait, for each that is worked on
 BODIES = 4  # bodies of the largest size that may be in memory at once
-OTHER_BODY = 64 << 10  # bytes of a body that is not to be encoded
+OTHER_BODY = 64 << 10  # bytes of the body of a request that does not encode
 
 
 class Refusal(Exception):
-    """A request that goes no further: status and reason."""
+    """A request that is answered here: status and reason."""
 
 
-class Limits:
+class ConnectionLimits:
     """ASGI middleware. Bodies above `max_bytes` are answered with 413, those that do not come within 30 s with 408. Of
     requests that encode, `connections` are worked on at once and ten times as many wait, up to 30 s; others, and those
     for whose bodies there is no room beside the bodies of others, are answered with 503.
 
     Args:
-        paths: of requests that encode. Others have small bodies. counted: called with the status of every response.
+        paths: of requests that encode. Others have small bodies. problem: (path, status, reason, kind) to the body of an
+            error. counted: called with the status of every response.
     """
 
     def __init__(self, app, *, max_bytes: int, connections: int, paths: tuple[str, ...],
-                 counted: Callable[[int], None] = lambda status: None):
+                 problem: Callable[[str, int, str, str], dict], counted: Callable[[int], None] = lambda status: None):
         self.app, self.max_bytes, self.paths, self.counted = app, max_bytes, paths, counted
-        self.connections = connections
+        self.connections, self.problem = connections, problem
         self.requests = self.bytes = 0  # that encode and have not ended; bodies in memory
         self._turn = asyncio.Semaphore(connections)
 
@@ -50,7 +51,14 @@ class Limits:
                 async with self._body(receive, OTHER_BODY) as body:
                     await self.app(scope, _replay(body, receive), sending)
         except Refusal as refusal:
-            await _reply(sending, scope["path"], *refusal.args)
+            await self._refuse(sending, scope["path"], *refusal.args)
+
+    async def _refuse(self, send, path: str, status: int, reason: str, *headers: tuple[bytes, bytes]):
+        body = json.dumps(self.problem(path, status, reason, "Refusal")).encode()
+        await send({"type": "http.response.start", "status": status, "headers": [
+            (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"connection", b"close"),
+            *headers]})
+        await send({"type": "http.response.body", "body": body})
 
     async def _in_turn(self, scope, receive, send):
         if self.requests >= (1 + WAITING) * self.connections:
@@ -87,7 +95,7 @@ class _Body:
     """A body as it comes. One that is too large, or for which there is no room, is read on for a while: its sender would
     not see the answer before."""
 
-    def __init__(self, limits: Limits, most: int):
+    def __init__(self, limits: ConnectionLimits, most: int):
         self.limits, self.most = limits, most
         self.size = self.kept = 0
         self._parts: list[bytes] = []
@@ -129,7 +137,7 @@ class _Body:
 
 def _replay(body: bytes, receive):
     """`receive` of the application: the body that was read, then what comes later, such as the end of the connection."""
-    first = {"type": "http.request", "body": body, "more_body": False}
+    first: dict | None = {"type": "http.request", "body": body, "more_body": False}
 
     async def replaying():
         nonlocal first
@@ -149,11 +157,3 @@ def _as_json(scope, body: bytes, receive):
 
 def _busy() -> Refusal:
     return Refusal(503, "too many requests at once: try again", (b"retry-after", b"1"))
-
-
-async def _reply(send, path: str, status: int, reason: str, *headers: tuple[bytes, bytes]):
-    body = json.dumps(problem(path, status, reason, "Refusal")).encode()
-    await send({"type": "http.response.start", "status": status, "headers": [
-        (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"connection", b"close"),
-        *headers]})
-    await send({"type": "http.response.body", "body": body})

@@ -40,7 +40,7 @@ class HttpThread:
             time.sleep(0.005)
 
     def stop(self, seconds: float) -> None:
-        """Answers what was asked, for at most `seconds`."""
+        """Drains pending requests for up to `seconds`."""
         self._server.config.timeout_graceful_shutdown = max(1, int(seconds))
         self._server.should_exit = True
         self._thread.join(seconds + 5)

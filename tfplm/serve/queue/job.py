@@ -1,76 +1,58 @@
-"""A request on its way through the server: its sequences, and its vectors as they come."""
+"""A request on its way through the server: its inputs, their outputs as they come, and the result."""
 
 import sys
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
-import numpy as np
-
-from tfplm.serve.engines.engine import Encoded, EngineInfo
-from tfplm.serve.zmq.protocol import Sequence
-
-_TOKEN = 50  # bytes of a token beside its characters, or of a number
+_ITEM = 50  # bytes of a token beside its characters, or of a number
 
 
 class Job:
-    """One request; its parts may be encoded in several batches and are put together in order.
+    """One request; its inputs may be encoded in several batches, and the outputs are put together in order.
 
     Args:
-        sequences: what is to be encoded.
-        done: called once, from any thread, when there are `vectors` or an `error`; never after `cancel`.
-        owner: who asked, so that the work can be dropped when he has gone.
+        inputs: what is to be encoded: texts, or lists and tuples of texts or numbers.
+        join: makes the result of the outputs of all inputs.
+        done: called once, from any thread, when there is a `result` or an `error`; never after `cancel`.
+        owner: who asked, so that the work can be dropped when that client has left.
 
-    After `done`: `error` (str or None), and without one `vectors`, `lengths`, `tokens` as in `Encoded`. `bytes`: of the
-    sequences in memory, roughly.
+    After `done`: `error` (str or None), and without one `result`. `bytes`: of the inputs in memory, roughly.
     """
 
-    def __init__(self, sequences: list[Sequence], done: Callable[["Job"], None], owner: Hashable = None):
-        self.sequences, self.done, self.owner = sequences, done, owner
-        self.received, self.bytes = time.monotonic(), memory_of(sequences)
+    def __init__(self, inputs: list, join: Callable[[list], Any], done: Callable[["Job"], None], owner: Hashable = None):
+        self.inputs, self.join, self.done, self.owner = inputs, join, done, owner
+        self.received, self.bytes = time.monotonic(), memory_of(inputs)
         self.finished = self.cancelled = False
         self.error: str | None = None
-        self.vectors = self.lengths = self.tokens = None
-        self._parts: dict[int, Encoded] = {}
-        self._missing = len(sequences)
+        self.result: Any = None
+        self._outputs: list = [None] * len(inputs)
+        self._missing = len(inputs)
 
     def __len__(self) -> int:
-        return len(self.sequences)
+        return len(self.inputs)
 
-    def add(self, start: int, part: Encoded) -> bool:
-        """Takes the vectors of the sequences from `start` on; whether all have come."""
-        self._parts[start] = part
-        self._missing -= len(part.vectors)
+    def add(self, start: int, outputs: list) -> bool:
+        """Takes the outputs of the inputs from `start` on; True when all have come."""
+        self._outputs[start:start + len(outputs)] = outputs
+        self._missing -= len(outputs)
         return self._missing == 0
 
-    def assemble(self, info: EngineInfo) -> None:
-        """Puts the parts together: `vectors` and what belongs to them."""
-        parts = [self._parts[start] for start in sorted(self._parts)]
-        self._parts = {}
-        self.lengths = np.concatenate([part.lengths for part in parts])
-        if all(part.tokens is not None for part in parts):
-            self.tokens = [tokens for part in parts for tokens in part.tokens]
-        length = info.fixed_length or int(self.lengths.max())
-        if not info.per_token:
-            # a copy: a part of a batch's array would keep the whole of it in memory
-            self.vectors = np.concatenate([part.vectors for part in parts])
-        else:
-            self.vectors = np.zeros((len(self), length, info.dimension), info.dtype)
-            row = 0
-            for part in parts:
-                width = min(length, part.vectors.shape[1])
-                self.vectors[row:row + len(part.vectors), :width] = part.vectors[:, :width]
-                row += len(part.vectors)
+    def assemble(self) -> None:
+        """Makes the result."""
+        outputs, self._outputs = self._outputs, []
+        self.result = self.join(outputs)
 
 
-def memory_of(sequences: list[Sequence]) -> int:
-    """Bytes of texts, or of lists and what is in them; what is there once for many of them counts each time."""
-    return sys.getsizeof(sequences) + sum(map(_memory, sequences))
+def memory_of(inputs: list) -> int:
+    """Bytes of texts, or of lists and what is in them; what several of them refer to counts each time."""
+    return sys.getsizeof(inputs) + sum(map(_memory, inputs))
 
 
-def _memory(sequence: Sequence) -> int:
-    size = sys.getsizeof(sequence)
-    if isinstance(sequence, list):
-        size += _TOKEN * len(sequence)
-        if isinstance(sequence[0], str):
-            size += sys.getsizeof("".join(sequence))  # faster than each by itself
+def _memory(value: str | Iterable) -> int:
+    size = sys.getsizeof(value)
+    if isinstance(value, list | tuple):
+        size += _ITEM * len(value)
+        if value and isinstance(value[0], str):
+            size += sys.getsizeof("".join(value))  # faster than each by itself
     return size

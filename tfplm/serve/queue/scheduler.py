@@ -10,9 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 
-from tfplm.serve.engines.engine import Encoded, EngineInfo, WorkerDied
+from tfplm.serve.engines.engine import WorkerDied
 from tfplm.serve.queue.job import Job
-from tfplm.serve.zmq.protocol import Sequence
 
 log = logging.getLogger("tfplm.serve")
 PATIENCE = 4  # batches of small requests alone, while a large one waits
@@ -20,7 +19,7 @@ PATIENCE = 4  # batches of small requests alone, while a large one waits
 
 @dataclasses.dataclass
 class Slice:
-    """The sequences `start` to `stop` of a job. `tried`: its batch failed once, so now it is alone in one."""
+    """The inputs `start` to `stop` of a job. `tried`: its batch failed once, so now it is alone in one."""
 
     job: Job
     start: int
@@ -31,27 +30,25 @@ class Slice:
         return self.stop - self.start
 
     @property
-    def sequences(self) -> list[Sequence]:
-        return self.job.sequences[self.start:self.stop]
+    def inputs(self) -> list:
+        return self.job.inputs[self.start:self.stop]
 
 
 class Scheduler:
     """The queue between requests and workers; all methods may be called from any thread.
 
     Args:
-        info: of the engines, which are alike.
-        max_batch_size: sequences of one batch at most; larger requests are split.
-        priority_batch_size: requests of at most so many sequences go first.
-        max_pending: sequences that may wait or be worked on before `full`. max_pending_bytes: and their memory.
+        max_batch_size: inputs of one batch at most; larger requests are split.
+        priority_batch_size: requests of at most so many inputs go first.
+        max_pending: inputs that may wait or be worked on before `full`. max_pending_bytes: and their memory.
         changed: called without arguments after a request has ended, so that a full queue may have room again.
     """
 
-    def __init__(self, info: EngineInfo, max_batch_size: int = 256, priority_batch_size: int = 16,
-                 max_pending: int = 1 << 18, max_pending_bytes: int = 1 << 28,
-                 changed: Callable[[], None] = lambda: None):
-        self.info, self.max_batch_size, self.priority_batch_size = info, max_batch_size, priority_batch_size
+    def __init__(self, max_batch_size: int = 256, priority_batch_size: int = 16, max_pending: int = 1 << 18,
+                 max_pending_bytes: int = 1 << 28, changed: Callable[[], None] = lambda: None):
+        self.max_batch_size, self.priority_batch_size = max_batch_size, priority_batch_size
         self.max_pending, self.max_pending_bytes, self.changed = max_pending, max_pending_bytes, changed
-        self.pending = self.pending_bytes = 0  # sequences that were submitted and have not ended
+        self.pending = self.pending_bytes = 0  # inputs that were submitted and have not ended
         self.jobs: dict[Job, None] = {}  # all that have not ended, oldest first
         self._retries: deque[Slice] = deque()
         self._small: deque[Slice] = deque()
@@ -77,7 +74,7 @@ class Scheduler:
             self._condition.notify()
 
     def cancel(self, owner: Hashable) -> int:
-        """Drops all that `owner` has queued; what is being encoded is thrown away. The number of jobs dropped."""
+        """Drops all that `owner` has queued; what is being encoded is thrown away. Returns the number of jobs dropped."""
         with self._condition:
             dropped = [job for job in self.jobs if job.owner == owner]
             for job in dropped:
@@ -100,30 +97,27 @@ class Scheduler:
                 self._condition.notify()  # the rest of a large request was announced only once
             return None if self._closed and not batch else batch
 
-    def finish(self, batch: list[Slice], encoded: Encoded) -> None:
-        """The vectors of a batch that was taken."""
-        if len(encoded.vectors) != (expected := sum(map(len, batch))):
-            raise ValueError(f"the engine gave {len(encoded.vectors)} vectors for {expected} sequences")
+    def finish(self, batch: list[Slice], outputs: list) -> None:
+        """The outputs of a batch that was taken."""
+        if len(outputs) != (expected := sum(map(len, batch))):
+            raise ValueError(f"the engine gave {len(outputs)} outputs for {expected} inputs")
         ended, row = [], 0
         with self._condition:
             for part in batch:
-                rows = slice(row, row + len(part))
-                row += len(part)
-                tokens = None if encoded.tokens is None else encoded.tokens[rows]
-                piece = Encoded(encoded.vectors[rows], encoded.lengths[rows], tokens)
-                if part.job in self.jobs and part.job.add(part.start, piece):
+                if part.job in self.jobs and part.job.add(part.start, outputs[row:row + len(part)]):
                     ended.append(part.job)
+                row += len(part)
         for job in ended:
             error = None
             try:
-                job.assemble(self.info)
-            except Exception as reason:  # such as MemoryError; the other requests of the batch have their vectors
+                job.assemble()
+            except Exception as reason:  # such as MemoryError; the other requests of the batch have their results
                 error = f"{type(reason).__name__}: {reason}"
             self._end(job, error)
 
     def fail(self, batch: list[Slice], error: BaseException) -> None:
-        """A batch that was taken came to nothing. Its requests are tried again one by one, so that one that is at
-        fault does not take others with it; a second failure is told to the client."""
+        """A batch that was taken failed. Its requests are tried again one by one, so that one that is at fault does not
+        take others with it; a second failure is reported to the client."""
         final = []
         with self._condition:
             for part in batch:
@@ -157,8 +151,8 @@ class Scheduler:
             job.finished, job.error = True, error
         try:
             job.done(job)
-        except Exception:  # who asked is no longer there
-            log.exception("an answer could not be passed on")
+        except Exception:  # such as a closed event loop: the client disconnected
+            log.exception("a reply could not be passed on")
         with self._condition:  # not before, so that no job means that all are answered
             if job in self.jobs:
                 self._forget(job)
@@ -173,7 +167,8 @@ class Scheduler:
         while self._retries:
             if (part := self._retries.popleft()).job in self.jobs:
                 return [part]
-        batch, room = [], self.max_batch_size
+        batch: list[Slice] = []
+        room = self.max_batch_size
         if self._large and self._impatience >= PATIENCE:
             room -= self._take_large(batch, room)
         while self._small and (not batch or len(self._small[0]) <= room):
@@ -193,7 +188,7 @@ class Scheduler:
         return batch
 
     def _take_large(self, batch: list[Slice], room: int) -> int:
-        """Moves up to `room` sequences of the large request whose turn it is into the batch; how many."""
+        """Moves up to `room` inputs of the large request whose turn it is into the batch; how many."""
         part = self._large.popleft()
         if part.job not in self.jobs:
             return 0

@@ -1,6 +1,5 @@
-"""What the server has seen: the `statistic` of SHOW_STATUS, and counters for monitoring."""
+"""Server statistics: the `statistic` of SHOW_STATUS, and counters for monitoring."""
 
-import bisect
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -45,7 +44,7 @@ class Statistics:
             self._last = now
 
     def value(self) -> dict:
-        """The `statistic` block; of what has not happened yet there are no figures."""
+        """The `statistic` block; it has no figures of what has not happened yet."""
         with self._lock:
             now = self._clock()
             sizes = list(self._sizes)
@@ -69,37 +68,32 @@ def _summary(name: str, values: list, mean: float | None = None) -> dict:
             f"max_{name}": most, f"num_min_{name}": values.count(least), f"num_max_{name}": values.count(most)}
 
 
-class Histogram:
-    """Counts of values below bounds, as Prometheus has them."""
-
-    def __init__(self, bounds: tuple[float, ...]):
-        self.bounds, self.counts, self.total = bounds, [0] * (len(bounds) + 1), 0.0
-
-    def add(self, value: float) -> None:
-        self.counts[bisect.bisect_left(self.bounds, value)] += 1
-        self.total += value
-
-
 class Counters:
-    """Numbers that only grow, by name, and two histograms: seconds of a request and sequences of a batch."""
+    """Numbers that only grow, by name; safe to use from several threads.
+
+    on_request, on_batch: functions that are called with the seconds of each request that ended, and with the inputs of
+    each batch, for figures that need every value.
+    """
 
     def __init__(self):
         self._lock = threading.Lock()
         self.numbers: Counter[str] = Counter()
-        self.latency = Histogram((0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60))
-        self.batch = Histogram((1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024))
         self.busy_seconds = 0.0
+        self.on_request: list[Callable[[float], None]] = []
+        self.on_batch: list[Callable[[float], None]] = []
 
     def add(self, name: str, number: int = 1) -> None:
         with self._lock:
             self.numbers[name] += number
 
     def request_ended(self, seconds: float, failed: bool) -> None:
-        with self._lock:
-            self.latency.add(seconds)
-            self.numbers["failed"] += failed
+        self.add("failed", failed)
+        for observe in self.on_request:
+            observe(seconds)
 
-    def batch_ended(self, sequences: int, seconds: float) -> None:
+    def batch_ended(self, inputs: int, seconds: float) -> None:
         with self._lock:
-            self.batch.add(sequences)
+            self.numbers["batches"] += 1
             self.busy_seconds += seconds
+        for observe in self.on_batch:
+            observe(inputs)

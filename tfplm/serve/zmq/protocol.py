@@ -6,7 +6,7 @@
     vectors   identity | JSON {dtype, shape, tokens} | bytes of the array, C order | request id
 
 Identity and request id are bytes that the client chose, the id in decimal. There is no frame for errors, and a client
-waits for ever: a request that cannot be answered gets an array of NaN and the reason as `error` in the JSON.
+waits for ever, so a request that cannot be answered gets an array of NaN and the reason as `error` in the JSON.
 """
 
 import dataclasses
@@ -15,20 +15,18 @@ from typing import Literal
 
 import numpy as np
 
+from tfplm.serve.engines.vectors import Sequence, check_sequences
+from tfplm.serve.queue.limits import Refused, RequestLimits
+
 VERSION = "1.10.0"  # the client refuses a server of any other
-COMMANDS = {b"SHOW_CONFIG": "config", b"SHOW_STATUS": "status", b"TERMINATION": "terminate"}
+Kind = Literal["config", "status", "terminate", "encode"]
+COMMANDS: dict[bytes, Kind] = {b"SHOW_CONFIG": "config", b"SHOW_STATUS": "status", b"TERMINATION": "terminate"}
 LONGEST_IDENTITY, LONGEST_NUMBER = 255, 18  # bytes
 LARGEST_ERROR = 1 << 24  # bytes of the NaN array that stands for a failed request
-
-Sequence = str | list[str] | list[int]  # a text, its tokens, or their ids
 
 
 class Malformed(ValueError):
     """Frames that are no request, so that there is nobody to answer."""
-
-
-class Refused(ValueError):
-    """A request whose content cannot be served; its sender is told the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,17 +39,8 @@ class Request:
     length: int
 
     @property
-    def kind(self) -> Literal["config", "status", "terminate", "encode"]:
+    def kind(self) -> Kind:
         return COMMANDS.get(self.message, "encode")
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What one request may hold; more is refused."""
-
-    message_bytes: int = 64 << 20
-    sequences: int = 1_000_000
-    sequence_length: int = 1_000_000  # characters of a text, or tokens of a list
 
 
 def parse_request(frames: list[bytes]) -> Request:
@@ -67,7 +56,7 @@ def parse_request(frames: list[bytes]) -> Request:
     return Request(identity, message, request_id, int(length))
 
 
-def parse_sequences(message: bytes, limits: Limits) -> list[Sequence]:
+def parse_sequences(message: bytes, limits: RequestLimits) -> list[Sequence]:
     """JSON -> the texts, or lists of tokens, of a request. Refused where it is something else, or too much."""
     if len(message) > limits.message_bytes:
         raise Refused(f"the request has {len(message):,} bytes, more than {limits.message_bytes:,}: send less at once")
@@ -77,41 +66,6 @@ def parse_sequences(message: bytes, limits: Limits) -> list[Sequence]:
         raise Refused(f"the request is no JSON: {error}") from None
     check_sequences(sequences, limits)
     return sequences
-
-
-def check_sequences(sequences, limits: Limits, kinds: tuple[type, ...] = (str,)) -> None:
-    """Refuses what is no list of texts, nor a list of lists of tokens (or of ids, with `int` in `kinds`)."""
-    if not isinstance(sequences, list) or not sequences:
-        raise Refused(f"expected a list of texts, or of lists of tokens, with at least one; found {_shown(sequences)}")
-    if len(sequences) > limits.sequences:
-        raise Refused(f"{len(sequences):,} sequences in one request, more than {limits.sequences:,}: send less at once")
-    kind = str if isinstance(sequences[0], str) else list
-    for number, sequence in enumerate(sequences):
-        if not isinstance(sequence, kind):
-            raise Refused(f"sequence {number} is {_shown(sequence)}, expected {'a text' if kind is str else 'a list'} "
-                          "like the first: texts and lists of tokens go into requests of their own")
-        if len(sequence) > limits.sequence_length:
-            raise Refused(f"sequence {number} has {len(sequence):,} characters or tokens, more than "
-                          f"{limits.sequence_length:,}")
-        if kind is list and not _is_token_list(sequence, kinds):
-            raise Refused(f"sequence {number} is no list of tokens: {_shown(sequence)}")
-        _check_unicode(number, [sequence] if kind is str else sequence)
-
-
-def _is_token_list(tokens: list, kinds: tuple[type, ...]) -> bool:
-    return bool(tokens) and any(all(type(token) is kind for token in tokens) for kind in kinds)
-
-
-def _check_unicode(number: int, texts: list) -> None:
-    try:
-        "".join(text for text in texts if isinstance(text, str)).encode()
-    except UnicodeEncodeError as error:
-        raise Refused(f"sequence {number} is not Unicode text: {error.reason}") from None
-
-
-def _shown(value) -> str:
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def status_reply(request: Request, status: dict) -> list[bytes]:
@@ -136,8 +90,8 @@ def failed_vectors(length: int, shape: tuple[int, ...], dtype: str) -> np.ndarra
     return np.full((min(length, max(1, LARGEST_ERROR // row)), *shape), np.nan, dtype)
 
 
-def shorter_reply(frames: list, shape: tuple[int, ...], dtype: str) -> list | None:
-    """What stands for a reply for which there is no room: one row of NaN, and why. None for one without vectors."""
+def abbreviated_reply(frames: list, shape: tuple[int, ...], dtype: str) -> list | None:
+    """A short error reply, one row of NaN, that replaces a reply too large to keep. None for a reply without vectors."""
     if len(frames) != 4:
         return None
     return vectors_reply(frames[0], frames[3], failed_vectors(1, shape, dtype), error="the vectors were given up: too "

@@ -1,9 +1,10 @@
-"""The socket of replies: who has subscribed to what, and frames out to them."""
+"""The socket of replies: subscriptions in, frames out."""
 
 from collections.abc import Iterator
 
 import zmq
 
+from tfplm.serve.engines.vectors import vector_info
 from tfplm.serve.queue.service import Service
 from tfplm.serve.zmq import protocol
 from tfplm.serve.zmq.sockets import bind, port_of
@@ -13,28 +14,28 @@ LARGEST_SUBSCRIPTION = 1024  # bytes
 
 
 class Publisher:
-    """Frames out, subscriptions in; the `Way` of an `Outbox`.
+    """Frames out, subscriptions in; the `Transport` of an `Outbox`.
 
-    A subscription holds only after a look at it (`XPUB_MANUAL`): to everything there is none, since one who reads
-    slowly would keep the replies of all others waiting.
+    A subscription counts only after it was checked (`XPUB_MANUAL`): a subscription to everything is refused, since a
+    client that reads slowly would delay the replies to all others.
     """
 
     def __init__(self, context: zmq.Context, service: Service):
-        self.service = service
+        self.service, self.info = service, vector_info(service.info)
         self.socket = bind(context, zmq.XPUB, service.options, "port_out", {
             zmq.SNDHWM: REPLIES_AHEAD, zmq.XPUB_NODROP: 1, zmq.XPUB_MANUAL: 1, zmq.MAXMSGSIZE: LARGEST_SUBSCRIPTION})
         self.port = port_of(self.socket)
 
     def watch(self, poller: zmq.Poller, blocked: bool) -> None:
-        """Has the poller look for subscriptions and, if replies are `blocked`, for room in pipes as well.
+        """Makes the poller report subscriptions and, if replies are `blocked`, room in pipes as well.
 
-        That much the socket itself does not tell, but its descriptor shows that its I/O thread has news of any kind.
+        The socket itself does not report room, but its descriptor shows that its I/O thread has news of any kind.
         """
         poller.register(self.socket, 0 if blocked else zmq.POLLIN)
         poller.register(self.socket.fd, zmq.POLLIN if blocked else 0)
 
     def read(self, most: int) -> Iterator[tuple[bytes, bool]]:
-        """Up to `most` subscriptions that came, or ended: the topic, and whether somebody joins."""
+        """Up to `most` subscriptions that came, or ended: (topic, True for one that came)."""
         for _ in range(most):
             try:
                 frame = self.socket.recv(zmq.NOBLOCK)
@@ -53,17 +54,17 @@ class Publisher:
         except zmq.Again:
             return False
 
-    def send_to_some(self, frames: list) -> None:
+    def send_to_ready(self, frames: list) -> None:
         self.socket.set(zmq.XPUB_NODROP, 0)
         try:
             self.send(frames)
         finally:
             self.socket.set(zmq.XPUB_NODROP, 1)
 
-    def shorter(self, frames: list) -> list | None:
-        return protocol.shorter_reply(frames, self.service.info.row_shape, self.service.info.dtype)
+    def abbreviated(self, frames: list) -> list | None:
+        return protocol.abbreviated_reply(frames, self.info.row_shape, self.info.dtype)
 
-    def gone(self, identity: bytes) -> None:
+    def client_left(self, identity: bytes) -> None:
         if dropped := self.service.scheduler.cancel(identity):
             self.service.counters.add("cancelled", dropped)
 

@@ -8,30 +8,35 @@ from collections.abc import Callable
 
 import zmq
 
+from tfplm.serve.engines.vectors import Vectors, vector_info
 from tfplm.serve.queue.job import Job
+from tfplm.serve.queue.limits import Refused
 from tfplm.serve.queue.service import Service
 from tfplm.serve.zmq import protocol
+from tfplm.serve.zmq.description import Description
 from tfplm.serve.zmq.outbox import Outbox
-from tfplm.serve.zmq.protocol import Malformed, Refused, Request
+from tfplm.serve.zmq.protocol import Malformed, Request
 from tfplm.serve.zmq.publisher import Publisher
 from tfplm.serve.zmq.sockets import bind, port_of
 
 log = logging.getLogger("tfplm.serve")
-AT_ONCE, LAST = 64, 10_000  # requests read before replies have their turn, and when the server begins and ends to stop
+AT_ONCE, LAST = 64, 10_000  # requests read before replies are sent; at the start and the end of stopping
 STOPPING = "the server is stopping"
 REQUESTS_AHEAD = 4  # that ZeroMQ keeps for each connection
-TICK = 0.25  # seconds between looks at what is held
+TICK = 0.25  # seconds between checks of the replies that wait
 
 
-class Front:
+class ZmqServer:
     """A thread that owns the sockets, from `start` to `stop`. Nothing a client sends ends it.
 
     Args:
-        terminate: called when a client asks for the end of the server, and may.
+        service: of an engine that gives vectors.
+        terminate: called when a client asks the server to stop, and is allowed to.
     """
 
     def __init__(self, service: Service, terminate: Callable[[], None] = lambda: None):
-        self.service, self.terminate = service, terminate
+        self.service, self.terminate, self._description = service, terminate, Description(service)
+        self.info = vector_info(service.info)
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
         self._idle_since = 0.0
@@ -53,14 +58,14 @@ class Front:
         self._wakes.bind("inproc://wake")
         self._waker.connect("inproc://wake")
         service.scheduler.changed = self.wake
-        self._thread = threading.Thread(target=self._run, name="tfplm-front", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="tfplm-zmq", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, seconds: float) -> bool:
-        """Sends what is answered within `seconds`, tells who asks meanwhile that the server stops, and closes the
-        sockets; whether all was answered that had been asked before."""
+        """Sends what is answered within `seconds`, answers later requests with an error, and closes the sockets. Returns
+        whether all earlier requests were answered."""
         self._idle_since = time.monotonic()
         self._stop_at = self._idle_since + seconds
         self.wake()
@@ -68,7 +73,7 @@ class Front:
         return self._all_served
 
     def wake(self) -> None:
-        """Makes the loop look at its state; from any thread."""
+        """Makes the loop check its state; from any thread."""
         with self._wake_lock:
             if not self._awake and not self._closed:
                 self._awake = True
@@ -84,7 +89,7 @@ class Front:
             reading = self._draining or not self.service.scheduler.full
             poller.register(self._requests, zmq.POLLIN if reading else 0)
             self.publisher.watch(poller, blocked := bool(self.outbox.blocked))
-            ready = dict(poller.poll(20 if blocked else 1000 * TICK))
+            ready = dict(poller.poll(20 if blocked else int(1000 * TICK)))
             try:
                 if self._wakes in ready:
                     with self._wake_lock:
@@ -102,7 +107,7 @@ class Front:
                     self.outbox.tick()
                     next_tick = time.monotonic() + TICK
             except Exception:
-                self._go_on()
+                self._log_error()
         self._all_served = not self.service.scheduler.jobs
         self.service.scheduler.fail_all(STOPPING)
         self._read(LAST)
@@ -119,8 +124,8 @@ class Front:
         now = time.monotonic()
         if self.service.scheduler.jobs or self._replies or self.outbox.wanted():
             self._idle_since = now
-        # who has not subscribed within a second will not
-        return (not self.outbox.held and self._idle_since < now) or now >= min(self._stop_at, self._idle_since + 1)
+        # a client that has not subscribed within a second will not
+        return (not self.outbox.waiting and self._idle_since < now) or now >= min(self._stop_at, self._idle_since + 1)
 
     def _read(self, most: int) -> None:
         for _ in range(most):
@@ -131,10 +136,10 @@ class Front:
             except zmq.Again:
                 return
             except Exception:
-                self._go_on()
+                self._log_error()
 
-    def _go_on(self) -> None:
-        log.exception("an error in the server's loop, which goes on")
+    def _log_error(self) -> None:
+        log.exception("an error in the server's loop, which continues")
         self.service.counters.add("internal_errors")
 
     def _close(self) -> None:
@@ -163,15 +168,16 @@ class Front:
         elif request.kind == "terminate":
             self._terminate()
         else:
-            tell = self.service.config if request.kind == "config" else self.service.status
-            self.outbox.post(protocol.status_reply(request, tell(request.identity)))
+            describe = self._description.config if request.kind == "config" else self._description.status
+            self.outbox.post(protocol.status_reply(request, describe(request.identity)))
 
     def _encode(self, request: Request) -> None:
         identity, number = request.identity, request.request_id  # not the request, whose message may be long
 
         def done(job: Job) -> None:
             if job.error is None:
-                reply = protocol.vectors_reply(identity, number, job.vectors, job.tokens)
+                result: Vectors = job.result
+                reply = protocol.vectors_reply(identity, number, result.vectors, result.tokens)
             else:
                 reply = self._failure(identity, number, len(job), job.error)
             self._replies.append(reply)
@@ -187,16 +193,15 @@ class Front:
             self.outbox.post(self._failure(identity, number, request.length, str(error)))
 
     def _failure(self, identity: bytes, number: bytes, length: int, reason: str) -> list:
-        info = self.service.info
-        vectors = protocol.failed_vectors(max(1, length), info.row_shape, info.dtype)
+        vectors = protocol.failed_vectors(max(1, length), self.info.row_shape, self.info.dtype)
         log.info("a request of %d sequences: %s", length, reason)
         return protocol.vectors_reply(identity, number, vectors, error=reason)
 
     def _terminate(self) -> None:
         if self.service.options.allow_termination:
-            log.info("a client asked for the end")
+            log.info("a client asked the server to stop")
             self.terminate()
         else:
             self.service.counters.add("refused")
-            log.warning("a client asked for the end, and may not: the server is reached from other machines "
-                        "(--allow-termination lets them)")
+            log.warning("a client asked the server to stop and is not allowed to, since the server is reached from other "
+                        "machines (--allow-termination lets clients stop it)")

@@ -17,8 +17,8 @@ def bind(context: zmq.Context, kind: int, options: ServeOptions, name: str, sett
     result.linger = 2000
     result.set(zmq.TCP_KEEPALIVE, 1)
     result.set(zmq.TCP_KEEPALIVE_IDLE, 120)
-    result.set(zmq.HANDSHAKE_IVL, 10_000)  # who connects and says nothing is shut out
-    if options.heartbeat:  # so that no firewall forgets a silent connection, and the dead are noticed
+    result.set(zmq.HANDSHAKE_IVL, 10_000)  # a connection without a greeting is closed
+    if options.heartbeat:  # so that no firewall forgets a silent connection, and dead clients are noticed
         interval = max(1, int(1000 * options.heartbeat))
         result.set(zmq.HEARTBEAT_IVL, interval)
         result.set(zmq.HEARTBEAT_TIMEOUT, 4 * interval)
@@ -41,7 +41,7 @@ def bind(context: zmq.Context, kind: int, options: ServeOptions, name: str, sett
 
 def port_of(bound: zmq.Socket) -> int:
     """The port that a socket listens at."""
-    return int(bound.last_endpoint.rpartition(b":")[2].rstrip(b"\0"))
+    return int(bytes(bound.getsockopt(zmq.LAST_ENDPOINT)).rpartition(b":")[2].rstrip(b"\0"))
 
 
 def _address(host: str) -> str:

@@ -1,30 +1,8 @@
-"""Callbacks of a long training: where it stops, its speed, and the batch that a resumed run starts from."""
+"""Callbacks of a long training: where it stops, and its speed."""
 
-import dataclasses
 import time
 
 import keras
-
-from tfplm.training.loop.resume import Resume
-
-
-@dataclasses.dataclass
-class Place:
-    """`start`: batches that a resumed training has already seen."""
-
-    start: int = 0
-
-
-class ResumeBatches(Resume):
-    """`Resume` that tells the batches where the training goes on, so that none before are computed again."""
-
-    def __init__(self, directory, place: Place, epoch_steps: int, every_steps: int | None = None):
-        super().__init__(directory, every_steps=every_steps)
-        self.place, self.epoch_steps = place, epoch_steps
-
-    def _go_on(self, resumed: dict) -> None:
-        self.place.start = resumed["epoch"] * self.epoch_steps + resumed["batch"]
-        super()._go_on(resumed)
 
 
 class End(keras.callbacks.Callback):

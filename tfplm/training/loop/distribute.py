@@ -7,12 +7,14 @@
     model.fit(dataset)          # the dataset's batch is the global one; it is divided among the replicas
 """
 
+import inspect
 import json
 import os
-import sys
 
 import keras
 import tensorflow as tf
+
+from tfplm.core.keras_internals import is_building, replica_spec
 
 NAMES = ("auto", "one", "mirrored", "multi_worker")
 
@@ -73,22 +75,14 @@ class _ShapesForBuilding:
     """
 
     def __iter__(self):
-        if _is_building(sys._getframe(1)):
+        if is_building(inspect.currentframe().f_back):
             return iter([batch_spec(self)])
         return super().__iter__()
 
 
-def _is_building(frame) -> bool:
-    while frame is not None and frame.f_code.co_name not in ("fit", "evaluate"):
-        if frame.f_code.co_name == "_maybe_symbolic_build":
-            return True
-        frame = frame.f_back
-    return False
-
-
 def batch_spec(dataset):
     """Shapes and types (`tf.TensorSpec`) of a batch on one replica."""
-    return tf.nest.map_structure(lambda spec: getattr(spec, "_value_specs", [spec])[0], dataset.element_spec)
+    return tf.nest.map_structure(replica_spec, dataset.element_spec)
 
 
 class Mirrored(_Fit, tf.distribute.MirroredStrategy):

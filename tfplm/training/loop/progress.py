@@ -78,7 +78,9 @@ class Progress(keras.callbacks.Callback):
 
     def _counts(self) -> dict[str, float]:
         """Examples and tokens so far."""
-        counts = {"examples": self._sum(self.model._loss_tracker.count)}
+        counts = {}
+        if (loss := next((metric for metric in self.model.metrics if metric.name == "loss"), None)) is not None:
+            counts["examples"] = self._sum(loss.count)
         if self._counter is not None and not self._testing:
             counts["tokens"] = self._sum(self._counter.total)
         return counts

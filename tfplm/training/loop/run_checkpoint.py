@@ -30,7 +30,7 @@ class RunCheckpoint:
             variables=[*model.variables, *model.optimizer.variables])
         self._own = None if is_chief() else os.path.join(directory, f".worker-{os.getpid()}")
         self._manager = tf.train.CheckpointManager(self._checkpoint, self._own or directory, max_to_keep=keep)
-        self._path = None
+        self._restored = None
 
     def save(self, values: dict) -> None:
         self._state.values = values
@@ -46,14 +46,14 @@ class RunCheckpoint:
                 self._checkpoint.restore(path).assert_consumed()
             except (AssertionError, ValueError) as error:
                 raise ValueError(f"checkpoint {path} is of another model or optimizer than the one that is trained; "
-                                 f"give another folder, or delete this one to start anew ({error})") from error
-            self._path = path
+                                 f"give another folder, or delete this one to start again ({error})") from error
+            self._restored = path
             return self._state.values
         return None
 
     def restore_metrics(self) -> None:
         """The metrics once more, from the checkpoint that `restore` found."""
-        tf.train.Checkpoint(metrics=self._metrics).read(self._path).expect_partial()
+        tf.train.Checkpoint(metrics=self._metrics).read(self._restored).expect_partial()
 
     def close(self) -> None:
         if self._own:

@@ -1,6 +1,7 @@
 """The folder of a training: options, prepared data, checkpoints, and at the end the model."""
 
 import dataclasses
+import os
 import time
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def open_folder(options: TrainingOptions, verb: str) -> Folder:
     if (output / RUN).exists() and options.log_dir is None:
         log_dir = Path(read_json(output / RUN)["log_dir"])
     output.mkdir(parents=True, exist_ok=True)
-    write_json(output / f"{verb}.json", dataclasses.asdict(options))
+    write_json(output / f"{verb}.json", _plain(options))
     write_json(output / RUN, {"log_dir": str(log_dir)})
     return Folder(output, log_dir)
 
@@ -50,9 +51,15 @@ def open_folder(options: TrainingOptions, verb: str) -> Folder:
 def _check_same(options: TrainingOptions, output: Path, verb: str) -> None:
     if not any((output / "checkpoints").glob("ckpt-*.index")):
         return
-    before, now = read_json(output / f"{verb}.json"), dataclasses.asdict(options)
+    before, now = read_json(output / f"{verb}.json"), _plain(options)
     changes = [f"{name} {before.get(name)!r}, now {value!r}" for name, value in now.items()
                if name not in _FREE and before.get(name) != value]
     if changes:
         raise ValueError(f"{output} holds a training with other options ({'; '.join(changes)}): choose another "
-                         "--output, or delete that folder to start anew")
+                         "--output, or delete that folder to start again")
+
+
+def _plain(options: TrainingOptions) -> dict:
+    """The options as JSON values; a path or an open source by its name."""
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return {name: str(value) if isinstance(value, os.PathLike) else value for name, value in values.items()}

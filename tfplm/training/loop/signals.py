@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 
-from tfplm.training.loop.position import fit_frame
+from tfplm.core.keras_internals import fit_frame
 
 
 class Signals:

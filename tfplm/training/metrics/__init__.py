@@ -1,8 +1,8 @@
-"""Measures of a model's predictions, streaming: `metric.update(predictions, labels)` per batch, then `metric.result()`.
+"""Streaming metrics: `metric.update(predictions, labels)` for each batch, then `metric.result()`.
 
-They run on the host in NumPy, so that they do not care how the predictions were made. Accuracies, F1 and correlations
-lie in 0 ... 1 (-1 ... 1); the measures of texts (questions, BLEU, ROUGE) in 0 ... 100, as they are published.
-For `compile(metrics=[...])` there is `tfplm.training.metrics.keras_metrics`.
+They run on the host in NumPy, so the predictions can come from any model. Accuracy and F1 are between 0 and 1,
+correlations between -1 and 1; the metrics of texts (answers, BLEU, ROUGE) are between 0 and 100, as published.
+For `compile(metrics=[...])` use the metrics of `tfplm.training.metrics.keras_metrics`.
 """
 
 from tfplm.core.lazy import lazy_exports

@@ -1,4 +1,4 @@
-"""BLEU of translations, by sacrebleu."""
+"""BLEU of translations, computed with sacrebleu."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ ORDERS = 4
 
 
 class BleuMetrics(Metrics):
-    """Corpus BLEU (Papineni et al. 2002; Post 2018), equal to `sacrebleu.corpus_bleu`; only n-gram counts are kept.
+    """Corpus BLEU (Papineni et al. 2002; Post 2018), equal to `sacrebleu.corpus_bleu`; only n-gram counts are stored.
 
     Args:
-        tokenize: how sacrebleu cuts words: "13a" (English, German, ...), "zh" for Chinese targets, "char", "intl",
+        tokenize: tokenizer of sacrebleu: "13a" (English, German, ...), "zh" for Chinese targets, "char", "intl",
             "none", ...
-        lowercase: whether case does not count.
+        lowercase: ignore case.
 
-    Results: `bleu` 0 ... 100, `precision_1` ... `precision_4` (percent), `brevity_penalty`, `length_ratio`.
+    Results: `bleu` (0 to 100), `precision_1` to `precision_4` (percent), `brevity_penalty`, `length_ratio`.
     """
 
     def __init__(self, tokenize: str = "13a", lowercase: bool = False):
@@ -30,7 +30,7 @@ class BleuMetrics(Metrics):
         self.count = self.length = self.reference_length = 0
 
     def update(self, predictions: Sequence[str], labels: Sequence[str | Sequence[str]]) -> None:
-        """Translations, and for each the right one or several."""
+        """Adds translations, and one or several references for each."""
         check_lengths(predictions, labels)
         for prediction, references in zip(predictions, labels):
             references = [references] if isinstance(references, str) else list(references)

@@ -1,6 +1,6 @@
-"""Metrics for `compile(metrics=[...])` that sum a confusion matrix, so that many devices and batches give one truth.
+"""Metrics for `compile(metrics=[...])` that sum a confusion matrix, and so are exact over batches and devices.
 
-A mean of F1s over batches, or over replicas, is not the F1 of all examples; the sum of confusion matrices is exact.
+The mean of F1 over batches or replicas is not the F1 of all examples; the sum of confusion matrices is exact.
 Spearman's correlation has no such sum: use `tfplm.training.metrics.RegressionMetrics` on the predictions.
 """
 
@@ -9,10 +9,10 @@ from keras import ops
 
 
 class ConfusionMatrixMetric(keras.metrics.Metric):
-    """Base of the metrics below: sparse labels int `[...]` and scores `[..., C]`; negative labels do not count.
+    """Base of the metrics below: sparse labels int `[...]` and scores `[...,C]`; negative labels are ignored.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
     """
 
     def __init__(self, num_classes: int, name: str | None = None, dtype=None):
@@ -24,27 +24,27 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         size, y_pred = self.num_classes, ops.convert_to_tensor(y_pred)
         if y_pred.shape[-1] not in (size, None):
-            raise ValueError(f"{self.name}: the predictions have {y_pred.shape[-1]} scores each, expected num_classes = "
-                             f"{size}")
-        guess = ops.reshape(ops.argmax(y_pred, axis=-1), (-1,))
+            raise ValueError(f"{self.name}: the predictions have {y_pred.shape[-1]} scores each; expected num_classes "
+                             f"= {size}")
+        predicted = ops.reshape(ops.argmax(y_pred, axis=-1), (-1,))
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
         weights = ops.cast(labels >= 0, "float32")
         if sample_weight is not None:
-            weights = weights * self._spread(ops.cast(sample_weight, "float32"), y_pred)
+            weights = weights * self._broadcast(ops.cast(sample_weight, "float32"), y_pred)
         # one_hot of a negative label is a row of zeros
         rows = ops.one_hot(labels, size, dtype="float32") * weights[:, None]
-        counts = ops.matmul(ops.transpose(rows), ops.one_hot(guess, size, dtype="float32"))
+        counts = ops.matmul(ops.transpose(rows), ops.one_hot(predicted, size, dtype="float32"))
         self.matrix.assign_add(ops.cast(counts, "float64"))
 
     def result(self):
         return ops.cast(self.score(ops.convert_to_tensor(self.matrix)), self.dtype)
 
     def score(self, matrix):
-        """The measure of a confusion matrix `[C,C]`, rows being labels."""
+        """The metric of a confusion matrix `[C,C]`, whose rows are labels."""
         raise TypeError(f"{type(self).__name__} is abstract: use MacroF1 or MatthewsCorrelation")
 
-    def _spread(self, weights, y_pred):
-        """Weights `[B]`, `[B,1]` or of the labels' shape -> one for each label, flat."""
+    def _broadcast(self, weights, y_pred):
+        """Broadcasts weights `[B]`, `[B,1]` or of the labels' shape to one for each label, flattened."""
         shape = ops.shape(y_pred)[:-1]
         while len(weights.shape) < len(shape):
             weights = weights[..., None]
@@ -62,19 +62,19 @@ def _ratio(numerator, denominator):
 
 @keras.saving.register_keras_serializable("tfplm")
 class MacroF1(ConfusionMatrixMetric):
-    """The mean F1 of the classes that occur in labels or predictions, as scikit-learn's `f1_score(average="macro")`."""
+    """Mean F1 of the classes that occur in labels or predictions, as `f1_score(average="macro")` of scikit-learn."""
 
     def __init__(self, num_classes: int, name: str = "macro_f1", dtype=None):
         super().__init__(num_classes, name, dtype)
 
     def score(self, matrix):
-        both = ops.sum(matrix, axis=0) + ops.sum(matrix, axis=1)
-        return _ratio(ops.sum(_ratio(2 * ops.diagonal(matrix), both)), ops.sum(ops.cast(both > 0, "float64")))
+        total = ops.sum(matrix, axis=0) + ops.sum(matrix, axis=1)
+        return _ratio(ops.sum(_ratio(2 * ops.diagonal(matrix), total)), ops.sum(ops.cast(total > 0, "float64")))
 
 
 @keras.saving.register_keras_serializable("tfplm")
 class MatthewsCorrelation(ConfusionMatrixMetric):
-    """Matthews' correlation coefficient (for many classes Gorodkin 2004), the measure of CoLA; 0 where undefined."""
+    """Matthews' correlation coefficient (multi-class: Gorodkin 2004), the metric of CoLA; 0 if undefined."""
 
     def __init__(self, num_classes: int = 2, name: str = "matthews_correlation", dtype=None):
         super().__init__(num_classes, name, dtype)

@@ -1,4 +1,4 @@
-"""Several classes per example, or none."""
+"""Multi-label classification: any number of classes per example."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from tfplm.training.metrics.streaming import Metrics, class_names, divide, named
 
 
 class MultiLabelMetrics(Metrics):
-    """Measures of multi-label classification; equal to scikit-learn's.
+    """Multi-label metrics; equal to those of scikit-learn.
 
     Args:
-        names: the classes' names in order, or how many there are.
-        threshold: a class is predicted where its score is above this: 0.5 for probabilities, 0 for logits.
+        names: names of the classes in the order of their ids, or the number of classes.
+        threshold: a class is predicted if its score is above the threshold: 0.5 for probabilities, 0 for logits.
 
-    Results: `subset_accuracy` (the whole set is right), `precision_micro`, `recall_micro`, `f1_micro`, the same with
-    `_macro` (over all classes), and `precision/NAME`, `recall/NAME`, `f1/NAME` for each class.
+    Results: `subset_accuracy` (all classes of an example are right), `precision_micro`, `recall_micro`, `f1_micro`, the
+    same with `_macro` (over all classes), and `precision/NAME`, `recall/NAME`, `f1/NAME` for each class.
     """
 
     def __init__(self, names: Sequence[str] | int, threshold: float = 0.5):
@@ -24,11 +24,11 @@ class MultiLabelMetrics(Metrics):
         self.count = self.exact = 0
 
     def update(self, predictions, labels) -> None:
-        """predictions: scores, or 0 and 1, `[B,C]`; labels: 0 and 1, `[B,C]`."""
+        """Adds a batch. predictions: scores, or zeros and ones, `[B,C]`; labels: zeros and ones, `[B,C]`."""
         predictions, labels = np.asarray(predictions) > self.threshold, np.asarray(labels) > 0.5
         if predictions.shape != labels.shape or labels.shape[1:] != (len(self.names),):
             raise ValueError(f"the predictions have the shape {predictions.shape}, the labels {labels.shape}; expected "
-                             f"[examples, {len(self.names)} classes] of both")
+                             f"[examples, {len(self.names)} classes] for both")
         self.correct += (predictions & labels).sum(0)
         self.predicted += predictions.sum(0)
         self.actual += labels.sum(0)

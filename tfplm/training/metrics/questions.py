@@ -1,26 +1,27 @@
-"""Extractive question answering, as SQuAD 1.1, SQuAD 2 and CMRC 2018 define it."""
+"""Exact match and F1 of extractive question answering, as defined by SQuAD 1.1, SQuAD 2 and CMRC 2018."""
 
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
-from tfplm.training.metrics.answers import cmrc_scores, normalised, squad2_scores, squad_scores
+from tfplm.training.metrics.answers import cmrc_scores, normalize_answer, squad2_scores, squad_scores
 from tfplm.training.metrics.streaming import Metrics, check_lengths
 
 DEFINITIONS = {"squad": squad_scores, "squad2": squad2_scores, "cmrc": cmrc_scores}
 
 
 class QuestionMetrics(Metrics):
-    """Exact match and F1, per question the best over its right answers, in percent of all questions.
+    """Exact match and F1: for each question the maximum over its reference answers; the mean in percent.
 
     Args:
         definition: "squad": SQuAD 1.1 (Rajpurkar et al. 2016, section 6.1); "squad2": Rajpurkar et al. 2018, with
-            questions that have no answer; "cmrc": CMRC 2018 (Cui et al. 2019), for Chinese.
+            unanswerable questions; "cmrc": CMRC 2018 (Cui et al. 2019), for Chinese.
 
     Results: `exact_match`, `f1`; for "cmrc" also their mean, `average`; for "squad2" also `has_answer_exact_match`,
-    `has_answer_f1`, `no_answer_accuracy`, and, if the updates had scores, `best_exact_match`, `best_f1` with
-    `best_exact_match_threshold`, `best_f1_threshold`: what saying "no answer" above that score would give.
+    `has_answer_f1`, `no_answer_accuracy`, and, if the updates had no-answer scores, `best_exact_match` and `best_f1`:
+    the maximum over all thresholds above which the prediction is "no answer"; those thresholds are
+    `best_exact_match_threshold` and `best_f1_threshold`.
     """
 
     def __init__(self, definition: Literal["squad", "squad2", "cmrc"] = "squad"):
@@ -32,22 +33,25 @@ class QuestionMetrics(Metrics):
 
     def update(self, predictions: Sequence[str | None], labels: Sequence[Sequence[str]],
                no_answer_scores: Sequence[float] | None = None) -> None:
-        """
+        """Adds a batch.
+
         Args:
-            predictions: the answers' texts; "" says that there is no answer, None that none was made (counts 0).
-            labels: the right answers of each question; of SQuAD 2 none where there is no answer.
-            no_answer_scores: how sure the model is that there is no answer; `predictions` are then its best texts.
+            predictions: texts of the answers; "" predicts that there is no answer, None is a missing prediction, which
+                scores 0.
+            labels: the reference answers of each question; for "squad2" none if the question is unanswerable.
+            no_answer_scores: scores of there being no answer, higher for more certain; `predictions` are then the
+                model's best texts.
         """
         check_lengths(predictions, labels)
         score = DEFINITIONS[self.definition]
         for prediction, answers in zip(predictions, labels):
             answers = [answers] if isinstance(answers, str) else list(answers)
             if self.definition == "squad2":
-                answers = [answer for answer in answers if normalised(answer)]
+                answers = [answer for answer in answers if normalize_answer(answer)]
             has_answer = bool(answers)
             if not answers and self.definition != "squad2":
-                raise ValueError(f"a question has no right answer; expected one at least, as the definition is "
-                                 f"{self.definition!r} (questions without an answer: 'squad2')")
+                raise ValueError(f"a question has no reference answer; expected at least one, as the definition is "
+                                 f"{self.definition!r}; for unanswerable questions use 'squad2'")
             scores = [score(prediction, answer) for answer in answers or [""]] if prediction is not None else [(0, 0)]
             exact, f1 = (max(values) for values in zip(*scores))
             self.rows.append((exact, f1, has_answer, bool(prediction)))
@@ -71,17 +75,17 @@ class QuestionMetrics(Metrics):
         return result
 
     def _best(self, exact, f1, answered, has_answer) -> dict[str, float]:
-        """The best score that a threshold on the no-answer scores gives, as SQuAD 2's evaluation searches it."""
+        """The best scores over all thresholds of the no-answer scores, as in the evaluation script of SQuAD 2."""
         if len(self.no_answer_scores) != self.count:
             if self.no_answer_scores:
-                raise ValueError(f"{len(self.no_answer_scores)} no-answer scores for {self.count} questions: give them "
-                                 "with every update or with none")
+                raise ValueError(f"there are {len(self.no_answer_scores)} no-answer scores for {self.count} questions; "
+                                 "expected one for each, or none: pass them to every update or to none")
             return {}
         scores, result = np.array(self.no_answer_scores), {}
         order = np.argsort(scores, kind="stable")
         for name, values in (("exact_match", exact), ("f1", f1)):
             gains = np.where(has_answer, values, np.where(answered, -100.0, 0.0))[order]
-            # below all scores everything is "no answer"; each next question is answered
+            # with a threshold below all scores, every prediction is "no answer"; each step answers one more question
             totals = 100.0 * (~has_answer).sum() + np.concatenate([[0.0], gains.cumsum()])
             best = int(totals.argmax())
             result[f"best_{name}"] = totals[best] / self.count

@@ -1,4 +1,4 @@
-"""Numbers: correlations and errors."""
+"""Regression: correlations and errors."""
 
 import numpy as np
 
@@ -6,16 +6,17 @@ from tfplm.training.metrics.streaming import Metrics, check_lengths
 
 
 class RegressionMetrics(Metrics):
-    """Results: `pearson`, `spearman` (ties have their average rank), `mse`, `mae`; equal to SciPy's.
+    """Regression metrics; equal to those of SciPy and scikit-learn.
 
-    A correlation with a constant is not a number. Ranks need all values: 16 bytes per example are kept.
+    Results: `pearson`, `spearman` (ties have their average rank), `mse`, `mae`. A correlation with a constant is NaN.
+    As ranks need all values, 16 bytes are stored per example.
     """
 
     def __init__(self):
         self.predictions, self.labels, self.count = [], [], 0
 
     def update(self, predictions, labels) -> None:
-        """predictions `[B]` or `[B,1]`, labels `[B]`: numbers."""
+        """Adds a batch of predictions `[B]` or `[B,1]` and labels `[B]`."""
         predictions, labels = (np.asarray(x, np.float64).ravel() for x in (predictions, labels))
         check_lengths(predictions, labels)
         self.predictions.append(predictions)
@@ -29,7 +30,7 @@ class RegressionMetrics(Metrics):
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation coefficient of two vectors; NaN where one of them is constant."""
+    """Pearson's correlation coefficient of two vectors; NaN if one of them is constant."""
     if not (np.ptp(x) > 0 and np.ptp(y) > 0):
         return float("nan")
     x, y = x - x.mean(), y - y.mean()
@@ -37,7 +38,7 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def ranks(x: np.ndarray) -> np.ndarray:
-    """The places of the values in their order, from 1; equal values share the average of theirs."""
+    """Ranks of the values in ascending order, from 1; equal values have the average of their ranks."""
     if np.isnan(x).any():
         return np.full(x.shape, np.nan)
     _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)

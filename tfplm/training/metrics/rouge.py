@@ -1,4 +1,4 @@
-"""ROUGE of summaries, by rouge-score."""
+"""ROUGE of summaries, computed with rouge-score."""
 
 import re
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ import numpy as np
 from tfplm.training.metrics.streaming import Metrics, check_lengths
 
 KINDS = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
-# a run of Latin letters or digits, or one letter of any other script: Chinese has no blanks between words
+# a run of Latin letters or digits, or one letter of any other script: Chinese has no spaces between words
 _UNITS = re.compile(r"[a-z0-9]+|[^\W_]")
 
 
 class CharacterTokenizer:
-    """Chinese by characters, and Western words and numbers whole; for `rouge_score`."""
+    """A tokenizer for `rouge_score`: Chinese characters, and whole words and numbers in Latin script."""
 
     def tokenize(self, text: str) -> list[str]:
         return _UNITS.findall(text.lower())
@@ -24,11 +24,11 @@ class RougeMetrics(Metrics):
     """ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004): the mean over examples of precision, recall and F1, in percent.
 
     Args:
-        units: "words": rouge-score's own tokens, of English letters and digits only; "characters": for Chinese.
-        stem: whether words of more than three letters count by Porter's stem ("words" only).
+        units: "words": the tokens of rouge-score, of English letters and digits only; "characters": for Chinese.
+        stem: compare the Porter stems of words of more than three letters ("words" only).
 
-    Results: `rouge_1`, `rouge_2`, `rouge_l` are the F1; with `_precision` and `_recall` behind, the others. Of several
-    right summaries the one that is best by F1 counts. ROUGE-L is of the text as one sequence.
+    Results: F1 as `rouge_1`, `rouge_2`, `rouge_l`; precision and recall as the same names with `_precision` and
+    `_recall` appended. Of several references the one with the best F1 counts. ROUGE-L treats the text as one sequence.
     """
 
     def __init__(self, units: Literal["words", "characters"] = "words", stem: bool = False):
@@ -43,7 +43,7 @@ class RougeMetrics(Metrics):
         self.sums, self.count = np.zeros((len(KINDS), 3)), 0
 
     def update(self, predictions: Sequence[str], labels: Sequence[str | Sequence[str]]) -> None:
-        """Summaries, and for each the right one or several."""
+        """Adds summaries, and one or several references for each."""
         check_lengths(predictions, labels)
         for prediction, references in zip(predictions, labels):
             references = [references] if isinstance(references, str) else list(references)
@@ -54,5 +54,5 @@ class RougeMetrics(Metrics):
 
     def measures(self) -> dict[str, float]:
         means = 100 * self.sums / self.count
-        return {f"{name}{ending}": means[row, column] for row, name in enumerate(KINDS)
-                for column, ending in enumerate(("", "_precision", "_recall"))}
+        return {f"{name}{suffix}": means[row, column] for row, name in enumerate(KINDS)
+                for column, suffix in enumerate(("", "_precision", "_recall"))}

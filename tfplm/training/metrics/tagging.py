@@ -1,4 +1,4 @@
-"""Spans in tagged sentences: named entities and the like."""
+"""Metrics of spans in tagged sentences, such as named entities."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from tfplm.training.metrics.streaming import Metrics, check_lengths, named, prec
 
 
 class SpanMetrics(Metrics):
-    """Measures of whole spans, type, begin and end being right (the CoNLL shared tasks); equal to seqeval's.
+    """Metrics of spans, which are correct if type, start and end are (CoNLL shared tasks); equal to those of seqeval.
 
     Results: `precision`, `recall`, `f1` (micro), `f1_macro` (mean over the types that occur), `accuracy` (of the tags),
     and `precision/TYPE`, `recall/TYPE`, `f1/TYPE`.
@@ -21,17 +21,18 @@ class SpanMetrics(Metrics):
         self.count = self.equal = 0
 
     def update(self, predictions: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> None:
-        """Tags of the words of some sentences, in any scheme of `tfplm.data.tasks.spans`."""
+        """Adds sentences, each as the tags of its words, in any scheme of `tfplm.data.tasks.spans`."""
         check_lengths(predictions, labels)
-        for guess, gold in zip(predictions, labels):
-            if len(guess) != len(gold):
-                raise ValueError(f"a sentence has {len(guess)} predicted tags, but {len(gold)} right ones: expected one "
-                                 "for each word")
-            guessed, right = set(spans_of(guess)), set(spans_of(gold))
-            for counter, spans in ((self.correct, guessed & right), (self.predicted, guessed), (self.actual, right)):
+        for tags, expected_tags in zip(predictions, labels):
+            if len(tags) != len(expected_tags):
+                raise ValueError(f"a sentence has {len(tags)} predicted tags, but {len(expected_tags)} labels; "
+                                 "expected one of each for every word")
+            predicted, actual = set(spans_of(tags)), set(spans_of(expected_tags))
+            for counter, spans in ((self.correct, predicted & actual), (self.predicted, predicted),
+                                   (self.actual, actual)):
                 counter.update(kind for kind, _, _ in spans)
-            self.equal += sum(a == b for a, b in zip(guess, gold))
-            self.count += len(gold)
+            self.equal += sum(a == b for a, b in zip(tags, expected_tags))
+            self.count += len(expected_tags)
 
     def measures(self) -> dict[str, float]:
         kinds = sorted(self.predicted | self.actual)

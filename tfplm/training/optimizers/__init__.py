@@ -1,4 +1,4 @@
-"""Optimizers and schedules."""
+"""Optimizers and learning rate schedules."""
 
 from tfplm.core.lazy import lazy_exports
 

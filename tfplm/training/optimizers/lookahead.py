@@ -3,22 +3,25 @@
 import keras
 import tensorflow as tf
 
+from tfplm.core import keras_internals
+
 
 @keras.saving.register_keras_serializable("tfplm")
 class Lookahead(keras.optimizers.Optimizer):
-    """Wraps an optimizer: every `steps` updates slow weights go part of the way to the fast ones, which restart there.
+    """Wraps an optimizer: every `steps` updates, slow weights move towards the fast ones, which are reset to them.
 
-    slow += slow_step * (fast - slow); fast = slow (Zhang et al. 2019, algorithm 1). Costs one copy of the weights.
+    slow += slow_step * (fast - slow); fast = slow (Zhang et al. 2019, algorithm 1). It needs one copy of the weights.
 
     Args:
-        inner_optimizer: any Keras optimizer; it has the learning rate, the clipping and the accumulation.
-        steps: k of the paper, updates of the inner optimizer.
+        inner_optimizer: any Keras optimizer; it defines the learning rate, the clipping and the accumulation.
+        steps: k of the paper, number of updates of the inner optimizer.
         slow_step: alpha of the paper, in (0, 1].
     """
 
     def __init__(self, inner_optimizer, steps: int = 6, slow_step: float = 0.5, name: str | None = None):
         if steps < 1 or not 0 < slow_step <= 1:
-            raise ValueError(f"steps is {steps} and slow_step {slow_step}; expected at least 1, and a number in (0, 1]")
+            raise ValueError(f"steps is {steps} and slow_step is {slow_step}; expected steps of at least 1, and "
+                             "slow_step in (0, 1]")
         super().__init__(learning_rate=0.0, name=name)
         self.inner_optimizer, self.steps, self.slow_step = inner_optimizer, steps, slow_step
 
@@ -31,7 +34,7 @@ class Lookahead(keras.optimizers.Optimizer):
 
     @property
     def variables(self):
-        return self._variables + self.inner_optimizer.variables
+        return super().variables + self.inner_optimizer.variables
 
     @property
     def iterations(self):
@@ -52,33 +55,33 @@ class Lookahead(keras.optimizers.Optimizer):
         if not self.built:
             with keras.name_scope(self.name):
                 self.build(list(trainable_variables))
-        variables = list(trainable_variables or self._trainable_variables)
+        variables = list(trainable_variables or keras_internals.trained_variables(self))
         batches = self.steps * (self.inner_optimizer.gradient_accumulation_steps or 1)
-        done = self.inner_optimizer._iterations
-        self._when(done.value, lambda count: tf.equal(count, 0), self._begin, variables)
+        done = keras_internals.batch_counter(self.inner_optimizer)
+        self._when(done.value, lambda count: tf.equal(count, 0), self._start, variables)
         self.inner_optimizer.apply(grads, variables)
-        self._when(done.value, lambda count: tf.equal(count % batches, 0), self._meet, variables)
-        self._iterations.assign_add(1)
+        self._when(done.value, lambda count: tf.equal(count % batches, 0), self._synchronize, variables)
+        keras_internals.batch_counter(self).assign_add(1)
 
     def _when(self, count, condition, change, variables):
-        """Where the count meets the condition, `change(fast, slow)` for every pair, on every device."""
-        slow = [self._slow[self._get_variable_index(variable)].value for variable in variables]
+        """If the count meets the condition, calls `change(fast, slow)` for every pair of variables on every device."""
+        slow = [self._slow[keras_internals.index_of(self, variable)].value for variable in variables]
         fast = [variable.value if isinstance(variable, keras.Variable) else variable for variable in variables]
 
-        def everywhere(distribution, fast, slow):
+        def on_all_devices(distribution, fast, slow):
             def update():
-                for weight, anchor in zip(fast, slow):
-                    distribution.extended.update(weight, change, args=(anchor,), group=False)
+                for weight, slow_weight in zip(fast, slow):
+                    distribution.extended.update(weight, change, args=(slow_weight,), group=False)
                 return tf.no_op()
 
             tf.cond(condition(tf.convert_to_tensor(count)), update, tf.no_op)
 
-        tf.__internal__.distribute.interim.maybe_merge_call(everywhere, self._distribution_strategy, fast, slow)
+        keras_internals.merge_call(self, on_all_devices, fast, slow)
 
-    def _begin(self, fast, slow):
+    def _start(self, fast, slow):
         slow.assign(fast)
 
-    def _meet(self, fast, slow):
+    def _synchronize(self, fast, slow):
         slow.assign_add(self.slow_step * (fast - slow))
         fast.assign(slow)
 

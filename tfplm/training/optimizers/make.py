@@ -1,4 +1,4 @@
-"""From options to an optimizer."""
+"""Creation of optimizers and schedules from options."""
 
 import dataclasses
 
@@ -12,13 +12,14 @@ from tfplm.training.optimizers.schedules import InverseSquareRoot, Schedule, Sla
 
 def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps: int | None = None,
                    rates: dict[str, float] | None = None, **changes):
-    """A Keras optimizer with its schedule: `make_optimizer("adamw", learning_rate=2e-5, total_steps=1000)`.
+    """Creates a Keras optimizer with its schedule: `make_optimizer("adamw", learning_rate=2e-5, total_steps=1000)`.
 
     Args:
-        options: `OptimizerOptions`, or the optimizer's name.
-        total_steps: updates of the whole training (batches / `accumulation`); every falling schedule needs it.
-        rates: factors of the learning rate by expressions of the variables' paths, see `Updates`.
-        changes: fields of `OptimizerOptions` that differ from `options`.
+        options: `OptimizerOptions`, or the name of the optimizer.
+        total_steps: number of updates of the whole training (batches / `accumulation`); required by every schedule that
+            decays to an end.
+        rates: factors of the learning rate by regular expressions of the paths of variables, see `Updates`.
+        changes: fields of `OptimizerOptions` that replace those of `options`.
     """
     if isinstance(options, str):
         options = OptimizerOptions(optimizer=options)
@@ -43,11 +44,13 @@ def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps
 
 
 def compile_arguments(options, steps: float, rates: dict[str, float] | None = None) -> dict:
-    """`optimizer` and `jit_compile` of `keras.Model.compile`, for a training of so many batches.
+    """The arguments `optimizer` and `jit_compile` of `keras.Model.compile`.
 
     Args:
-        options: `OptimizerOptions` that are `TrainingOptions` too and have `jit`. In mixed_float16 the loss is scaled.
-        rates: as of `make_optimizer`.
+        options: `OptimizerOptions` that are also `TrainingOptions` and have `jit`. With mixed_float16 the loss is
+            scaled.
+        steps: number of batches of the whole training.
+        rates: as in `make_optimizer`.
     """
     updates = max(int(steps // options.accumulation), (options.warmup_steps or 0) + 1)
     optimizer = make_optimizer(options, total_steps=updates, rates=rates)
@@ -58,7 +61,7 @@ def compile_arguments(options, steps: float, rates: dict[str, float] | None = No
 
 def make_schedule(options: OptimizerOptions, total_steps: int | None = None
                   ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """The learning rate of each update."""
+    """Creates the schedule of the learning rate; `total_steps` as in `make_optimizer`."""
     warmup = options.warmup_steps
     if warmup is None:
         warmup = round(options.warmup_ratio * (total_steps or 0))
@@ -66,7 +69,8 @@ def make_schedule(options: OptimizerOptions, total_steps: int | None = None
         return InverseSquareRoot(options.learning_rate, warmup)
     if options.schedule == "slanted_triangular":
         if total_steps is None:
-            raise ValueError("the slanted_triangular schedule needs total_steps, the updates of the whole training")
+            raise ValueError("total_steps is None; the slanted_triangular schedule needs the number of updates of the "
+                             "whole training")
         return SlantedTriangular(options.learning_rate, total_steps, max(1, warmup) / total_steps)
     return Schedule(options.learning_rate, options.schedule, warmup, total_steps, options.end_learning_rate,
                     options.power)

@@ -1,4 +1,4 @@
-"""Learning rates over training: warm-up from zero, then one of the usual decays."""
+"""Learning rate schedules: warm-up from zero, then a linear, cosine, polynomial or other decay."""
 
 import math
 
@@ -27,16 +27,17 @@ DECAYS = {"linear": _linear, "cosine": _cosine, "polynomial": _polynomial, "cons
 
 @keras.saving.register_keras_serializable("tfplm")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Warm-up in a straight line from 0 to `learning_rate`, then a decay to `end_learning_rate` at `total_steps`.
+    """Linear warm-up from 0 to `learning_rate`, then a decay to `end_learning_rate` at `total_steps`.
 
-    Steps are counted from 0 and are updates of the weights, as in BERT (Devlin et al. 2019, A.2) and Hugging Face's
+    Steps are updates of the weights, counted from 0, as in BERT (Devlin et al. 2019, A.2) and Hugging Face's
     `get_*_schedule_with_warmup`: the first update has the rate of step 0.
 
     Args:
         learning_rate: the peak.
         decay: "linear", "cosine" (half a wave; Loshchilov & Hutter 2017), "polynomial" (of degree `power`), "constant".
-        warmup_steps: updates until the peak.
-        total_steps: updates until the end; needed by every decay but "constant". Afterwards the rate stays.
+        warmup_steps: number of updates before the peak.
+        total_steps: number of updates before the end; required by every decay except "constant". The rate is constant
+            afterwards.
         end_learning_rate: the rate at the end.
         power: degree of the polynomial.
     """
@@ -47,7 +48,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(f"decay is {decay!r}; expected one of {', '.join(DECAYS)}")
         if decay != "constant" and (total_steps is None or total_steps <= warmup_steps):
             raise ValueError(f"total_steps is {total_steps} with {warmup_steps} warm-up steps; the {decay} decay needs "
-                             "the number of updates of the whole training, more than the warm-up")
+                             "the number of updates of the whole training, which is greater than the warm-up")
         self.learning_rate, self.decay, self.warmup_steps = learning_rate, decay, warmup_steps
         self.total_steps, self.end_learning_rate, self.power = total_steps, end_learning_rate, power
 
@@ -68,7 +69,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
     """`learning_rate` x min(step / warmup_steps, sqrt(warmup_steps / step)) (Vaswani et al. 2017, equation 3).
 
-    The paper's own scale is `learning_rate = hidden_size ** -0.5 * warmup_steps ** -0.5`.
+    The scale of the paper is `learning_rate = hidden_size ** -0.5 * warmup_steps ** -0.5`.
     """
 
     def __init__(self, learning_rate: float, warmup_steps: int = 10000):
@@ -84,13 +85,13 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("tfplm")
 class SlantedTriangular(keras.optimizers.schedules.LearningRateSchedule):
-    """ULMFiT's schedule (Howard & Ruder 2018, eq. 3): a short rise from `learning_rate / ratio`, a long fall.
+    """Schedule of ULMFiT (Howard & Ruder 2018, eq. 3): a short rise from `learning_rate / ratio`, then a long decay.
 
     Args:
         learning_rate: the peak.
-        total_steps: updates of the whole training.
-        cut_fraction: part of them in which the rate rises.
-        ratio: how much smaller the lowest rate is than the peak.
+        total_steps: number of updates of the whole training.
+        cut_fraction: fraction of the updates in which the rate rises.
+        ratio: the peak divided by the lowest rate.
     """
 
     def __init__(self, learning_rate: float, total_steps: int, cut_fraction: float = 0.1, ratio: float = 32.0):

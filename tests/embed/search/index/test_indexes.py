@@ -1,4 +1,4 @@
-"""Every kind of index: nearest vectors, scores, removal, files, against brute force."""
+"""Every kind of index against brute force: nearest vectors, scores, removal, files."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tfplm.embed.search.index.vector_index import IndexSettings, normalised, sco
 
 ALL = ("exact", *KINDS)
 VECTORS, QUERIES = clouds(3000), clouds(40, seed=1)
-IDS = np.arange(3000) * 7 + 5_000_000_000  # do not fit into 32 bits
+IDS = np.arange(3000) * 7 + 5_000_000_000  # too large for 32 bits
 LEAST = {"exact": 1, "flat": 1, "sq": 0.95, "hnsw": 0.98, "ivf": 0.9, "ivf_pq": 0.5, "lsh": 0.35}
 
 
@@ -24,8 +24,8 @@ def faiss():
 def filled(kind: str, metric: str = "cosine", **settings):
     index = make_index(kind, 16, IndexSettings(metric, **settings))
     index.train(VECTORS, len(VECTORS))
-    for begin in range(0, 3000, 700):
-        index.add(IDS[begin:begin + 700], VECTORS[begin:begin + 700])
+    for start in range(0, 3000, 700):
+        index.add(IDS[start:start + 700], VECTORS[start:start + 700])
     return index
 
 
@@ -44,7 +44,7 @@ def test_nearest(kind, metric):
     assert (np.diff(scores, axis=1) <= 1e-4).all()
     expected_scores, expected = brute(metric, 10)
     least = 0.6 * LEAST[kind] if metric == "inner_product" and kind in ("lsh", "ivf_pq", "ivf") else LEAST[kind]
-    least = 0.05 if (kind, metric) == ("lsh", "inner_product") else least  # it knows nothing of lengths
+    least = 0.05 if (kind, metric) == ("lsh", "inner_product") else least  # it ignores lengths
     assert recall_of(ids, expected).mean() >= least
     if index.exact_scores:
         same = ids == expected
@@ -56,13 +56,13 @@ def test_nearest(kind, metric):
 def test_removal(kind):
     index = filled(kind)
     _, before = index.search(QUERIES, 5)
-    gone = np.unique(before[:, :2])
-    assert index.remove([*gone, 1, 2]) == len(gone)
-    assert index.remove(gone) == 0
-    assert len(index) == 3000 - len(gone) and not np.isin(gone, index.ids()).any()
+    removed = np.unique(before[:, :2])
+    assert index.remove([*removed, 1, 2]) == len(removed)
+    assert index.remove(removed) == 0
+    assert len(index) == 3000 - len(removed) and not np.isin(removed, index.ids()).any()
     _, after = index.search(QUERIES, 5)
-    assert not np.isin(after, gone).any() and (after >= 0).all()
-    index.add(gone, VECTORS[(gone - 5_000_000_000) // 7])
+    assert not np.isin(after, removed).any() and (after >= 0).all()
+    index.add(removed, VECTORS[(removed - 5_000_000_000) // 7])
     assert len(index) == 3000
     _, again = index.search(QUERIES, 5)
     assert recall_of(again, before).mean() > 0.9
@@ -77,7 +77,7 @@ def test_most_are_removed(kind):
     found = ids[ids >= 0]
     assert np.isin(found, IDS[2900:]).all()
     if kind == "hnsw":
-        assert index._index.ntotal == 100  # the graph is a new one
+        assert index._index.ntotal == 100  # the graph has been rebuilt
     if kind not in ("ivf", "ivf_pq"):
         assert recall_of(ids, brute("cosine", 100, slice(2900, None))[1]).mean() > 0.95
 
@@ -104,7 +104,7 @@ def test_empty(kind, tmp_path):
     index.save(tmp_path)
     loaded = load_index(tmp_path)
     assert len(loaded) == 0
-    loaded.add(IDS, VECTORS)  # trained on what comes first
+    loaded.add(IDS, VECTORS)  # trained on the first vectors
     assert len(loaded) == 3000 and loaded.trained
     assert loaded.search(VECTORS[:20], 1)[1][:, 0].tolist() == IDS[:20].tolist() or kind in ("lsh", "ivf_pq")
 
@@ -112,7 +112,7 @@ def test_empty(kind, tmp_path):
 @pytest.mark.parametrize(("kind", "settings", "pieces"), [
     ("ivf", {"probes": 1}, {"probes": 40}), ("hnsw", {"search_effort": 1, "links": 4}, {"search_effort": 200}),
     ("ivf_pq", {"code_bytes": 2}, {"code_bytes": 16}), ("lsh", {"hash_bits": 16}, {"hash_bits": 1024})])
-def test_settings_buy_recall(kind, settings, pieces):
+def test_larger_settings_increase_recall(kind, settings, pieces):
     low, high = filled(kind, **settings), filled(kind, **pieces)
     exact = filled("exact")
     few, many = (recall_report(index, exact, QUERIES, 10) for index in (low, high))
@@ -129,7 +129,7 @@ def test_code_bytes_need_not_divide_the_dimension():
     assert recall_report(index, exact, clouds(20, 13, seed=1)).recall > 0.4
 
 
-def test_equal_ones_are_ordered_by_id():
+def test_equal_scores_are_ordered_by_id():
     index = ExactIndex(2)
     index.add([9, 4, 6, 5], np.ones((4, 2)))
     assert index.search(np.ones((1, 2)), 4)[1].tolist() == [[4, 5, 6, 9]]
@@ -163,12 +163,12 @@ def test_errors(kind, tmp_path):
         index.add([1, 2, 3], np.zeros((2, 16)))
     with pytest.raises(ValueError, match="k is 0, expected 1 or more"):
         index.search(QUERIES, 0)
-    with pytest.raises(ValueError, match="holds no vectors that can be read"):
+    with pytest.raises(ValueError, match="has no readable vectors"):
         load_index(tmp_path)
     filled(kind).save(tmp_path)
     path = tmp_path / ("vectors.npy" if kind == "exact" else "vectors.faiss")
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(ValueError, match="holds no vectors that can be read"):
+    with pytest.raises(ValueError, match="has no readable vectors"):
         load_index(tmp_path)
 
 
@@ -179,7 +179,7 @@ def test_wrong_settings():
         IndexSettings(probes=0)
     with pytest.raises(ValueError, match="kind is 'tree', expected one of flat, ivf"):
         FaissIndex("tree", 3)
-    with pytest.raises(ValueError, match="at least 256 vectors to be trained on, found 100: use kind 'flat'"):
+    with pytest.raises(ValueError, match="at least 256 training vectors, found 100: use kind 'flat'"):
         FaissIndex("ivf_pq", 16).add(np.arange(100), VECTORS[:100])
     with pytest.raises(ValueError, match="dimension is 0"):
         ExactIndex(0)

@@ -1,4 +1,4 @@
-"""The kind that suits so many vectors and so much memory."""
+"""The choice of the kind by the number of vectors and the memory."""
 
 import sys
 
@@ -13,12 +13,12 @@ GIB = 1 << 30
 
 
 @pytest.mark.parametrize(("count", "memory", "kind", "reason"), [
-    (10_000, 8 * GIB, "flat", "comparing all of 10,000 vectors is quick, and exact"),
-    (1_000_000, 8 * GIB, "hnsw", r"a graph over 1,000,000 vectors takes 3.1 GiB of the 8.0 GiB that may be used"),
-    (1_000_000, 3 * GIB, "ivf", r"in cells take 2.9 GiB of the 3.0 GiB that may be used; a graph would take 3.1 GiB"),
-    (10_000_000, 64 * GIB, "ivf", r"28.7 GiB of the 64.0 GiB that may be used; a graph would take long to build"),
-    (10_000_000, 8 * GIB, "ivf_pq", "would take 28.7 GiB, more than the 8.0 GiB that may be used; codes take 1.9 GiB"),
-    (1_000, 1 << 20, "sq", "8 bits a number 758 KiB"),
+    (10_000, 8 * GIB, "flat", "comparing all 10,000 vectors is fast, and exact"),
+    (1_000_000, 8 * GIB, "hnsw", r"a graph over 1,000,000 vectors takes 3.1 GiB of the memory limit of 8.0 GiB"),
+    (1_000_000, 3 * GIB, "ivf", r"in cells take 2.9 GiB of the memory limit of 3.0 GiB; a graph would take 3.1 GiB"),
+    (10_000_000, 64 * GIB, "ivf", r"28.7 GiB of the memory limit of 64.0 GiB; a graph would take long to build"),
+    (10_000_000, 8 * GIB, "ivf_pq", "would take 28.7 GiB, more than the memory limit of 8.0 GiB; codes take 1.9 GiB"),
+    (1_000, 1 << 20, "sq", "with 8 bits per number they take 758 KiB"),
 ])
 def test_auto(count, memory, kind, reason, monkeypatch):
     monkeypatch.setattr(kinds, "has_faiss", lambda: True)
@@ -37,10 +37,10 @@ def test_without_faiss(monkeypatch):
 
 
 def test_given_kinds_are_kept():
-    assert choose_kind("lsh", 10, 8) == ("lsh", "lsh was asked for")
+    assert choose_kind("lsh", 10, 8) == ("lsh", "lsh was requested")
     assert choose_kind("ivf", 5000, 8).kind == "ivf"
     choice = choose_kind("ivf_pq", 1999, 8, IndexSettings())
-    assert choice.kind == "flat" and choice.reason.startswith("1,999 vectors are too few to train ivf_pq on")
+    assert choice.kind == "flat" and choice.reason.startswith("1,999 vectors are too few to train ivf_pq, which needs 2,000")
     with pytest.raises(ValueError, match="kind is 'tree', expected auto, exact or one of flat"):
         choose_kind("tree", 10, 8)
 

@@ -1,4 +1,4 @@
-"""Milvus: its embedded version by a file name, and as a server in another process by a URL."""
+"""Milvus: the embedded version by a file name, and a server in another process by a URL."""
 
 import json
 import socket
@@ -31,24 +31,24 @@ def milvus():
 def test_kinds(there, metric, tmp_path):
     settings = IndexSettings(metric, lists=16, probes=16)
     index, exact = MilvusIndex(str(tmp_path / "m.db"), "c", 16, settings, there), ExactIndex(16, settings)
-    numbers, vectors = np.arange(1200) + 7_000_000_000, clouds(1200)
+    new, vectors = np.arange(1200) + 7_000_000_000, clouds(1200)
     for one in (index, exact):
-        one.add(numbers, vectors)
-        assert one.remove([*numbers[:30], 3]) == 30
-    assert len(index) == 1170 and sorted(index.ids()) == numbers[30:].tolist()
+        one.add(new, vectors)
+        assert one.remove([*new[:30], 3]) == 30
+    assert len(index) == 1170 and sorted(index.ids()) == new[30:].tolist()
     assert recall_report(index, exact, clouds(10, seed=1), 10).recall > (0.5 if there == "ivf_pq" else 0.95)
     scores, ids = index.search(vectors[40:42], 3)
     expected, same = exact.search(vectors[40:42], 3)
     if there != "ivf_pq":
         assert ids[:, 0].tolist() == same[:, 0].tolist()
         np.testing.assert_allclose(scores[:, 0], expected[:, 0], atol=0.1)
-    index.add(numbers[40:41], -vectors[40:41])  # in the place of the one that is there
+    index.add(new[40:41], -vectors[40:41])  # replaces the existing vector
     assert len(index) == 1170
     index.close()
 
 
 @pytest.fixture(params=["milvus.db", "http"])
-def place(request, tmp_path):
+def location(request, tmp_path):
     """A file name, or the URL of a server."""
     if request.param != "http":
         yield request.param
@@ -71,14 +71,14 @@ def place(request, tmp_path):
         server.wait(60)
 
 
-def test_a_search_index(place, tmp_path):
-    settings = SearchSettings(milvus=place, kind="hnsw")
+def test_a_search_index(location, tmp_path):
+    settings = SearchSettings(milvus=location, kind="hnsw")
     with SearchIndex.create(tmp_path / "i", FakeEncoder(), settings) as index:
         index.add(FAQ)
         assert index.search("何时开馆", k=1)[0].payload["answer"].startswith("早上九点")
         index.update([("food", "天气怎么样？", None)])
         index.delete(["card"])
-        assert index.kind == "milvus" and f"Milvus at {place}" in index.reason and index.verify() == []
+        assert index.kind == "milvus" and f"Milvus at {location}" in index.reason and index.verify() == []
         assert index.recall(k=2).recall == 1
     with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
         assert index.verify() == [] and index.search("天气", k=9)[0].id == "food"
@@ -94,8 +94,8 @@ def test_a_search_index(place, tmp_path):
             assert writer.search("何时", k=1)[0].text == "何时" and writer.verify() == []
 
 
-def test_what_was_interrupted_is_repeated(tmp_path, monkeypatch):
-    """The vectors are at the server already, what the folder knows of it is older."""
+def test_an_interrupted_update_is_repeated(tmp_path, monkeypatch):
+    """The vectors are in Milvus already, but the state in the folder is older."""
     with SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(milvus="milvus.db")) as index:
         index.add(FAQ[:2])
         index.search("书")
@@ -108,7 +108,7 @@ def test_what_was_interrupted_is_repeated(tmp_path, monkeypatch):
     (folder / "state.json").write_text(json.dumps(old))
     with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
         assert index.verify() == [] and len(index) == 4
-        index._store.cache.index.clear()  # somebody has emptied the collection
+        index._store.cache.index.clear()  # as if others had emptied the collection
         index.add(["新"])
         assert index.verify() == [] and index.search("停车", k=1)[0].id == "park"
 
@@ -133,13 +133,13 @@ def test_a_file_is_found_from_anywhere(tmp_path, monkeypatch):
     assert not list((tmp_path / "here").iterdir())
 
 
-def test_vectors_alone(tmp_path, monkeypatch):
+def test_a_milvus_index_without_records(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     index, second = (MilvusIndex("m.db", "c", 16) for _ in range(2))
     index.add([1, 2, 3], clouds(3))
     index.save(tmp_path)
     index.close()
-    index.close()  # once more does nothing
+    index.close()  # a second call does nothing
     assert len(second) == 3
     code = "import sys; from tfplm.embed.search import MilvusIndex; print(len(MilvusIndex.load(sys.argv[1])))"
     other = [sys.executable, "-c", code, str(tmp_path)]

@@ -1,4 +1,4 @@
-"""Readers of an index at Milvus agree with its records, whatever its writer is doing, or has left undone."""
+"""Readers of an index in Milvus always agree with its records, whatever its writer is doing or has left unfinished."""
 
 import signal
 import subprocess
@@ -36,7 +36,7 @@ def reader(writer, tmp_path):
 
 
 def python(folder, code: str) -> subprocess.CompletedProcess:
-    """A process that has `folder`, FAQ, FakeEncoder and SearchIndex."""
+    """Runs code in a process, with `folder`, FAQ, FakeEncoder and SearchIndex defined."""
     start = ("import os, signal, sys; from tests.embed.search.fake_encoder import *; "
              "from tfplm.embed.search.index_cache import IndexCache\n"
              "from tfplm.embed.search.search_index import SearchIndex\n"
@@ -50,31 +50,31 @@ def agrees(index, *names) -> bool:
     return {hit.id for hit in hits} == set(names) and len(hits) == len(index) == len(names) and index.verify() == []
 
 
-def test_the_writer_brings_every_change_to_milvus(writer, reader):
-    at_milvus = writer._store.cache.index
+def test_the_writer_applies_every_change_to_milvus(writer, reader):
+    collection = writer._store.cache.index
     writer.add(FAQ[3:])
-    assert sorted(at_milvus.ids()) == [1, 2, 3, 4, 5] and agrees(reader, "hours", "card", "loan", "park", "food")
+    assert sorted(collection.ids()) == [1, 2, 3, 4, 5] and agrees(reader, "hours", "card", "loan", "park", "food")
     writer.delete(["card"])
     writer.update([("food", "天气怎么样？", None)])
-    assert sorted(at_milvus.ids()) == [1, 3, 4, 6] and agrees(reader, "hours", "loan", "park", "food")
+    assert sorted(collection.ids()) == [1, 3, 4, 6] and agrees(reader, "hours", "loan", "park", "food")
     assert reader.search("天气", k=1)[0].id == "food" and reader.kind == "milvus" and reader.recall(k=3).recall == 1
 
 
 def test_a_reader_is_ahead_of_milvus(writer, reader, monkeypatch):
-    monkeypatch.setattr(IndexCache, "committed", lambda self: None)
+    monkeypatch.setattr(IndexCache, "after_commit", lambda self: None)
     writer.add(FAQ[3:])
     assert agrees(reader, "hours", "card", "loan", "park", "food") and reader.search("停车费用", k=1)[0].id == "park"
     writer.delete(["card", "park"])
     writer.update([("hours", "天气怎么样？", None)])
     assert agrees(reader, "hours", "loan", "food") and reader.search("天气", k=1)[0].id == "hours"
-    assert len(writer._store.cache.index) == 3  # as before
-    monkeypatch.setattr(milvus_reader, "MOST", 3)  # more is gone than a search can pass over
+    assert len(writer._store.cache.index) == 3  # unchanged
+    monkeypatch.setattr(milvus_reader, "MOST", 3)  # more slots are removed than a search can skip
     assert agrees(reader, "hours", "loan", "food")
 
 
-def test_a_writer_killed_behind_its_commit(writer, tmp_path):
+def test_a_writer_killed_after_its_commit(writer, tmp_path):
     writer.close()
-    killed = python(tmp_path / "i", "IndexCache.committed = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
+    killed = python(tmp_path / "i", "IndexCache.after_commit = lambda self: os.kill(os.getpid(), signal.SIGKILL)\n"
                                     "SearchIndex.open(folder, FakeEncoder(), writable=True).add(FAQ[3:])")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     for writable in (False, True, False):
@@ -82,24 +82,24 @@ def test_a_writer_killed_behind_its_commit(writer, tmp_path):
             assert agrees(index, "hours", "card", "loan", "park", "food")
 
 
-@pytest.mark.parametrize("place", ["clear", "add"])
-def test_while_the_collection_is_built(place, writer, reader, monkeypatch):
-    seen, method = [], getattr(MilvusIndex, place)
+@pytest.mark.parametrize("name", ["clear", "add"])
+def test_reading_while_the_collection_is_built(name, writer, reader, monkeypatch):
+    results, method = [], getattr(MilvusIndex, name)
 
     def watched(self, *arguments):
         method(self, *arguments)
-        seen.append(agrees(reader, "hours", "card", "loan"))
+        results.append(agrees(reader, "hours", "card", "loan"))
 
-    monkeypatch.setattr(MilvusIndex, place, watched)
+    monkeypatch.setattr(MilvusIndex, name, watched)
     writer.compact()
-    assert seen == [True] and agrees(reader, "hours", "card", "loan")
+    assert results == [True] and agrees(reader, "hours", "card", "loan")
 
 
-def test_the_collection_is_built_while_a_reader_asks(writer, reader, monkeypatch):
+def test_the_collection_is_built_during_a_search(writer, reader, monkeypatch):
     assert agrees(reader, "hours", "card", "loan")
     writer.delete(["card"])
     after(monkeypatch, reader._store.cache.index, "_removed_since", *[lambda: writer._store.cache.index.clear()] * 9)
-    with pytest.raises(AssertionError):  # this test would notice
+    with pytest.raises(AssertionError):  # the check detects it
         assert agrees(reader, "hours", "loan")
     writer.rebuild()
     monkeypatch.undo()
@@ -122,7 +122,7 @@ def test_killed_while_the_collection_is_built(writer, tmp_path, caplog):
 
 
 def half_written(folder):
-    """An index of Milvus Lite, which it does not write beside and rename."""
+    """Truncates an index of Milvus Lite, which does not write to a temporary file first."""
     files = list(folder.rglob("*.idx"))
     assert files
     for file in files:
@@ -130,18 +130,18 @@ def half_written(folder):
 
 
 def half_dropped(folder):
-    """A folder without its schema: Milvus Lite knows no such collection, and makes none where a folder is."""
+    """Removes the schema of a folder: Milvus Lite neither finds the collection nor creates one there."""
     (file,) = folder.rglob("schema.json")
     file.unlink()
 
 
-@pytest.mark.parametrize("leave, told", [
-    (half_written, ["the vectors are read from the records", "the index is made anew from the records", ""]),
-    (half_dropped, ["every search reads all records", "the index has 0 vectors of 3 records", ""])])
-def test_what_a_killed_writer_leaves_of_the_file(leave, told, writer, tmp_path, caplog, capfd):
+@pytest.mark.parametrize("leave, warnings", [
+    (half_written, ["the vectors are read from the records", "the index is rebuilt from the records", ""]),
+    (half_dropped, ["every search reads all records", "the index has 0 vectors, expected 3", ""])])
+def test_the_file_left_by_a_killed_writer(leave, warnings, writer, tmp_path, caplog, capfd):
     writer.close()
     leave(tmp_path / "i" / "milvus.db")
-    for writable, words in zip((False, True, False), told, strict=True):
+    for writable, words in zip((False, True, False), warnings, strict=True):
         caplog.clear()
         with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=writable) as index:
             assert agrees(index, "hours", "card", "loan")
@@ -149,19 +149,19 @@ def test_what_a_killed_writer_leaves_of_the_file(leave, told, writer, tmp_path, 
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_somebody_emptied_the_collection(writer, reader):
+def test_a_collection_emptied_by_others(writer, reader):
     writer._store.cache.index.clear()
     assert agrees(reader, "hours", "card", "loan")
 
 
-def test_milvus_fails_behind_a_commit(writer, reader, monkeypatch, caplog):
+def test_milvus_fails_after_a_commit(writer, reader, monkeypatch, caplog):
     def fails(self, ids, vectors):
         raise ConnectionError("the server is gone")
 
     with monkeypatch.context() as patch:
         patch.setattr(MilvusIndex, "add", fails)
         assert writer.add(FAQ[3:4]) == ["park"]  # the record is there
-        assert "do not follow yet (the server is gone): the next change tries again" in caplog.text
+        assert "are not up to date (the server is gone); the next change tries again" in caplog.text
         assert agrees(reader, "hours", "card", "loan", "park")
         with pytest.raises(ConnectionError, match="the server is gone"):
             writer.search("停车")
@@ -170,12 +170,12 @@ def test_milvus_fails_behind_a_commit(writer, reader, monkeypatch, caplog):
 
 
 def test_readers_in_other_processes(writer, tmp_path):
-    """Which Milvus Lite does not let in: they compare what is in the records."""
+    """Milvus Lite does not admit them: they search the records."""
     look = ("index = SearchIndex.open(folder, FakeEncoder())\n"
             "print(*sorted(hit.id for hit in index.search('图书馆', 9)), index.verify())")
     other = python(tmp_path / "i", look)
     assert other.stdout == "card hours loan []\n", other.stderr
-    assert "milvus.db open, and Milvus Lite lets in one at a time" in other.stderr and "Traceback" not in other.stderr
+    assert "milvus.db open, and Milvus Lite admits one at a time" in other.stderr and "Traceback" not in other.stderr
     writer.add(FAQ[3:])
     assert python(tmp_path / "i", look).stdout == "card food hours loan park []\n"
 
@@ -188,8 +188,8 @@ def test_a_file_that_another_process_reads(writer, tmp_path):
                              stdout=subprocess.PIPE)
     try:
         assert other.stdout.readline() == b"ready\n"
-        with pytest.raises(BlockingIOError, match="another process has .*milvus.db open, and Milvus Lite lets in one at a "
-                                                  "time: wait until it has ended, or keep the vectors at a Milvus server"):
+        with pytest.raises(BlockingIOError, match="another process has .*milvus.db open, and Milvus Lite admits one at a "
+                                                  "time: wait until it has ended, or keep the vectors in a Milvus server"):
             SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True)
     finally:
         other.communicate(b"\n")

@@ -1,4 +1,4 @@
-"""Recall: of indexes beside exact ones, and of a `SearchIndex`; ties have no order."""
+"""The recall of indexes against exact ones, and of a `SearchIndex`; ties have no order."""
 
 import numpy as np
 import pytest
@@ -16,16 +16,16 @@ def test_ties_are_hits(metric):
     settings, rng = IndexSettings(metric), np.random.default_rng(0)
     vectors = np.repeat(5 * rng.standard_normal((20, 16)), 30, 0)  # each 30 times
     index, exact, queries = ExactIndex(16, settings), ExactIndex(16, settings), 5 * rng.standard_normal((8, 16))
-    numbers = np.arange(600).reshape(20, 30)
-    exact.add(numbers.ravel(), vectors)
-    index.add(numbers[:, ::-1].ravel(), vectors)  # the same ones, ties in another order
+    ids = np.arange(600).reshape(20, 30)
+    exact.add(ids.ravel(), vectors)
+    index.add(ids[:, ::-1].ravel(), vectors)  # the same vectors, ties in another order
     assert recall_of(index.search(queries, 10)[1], exact.search(queries, 10)[1]).mean() < 0.5
     report = recall_report(index, exact, queries, 10)
     assert report.recall == report.worst == 1
-    gone = numbers[np.unique(exact.search(queries, 1)[1] // 30)].ravel()
-    index.remove(gone)
-    index.add(gone + 600, np.zeros((len(gone), 16)))
-    assert recall_report(index, exact, queries, 10).recall == 0  # what is further away is none
+    removed = ids[np.unique(exact.search(queries, 1)[1] // 30)].ravel()
+    index.remove(removed)
+    index.add(removed + 600, np.zeros((len(removed), 16)))
+    assert recall_report(index, exact, queries, 10).recall == 0  # ids that are further away do not count
 
 
 def test_shares():
@@ -45,7 +45,7 @@ def test_an_index(kind, metric, tmp_path):
         report = index.recall(["停车费用", "办理证件"], k=3)
         assert report.recall == 1 and report.queries == 2 and report.vectors == 5
         index.add([text for _, text, _ in FAQ for _ in range(30)])
-        assert index.recall(["停车费用", "办理证件"], k=7).recall == 1  # of 31 that are equally near
+        assert index.recall(["停车费用", "办理证件"], k=7).recall == 1  # out of 31 equally near ones
         assert index.recall(k=7).recall == 1
         with pytest.raises(ValueError, match="a recall report needs queries, found none"):
             index.recall([])

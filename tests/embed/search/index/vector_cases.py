@@ -1,4 +1,4 @@
-"""Vectors that lie in clouds, as those of sentences do."""
+"""Clustered vectors, similar to those of sentences."""
 
 import numpy as np
 

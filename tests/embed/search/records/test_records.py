@@ -26,7 +26,7 @@ def url(request, tmp_path_factory):
 
 @pytest.fixture
 def table(request):
-    """A name for the tables of this test."""
+    """The table name of this test."""
     return "t_" + "".join(c for c in request.node.originalname if c.isalpha())[:30]
 
 
@@ -39,7 +39,7 @@ def test_rows(url, table):
     assert not records.exists()
     records.create("name")
     assert records.exists() and records.state() == ("name", 0, 0, 0, 0)
-    with pytest.raises(FileExistsError, match=f"there is a table {table} of .* already"):
+    with pytest.raises(FileExistsError, match=f"the table {table} of .* exists already"):
         records.create("name")
     rows = [("甲", "一 🙂 'x' %s ?", {"答": [1, None]}), (None, "", {}), ("A", "x", {}), ("a", "y", {}), ("a ", "z", {})]
     with records.transaction():
@@ -70,18 +70,18 @@ def test_rows(url, table):
 
 
 def test_a_missing_table_is_known_in_every_language(url, table):
-    """Not by what the server says, which is in the language of its administrator."""
+    """It is not detected by the message, which is in the language of the server's administrator."""
     records = Records(url, table)
     if url.startswith("mysql"):
         records._run("SET lc_messages = 'de_DE'")
         with pytest.raises(Exception, match="existiert nicht"):
             records.state()
-    elif url.startswith("postgresql"):  # whose languages are those of the system
+    elif url.startswith("postgresql"):  # whose languages depend on the system
         from psycopg.errors import UndefinedTable
         assert records._dialect.no_table(UndefinedTable(f"Relation »{table}_state« existiert nicht"))
     assert not records.exists()
     records._run(f"CREATE TABLE {table}_state (other INTEGER)")
-    with pytest.raises(Exception, match="store"):  # a table of somebody else: not a missing one
+    with pytest.raises(Exception, match="store"):  # a foreign table is not a missing one
         records.exists()
     records.close()
 
@@ -132,7 +132,7 @@ def test_pages(url, table):
 def test_one_writer(url, table):
     first, second = Records(url, table), Records(url, table)
     if url.startswith("sqlite"):
-        assert first.lock() and second.lock()  # the folder's lock does it
+        assert first.lock() and second.lock()  # the lock of the folder is enough
     else:
         for _ in range(20):
             assert first.lock() and not second.lock()
@@ -145,7 +145,7 @@ def test_one_writer(url, table):
 
 def test_writers_of_two_databases_of_one_server(url, table):
     if not url.startswith("mysql"):
-        pytest.skip("the locks of the others are those of a database")
+        pytest.skip("the locks of the other servers are per database")
     name = "w" * 40  # the longest one
     first = Records(url, name)
     first._run(f"CREATE DATABASE IF NOT EXISTS {table}")
@@ -168,7 +168,7 @@ def test_an_index(url, table, tmp_path):
         assert index.verify() == []
         with pytest.raises(BlockingIOError, match="another process is writing to the table"):
             SearchIndex.create(tmp_path / "two", FakeEncoder(), settings)
-    with pytest.raises(FileExistsError, match="has the records of another index: give another table"):
+    with pytest.raises(FileExistsError, match="has the records of another index: give another name for the table"):
         SearchIndex.create(tmp_path / "two", FakeEncoder(), settings)
     assert not (tmp_path / "one" / "records.sqlite").exists()
     with SearchIndex.open(tmp_path / "one", FakeEncoder(), writable=True) as index:
@@ -180,8 +180,8 @@ def test_an_index(url, table, tmp_path):
         reader.close()
 
 
-def test_an_error_lets_go_of_the_database(url, table, tmp_path, monkeypatch):
-    """In the same process, whatever keeps the error and its frames."""
+def test_an_error_closes_the_database(url, table, tmp_path, monkeypatch):
+    """In the same process, even while the error and its frames are kept."""
     settings, opened = SearchSettings(records=url, table=table), []
     if url.startswith("sqlite"):
         settings = SearchSettings(table=table)
@@ -205,7 +205,7 @@ def test_an_error_lets_go_of_the_database(url, table, tmp_path, monkeypatch):
     SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True).close()
     assert kept.value and also_kept.value and len(opened) == 4
     for records in opened:
-        with pytest.raises(Exception, match=r"(?i)closed|^\(0, ''\)$"):  # PyMySQL's words
+        with pytest.raises(Exception, match=r"(?i)closed|^\(0, ''\)$"):  # PyMySQL's message
             records.state()
 
 
@@ -228,13 +228,13 @@ def test_passwords_are_not_stored(url, tmp_path):
 def test_urls():
     assert without_password("mysql://me:pa%40ss@host:3307/db?x=1") == "mysql://me@host:3307/db?x=1"
     assert dialect_of("postgresql+psycopg://h/d").name == "postgresql" and dialect_of("mariadb://h/d").name == "mysql"
-    with pytest.raises(ValueError, match=r"postgresql://USER@HOST/DATABASE or mysql://.*, found 'oracle://me@h/d'"):
+    with pytest.raises(ValueError, match=r"is 'oracle://me@h/d', expected .*postgresql://USER@HOST/DATABASE or mysql://"):
         SearchSettings(records="oracle://me:secret@h/d")
-    with pytest.raises(ValueError, match="the table is called 'a; drop', expected up to 40 of a-z"):
+    with pytest.raises(ValueError, match="the table name is 'a; drop', expected up to 40 of a-z"):
         Records("sqlite:///x", "a; drop")
 
 
-def test_a_file_of_sqlite_lies_in_the_folder(tmp_path, monkeypatch):
+def test_a_relative_sqlite_file_is_in_the_folder(tmp_path, monkeypatch):
     (tmp_path / "there").mkdir()
     with SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(records="sqlite:///r.db", table="t")) as index:
         index.add(FAQ)
@@ -243,13 +243,13 @@ def test_a_file_of_sqlite_lies_in_the_folder(tmp_path, monkeypatch):
     with SearchIndex.open(tmp_path / "moved", FakeEncoder(), writable=True) as index:
         assert index.search("停车费用", k=1)[0].id == "park" and index.verify() == []
     (tmp_path / "moved" / "r.db").unlink()
-    with pytest.raises(FileNotFoundError, match="moved has no r.db: its records are gone"):
+    with pytest.raises(FileNotFoundError, match="moved has no r.db: its records are missing"):
         SearchIndex.open(tmp_path / "moved", FakeEncoder())
     assert not list((tmp_path / "there").iterdir()) and not (tmp_path / "moved" / "r.db").exists()
 
 
 @pytest.mark.parametrize("name", ["postgresql", "mysql"])
-def test_nobody_answers(name, tmp_path):
+def test_no_server(name, tmp_path):
     pytest.importorskip("psycopg" if name == "postgresql" else "pymysql")
     with pytest.raises(ConnectionError, match=rf"no connection to {name}://me@127.0.0.1:9/d: .*a password is read from"):
         SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(records=f"{name}://me:secret@127.0.0.1:9/d"))

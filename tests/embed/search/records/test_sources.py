@@ -1,4 +1,4 @@
-"""Files of texts, questions and JSON lines as rows."""
+"""Text files, question-answer files and JSON lines as rows."""
 
 import gzip
 
@@ -42,7 +42,7 @@ def test_json_lines(tmp_path):
         Row("a.jsonl:3", "t", {"x": None})]
 
 
-def test_going_on(tmp_path):
+def test_resuming(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("id\ttext\n1\ta\n2\tb\n3\tc\n")
     assert [(number, row.id) for number, row in Source(str(path)).rows(3)] == [(4, "3")]
@@ -54,10 +54,10 @@ def test_going_on(tmp_path):
 
 @pytest.mark.parametrize(("name", "content", "message"), [
     ("a.tsv", "一\t二\n只有一个", "a.tsv:2: no tab between a question and its answer: '只有一个'"),
-    ("a.tsv", "id\ttext\n1", "a.tsv:2: 1 columns, the first line has 2"),
+    ("a.tsv", "id\ttext\n1", "a.tsv:2: 1 columns, expected 2 as in the first line"),
     ("a.jsonl", '{"text": "a"}\n{"text": ', "a.jsonl:2: not a line of JSON"),
-    ("a.jsonl", "3", "a.jsonl:1: expected an object or a string a line, found '3'"),
-    ("a.jsonl", '{"body": "a", "text": 3}', "a.jsonl:1: none of the fields body, text is a text called question or query")])
+    ("a.jsonl", "3", "a.jsonl:1: expected an object or a string on each line, found '3'"),
+    ("a.jsonl", '{"body": "a", "text": 3}', "a.jsonl:1: none of the fields body, text is a text named question or query")])
 def test_wrong_lines(name, content, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         rows(tmp_path, name, content)

@@ -1,1 +1,1 @@
-"""Vector indexes: exact, Faiss, Milvus."""
+"""Vector indexes: exact, Faiss and Milvus."""

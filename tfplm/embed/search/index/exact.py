@@ -1,4 +1,4 @@
-"""Exact search in NumPy: needs nothing installed, and is what the others are measured by."""
+"""Exact search in NumPy: needs no further package, and is the reference for the other indexes."""
 
 import json
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ import numpy as np
 
 from tfplm.embed.search.index.vector_index import IndexSettings, Metric, VectorIndex, best, normalised, scores_of
 
-_ROWS = 16384  # vectors that are compared at a time, which bounds the memory
+_ROWS = 16384  # the number of vectors compared at once, which bounds the memory
 
 
 class ExactIndex(VectorIndex):
-    """All vectors in one array, every one compared: H x N multiplications per query. Nearest sibling: Faiss' flat."""
+    """All vectors in one array, all of which are compared: H x N multiplications per query. See also Faiss' flat."""
 
     kind = "exact"
 
@@ -21,7 +21,7 @@ class ExactIndex(VectorIndex):
         self._ids, self._vectors, self._count = np.zeros(0, np.int64), np.zeros((0, dimension), np.float32), 0
 
     def add(self, ids, vectors: np.ndarray) -> None:
-        ids, vectors = self._numbered(ids, vectors)
+        ids, vectors = self._checked(ids, vectors)
         end = self._count + len(ids)
         if end > len(self._ids):
             room = max(end, len(self._ids) * 3 // 2)
@@ -38,9 +38,9 @@ class ExactIndex(VectorIndex):
 
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         k, queries = self._width(k), self._prepared(vectors)
-        metric = "l2" if self.settings.metric == "l2" else "inner_product"  # normalised already
-        places = [slice(begin, min(begin + _ROWS, self._count)) for begin in range(0, self._count, _ROWS)]
-        return exact_search(((self._ids[place], self._vectors[place]) for place in places), queries, k, metric)
+        metric = "l2" if self.settings.metric == "l2" else "inner_product"  # already normalized
+        blocks = [slice(start, min(start + _ROWS, self._count)) for start in range(0, self._count, _ROWS)]
+        return exact_search(((self._ids[block], self._vectors[block]) for block in blocks), queries, k, metric)
 
     def ids(self) -> np.ndarray:
         return self._ids[:self._count].copy()
@@ -66,7 +66,7 @@ class ExactIndex(VectorIndex):
             index._ids = np.load(Path(folder, "ids.npy"), allow_pickle=False)
             index._vectors = np.load(Path(folder, "vectors.npy"), allow_pickle=False)
         except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{folder} holds no vectors that can be read ({error})") from error
+            raise ValueError(f"{folder} has no readable vectors ({error})") from error
         index._count = len(index._ids)
         if index._vectors.shape != (index._count, index.dimension):
             raise ValueError(f"{folder}: {index._count} ids and vectors of shape {index._vectors.shape}, expected "
@@ -76,7 +76,7 @@ class ExactIndex(VectorIndex):
 
 def exact_search(blocks: Iterable[tuple[np.ndarray, np.ndarray]], queries: np.ndarray, k: int, metric: Metric
                  ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest k of `(ids [n], vectors [n,H])` that come in blocks, as `VectorIndex.search` returns them."""
+    """The k nearest of `(ids [n], vectors [n,H])` given in blocks; returns the same as `VectorIndex.search`."""
     queries = normalised(queries) if metric == "cosine" else queries
     scores = np.zeros((len(queries), 0), np.float32)
     found = np.zeros((len(queries), 0), np.int64)

@@ -1,4 +1,4 @@
-"""The indexes of Faiss (Johnson et al. 2017; Douze et al. 2024) behind the interface of `VectorIndex`."""
+"""The indexes of Faiss (Johnson et al. 2017; Douze et al. 2024) as `VectorIndex`."""
 
 import json
 import math
@@ -10,13 +10,13 @@ import numpy as np
 from tfplm.embed.search.index.vector_index import IndexSettings, VectorIndex
 
 KINDS = ("flat", "ivf", "ivf_pq", "hnsw", "lsh", "sq")
-SAMPLE_PER_LIST = 64  # training vectors for each cell of IVF
-_CODES = 256  # centroids of a part of a product-quantised vector
-_DEAD = 0.5  # share of removed nodes from which on a graph is built anew
+SAMPLE_PER_LIST = 64  # training vectors per cell of IVF
+_CODES = 256  # centroids for each part of a product-quantized vector
+_DEAD = 0.5  # the share of removed nodes above which a graph is rebuilt
 
 
 def faiss_module():
-    """The `faiss` package. ImportError, which says how to install it."""
+    """Imports the `faiss` package. Raises ImportError, with the install command, if it is missing."""
     try:
         import faiss
     except ImportError as error:
@@ -25,36 +25,36 @@ def faiss_module():
 
 
 def lists_for(total: int) -> int:
-    """Cells of IVF for so many vectors: 2 sqrt(N)."""
+    """The number of IVF cells for `total` vectors: 2 sqrt(N)."""
     return max(1, round(2 * math.sqrt(total)))
 
 
 def code_bytes_for(dimension: int) -> int:
-    """Bytes of a product-quantised vector: one for each 4 numbers, so 1/16 of float32."""
+    """The number of bytes of a product-quantized vector: one for every 4 numbers, 1/16 of float32."""
     return -(-dimension // 4)
 
 
 def hash_bits_for(dimension: int) -> int:
-    """Bits of LSH: 4 for each number, so 1/8 of float32; whole bytes."""
+    """The number of bits of LSH: 4 for every number, 1/8 of float32; a multiple of 8."""
     return max(64, -(-dimension // 2) * 8)
 
 
 class FaissIndex(VectorIndex):
-    """One of Faiss' kinds.
+    """An index of one of Faiss' kinds.
 
     ========  ============================================  ===============  =============================
-    kind      how                                           bytes            compared with flat
+    kind      method                                        bytes            compared with flat
     ========  ============================================  ===============  =============================
-    flat      every vector compared                         4 H              exact
-    sq        the same, 8 bits a number                     H                nearly exact, linear as well
+    flat      compares every vector                         4 H              exact
+    sq        the same, 8 bits per number                   H                nearly exact, also linear
     lsh       the same, signs of random projections         H / 2            coarse; rescore its hits
-    ivf       only the cells nearest to the query           4 H              fast, recall by `probes`
+    ivf       only the cells nearest to the query           4 H              fast, recall set by `probes`
     ivf_pq    the same, vectors as codes                    H / 4            smallest; rescore its hits
     hnsw      a graph of neighbours                         4 H + 8 links    fastest, slow to build
     ========  ============================================  ===============  =============================
 
-    A graph cannot lose nodes: what is removed from hnsw is passed over by searches, and the graph is built anew when
-    half of it is gone (or by `compact`).
+    Nodes cannot be removed from a graph: searches in hnsw skip removed ones, and the graph is rebuilt when half of it
+    has been removed (or by `compact`).
     """
 
     def __init__(self, kind: str, dimension: int, settings: IndexSettings | None = None):
@@ -63,12 +63,12 @@ class FaissIndex(VectorIndex):
             raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
         self.kind, self._faiss = kind, faiss_module()
         self.exact_scores = kind in ("flat", "ivf", "hnsw")
-        # product quantisation cuts vectors into equal parts: zeros behind them change no product and no distance
+        # product quantization splits vectors into equal parts: padding with zeros changes no product and no distance
         self._wide = dimension
         if kind == "ivf_pq":
             parts = self.settings.code_bytes or code_bytes_for(dimension)
             self._wide = -(-dimension // parts) * parts
-        self._index = None if kind in ("ivf", "ivf_pq") else self._numbered_index()
+        self._index = None if kind in ("ivf", "ivf_pq") else self._id_mapped_index()
         self._dead = np.zeros(0, np.int64)
 
     @property
@@ -81,13 +81,13 @@ class FaissIndex(VectorIndex):
         return 20_000 if self.kind in ("sq", "lsh") else 0
 
     def train(self, sample: np.ndarray, total: int | None = None) -> None:
-        """`sample`: for IVF best 64 vectors for each of its cells. ValueError for too few."""
+        """Learns cells and codes. For IVF, 64 vectors per cell are best. Raises ValueError for too few vectors."""
         if self.trained:
             return
         sample = self._widened(self._prepared(sample))
         fewest = _CODES if self.kind == "ivf_pq" else 1
         if len(sample) < fewest:
-            raise ValueError(f"an index of kind {self.kind} needs at least {fewest} vectors to be trained on, found "
+            raise ValueError(f"an index of kind {self.kind} needs at least {fewest} training vectors, found "
                              f"{len(sample)}: use kind 'flat'")
         if self._index is None:
             lists = self.settings.lists or lists_for(total or len(sample))
@@ -95,14 +95,14 @@ class FaissIndex(VectorIndex):
         self._index.train(sample)
 
     def add(self, ids, vectors: np.ndarray) -> None:
-        ids, vectors = self._numbered(ids, vectors)
+        ids, vectors = self._checked(ids, vectors)
         if not len(ids):
             return
         if not self.trained:
             chosen = np.random.default_rng(self.settings.seed).permutation(len(vectors))[:self.sample_size(len(vectors))]
             self.train(vectors[np.sort(chosen)], len(vectors))
         if len(self._dead) and np.isin(ids, self._dead).any():
-            self.compact()  # the graph still has nodes of these ids
+            self.compact()  # the graph still has nodes with these ids
         self._index.add_with_ids(self._widened(vectors), ids)
 
     def remove(self, ids) -> int:
@@ -118,13 +118,13 @@ class FaissIndex(VectorIndex):
         return len(present)
 
     def compact(self) -> None:
-        """Builds the graph of hnsw anew, without the removed nodes; nothing to do for other kinds."""
+        """Rebuilds the graph of hnsw without the removed nodes; does nothing for other kinds."""
         if not len(self._dead):
             return
         old, ids = self._index, self._all_ids()
         kept = np.flatnonzero(~np.isin(ids, self._dead))
         vectors = self._faiss.downcast_index(old.index).storage.reconstruct_n(0, old.ntotal)
-        self._index, self._dead = self._numbered_index(), np.zeros(0, np.int64)
+        self._index, self._dead = self._id_mapped_index(), np.zeros(0, np.int64)
         if len(kept):
             self._index.add_with_ids(np.ascontiguousarray(vectors[kept]), ids[kept])
 
@@ -166,7 +166,7 @@ class FaissIndex(VectorIndex):
             if not about["empty"]:
                 index._index = index._faiss.read_index(str(Path(folder, "vectors.faiss")))
         except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{folder} holds no vectors that can be read ({error})") from error
+            raise ValueError(f"{folder} has no readable vectors ({error})") from error
         if index._index is not None and index._index.d != index._wide:
             raise ValueError(f"{folder}: vectors of {index._index.d} numbers, expected {index._wide}")
         return index
@@ -174,14 +174,14 @@ class FaissIndex(VectorIndex):
     def _metric(self) -> int:
         return self._faiss.METRIC_L2 if self.settings.metric == "l2" else self._faiss.METRIC_INNER_PRODUCT
 
-    def _numbered_index(self):
-        """An empty index of the kinds without cells, which count vectors, inside of one that knows ids."""
+    def _id_mapped_index(self):
+        """An empty index of a kind without cells, wrapped in one that maps positions to ids."""
         faiss, size, settings = self._faiss, self.dimension, self.settings
         if self.kind == "flat":
             inner = faiss.IndexFlat(size, self._metric())
         elif self.kind == "sq":
             inner = faiss.IndexScalarQuantizer(size, faiss.ScalarQuantizer.QT_8bit, self._metric())
-        elif self.kind == "lsh":  # rotated; a bit is whether the number is above its median
+        elif self.kind == "lsh":  # rotated; a bit is set if the number is above its median
             inner = faiss.IndexLSH(size, settings.hash_bits or hash_bits_for(size), True, True)
         else:
             inner = faiss.IndexHNSWFlat(size, settings.links, self._metric())
@@ -212,14 +212,14 @@ class FaissIndex(VectorIndex):
         return None
 
     def _all_ids(self) -> np.ndarray:
-        """Removed nodes of a graph included."""
+        """All ids, including removed nodes of a graph."""
         if self._index is None:
             return np.zeros(0, np.int64)
         if self.kind not in ("ivf", "ivf_pq"):
             return self._faiss.vector_to_array(self._index.id_map)
         cells = self._index.invlists
-        parts = [self._faiss.rev_swig_ptr(cells.get_ids(number), size).copy()
-                 for number in range(self._index.nlist) if (size := cells.list_size(number))]
+        parts = [self._faiss.rev_swig_ptr(cells.get_ids(cell), size).copy()
+                 for cell in range(self._index.nlist) if (size := cells.list_size(cell))]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def _widened(self, vectors: np.ndarray) -> np.ndarray:
@@ -228,7 +228,7 @@ class FaissIndex(VectorIndex):
 
 
 def bytes_per_vector(kind: str, dimension: int, settings: IndexSettings) -> int:
-    """Estimated memory of a vector in an index of that kind, its id included."""
+    """The estimated memory of a vector, including its id, in an index of this kind."""
     sizes = {
         "exact": 4 * dimension, "flat": 4 * dimension, "ivf": 4 * dimension, "sq": dimension,
         "hnsw": 4 * dimension + 4 * 2 * settings.links + 16,

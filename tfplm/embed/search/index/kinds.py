@@ -1,4 +1,4 @@
-"""Which kind of index suits so many vectors, and making one."""
+"""Choice and creation of vector indexes."""
 
 import importlib.util
 import os
@@ -9,13 +9,13 @@ from tfplm.embed.search.index.exact import ExactIndex
 from tfplm.embed.search.index.faiss import KINDS, FaissIndex, bytes_per_vector
 from tfplm.embed.search.index.vector_index import IndexSettings, VectorIndex
 
-FEW = 50_000  # vectors, up to which comparing all of them takes milliseconds
-GRAPH = 1_000_000  # vectors, up to which building a graph is a matter of minutes
-TRAINABLE = 2_000  # vectors, from which on cells and codes can be learned
+FEW = 50_000  # up to this many vectors, comparing all of them takes milliseconds
+GRAPH = 1_000_000  # up to this many vectors, building a graph takes minutes
+TRAINABLE = 2_000  # from this many vectors, cells and codes can be learned
 
 
 class Choice(NamedTuple):
-    """A kind and why, in a sentence."""
+    """A kind, and a sentence that explains it."""
 
     kind: str
     reason: str
@@ -26,7 +26,7 @@ def has_faiss() -> bool:
 
 
 def usable_memory() -> int:
-    """Bytes that an index may take when nobody says: half of the machine's, 2 GiB where that is unknown."""
+    """The default memory limit of an index in bytes: half of the machine's memory, 2 GiB if that is unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, ValueError, OSError):
@@ -35,25 +35,25 @@ def usable_memory() -> int:
 
 def choose_kind(kind: str, count: int, dimension: int, settings: IndexSettings | None = None,
                 memory: int | None = None) -> Choice:
-    """The kind for `count` vectors of `dimension` numbers in `memory` bytes (default: half of the machine's).
+    """Chooses a kind for `count` vectors of `dimension` numbers in `memory` bytes (default: half of the machine's).
 
-    For "auto": exact while that is quick; then a graph (hnsw), cells (ivf) or codes in cells (ivf_pq), the first that
-    the memory allows. A kind that is given is kept, but for so few vectors that it could not be trained on them.
+    "auto" chooses exact search as long as it is fast, then the first that fits into memory of a graph (hnsw), cells
+    (ivf) and codes in cells (ivf_pq). Any other kind is kept, unless there are too few vectors to train it.
     """
     settings, memory = settings or IndexSettings(), usable_memory() if memory is None else memory
     if kind not in ("auto", "exact", *KINDS):
         raise ValueError(f"kind is {kind!r}, expected auto, exact or one of {', '.join(KINDS)}")
     if kind in ("ivf", "ivf_pq") and count < TRAINABLE:
-        return Choice("flat", f"{count:,} vectors are too few to train {kind} on, which is taken from {TRAINABLE:,} on")
+        return Choice("flat", f"{count:,} vectors are too few to train {kind}, which needs {TRAINABLE:,}")
     if kind != "auto":
-        return Choice(kind, f"{kind} was asked for")
+        return Choice(kind, f"{kind} was requested")
     if not has_faiss():
         return Choice("exact", "Faiss is not installed (pip install 'tfplm[search]'), so all vectors are compared in "
                                "NumPy")
     needs = {kind: count * bytes_per_vector(kind, dimension, settings) for kind in KINDS}
     if count <= FEW and needs["flat"] <= memory:
-        return Choice("flat", f"comparing all of {count:,} vectors is quick, and exact")
-    budget = f"the {_size(memory)} that may be used"
+        return Choice("flat", f"comparing all {count:,} vectors is fast, and exact")
+    budget = f"the memory limit of {_size(memory)}"
     if count <= GRAPH and needs["hnsw"] <= memory:
         return Choice("hnsw", f"a graph over {count:,} vectors takes {_size(needs['hnsw'])} of {budget}, and is the "
                               "fastest")
@@ -61,19 +61,19 @@ def choose_kind(kind: str, count: int, dimension: int, settings: IndexSettings |
         why = "would take long to build" if needs["hnsw"] <= memory else f"would take {_size(needs['hnsw'])}"
         return Choice("ivf", f"whole vectors in cells take {_size(needs['ivf'])} of {budget}; a graph {why}")
     if count < TRAINABLE:
-        return Choice("sq", f"whole vectors would take {_size(needs['flat'])} of {budget}; 8 bits a number "
-                            f"{_size(needs['sq'])}")
+        return Choice("sq", f"whole vectors would take {_size(needs['flat'])} of {budget}; with 8 bits per number they "
+                            f"take {_size(needs['sq'])}")
     return Choice("ivf_pq", f"whole vectors would take {_size(needs['ivf'])}, more than {budget}; codes take "
                             f"{_size(needs['ivf_pq'])}")
 
 
 def make_index(kind: str, dimension: int, settings: IndexSettings | None = None) -> VectorIndex:
-    """An empty index of a kind. (One at a server is a `MilvusIndex`.)"""
+    """Creates an empty index of a kind in this process (for a server, see `MilvusIndex`)."""
     return ExactIndex(dimension, settings) if kind == "exact" else FaissIndex(kind, dimension, settings)
 
 
 def load_index(folder: str | os.PathLike) -> VectorIndex:
-    """What `VectorIndex.save` wrote. ValueError where that is not to be read."""
+    """Loads an index written by `VectorIndex.save`. Raises ValueError if it cannot be read."""
     if Path(folder, "vectors.npy").exists():
         return ExactIndex.load(folder)
     if Path(folder, "milvus.json").exists():

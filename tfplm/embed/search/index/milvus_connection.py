@@ -1,4 +1,4 @@
-"""Connections to Milvus: a server by its URL, or Milvus Lite, a server that a process starts within itself for a file."""
+"""Connections to Milvus: to a server by its URL, or to Milvus Lite, a server inside the process, by its file."""
 
 import collections
 import contextlib
@@ -7,22 +7,22 @@ import os
 import threading
 from collections.abc import Iterator
 
-_SECONDS = 20  # until nothing has answered
+_SECONDS = 20  # timeout of a connection
 _LOGS = ("milvus_lite.server_manager", "milvus_lite.adapter.grpc.servicer", "pymilvus.decorators")
-_users: collections.Counter[str] = collections.Counter()  # of a file of Milvus Lite, in this process
+_users: collections.Counter[str] = collections.Counter()  # connections of this process to each file of Milvus Lite
 _thread = threading.Lock()
 
 
 def is_file(uri: str) -> bool:
-    """Whether it names a file of Milvus Lite."""
+    """Returns True for a file of Milvus Lite."""
     return "://" not in uri and uri.endswith(".db")
 
 
 def connect(uri: str):
-    """A client of pymilvus, to be given to `disconnect`.
+    """Creates a client of pymilvus, to be passed to `disconnect`.
 
-    ImportError without pymilvus, ConnectionError where nothing answers, BlockingIOError where another process has the
-    file open: Milvus Lite lets one in.
+    Raises ImportError without pymilvus, ConnectionError if nothing answers, and BlockingIOError if another process has
+    the file open: Milvus Lite admits one.
     """
     try:
         from pymilvus import MilvusClient, MilvusException
@@ -34,8 +34,8 @@ def connect(uri: str):
         except (MilvusException, OSError) as error:
             if any("Lock" in type(reason).__name__ for reason in reasons):
                 raise BlockingIOError(
-                    f"another process has {uri} open, and Milvus Lite lets in one at a time: wait until it has ended, or "
-                    "keep the vectors at a Milvus server (milvus=\"http://HOST:19530\")") from error
+                    f"another process has {uri} open, and Milvus Lite admits one at a time: wait until it has ended, "
+                    "or keep the vectors in a Milvus server (milvus=\"http://HOST:19530\")") from error
             why = " ".join(str(reasons[0] if reasons else error).split())[:200]
             raise ConnectionError(f"no connection to Milvus at {uri}: {why}; give the URL of a running server "
                                   "(http://HOST:19530), or a file name that ends in .db") from error
@@ -45,7 +45,7 @@ def connect(uri: str):
 
 
 def disconnect(client, uri: str) -> None:
-    """Ends a connection, and with the last one to a file lets other processes open it."""
+    """Closes a connection; closing the last one to a file allows other processes to open it."""
     with _thread:
         client.close()
         if not is_file(uri):
@@ -60,18 +60,18 @@ def disconnect(client, uri: str) -> None:
 
 @contextlib.contextmanager
 def errors_not_logged() -> Iterator[list[BaseException]]:
-    """Keeps Milvus from printing the traceback of what it raises; the errors that its log alone is told are returned."""
+    """Suppresses the tracebacks that Milvus logs; yields a list of the logged errors."""
     reasons, logs = [], [logging.getLogger(name) for name in _LOGS]
 
-    def hear(record: logging.LogRecord) -> bool:
+    def collect(record: logging.LogRecord) -> bool:
         if record.exc_info and record.exc_info[1] is not None:
             reasons.append(record.exc_info[1])
         return record.levelno < logging.ERROR
 
     for log in logs:
-        log.addFilter(hear)
+        log.addFilter(collect)
     try:
         yield reasons
     finally:
         for log in logs:
-            log.removeFilter(hear)
+            log.removeFilter(collect)

@@ -1,4 +1,4 @@
-"""Vectors kept by Milvus (Wang et al. 2021): a server by its URL, or the embedded one (Milvus Lite) by a file."""
+"""Vectors stored in Milvus (Wang et al. 2021): a server by its URL, or the embedded Milvus Lite by a file."""
 
 import json
 import os
@@ -13,26 +13,27 @@ from tfplm.embed.search.index.vector_index import IndexSettings, VectorIndex
 _KINDS = {"auto": "AUTOINDEX", "flat": "FLAT", "exact": "FLAT", "ivf": "IVF_FLAT", "ivf_pq": "IVF_PQ", "hnsw": "HNSW",
           "sq": "IVF_SQ8"}
 _METRICS = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
-_BYTES = 8 << 20  # of vectors in a message; servers take up to 64 MB
-MOST = 16384  # hits of a query, by Milvus' own limit
+_BYTES = 8 << 20  # of vectors in a message; servers accept up to 64 MB
+MOST = 16384  # Milvus' limit of hits per query
 
 
-class Damaged(ValueError):
-    """Milvus Lite cannot read the collection in its file: it has to be made anew."""
+class DamagedError(ValueError):
+    """Milvus Lite cannot read the collection in its file, which must be rebuilt."""
 
 
 class MilvusIndex(VectorIndex):
-    """A collection at Milvus with the fields `slot` (int64, the id) and `vector`; made when it is not there.
+    """A Milvus collection with the fields `slot` (int64, the id) and `vector`, created if it does not exist.
 
-    Adding an id that is there replaces its vector, so what was interrupted may be repeated.
+    Adding an existing id replaces its vector, so an interrupted call can be repeated.
 
     Args:
-        uri: `http://HOST:19530`, or a file name that ends in `.db`. The variable MILVUS_TOKEN holds a server's token.
-        collection: its name. there: kind of the index there; "auto": Milvus chooses. opened: False for a collection
-            that will be emptied by `clear` before anything else, whatever state it is in.
+        uri: `http://HOST:19530`, with the server's token in the variable MILVUS_TOKEN, or a file name ending in `.db`.
+        collection: the name of the collection.
+        there: the kind of the index in Milvus; "auto": Milvus chooses.
+        opened: False for a collection that is cleared by `clear` before any other use; it may be in any state.
 
-    ImportError without pymilvus, ConnectionError where nothing answers, BlockingIOError where another process has the
-    file open, Damaged where Milvus Lite cannot read it.
+    Raises ImportError without pymilvus, ConnectionError if nothing answers, BlockingIOError if another process has the
+    file open, and DamagedError if Milvus Lite cannot read it.
     """
 
     kind = "milvus"
@@ -44,7 +45,7 @@ class MilvusIndex(VectorIndex):
         super().__init__(dimension, settings)
         if there not in _KINDS:
             raise ValueError(f"Milvus has no index of kind {there!r}: choose one of {', '.join(_KINDS)}")
-        # a file by its whole path, for the working directory may change
+        # an absolute path, because the working directory may change
         self.uri = os.path.abspath(uri) if is_file(uri) else uri
         self.collection, self.there = collection, there
         self._client = connect(self.uri)
@@ -56,23 +57,23 @@ class MilvusIndex(VectorIndex):
             raise
 
     def clear(self) -> None:
-        """Empties the collection."""
+        """Removes all vectors from the collection."""
         self._client.drop_collection(self.collection)
-        self._make()
+        self._create()
         self._load()
 
     def add(self, ids, vectors: np.ndarray) -> None:
-        ids, vectors = self._numbered(ids, vectors)
+        ids, vectors = self._checked(ids, vectors)
         step = max(1, _BYTES // (4 * self.dimension))
-        for begin in range(0, len(ids), step):
+        for start in range(0, len(ids), step):
             self._client.upsert(self.collection, [
-                {"slot": int(number), "vector": vector.tolist()}
-                for number, vector in zip(ids[begin:begin + step], vectors[begin:begin + step])])
+                {"slot": int(slot), "vector": vector.tolist()}
+                for slot, vector in zip(ids[start:start + step], vectors[start:start + step])])
 
     def remove(self, ids) -> int:
         ids, before = np.unique(np.asarray(ids, np.int64)).tolist(), len(self)
-        for begin in range(0, len(ids), 1000):
-            self._client.delete(self.collection, ids=ids[begin:begin + 1000])
+        for start in range(0, len(ids), 1000):
+            self._client.delete(self.collection, ids=ids[start:start + 1000])
         return before - len(self)
 
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -86,9 +87,9 @@ class MilvusIndex(VectorIndex):
         for row, hits in enumerate(self._client.search(
                 self.collection, data=queries.tolist(), limit=k, anns_field="vector", consistency_level="Strong",
                 search_params={"metric_type": _METRICS[self.settings.metric], "params": self._effort(k)})):
-            for place, hit in enumerate(hits):
-                ids[row, place] = hit["slot"] if "slot" in hit else hit["id"]
-                scores[row, place] = -hit["distance"] if self.settings.metric == "l2" else hit["distance"]
+            for rank, hit in enumerate(hits):
+                ids[row, rank] = hit["slot"] if "slot" in hit else hit["id"]
+                scores[row, rank] = -hit["distance"] if self.settings.metric == "l2" else hit["distance"]
         return scores, ids
 
     def ids(self) -> np.ndarray:
@@ -107,11 +108,11 @@ class MilvusIndex(VectorIndex):
 
     @property
     def memory(self) -> int:
-        """None of it is here."""
+        """0: the vectors are not in this process."""
         return 0
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Where the vectors are."""
+        """Writes the location of the vectors."""
         about = {"uri": self.uri, "collection": self.collection, "dimension": self.dimension,
                  "settings": vars(self.settings), "there": self.there}
         Path(folder, "milvus.json").write_text(json.dumps(about), encoding="utf-8")
@@ -123,14 +124,14 @@ class MilvusIndex(VectorIndex):
                    about["there"])
 
     def close(self) -> None:
-        """Ends the connection; a file is free for other processes then."""
+        """Closes the connection; other processes can then open a file."""
         if self._client is not None:
             client, self._client = self._client, None
             disconnect(client, self.uri)
 
     def _open(self) -> None:
         if not self._client.has_collection(self.collection):
-            self._make()
+            self._create()
         self._load()
 
     def _load(self) -> None:
@@ -141,12 +142,12 @@ class MilvusIndex(VectorIndex):
             except MilvusException as error:
                 if not is_file(self.uri):
                     raise
-                raise Damaged(f"Milvus Lite cannot read {self.uri} ({error.message}), whose writer may have been killed"
-                              ) from error
+                raise DamagedError(f"Milvus Lite cannot read {self.uri} ({error.message}), whose writer may have been "
+                                   "killed; the next writer rebuilds it") from error
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         from pymilvus import DataType
-        if is_file(self.uri):  # Milvus Lite makes none over the folder of one that was half made, or half dropped
+        if is_file(self.uri):  # Milvus Lite does not replace the folder of a partly created or dropped collection
             shutil.rmtree(Path(self.uri, "collections", self.collection), ignore_errors=True)
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("slot", DataType.INT64, is_primary=True)

@@ -1,4 +1,4 @@
-"""A collection at Milvus as its readers see it, beside a writer that is busy with it, or was killed."""
+"""A Milvus collection for readers, consistent with the records while a writer updates it or after it was killed."""
 
 import logging
 from collections.abc import Callable
@@ -17,14 +17,14 @@ Found = TypeVar("Found")
 
 
 class MilvusReader(MilvusIndex):
-    """`MilvusIndex` that agrees with the records at every moment.
+    """A `MilvusIndex` whose results always agree with the records.
 
-    Vectors reach Milvus after their records are committed. A writer saves up to which slot and removal they have: what
-    is behind that slot is compared in the records, what was removed since is left out. While the collection is built,
-    nothing is saved, and all records are compared.
+    Vectors reach Milvus after their records are committed, and the writer saves the last slot and removal that are
+    complete. Vectors after that slot are searched in the records, and later removals are dropped from the hits. While
+    the collection is being built, there is no saved state, and all records are searched.
 
     Args:
-        records: of the index. saved: the newest state.json, None where there is none.
+        records: the records of the index. saved: returns the newest state.json, None if there is none.
     """
 
     def __init__(self, *arguments, records: Records, saved: Callable[[], dict | None]):
@@ -32,68 +32,70 @@ class MilvusReader(MilvusIndex):
         super().__init__(*arguments)
 
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Up to 2 k columns, k of Milvus and k of the records: their scores cannot be compared, as some of Milvus'
-        indexes have coarse ones."""
+        """Returns up to 2 k columns, k from Milvus and k from the records.
+
+        Their scores cannot be compared, because those of some Milvus indexes are coarse.
+        """
         queries, k = self._prepared(vectors), self._width(k)
-        slot, found = self._there(lambda gone: self._nearest(queries, min(k + len(gone), MOST)))
+        slot, found = self._read_collection(lambda removed: self._nearest(queries, min(k + len(removed), MOST)))
         scores, ids = exact_search(self._records.pages(slot), queries, k, self.settings.metric)
         if found is not None:
-            (near, there), gone = found
-            usable = (there <= slot) & ~np.isin(there, gone)
+            (near, slots), removed = found
+            usable = (slots <= slot) & ~np.isin(slots, removed)
             scores = np.concatenate([scores, np.where(usable, near, -np.inf)], 1)
-            ids = np.concatenate([ids, np.where(usable, there, -1)], 1)
+            ids = np.concatenate([ids, np.where(usable, slots, -1)], 1)
         return best(scores, ids, min(2 * k, scores.shape[1]))
 
     def ids(self) -> np.ndarray:
-        slot, found = self._there(lambda gone: MilvusIndex.ids(self))
-        behind = self._records.slots(slot)
+        slot, found = self._read_collection(lambda removed: MilvusIndex.ids(self))
+        later = self._records.slots(slot)
         if found is None:
-            return behind
-        there, gone = found
-        return np.concatenate([np.setdiff1d(there[there <= slot], gone), behind])
+            return later
+        slots, removed = found
+        return np.concatenate([np.setdiff1d(slots[slots <= slot], removed), later])
 
     def __len__(self) -> int:
         return self._records.state().count
 
     def _open(self) -> None:
-        """Makes nothing: that is the writer's."""
+        """Opens the collection; only the writer creates it."""
         if self._client.has_collection(self.collection):
             self._load()
 
-    def _there(self, read: Callable[[np.ndarray], Found]) -> tuple[int, tuple[Found, np.ndarray] | None]:
-        """(slot, (what `read` finds at Milvus, slots that were removed since)); (0, None) where it cannot be used.
+    def _read_collection(self, read: Callable[[np.ndarray], Found]) -> tuple[int, tuple[Found, np.ndarray] | None]:
+        """(last complete slot, (result of `read`, slots removed since)); (0, None) if the collection is unusable.
 
-        read: is given the removed ones. It is asked again where the collection was built in between.
+        read: is called with the removed slots, and again if the collection was rebuilt in between.
         """
         for _ in range(3):
             if (known := self._saved()) is None:
                 break
             try:
                 with errors_not_logged():
-                    if (gone := self._removed_since(known)) is None:
+                    if (removed := self._removed_since(known)) is None:
                         continue
-                    found = read(gone)
-            except Exception:  # of a collection that is just being replaced, or is gone
+                    found = read(removed)
+            except Exception:  # expected if the collection is being replaced, or is gone
                 if self._same_build(known) and self._client.has_collection(self.collection):
                     raise
                 continue
             if self._same_build(known):
-                return known["last_slot"], (found, gone)
+                return known["last_slot"], (found, removed)
         if not self._warned:
-            log.warning("the vectors at Milvus cannot be used as they are: a writer builds them, or was killed; until one "
-                        "has finished, every search reads all records")
+            log.warning("the vectors in Milvus cannot be used: a writer is building them, or was killed; until one has "
+                        "finished, every search reads all records")
             self._warned = True
         return 0, None
 
     def _removed_since(self, known: dict) -> np.ndarray | None:
-        """None where what Milvus has is not what is known to be there."""
+        """The slots removed since the saved state; None if the collection does not match the saved state."""
         state = self._records.state()
-        gone = self._records.removed(known["last_removal"], state.last_removal)
-        if known["last_slot"] > state.last_slot or len(gone) != state.last_removal - known["last_removal"] or (
-                len(gone) > MOST // 2):  # more than a search there can pass over
+        removed = self._records.removed(known["last_removal"], state.last_removal)
+        if known["last_slot"] > state.last_slot or len(removed) != state.last_removal - known["last_removal"] or (
+                len(removed) > MOST // 2):  # more than a search can skip
             return None
-        same = known["last_slot"] == state.last_slot and not len(gone)
-        return None if same and MilvusIndex.__len__(self) != state.count else gone
+        same = known["last_slot"] == state.last_slot and not len(removed)
+        return None if same and MilvusIndex.__len__(self) != state.count else removed
 
     def _same_build(self, known: dict) -> bool:
         now = self._saved()

@@ -1,1 +1,1 @@
-"""The records of an index, in SQL databases."""
+"""The records of a search index in SQL databases."""

@@ -1,4 +1,4 @@
-"""The three databases that keep records, by what differs between them: SQLite, PostgreSQL, MySQL (and MariaDB)."""
+"""The differences between the supported databases: SQLite, PostgreSQL, MySQL (and MariaDB)."""
 
 import dataclasses
 import os
@@ -11,10 +11,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 @dataclasses.dataclass(frozen=True)
 class Dialect:
-    """mark: of a parameter. key, text, blob: column types. lock: SQL with one parameter, a name, by which a
-    connection alone holds it within a database, until it ends; None: the folder's lock is enough, for the database lies
-    in the folder. unlock: SQL that lets go of it at once, for a server notices later that a connection has ended.
-    no_table: whether an error says that a table is missing, in whatever language the server speaks.
+    """A database and its SQL dialect.
+
+    - mark: the placeholder of a parameter;
+    - key, text, blob: column types;
+    - lock: SQL with one parameter, a name, that locks the name within a database until the connection ends; None if the
+      database is a file in the folder, whose lock is enough;
+    - unlock: SQL that releases the lock at once, because a server notices the end of a connection later;
+    - no_table: returns True for the error of a missing table, in any language of the server;
+    - table_options: SQL appended to `CREATE TABLE (...)`.
     """
 
     name: str
@@ -26,11 +31,11 @@ class Dialect:
     unlock: str
     connect: Callable[[str], Any]
     no_table: Callable[[Exception], bool]
-    behind: str = ""  # CREATE TABLE (...)
+    table_options: str = ""
 
 
 def _sqlite(url: str):
-    """WAL: readers go on while one writes. FULL: what is committed is on the disk."""
+    """Connects with WAL (readers are not blocked by the writer) and FULL (commits are on disk)."""
     connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30, isolation_level=None,
                                  check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -70,18 +75,18 @@ SQLITE = Dialect("sqlite", "?", "TEXT", "TEXT", "BLOB", None, "", _sqlite, lambd
 POSTGRES = Dialect("postgresql", "%s", "TEXT", "TEXT", "BYTEA", "SELECT pg_try_advisory_lock(hashtext(%s))",
                    "SELECT pg_advisory_unlock_all()", _postgres, lambda error: getattr(error, "sqlstate", None) == "42P01")
 MYSQL = Dialect("mysql", "%s", "VARBINARY(1020)", "LONGTEXT", "LONGBLOB",
-                # its locks are those of the whole server, with names of up to 64 characters
+                # locks are global to the server, with names of up to 64 characters
                 "SELECT GET_LOCK(CONCAT('tfplm ', SHA1(CONCAT(DATABASE(), ' ', %s))), 0)", "SELECT RELEASE_ALL_LOCKS()",
                 _mysql, lambda error: error.args[:1] == (1146,), " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 _SCHEMES = {"sqlite": SQLITE, "postgresql": POSTGRES, "postgres": POSTGRES, "mysql": MYSQL, "mariadb": MYSQL}
 
 
 def dialect_of(url: str) -> Dialect:
-    """ValueError for the URL of something else."""
+    """The dialect of a URL. Raises ValueError for an unsupported scheme."""
     scheme = url.partition("://")[0].partition("+")[0]
     if "://" not in url or scheme not in _SCHEMES:
-        raise ValueError(f"records are kept at sqlite, or at postgresql://USER@HOST/DATABASE or mysql://USER@HOST/"
-                         f"DATABASE, found {without_password(url)!r}")
+        raise ValueError(f"the database of the records is {without_password(url)!r}, expected sqlite:///FILE, "
+                         "postgresql://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE")
     return _SCHEMES[scheme]
 
 
@@ -90,12 +95,12 @@ def sqlite_url(path: Path) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a URL of SQLite; None for the others."""
+    """The file of an SQLite URL; None for other databases."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown and stored."""
+    """The URL without its password, to be shown and stored."""
     parts = urlsplit(url)
     if not parts.password:
         return url

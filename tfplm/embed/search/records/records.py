@@ -1,4 +1,4 @@
-"""Records in a database: id, text, payload and vector in one row, so that one transaction holds them together."""
+"""Records in a database: id, text, payload and vector in one row, so that they are committed together."""
 
 import contextlib
 import json
@@ -10,15 +10,15 @@ import numpy as np
 
 from tfplm.embed.search.records.dialect import Dialect, dialect_of, without_password
 
-PAGE = 4096  # rows that are read at a time
-_MARKS = 500  # values of an IN (...)
+PAGE = 4096  # the number of rows read at once
+_MARKS = 500  # the maximum number of values in an IN (...)
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class Record(NamedTuple):
-    """slot: the number under which the vector index knows this version of the record; never used twice.
+    """A record. slot: the id of this version of the record in the vector index, never reused.
 
-    payload: whatever JSON holds. vector: float32 `[H]`, None where it was not asked for.
+    payload: JSON values. vector: float32 `[H]`, None unless requested.
     """
 
     slot: int
@@ -29,8 +29,14 @@ class Record(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a store is: `store` its name, random; the last slot given out; the last removal and the first ones that
-    the log of removals no longer knows; the number of records."""
+    """The state of a store.
+
+    - store: its random name;
+    - last_slot: the last slot assigned;
+    - last_removal: the number of the last removal;
+    - forgotten: the number of the last removal that was cleared from the log;
+    - count: the number of records.
+    """
 
     store: str
     last_slot: int
@@ -40,15 +46,17 @@ class State(NamedTuple):
 
 
 class Records:
-    """The tables of one store: TABLE (the records), TABLE_removed (slots that records left, in their order, for indexes
-    to follow), TABLE_state (one row) and TABLE_progress (how far files were read).
+    """The tables of a store.
 
-    Every change is one transaction, with the state inside. One connection; not for several threads at once.
+    They are TABLE (the records), TABLE_removed (the log of removed slots, in order, from which indexes are updated),
+    TABLE_state (one row) and TABLE_progress (the number of lines read of each file).
+
+    Every change is one transaction, including the state. There is one connection; not thread-safe.
     """
 
     def __init__(self, url: str, table: str = "tfplm"):
         if not _TABLE.fullmatch(table):
-            raise ValueError(f"the table is called {table!r}, expected up to 40 of a-z, 0-9 and _, a letter first")
+            raise ValueError(f"the table name is {table!r}, expected up to 40 of a-z, 0-9 and _, a letter first")
         self.url, self.table = url, table
         self._dialect: Dialect = dialect_of(url)
         self._connection = self._dialect.connect(url)
@@ -58,7 +66,7 @@ class Records:
         return f"table {self.table} of {without_password(self.url)}"
 
     def exists(self) -> bool:
-        """Whether the tables are there, whole."""
+        """Returns True if all tables have been created."""
         try:
             return bool(self._rows(f"SELECT store FROM {self.table}_state"))
         except Exception as error:
@@ -67,9 +75,9 @@ class Records:
             raise
 
     def create(self, store: str) -> None:
-        """Makes empty tables. FileExistsError where they are there."""
+        """Creates empty tables. Raises FileExistsError if they exist."""
         if self.exists():
-            raise FileExistsError(f"there is a {self} already: choose another name")
+            raise FileExistsError(f"the {self} exists already: choose another name")
         d, table = self._dialect, self.table
         for name, columns in (
                 (table, f"slot BIGINT PRIMARY KEY, id {d.key} NOT NULL UNIQUE, text {d.text} NOT NULL, "
@@ -79,12 +87,12 @@ class Records:
                 (f"{table}_state", "store VARCHAR(40) NOT NULL, last_slot BIGINT NOT NULL, last_removal BIGINT NOT NULL, "
                                    "forgotten BIGINT NOT NULL, records BIGINT NOT NULL")):
             if d.name == "sqlite":
-                columns = columns.replace("slot BIGINT PRIMARY KEY", "slot INTEGER PRIMARY KEY")  # the row's own number
-            self._run(f"CREATE TABLE IF NOT EXISTS {name} ({columns}){d.behind}")
-        self._run(f"INSERT INTO {table}_state VALUES (?, 0, 0, 0, 0)", [store])  # last: `exists` asks for this row
+                columns = columns.replace("slot BIGINT PRIMARY KEY", "slot INTEGER PRIMARY KEY")  # SQLite's row id
+            self._run(f"CREATE TABLE IF NOT EXISTS {name} ({columns}){d.table_options}")
+        self._run(f"INSERT INTO {table}_state VALUES (?, 0, 0, 0, 0)", [store])  # last: `exists` reads this row
 
     def lock(self) -> bool:
-        """Takes the store for writing, until the connection ends; False where another connection has it."""
+        """Locks the store for writing until the connection ends; returns False if another connection holds the lock."""
         if self._dialect.lock is None:
             return True
         self._locked = bool(self._rows(self._dialect.lock, [f"tfplm {self.table}"])[0][0])
@@ -96,21 +104,23 @@ class Records:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing."""
+        """A database transaction."""
         self._run("BEGIN IMMEDIATE" if self._dialect.name == "sqlite" else "BEGIN")
         try:
             yield
             self._run("COMMIT")
         except BaseException:
-            with contextlib.suppress(Exception):  # the first error is the one to see
+            with contextlib.suppress(Exception):  # the first error is the one to report
                 self._run("ROLLBACK")
             raise
 
     def write(self, rows: Sequence[tuple[str | None, str, dict]], vectors: np.ndarray, replaced: Iterable[int] = ()
               ) -> list[str]:
-        """Within a transaction: takes out the slots `replaced`, appends rows (id or None, text, payload) with their
-        vectors `[N,H]`. Returns the ids; a row without one is called "#" and its slot, one
-        whose name nobody has."""
+        """Within a transaction: erases the slots `replaced`, and appends rows with their vectors `[N,H]`.
+
+        rows: (id or None, text, payload). Returns the ids; a row without one gets "#SLOT", with a slot for which this
+        id is unused.
+        """
         self.erase(replaced)
         if not rows:
             return []
@@ -123,12 +133,12 @@ class Records:
         return ids
 
     def set_payloads(self, payloads: dict[int, dict]) -> None:
-        """Within a transaction: slot -> payload. The vectors stay, so no index changes."""
+        """Within a transaction: sets the payloads of slots. Vectors and indexes do not change."""
         self._many(f"UPDATE {self.table} SET payload = ? WHERE slot = ?",
                    [(json.dumps(payload, ensure_ascii=False), slot) for slot, payload in payloads.items()])
 
     def erase(self, slots: Iterable[int]) -> None:
-        """Within a transaction: takes records out that are there."""
+        """Within a transaction: deletes existing records and logs their removal."""
         slots = [int(slot) for slot in slots]
         if not slots:
             return
@@ -141,37 +151,36 @@ class Records:
                   [len(slots), len(slots)])
 
     def removed(self, after: int, last: int) -> np.ndarray:
-        """int64: the slots that were left by the removals (after, last]; fewer where the log does not know all of them
-        any more."""
+        """int64: the slots of the removals (after, last]; fewer if some have been cleared from the log."""
         rows = self._rows(f"SELECT slot FROM {self.table}_removed WHERE number > ? AND number <= ?", [after, last])
         return np.array([row[0] for row in rows], np.int64)
 
     def forget_removals(self) -> None:
-        """Within a transaction: empties the log of removals. An index that is older must be built anew."""
+        """Within a transaction: clears the log of removals. Older indexes must then be rebuilt."""
         self._run(f"DELETE FROM {self.table}_removed")
         self._run(f"UPDATE {self.table}_state SET forgotten = last_removal")
 
     def by_id(self, ids: Iterable[str], vectors: bool = False) -> dict[str, Record]:
-        """id -> record, of those that are there."""
+        """Maps those ids that exist to their records."""
         return {record.id: record for record in self._where("id", list(ids), vectors)}
 
     def by_slot(self, slots: Iterable[int]) -> dict[int, Record]:
-        """slot -> record, without the vector, of those that are there."""
+        """Maps those slots that exist to their records, without vectors."""
         return {record.slot: record for record in self._where("slot", [int(slot) for slot in slots], False)}
 
     def vectors(self, slots: Iterable[int]) -> dict[int, np.ndarray]:
-        """slot -> vector, of those that are there."""
+        """Maps those slots that exist to their vectors."""
         return {row[0]: _vector(row[1]) for part in _parts([int(slot) for slot in slots])
                 for row in self._rows(f"SELECT slot, vector FROM {self.table} WHERE slot IN ({_marks(part)})", part)}
 
     def pages(self, after: int = 0, last: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(slots int64 `[n]`, vectors float32 `[n,H]`) of the slots in (after, last], in their order, a page a time."""
+        """(slots int64 `[n]`, vectors float32 `[n,H]`) for the slots in (after, last], in order, page by page."""
         while rows := self._page("slot, vector", after, last):
             after = rows[-1][0]
             yield np.array([row[0] for row in rows], np.int64), np.stack([_vector(row[1]) for row in rows])
 
     def slots(self, after: int = 0) -> np.ndarray:
-        """int64: all of them behind that one, ascending."""
+        """int64: all slots above `after`, ascending."""
         parts = [np.zeros(0, np.int64)]
         while rows := self._page("slot", after, None):
             parts.append(np.array([row[0] for row in rows], np.int64))
@@ -179,43 +188,44 @@ class Records:
         return np.concatenate(parts)
 
     def records(self) -> Iterator[Record]:
-        """All, in the order of their slots, without vectors."""
+        """All records in the order of their slots, without vectors."""
         after = 0
         while rows := self._page("slot, id, text, payload", after, None):
             after = rows[-1][0]
             yield from (_record(row) for row in rows)
 
     def progress(self, name: str) -> int:
-        """How many lines of a file were taken in."""
+        """The number of lines of a file that have been added."""
         rows = self._rows(f"SELECT lines_read FROM {self.table}_progress WHERE name = ?", [name])
         return rows[0][0] if rows else 0
 
     def set_progress(self, name: str, lines: int) -> None:
-        """Within a transaction."""
+        """Within a transaction: sets the number of lines read of a file."""
         self._run(f"DELETE FROM {self.table}_progress WHERE name = ?", [name])
         self._run(f"INSERT INTO {self.table}_progress VALUES (?, ?)", [name, lines])
 
     def vacuum(self) -> None:
-        """SQLite: gives the room of erased records back to the disk. The servers do it by themselves."""
+        """Returns the space of deleted records to the disk in SQLite. Servers do so by themselves."""
         if self._dialect.name == "sqlite":
             self._run("VACUUM")
             self._run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Lets the next writer in."""
+        """Releases the lock and closes the connection."""
         if self._locked:
-            with contextlib.suppress(Exception):  # of a server that is gone, and the lock with it
+            with contextlib.suppress(Exception):  # if the server is gone, so is the lock
                 self._rows(self._dialect.unlock)
         self._connection.close()
 
     def _free(self, ids: list[str | None]) -> list[int]:
-        """Slots for rows of these ids, behind the last one; where some are None, no id may be "#" and such a slot."""
-        slots, begin, given = [], self.state().last_slot + 1, set(ids)
+        """Slots after the last one for rows with these ids; those for which "#SLOT" is a used id are skipped if any
+        id is None."""
+        slots, start, given = [], self.state().last_slot + 1, set(ids)
         while missing := len(ids) - len(slots):
-            names = {f"#{slot}": slot for slot in range(begin, begin + missing)}
+            names = {f"#{slot}": slot for slot in range(start, start + missing)}
             taken = given | self.by_id(names).keys() if None in given else set()
             slots += [slot for name, slot in names.items() if name not in taken]
-            begin += missing
+            start += missing
         return slots
 
     def _where(self, column: str, values: list, vectors: bool) -> Iterator[Record]:
@@ -253,8 +263,8 @@ def _marks(values: list) -> str:
 
 
 def _parts(values: list) -> Iterator[list]:
-    for begin in range(0, len(values), _MARKS):
-        yield values[begin:begin + _MARKS]
+    for start in range(0, len(values), _MARKS):
+        yield values[start:start + _MARKS]
 
 
 def _vector(blob) -> np.ndarray:

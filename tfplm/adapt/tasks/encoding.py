@@ -1,11 +1,13 @@
-"""GPT's task-specific input transformations (Radford et al. 2018, section 3.3, figure 1).
+"""Texts and pairs of texts as token ids, framed as the family does it or as GPT.
+
+GPT's task-specific input transformations (Radford et al. 2018, section 3.3, figure 1):
 
     classification  <start> text <extract>
     entailment      <start> premise <delimiter> hypothesis <extract>
     similarity      <start> text 1 <delimiter> text 2 <extract>  +  <start> text 2 <delimiter> text 1 <extract>
     choice          <start> context <delimiter> answer N <extract>, for each N
 
-A decoder sees only backwards, so that the state of the last token, <extract>, has seen all.
+In a decoder the last token, <extract>, is the only one that attends to all others.
 """
 
 from collections.abc import Sequence
@@ -23,17 +25,21 @@ def add_gpt_tokens(tokenizer: Tokenizer) -> None:
     tokenizer.add_tokens(TOKENS, special=True)
 
 
-def has_gpt_tokens(tokenizer: Tokenizer) -> bool:
-    return EXTRACT in tokenizer.vocab
+def gpt_frame(tokenizer: Tokenizer) -> Frame | None:
+    """The frame of the three tokens; None for a tokenizer without them."""
+    if EXTRACT not in tokenizer.vocab:
+        return None
+    return Frame.of_ids(*(tokenizer.convert_tokens_to_ids(token) for token in TOKENS))
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
-           ) -> dict[str, list[np.ndarray]]:
-    """`input_ids` and `token_type_ids`, int32 `[T_i]`, of texts or pairs: framed by the three tokens where the tokenizer
-    has them, else as the family does it. The longer text of a pair is cut first."""
-    if not has_gpt_tokens(tokenizer):
+def encode_pairs(tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int,
+                 frame: Frame | None = None) -> dict[str, list[np.ndarray]]:
+    """`input_ids` and `token_type_ids`, int32 `[T_i]`, of texts or pairs of at most `max_length` tokens.
+
+    frame: the special tokens around them; None: those of the tokenizer. The longer text of a pair is cut first.
+    """
+    if frame is None:
         return tokenizer(texts, pairs, max_length=max_length, padding=False)
-    frame = Frame.of_ids(*(tokenizer.convert_tokens_to_ids(token) for token in TOKENS))
     parts = [tokenizer(side, add_special_tokens=False, padding=False, truncation=False)["input_ids"]
              for side in ((texts,) if pairs is None else (texts, pairs))]
     rows = [frame.around(*pieces, most=max_length) for pieces in zip(*parts)]

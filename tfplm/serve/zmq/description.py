@@ -1,11 +1,13 @@
-"""What the server says of itself: the JSON of SHOW_CONFIG and SHOW_STATUS, with all keys of bert-as-service 1.10."""
+"""The JSON of SHOW_CONFIG and SHOW_STATUS, with all keys of bert-as-service 1.10."""
 
 import importlib.metadata
 import platform
 import sys
 from datetime import datetime
 
-from tfplm.options.serve import DEFAULTS, STRATEGIES, ServeOptions
+from tfplm.options.pooling import BERT_SERVICE
+from tfplm.options.serve import DEFAULTS, ServeOptions
+from tfplm.serve.queue.service import Service
 from tfplm.serve.zmq.protocol import VERSION
 
 # the arguments of bert-serving-start that are reported
@@ -18,7 +20,28 @@ ARGUMENTS = (
 )
 
 
-def describe(options: ServeOptions, started: datetime, **settings) -> dict:
+class Description:
+    """What a server states of itself to a client."""
+
+    def __init__(self, service: Service):
+        self._service = service
+        self._fixed = _describe(service.options, service.started, **service.info.settings)
+
+    def config(self, client: bytes) -> dict:
+        """The answer to SHOW_CONFIG."""
+        options = self._service.options
+        ports = {name: getattr(options, name) for name in ("port", "port_out", "http_port")}
+        return {**_runtime(client, options), **self._fixed, **ports}
+
+    def status(self, client: bytes) -> dict:
+        """The answer to SHOW_STATUS."""
+        service = self._service
+        figures = {"pending_sequences": service.scheduler.pending, "workers_alive": sum(service.workers.alive),
+                   "worker_restarts": service.workers.restarts, **dict(service.counters.numbers)}
+        return {**self.config(client), "statistic": service.statistics.value(), "tfplm": figures}
+
+
+def _describe(options: ServeOptions, started: datetime, **settings) -> dict:
     """What does not change while the server runs. settings: what the model decided in place of the options."""
     given = {name: default if getattr(options, name) is None else getattr(options, name)
              for name, default in DEFAULTS.items()}
@@ -26,7 +49,7 @@ def describe(options: ServeOptions, started: datetime, **settings) -> dict:
               **given, **settings}
     if values["max_seq_len"] == "NONE":
         values["max_seq_len"] = None
-    values["pooling_strategy"] = STRATEGIES.get(values["pooling_strategy"], values["pooling_strategy"])
+    values["pooling_strategy"] = BERT_SERVICE.get(values["pooling_strategy"], values["pooling_strategy"])
     return {**{name: values[name] for name in ARGUMENTS}, **_versions(), "server_start_time": str(started),
             "tfplm_version": importlib.metadata.version("tfplm"), "host": options.host, "dtype": options.dtype}
 
@@ -39,8 +62,8 @@ def _versions() -> dict:
             "platform": platform.platform()}
 
 
-def runtime(client: bytes, options: ServeOptions) -> dict:
-    """What bert-as-service tells of its processes; workers here are threads, or processes behind pipes."""
+def _runtime(client: bytes, options: ServeOptions) -> dict:
+    """What bert-as-service reports of its processes; workers here are threads, or processes behind pipes."""
     workers = options.num_worker
     return {"client": client.decode("ascii", "replace"), "num_process": workers if workers > 1 else 1,
             "ventilator -> worker": [f"worker-{number}" for number in range(workers)], "worker -> sink": "scheduler",

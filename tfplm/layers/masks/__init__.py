@@ -1,0 +1,16 @@
+"""Masks: which keys each query may attend to."""
+
+from tfplm.layers.masks.bands import Band
+from tfplm.layers.masks.policies import (
+    banded,
+    causal,
+    causal_reverse,
+    combine,
+    padding,
+    policy,
+    prefix,
+    reach,
+    whole,
+)
+
+__all__ = ["Band", "banded", "causal", "causal_reverse", "combine", "padding", "policy", "prefix", "reach", "whole"]

@@ -1,0 +1,141 @@
+"""A saved model, opened once: `open_source(name)`. Everything that accepts a model's name accepts the result as well."""
+
+import functools
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+from tfplm.core.checkpoints import Checkpoint, open_checkpoint
+from tfplm.core.config import Config, read_json
+from tfplm.core.sources import config_file, layout_of, resolve
+from tfplm.families import registry
+from tfplm.families.registry import Family
+from tfplm.models.pretrained.recognition import LANGUAGE_MODELS, is_tied, recognize
+from tfplm.tokenizers import Tokenizer
+
+
+class Source(os.PathLike):
+    """A saved model. Each part is read at the first access, and once.
+
+    `os.fspath(source)` is its path, `str(source)` the name it was opened with.
+
+    Attributes:
+        name: the name it was opened with. path: the directory, `.keras` file or TensorFlow prefix.
+    """
+
+    def __init__(self, name: str | os.PathLike):
+        self.name, self.path = os.fspath(name), resolve(name)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"open_source({self.name!r})"
+
+    def __reduce__(self):
+        return open_source, (self.name,)  # another process opens it again
+
+    @functools.cached_property
+    def layout(self) -> Literal["hf", "tf1", "keras"]:
+        """Hugging Face's files, a TF1 release, or a `.keras` file; FileNotFoundError for anything else."""
+        return layout_of(self.path)
+
+    @property
+    def file(self) -> Path:
+        """The `.keras` file."""
+        return self.path if self.path.suffix == ".keras" else next(self.path.glob("*.keras"))
+
+    def checkpoint(self) -> Checkpoint:
+        """The weights, none of which is read yet; ValueError for a `.keras` file, whose weights only Keras reads."""
+        if self.layout == "keras":
+            raise ValueError(f"{self.file} is a Keras file; expected a checkpoint with named tensors: use "
+                             "tfplm.from_pretrained, or convert the file first (tfplm convert)")
+        return self._checkpoint
+
+    @functools.cached_property
+    def _checkpoint(self) -> Checkpoint:
+        return open_checkpoint(self.path)
+
+    @functools.cached_property
+    def family(self) -> Family:
+        """The family, by weights and files; ValueError for one that is not supported."""
+        if self.layout == "keras":
+            return registry.family(self._keras["config"]["model_type"])
+        return recognize(self._values, self.checkpoint(), self.path)
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The configuration; `tie_word_embeddings` follows the names of the tensors, see `config_for`. ValueError for a
+        key that is not understood."""
+        if self.layout == "keras":
+            return Config.from_dict(self._keras["config"])
+        return self._tied(self.family.read_config(self._values, self.layout), compare=False)
+
+    def config_for(self, head: str | None) -> Config:
+        """The configuration for a model with this head. For a head over the vocabulary, an output matrix that the config
+        calls tied is compared with the token embeddings; if they differ, it is not tied."""
+        if self.layout == "keras" or head not in LANGUAGE_MODELS:
+            return self.config
+        return self._compared
+
+    @functools.cached_property
+    def _compared(self) -> Config:
+        return self._tied(self.config, compare=True)
+
+    def _tied(self, config: Config, compare: bool) -> Config:
+        tied = is_tied(config, self.checkpoint(), self.family.names_for(self.head, self.layout), self.head, compare)
+        return config if tied == config.tie_word_embeddings else config.replace(tie_word_embeddings=tied)
+
+    @functools.cached_property
+    def head(self) -> str | None:
+        """The head that the model was saved with, if its config names one."""
+        if self.layout == "keras":
+            return self._keras.get("head")
+        return self.family.head_of((self._values.get("architectures") or [""])[0])
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The names of the labels in order; None if there are none."""
+        names = self.config.id2label
+        return None if not names else tuple(names[index] for index in sorted(names))
+
+    def tokenizer(self) -> Tokenizer:
+        """A new tokenizer from the same directory; FileNotFoundError if there is none."""
+        return Tokenizer.from_pretrained(self.path)
+
+    @functools.cached_property
+    def _values(self) -> dict[str, Any]:
+        """The content of the config's file."""
+        return read_json(config_file(self.path, registry.tf1_configs()))
+
+    @functools.cached_property
+    def _keras(self) -> dict[str, Any]:
+        """The result of `PretrainedModel.get_config` in the `.keras` file, whose weights are not read."""
+        try:
+            with zipfile.ZipFile(self.file) as archive:
+                saved = json.loads(archive.read("config.json"))
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise ValueError(f"{self.file} is not a whole .keras file ({error}): expected a zip file with config.json; "
+                             "fetch it again") from None
+        if not str(saved.get("registered_name")).startswith("tfplm>") or "config" not in saved.get("config", {}):
+            raise ValueError(f"{self.file} holds a {saved.get('class_name')}, not a model of this library: read it with "
+                             "keras.models.load_model")
+        return saved["config"]
+
+
+def open_source(name: str | os.PathLike) -> Source:
+    """Opens a saved model: a directory, a `.keras` file, a TensorFlow prefix, or a hub name. Returns an open source
+    unchanged, so that a command that opens its model at the start reads each file once.
+
+        source = tfplm.models.open_source("bert-base-chinese")
+        source.config.hidden_size, source.family.model_type, source.head
+        model, tokenizer = tfplm.from_pretrained(source, "masked_lm"), source.tokenizer()
+
+    FileNotFoundError names the searched places and what to do.
+    """
+    return name if isinstance(name, Source) else Source(name)

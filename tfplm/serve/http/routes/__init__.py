@@ -1,0 +1,1 @@
+"""HTTP interfaces, a module each with `make_api(service)`. An engine names those that it serves, see `EngineInfo`."""
