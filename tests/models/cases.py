@@ -81,9 +81,15 @@ HEADS = {"encoder": ["masked_lm", "pretraining", "replaced_token_detection", *LA
          **{name: ["masked_lm", *LABELLED, "multiple_choice"] for name in BASELINES}}
 
 
-def mostly_slow(quick: list[str]) -> list:
-    """All cases as parameters, those that are not in `quick` marked slow."""
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+SIMILAR = ("camembert", "ernie", "mbart", "mt5", "openai-gpt", "xlm-roberta")  # to a family beside them
+QUICK = [*(name for name in FAMILIES if name not in SIMILAR), "prefix", "sparse", "bucketed", "groups", "local",
+         "rotary_decoder"]
+
+
+def sweep(quick: list[str] = QUICK, slow: list[str] = tuple(CASES)) -> list:
+    """All cases as parameters: those that are not in `quick` are marked slow, and all where not in `slow` either."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow if name in slow else pytest.mark.all)
+            for name in CASES]
 
 
 def heads_of(name: str) -> list[str]:

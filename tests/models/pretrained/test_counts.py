@@ -41,7 +41,11 @@ WITH_HEAD = {
 }
 
 
-@pytest.mark.parametrize("preset", PUBLISHED)
+SIZES = ("large", "medium", "xl", "mini", "small-", "t5-base", "tinybert-6l", "minilm-l6")  # of a family counted beside
+
+
+@pytest.mark.parametrize("preset", [
+    pytest.param(name, marks=pytest.mark.slow) if any(size in name for size in SIZES) else name for name in PUBLISHED])
 def test_published(preset):
     assert tfplm.count_parameters(preset) == PUBLISHED[preset]
 
