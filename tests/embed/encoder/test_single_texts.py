@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import tfplm
-from tests.embed.encoder.encoder_cases import TEXTS, encoder
-from tests.embed.encoder.single_cases import compiled, finish_compiling, one_by_one
+from tests.embed.encoder.encoder_cases import encoder
+from tests.embed.encoder.single_cases import TEXTS, compiled, finish_compiling, one_by_one
 from tfplm.embed import SentenceEncoder
 from tfplm.embed.encoder import single_texts
 from tfplm.embed.encoder.pooling import PoolingPlan
