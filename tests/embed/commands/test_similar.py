@@ -28,7 +28,7 @@ def test_two_texts(made, saved, capsys):
     assert capsys.readouterr().out == f"{value:.4f}\n"
 
 
-@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("swap", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_text_and_a_file(swap, made, saved, tmp_path, capsys):
     lines = [text for text in TEXTS if text.strip()]
     (tmp_path / "t.txt").write_text("\n".join(lines), encoding="utf-8")
