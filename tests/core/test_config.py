@@ -16,20 +16,20 @@ from tfplm.core.config import Config, read_json, write_json
     ({"layer_norm_eps": "small"}, "layer_norm_eps is 'small', expected one of float"),
     ({"embedding_size": "x"}, "embedding_size is 'x', expected one of int, NoneType"),
     ({"hidden_size": 10, "num_attention_heads": 3}, "hidden_size 10 is not a multiple of num_attention_heads 3: change "
-                                                    "one of them or give head_dim"),
+                                                    "one of them, or set head_dim"),
     ({"share": "all", "num_hidden_groups": 5}, "num_hidden_layers 12 is not a multiple of num_hidden_groups 5"),
-    ({"layer_pattern": ["global", "near"]}, "layer_pattern holds 'near', expected global and local"),
+    ({"layer_pattern": ["global", "near"]}, "layer_pattern contains 'near', expected global and local"),
     ({"layer_pattern": "local"}, "layer_pattern is 'local', expected one of list, NoneType"),
-    ({"position_type": "rotary", "head_dim": 5}, "a head has 5 units, of which rotary positions turn pairs: choose an even "
-                                                 "head_dim"),
-    ({"share": "all", "first_norm": False}, "first_norm is False, but share='all' gives the first block's norm to all"),
+    ({"position_type": "rotary", "head_dim": 5}, "a head has 5 units, but rotary positions rotate pairs of units: use "
+                                                 "an even head_dim"),
+    ({"share": "all", "first_norm": False}, "first_norm is False, but with share='all' all blocks share"),
 ])
 def test_values_are_checked(fields, message):
     with pytest.raises(ValueError, match=message):
         Config(**fields)
 
 
-def test_integers_are_floats_too():
+def test_integers_are_accepted_as_floats():
     assert Config(hidden_dropout_prob=0).hidden_dropout_prob == 0
 
 
@@ -47,7 +47,7 @@ def test_derived_sizes():
 
 
 def test_sparse_is_a_pattern():
-    """Of one meaning there is one spelling."""
+    """Equivalent configurations are equal."""
     config = Config(attention_type="sparse", attention_window=3)
     assert config == Config(attention_type="causal", layer_pattern=("global", "local"), attention_window=3)
     assert (config.attention_type, config.layer_pattern, config.layer_kinds) == (
@@ -85,7 +85,7 @@ def test_frozen_and_json(tmp_path):
 
 @pytest.mark.parametrize(("text", "message"), [
     ('{"a": 1,', r"c.json is not valid JSON \(line 1: .*\): fetch it again"),
-    ("[1]", "c.json holds a list, expected a JSON object"),
+    ("[1]", "c.json contains a list, expected a JSON object"),
 ])
 def test_bad_json(tmp_path, text, message):
     (tmp_path / "c.json").write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ def read(values, model_type="bert", layout="hf"):
 
 @pytest.mark.parametrize("name", STORED)
 def test_published(name):
-    """What the real releases say is understood, survives writing, and says what the preset of that name says."""
+    """The configs of published models are understood, are restored after writing, and agree with the presets."""
     values = STORED[name]
     config = read(values, values["model_type"])
     written, foreign = registry.family(config.model_type).write_config(config)
@@ -35,7 +35,7 @@ def test_published(name):
                  "norm_placement", "tie_word_embeddings", "pad_token_id", "attention_head_dim", "scale_embedding",
                  "layer_norm_eps")
         preset = registry.preset(name)
-        if config.model_type == "ernie":  # of which the stored configs are not sure
+        if config.model_type == "ernie":  # the stored configs are uncertain
             sizes = sizes[:-1]
         assert {key: getattr(preset, key) for key in sizes} == {key: getattr(config, key) for key in sizes}
 
@@ -87,7 +87,7 @@ def test_spellings(model_type, values, expected):
     ("bert", {**SIZE, "add_cross_attention": True}, "add_cross_attention = True; only False can be computed"),
     ("gpt2", {**SIZE, "scale_attn_weights": False}, "scale_attn_weights = False; only True can be computed"),
 ])
-def test_refusals(model_type, values, message):
+def test_errors(model_type, values, message):
     with pytest.raises(ValueError, match=message):
         read(values, model_type)
 

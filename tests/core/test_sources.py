@@ -1,4 +1,4 @@
-"""From what a user types to a directory: paths, the Hugging Face cache, the hub; never the network."""
+"""Resolution of sources: paths, the Hugging Face cache, the hub; without the network."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ NAME = "hfl/chinese-roberta-wwm-ext"
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch, tmp_path):
-    """A home, a working directory and a cache of its own; no network."""
+    """A separate home, working directory and cache; no network."""
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -45,7 +45,7 @@ def snapshot(cache: Path, revision: str, *names: str, main: bool = False) -> Pat
     return files(repository / "snapshots" / revision, *names)
 
 
-def test_paths_as_they_are(tmp_path, offline, monkeypatch):
+def test_existing_paths_are_returned(tmp_path, offline, monkeypatch):
     model = files(tmp_path / "模型", "config.json", "model.safetensors")
     assert resolve(model) == resolve(str(model)) == model
     files(tmp_path, "a.keras", "bert.ckpt.index")
@@ -53,12 +53,12 @@ def test_paths_as_they_are(tmp_path, offline, monkeypatch):
     assert resolve(str(tmp_path / "bert.ckpt")) == tmp_path / "bert.ckpt"
     files(offline / "models" / "bert", "config.json")
     assert resolve("~/models/bert") == offline / "models" / "bert"
-    assert resolve("models/bert") == Path("models/bert")  # a directory here goes before a name on the hub
+    assert resolve("models/bert") == Path("models/bert")  # a local directory has priority over a name on the hub
 
 
 def test_a_file_of_the_model_is_not_the_model(tmp_path):
     files(tmp_path, "model.safetensors")
-    with pytest.raises(ValueError, match=r"model.safetensors is a file; give the directory that holds it"):
+    with pytest.raises(ValueError, match=r"model.safetensors is a file; expected the directory that contains it"):
         resolve(tmp_path / "model.safetensors")
 
 
@@ -68,29 +68,29 @@ def test_a_path_that_does_not_exist(offline, typed):
     files(offline / "models" / "bert-base", "config.json")
     files(offline / "a" / "b", "x")
     typed = typed.format(home=offline) if isinstance(typed, str) else typed
-    with pytest.raises(FileNotFoundError, match=r"there is no .*models is called brt-base; did you mean 'bert-base'") as e:
+    with pytest.raises(FileNotFoundError, match=r"there is no .*models contains no brt-base; did you mean 'bert-") as e:
         resolve(typed)
     assert "hub" not in str(e.value)
 
 
 def test_the_nearest_parent_that_exists(offline):
-    with pytest.raises(FileNotFoundError, match=r"home is called models$"):
+    with pytest.raises(FileNotFoundError, match=r"home contains no models$"):
         resolve("./models/bert/large")
 
 
-@pytest.mark.parametrize("variables, place", [
+@pytest.mark.parametrize("variables, folder", [
     ({"HF_HUB_CACHE": "{t}/a", "HF_HOME": "{t}/b"}, "a"), ({"HF_HOME": "{t}/b"}, "b/hub"),
     ({"XDG_CACHE_HOME": "{t}/c"}, "c/huggingface/hub"), ({"HF_HOME": "~/d"}, "home/d/hub"),
     ({}, "home/.cache/huggingface/hub")])
-def test_the_cache(tmp_path, monkeypatch, variables, place):
+def test_the_cache(tmp_path, monkeypatch, variables, folder):
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value.format(t=tmp_path))
-    assert cache_folder() == tmp_path / place
+    assert cache_folder() == tmp_path / folder
     found = snapshot(cache_folder(), "abc", "config.json", "model.safetensors", main=True)
     assert resolve(NAME) == found
 
 
-def test_which_snapshot(tmp_path, monkeypatch):
+def test_the_best_snapshot_is_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     bare = snapshot(tmp_path, "c1", "vocab.txt", main=True)
     assert resolve(NAME) == bare  # enough for a tokenizer
@@ -102,11 +102,11 @@ def test_which_snapshot(tmp_path, monkeypatch):
     assert resolve(NAME) == old
 
 
-def test_a_name_that_is_nowhere(tmp_path, monkeypatch):
+def test_a_name_that_does_not_exist(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(FileNotFoundError) as error:
         resolve(NAME)
-    for part in (f"'{NAME}' was looked for as a path", str(tmp_path / "cache"), "not tried, HF_HUB_OFFLINE is set",
+    for part in (f"'{NAME}' was not found as a path", str(tmp_path / "cache"), "not tried, HF_HUB_OFFLINE is set",
                  "no models--hfl--chinese-roberta-wwm-ext", "Put config.json, model.safetensors and the tokenizer"):
         assert part in str(error.value)
     monkeypatch.delenv("HF_HUB_OFFLINE")
@@ -116,7 +116,7 @@ def test_a_name_that_is_nowhere(tmp_path, monkeypatch):
 
 
 class FakeHub(types.ModuleType):
-    """Stands in for huggingface_hub: the files of one repository, and what was asked for."""
+    """A replacement for huggingface_hub with the files of one repository; it records the requests."""
 
     def __init__(self, folder, names=None):
         super().__init__("huggingface_hub")
@@ -176,7 +176,7 @@ def test_layouts_and_configs(tmp_path, names, layout, config):
     assert config_file(str(tmp_path), tf1_configs()) == tmp_path / config
 
 
-def test_the_toys(data):
+def test_toy_checkpoints(data):
     for name, config in (("bert_toy", "bert_config"), ("gpt2_toy", "hparams"), ("xlnet_toy_pre", "xlnet_config")):
         folder = resolve(data("tiny_checkpoints", name))
         assert layout_of(folder) == "tf1" and config_file(folder, tf1_configs()) == folder / f"{config}.json"
@@ -188,11 +188,11 @@ def test_keras_files(tmp_path):
     files(tmp_path, "m.keras")
     assert layout_of(tmp_path) == layout_of(tmp_path / "m.keras") == "keras"
     for source in (tmp_path, tmp_path / "m.keras"):
-        with pytest.raises(FileNotFoundError, match=r"a .keras file holds its config itself"):
+        with pytest.raises(FileNotFoundError, match=r"a .keras file contains its config"):
             config_file(source, tf1_configs())
 
 
-def test_what_is_no_model(tmp_path):
+def test_directories_without_a_model(tmp_path):
     tmp_path = tmp_path / "model"
     tmp_path.mkdir()
     with pytest.raises(FileNotFoundError, match=r"no model in .*; expected config.json with .*; found: nothing"):

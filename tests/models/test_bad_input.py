@@ -39,14 +39,15 @@ def test_all_problems_at_once(tmp_path):
 
     with pytest.raises(ValueError) as error:
         tfplm.from_pretrained(broken(tmp_path, tensors=change), "masked_lm")
-    for line in ("does not fit the model (5 problems)",
+    for line in ("does not match the model (5 problems)",
                  "wrong shape: bert.encoder.layer.1.output.dense.weight is [12, 18], expected [12, 19] for "
                  "encoder/block_1/ffn/down/kernel",
                  "missing: bert.encoder.layer.0.attention.self.query.weight for encoder/block_0/attention/query/kernel; "
                  "did you mean 'bert.encoder.layer.0.attention.self.quer.weight'?",
                  "missing: bert.embeddings.LayerNorm.bias for embeddings/norm/beta",
-                 "left over: bert.encoder.layer.0.attention.self.quer.weight [12, 12]", "left over: adapter.weight [3]",
-                 "Is the config the one that belongs to these weights?"):
+                 "unexpected: bert.encoder.layer.0.attention.self.quer.weight [12, 12]",
+                 "unexpected: adapter.weight [3]",
+                 "Check that the config belongs to these weights"):
         assert line in str(error.value), line
 
 
@@ -150,7 +151,7 @@ def without(part):
 def test_fresh_head_is_said_once(caplog):
     model = tfplm.from_pretrained(golden.FOLDER / "bert", "token_classification", num_labels=5)
     (record,) = [r for r in caplog.records if r.name == "tfplm"]
-    assert record.getMessage() == ("bert: not in the checkpoint, so freshly initialised: token_classifier/bias, "
+    assert record.getMessage() == ("bert: not in the checkpoint, so newly initialized: token_classifier/bias, "
                                    "token_classifier/kernel")
     assert np.std(model.head.token_classifier.kernel) > 0.01
     assert model.loading_report.fresh == ["token_classifier/bias", "token_classifier/kernel"]
@@ -158,7 +159,7 @@ def test_fresh_head_is_said_once(caplog):
 
 def test_pooler_that_is_missing_is_fresh(caplog, tmp_path):
     model = tfplm.from_pretrained(broken(tmp_path, "bert", tensors=without("pooler")))
-    assert "freshly initialised: pooler/bias, pooler/kernel" in caplog.text
+    assert "newly initialized: pooler/bias, pooler/kernel" in caplog.text
     assert 0.01 < np.std(model.pooler.kernel) < 0.03
 
 
@@ -178,7 +179,7 @@ def test_another_number_of_labels(caplog):
     assert tfplm.from_pretrained(folder, "sequence_classification").num_labels == 5
     model = tfplm.from_pretrained(folder, "sequence_classification", num_labels=7)
     assert model.num_labels == 7 and model.config.id2label is None
-    assert "freshly initialised: classifier/bias, classifier/kernel" in caplog.text
+    assert "newly initialized: classifier/bias, classifier/kernel" in caplog.text
     assert model(golden.batch("bert-sequence_classification")).shape == (3, 7)
 
 

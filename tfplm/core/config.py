@@ -1,7 +1,6 @@
-"""One flat, frozen configuration for every stack; its keys are those of BERT's `bert_config.json` where BERT has one.
+"""The configuration of all models: flat and frozen, with the keys of BERT's `bert_config.json` where BERT has them.
 
-What distinguishes the families are the values of orthogonal fields, never a family's name: `model_type` only chooses
-the table of weight names.
+Families differ in the values of orthogonal fields, never by name: `model_type` only selects the table of weight names.
 """
 
 import dataclasses
@@ -16,18 +15,18 @@ from tfplm.core.files import write_text
 from tfplm.core.suggest import nearest
 
 Activation = Literal["gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu"]
-LAYER_KINDS = ("global", "local")  # of layers
+LAYER_KINDS = ("global", "local")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """The architecture of a model. The defaults are BERT-base's (Devlin et al. 2018, section 3).
+    """The architecture of a model. The defaults are those of BERT-base (Devlin et al. 2019, section 3).
 
-    All sizes are numbers of units, all `*_prob` are probabilities in [0, 1). `None` in a size means "derived":
-    `embedding_size` and `intermediate_size` from `hidden_size`, the decoder's sizes from the encoder's.
+    All sizes are numbers of units, all `*_prob` are probabilities in [0, 1). A size of `None` is derived:
+    `embedding_size` and `intermediate_size` from `hidden_size`, the sizes of the decoder from those of the encoder.
 
     Raises:
-        ValueError: a value outside its field's choices, or sizes that do not fit together.
+        ValueError: a value that its field does not allow, or sizes that do not match.
     """
 
     model_type: str = "bert"
@@ -38,7 +37,7 @@ class Config:
     num_hidden_layers: int = 12
     num_attention_heads: int = 12
     intermediate_size: int | None = None
-    head_dim: int | None = None  # width of one attention head; T5 sets it apart from hidden_size / heads
+    head_dim: int | None = None  # width of one attention head; in T5 it is independent of hidden_size / heads
     num_decoder_layers: int | None = None
     decoder_attention_heads: int | None = None
     decoder_intermediate_size: int | None = None
@@ -50,14 +49,15 @@ class Config:
 
     # attention
     attention_bias: bool = True
-    attention_scale: bool = True  # divide scores by sqrt(head_dim); T5 folds it into its initialisation
-    # "sparse" is short for "causal" with the pattern global, local (GPT-3, section 2.1)
+    attention_scale: bool = True  # divide scores by sqrt(head_dim); T5 includes it in its initialization
+    # "sparse" means "causal" with the pattern global, local (GPT-3, section 2.1)
     attention_type: Literal["full", "causal", "causal_reverse", "prefix", "sparse"] = "full"
-    # which layers attend to all tokens, "global", and which to their neighbours, "local": repeated over the depth
+    # "global" layers attend to all tokens, "local" ones to nearby tokens; the pattern is repeated over the layers
     layer_pattern: list[str] | None = None
-    attention_window: int = 256  # of local layers: the last tokens, the own one among them; two-sided: half on each side
+    # of local layers: causal: the last tokens, including the token itself; two-sided: half of the window on each side
+    attention_window: int = 256
 
-    # widths of "textcnn"'s convolutions, in tokens; each has an equal part of hidden_size
+    # widths of the convolutions of "textcnn", in tokens; hidden_size is divided equally among them
     kernel_sizes: list[int] | None = None
 
     # norms
@@ -70,50 +70,50 @@ class Config:
     layer_norm_eps: float = 1e-12
 
     # embeddings and positions
-    embedding_size: int | None = None  # factorised embeddings V x E + E x H (ALBERT, section 3.1)
+    embedding_size: int | None = None  # factorized embeddings V x E + E x H (ALBERT, section 3.1)
     scale_embedding: bool = False  # multiply by sqrt(hidden_size)
     type_vocab_size: int = 2
     task_type_vocab_size: int = 0  # ERNIE 2.0
     position_type: Literal["learned", "sinusoidal", "bucketed", "rotary", "none"] = "learned"
     position_offset: int = 0  # rows of the position table before position 0 (RoBERTa, BART: 2)
-    positions_from_ids: bool = False  # positions count the ids that are not padding (RoBERTa)
+    positions_from_ids: bool = False  # positions count only ids that are not padding (RoBERTa)
     max_position_embeddings: int = 512
     relative_attention_num_buckets: int = 32
     relative_attention_max_distance: int = 128
-    rope_theta: float = 10000.0  # of "rotary": the longest wave is about 2 pi times as many tokens
-    local_rope_theta: float | None = None  # of local layers, where it is another
-    rope_interleaved: bool = False  # turn neighbours (RoFormer, GPT-J), not halves of a head (GPT-NeoX, LLaMA)
+    rope_theta: float = 10000.0  # of "rotary": the longest wavelength is about 2 pi times as many tokens
+    local_rope_theta: float | None = None  # of local layers, if it differs
+    rope_interleaved: bool = False  # rotate pairs of neighbors (RoFormer, GPT-J), not of halves (GPT-NeoX, LLaMA)
 
     # sharing of weights between layers (ALBERT, section 3.1)
     share: Literal["none", "attention", "ffn", "all"] = "none"
     num_hidden_groups: int = 1
     inner_group_num: int = 1
 
-    # regularisation
+    # regularization
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     embedding_dropout_prob: float | None = None
     activation_dropout_prob: float = 0.0
-    final_dropout: bool = False  # drop out after the final norm (T5)
+    final_dropout: bool = False  # dropout after the final norm (T5)
     classifier_dropout: float | None = None
     layerdrop: float = 0.0  # LayerDrop (Fan et al. 2019)
 
-    # initialisation
+    # initialization
     initializer_range: float = 0.02
-    # normal(0, range); "depth": also / sqrt(2 N) on residual projections (GPT-2); "fan_in": range / sqrt(fan in) (T5)
+    # normal(0, range); "depth": range / sqrt(2 N) for residual projections (GPT-2); "fan_in": range / sqrt(fan in) (T5)
     initializer_scheme: Literal["flat", "depth", "fan_in"] = "flat"
 
     # heads
     pooler: bool = True
     tie_word_embeddings: bool = True
-    lm_transform: bool = True  # dense + activation + norm before the vocabulary
+    lm_transform: bool = True  # dense + activation + norm before the output embeddings
     lm_transform_act: Activation | None = None
     lm_bias: bool = True
     lm_scale: bool = False  # hidden / sqrt(hidden_size) before tied embeddings (T5)
-    head_act: Activation | None = None  # a dense layer and a norm before the layers of every head (ModernBERT)
-    head_bias: bool = True  # of that dense layer
+    head_act: Activation | None = None  # with it every head starts with a dense layer and a norm (ModernBERT)
+    head_bias: bool = True  # bias of that dense layer
     classifier_pooling: Literal["pooler", "first", "last", "eos", "mean"] = "pooler"
-    classifier_act: Activation | None = None  # a hidden layer of the classification head
+    classifier_act: Activation | None = None  # with it the classification head has a hidden layer
     classifier_bias: bool = True
     choice_pooling: Literal["pooler", "first", "last", "mean"] = "pooler"
     choice_act: Activation | None = None
@@ -126,7 +126,7 @@ class Config:
     bos_token_id: int | None = None
     eos_token_id: int | None = None
     decoder_start_token_id: int | None = None
-    language_code_first: bool = False  # the start token of mBART's decoder, unless decoder_start_token_id is set
+    language_code_first: bool = False  # mBART: a language code starts the decoder, unless decoder_start_token_id is set
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
 
@@ -137,21 +137,22 @@ class Config:
             check_value(field.name, getattr(self, field.name), hints[field.name])
         if self.head_dim is None and self.hidden_size % self.num_attention_heads:
             raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads "
-                             f"{self.num_attention_heads}: change one of them or give head_dim")
+                             f"{self.num_attention_heads}: change one of them, or set head_dim")
         if self.num_hidden_layers % self.num_hidden_groups and self.share == "all":
             raise ValueError(f"num_hidden_layers {self.num_hidden_layers} is not a multiple of num_hidden_groups "
-                             f"{self.num_hidden_groups}")
+                             f"{self.num_hidden_groups}: change one of them")
         if unknown := sorted(set(self.layer_kinds) - set(LAYER_KINDS)):
-            raise ValueError(f"layer_pattern holds {', '.join(map(repr, unknown))}, expected {' and '.join(LAYER_KINDS)}")
+            raise ValueError(f"layer_pattern contains {', '.join(map(repr, unknown))}, expected "
+                             f"{' and '.join(LAYER_KINDS)}")
         if self.position_type == "rotary" and self.attention_head_dim % 2:
-            raise ValueError(f"a head has {self.attention_head_dim} units, of which rotary positions turn pairs: choose an "
-                             "even head_dim")
+            raise ValueError(f"a head has {self.attention_head_dim} units, but rotary positions rotate pairs of units: "
+                             "use an even head_dim")
         if not self.first_norm and self.share in ("attention", "all"):
-            raise ValueError(f"first_norm is False, but share={self.share!r} gives the first block's norm to all: leave one "
-                             "of them out")
+            raise ValueError(f"first_norm is False, but with share={self.share!r} all blocks share the first one's "
+                             "norm: change one of them")
 
     def _normalize(self) -> None:
-        """One spelling for each meaning."""
+        """Reduces equivalent values to one form."""
         if self.attention_type == "sparse":
             object.__setattr__(self, "attention_type", "causal")
             object.__setattr__(self, "layer_pattern", self.layer_pattern or ["global", "local"])
@@ -160,7 +161,7 @@ class Config:
 
     @property
     def layer_kinds(self) -> tuple[str, ...]:
-        """"global" and "local" of the first layers; the others repeat them."""
+        """"global" and "local" for the first layers; the other layers repeat this pattern."""
         return tuple(self.layer_pattern or ("global",))
 
     @property
@@ -173,18 +174,18 @@ class Config:
 
     @property
     def position_limit(self) -> int | None:
-        """The most tokens of a row; None where positions are relative or turned, and any length goes."""
+        """Maximum number of tokens of a row; None if positions are relative or rotary, which have no limit."""
         if self.position_type not in ("learned", "sinusoidal"):
             return None
         return self.max_position_embeddings - (self.position_offset if self.positions_from_ids else 0)
 
     def row_limit(self, other: int | None) -> int | None:
-        """The lower one of `position_limit` and another limit; None where there is neither."""
+        """The minimum of `position_limit` and another limit; None if there is neither."""
         return min((limit for limit in (self.position_limit, other) if limit is not None), default=None)
 
     @property
     def language_head(self) -> str:
-        """The head of a language model that fits."""
+        """The language model's head for this architecture."""
         if self.architecture == "seq2seq":
             return "seq2seq_lm"
         return "causal_lm" if self.architecture == "decoder" or self.attention_type == "causal" else "masked_lm"
@@ -204,7 +205,7 @@ class Config:
         return self.hidden_dropout_prob if rate is None else rate
 
     def decoder(self) -> "Config":
-        """The configuration of a seq2seq's decoder stack."""
+        """The configuration of the decoder stack of an encoder-decoder."""
         return self.replace(
             architecture="decoder", attention_type="causal",
             num_hidden_layers=self.num_decoder_layers or self.num_hidden_layers,
@@ -213,8 +214,8 @@ class Config:
         )
 
     def replace(self, **changes) -> "Config":
-        """A changed copy; an unknown field raises a ValueError that names it and the nearest known one."""
-        refuse_unknown(changes, {field.name for field in dataclasses.fields(self)}, "configuration field")
+        """A copy with changed fields; raises ValueError for unknown ones, with the nearest known name."""
+        reject_unknown(changes, {field.name for field in dataclasses.fields(self)}, "configuration field")
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -222,7 +223,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Config":
-        refuse_unknown(values, {field.name for field in dataclasses.fields(cls)}, "configuration field")
+        reject_unknown(values, {field.name for field in dataclasses.fields(cls)}, "configuration field")
         values = dict(values)
         if values.get("id2label"):  # JSON turns the integer keys into strings
             values["id2label"] = {int(key): label for key, label in values["id2label"].items()}
@@ -230,45 +231,45 @@ class Config:
 
 
 def check_value(name: str, value: Any, annotation: Any) -> None:
-    """Raises a ValueError unless `value` is one of the annotation's types or choices."""
+    """Raises ValueError unless `value` is of one of the annotation's types, or one of its choices."""
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     options = typing.get_args(annotation) if union else (annotation,)
     for option in options:
         if typing.get_origin(option) is Literal:
-            fits = value in typing.get_args(option)
+            valid = value in typing.get_args(option)
         elif isinstance(value, bool):
-            fits = option is bool
+            valid = option is bool
         else:
-            fits = isinstance(value, int | float if option is float else typing.get_origin(option) or option)
-        if fits:
+            valid = isinstance(value, int | float if option is float else typing.get_origin(option) or option)
+        if valid:
             return
     choices = [choice for option in options for choice in (
         typing.get_args(option) if typing.get_origin(option) is Literal else (getattr(option, "__name__", option),))]
     raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(str, choices))}")
 
 
-def refuse_unknown(values, known: set[str], what: str) -> None:
-    """Raises a ValueError that names every key of `values` outside `known`, with the nearest known one."""
+def reject_unknown(values, known: set[str], kind: str) -> None:
+    """Raises ValueError for keys of `values` that are not in `known`, with the nearest known names."""
     messages = []
     for key in sorted(set(values) - known):
         near = nearest(key, known)
         messages.append(f"'{key}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
     if messages:
-        raise ValueError(f"unknown {what}: {', '.join(messages)}")
+        raise ValueError(f"unknown {kind}: {', '.join(messages)}")
 
 
 def read_json(path: str | os.PathLike) -> dict[str, Any]:
-    """A JSON object from a file; the error names the file and the place."""
+    """Reads a JSON object from a file; raises ValueError with the name of the file and the line."""
     text = Path(path).read_text(encoding="utf-8")
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON (line {error.lineno}: {error.msg}): fetch it again") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{path} holds a {type(values).__name__}, expected a JSON object")
+        raise ValueError(f"{path} contains a {type(values).__name__}, expected a JSON object")
     return values
 
 
 def write_json(path: str | os.PathLike, values: dict[str, Any]) -> None:
-    """Writes beside and renames: a reader sees the old file or the new one, never half of one."""
+    """Writes a JSON file atomically: a reader gets either the old file or the complete new one."""
     write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from tfplm.core.config import Config, refuse_unknown
+from tfplm.core.config import Config, reject_unknown
 
 Layout = Literal["hf", "tf1"]
 
@@ -136,7 +136,7 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, 
             own[key] = value
         elif key not in HARMLESS | keys.harmless:
             unknown.append(key)
-    refuse_unknown(unknown, set(fields) | set(ours_of), "key in the model's config")
+    reject_unknown(unknown, set(fields) | set(ours_of), "key in the model's config")
     given = {**own, **translated}  # BART's files hold both `num_hidden_layers` and `encoder_layers`
     if missing := [name for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
                    if name not in given]:

@@ -1,4 +1,4 @@
-"""From what a user types to the directory that holds the model: a path, or a name on the Hugging Face hub."""
+"""Resolution of model sources: a path, or a name on the Hugging Face hub, to the directory of the model."""
 
 import fnmatch
 import os
@@ -9,28 +9,29 @@ from typing import Literal
 
 from tfplm.core.suggest import did_you_mean
 
-# the first that is there is read
+# the first one that exists is read
 HF_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 EXPECTED = ("config.json with model.safetensors (or its shards and index, or pytorch_model.bin); or the *_config.json "
             "or hparams.json of a TF1 release with NAME.ckpt.index and NAME.ckpt.data-*; or one *.keras file")
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
-# `*` matches folders too: the modules of a sentence encoder lie in 1_Pooling, 2_Dense, ...
+# `*` also matches folders: the modules of a sentence encoder are in 1_Pooling, 2_Dense, ...
 SMALL_FILES = ["*.json", "*.txt", "*.model", "[0-9]_*/*"]
-WEIGHT_FILES = ("model*.safetensors", "pytorch_model*.bin", "*.ckpt*")  # the first that the repository has
+WEIGHT_FILES = ("model*.safetensors", "pytorch_model*.bin", "*.ckpt*")  # the first one in the repository is downloaded
 
 
 def resolve(source: str | os.PathLike) -> Path:
-    """The directory of a model; a `.keras` file or a TensorFlow checkpoint prefix is given back as it is.
+    """The directory of a model; a `.keras` file or a TensorFlow checkpoint prefix is returned unchanged.
 
-    source: an existing path (`~` is expanded), or a name such as `hfl/chinese-roberta-wwm-ext`, which is looked up in
-    the Hugging Face cache and then downloaded, where `huggingface_hub` is installed and HF_HUB_OFFLINE is not set.
-    FileNotFoundError says where was looked and what to do.
+    source: an existing path (`~` is expanded), or a name such as `hfl/chinese-roberta-wwm-ext`, which is searched in
+    the Hugging Face cache and then downloaded, if `huggingface_hub` is installed and HF_HUB_OFFLINE is not set.
+
+    Raises FileNotFoundError if there is none, with the searched locations and what to do.
     """
     path = Path(source).expanduser()
     if path.is_dir() or (path.is_file() and path.suffix == ".keras") or Path(f"{path}.index").is_file():
         return path
     if path.is_file():
-        raise ValueError(f"{path} is a file; give the directory that holds it together with its config and vocabulary")
+        raise ValueError(f"{path} is a file; expected the directory that contains it, with its config and vocabulary")
     if not isinstance(source, str) or not HUB_NAME.fullmatch(source) or source.endswith(".keras"):
         raise FileNotFoundError(_no_such_path(path))
     snapshot = _cached(source)
@@ -40,15 +41,15 @@ def resolve(source: str | os.PathLike) -> Path:
     if found := downloaded or snapshot:  # a snapshot without weights is enough for a tokenizer
         return found
     raise FileNotFoundError(
-        f"'{source}' was looked for as a path ({_no_such_path(path)}), in the Hugging Face cache {cache_folder()} (no "
-        f"{_cache_name(source)} there), and on the hub ({reason}). Put config.json, model.safetensors and the "
-        "tokenizer's files (tokenizer.json, vocab.txt or spiece.model) into a directory and give its path")
+        f"'{source}' was not found as a path ({_no_such_path(path)}), in the Hugging Face cache {cache_folder()} (it "
+        f"has no {_cache_name(source)}), or on the hub ({reason}). Put config.json, model.safetensors and the "
+        "tokenizer's files (tokenizer.json, vocab.txt or spiece.model) into a directory and pass its path")
 
 
 def layout_of(source: str | os.PathLike) -> Literal["hf", "tf1", "keras"]:
-    """What lies in a directory: a Hugging Face model, a Google TF1 release, or one `.keras` file.
+    """The layout of a directory: a Hugging Face model, a Google TF1 release, or one `.keras` file.
 
-    FileNotFoundError, which lists what was found and what was expected, where it is none of these.
+    Raises FileNotFoundError if it is none of these, with the files found and expected.
     """
     path = Path(source)
     if path.is_file() and path.suffix == ".keras":
@@ -61,16 +62,18 @@ def layout_of(source: str | os.PathLike) -> Literal["hf", "tf1", "keras"]:
 
 
 def config_file(source: str | os.PathLike, tf1_configs: Collection[str]) -> Path:
-    """The config of a directory, or of a TensorFlow checkpoint prefix in one; the weights need not be there.
+    """The config file of a directory, or of a TensorFlow checkpoint prefix in one; weights are not required.
 
     tf1_configs: file names of the configs of TF1 releases (`tfplm.families.registry.tf1_configs()`). A longer name, such
-    as `bert_config_large.json`, counts if it is the only one. FileNotFoundError lists the files that were found.
+    as `bert_config_large.json`, is accepted if it is the only one.
+
+    Raises FileNotFoundError if there is none, with the files found.
     """
     path = Path(source)
     directory = path if path.is_dir() else path.parent
     if path.suffix == ".keras" or _layout(directory) == "keras":
-        raise FileNotFoundError(f"{path}: a .keras file holds its config itself; load it with keras.saving.load_model")
-    # Google's configs lie beside Google's weights; there a config.json is a translation
+        raise FileNotFoundError(f"{path}: a .keras file contains its config; load it with keras.saving.load_model")
+    # next to Google's weights are Google's configs; a config.json in such a folder is a conversion
     google_first = _layout(directory) == "tf1"
     for name in (*tf1_configs, "config.json") if google_first else ("config.json", *tf1_configs):
         if (directory / name).is_file():
@@ -84,7 +87,7 @@ def config_file(source: str | os.PathLike, tf1_configs: Collection[str]) -> Path
 
 
 def cache_folder() -> Path:
-    """Where the Hugging Face libraries keep what they downloaded: $HF_HUB_CACHE, $HF_HOME/hub, or in ~/.cache."""
+    """The download cache of the Hugging Face libraries: $HF_HUB_CACHE, $HF_HOME/hub, or in ~/.cache."""
     if cache := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
         return Path(cache).expanduser()
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
@@ -107,12 +110,12 @@ def _listing(directory: Path) -> str:
 
 
 def _no_such_path(path: Path) -> str:
-    """`path` does not exist: the part of it that does, and the nearest name there."""
+    """A message for a `path` that does not exist: its existing part, and the nearest name in it."""
     missing, parent = path, path.parent
     while not parent.is_dir() and parent != parent.parent:
         missing, parent = parent, parent.parent
     names = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
-    return f"there is no {path}: nothing in {parent.absolute()} is called {missing.name}{did_you_mean(missing.name, names)}"
+    return f"there is no {path}: {parent.absolute()} contains no {missing.name}{did_you_mean(missing.name, names)}"
 
 
 def _cache_name(name: str) -> str:
@@ -120,7 +123,7 @@ def _cache_name(name: str) -> str:
 
 
 def _cached(name: str) -> Path | None:
-    """The newest snapshot of a name in the cache; before all others those with weights, then that of branch main."""
+    """The best snapshot of a name in the cache: one with weights, or else that of branch main, or else the newest."""
     folder = cache_folder() / _cache_name(name)
     main = folder / "refs" / "main"
     commit = main.read_text(encoding="utf-8").strip() if main.is_file() else None
@@ -130,7 +133,7 @@ def _cached(name: str) -> Path | None:
 
 
 def _download(name: str) -> tuple[Path | None, str]:
-    """(the downloaded directory, "") or (None, why not)."""
+    """(downloaded directory, "") or (None, the reason)."""
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(variable, "").upper() in ("1", "ON", "YES", "TRUE"):
             return None, f"not tried, {variable} is set"
@@ -145,5 +148,5 @@ def _download(name: str) -> tuple[Path | None, str]:
             return None, f"the repository has no {', '.join(WEIGHT_FILES)}"
         return Path(huggingface_hub.snapshot_download(
             name, cache_dir=str(cache_folder()), allow_patterns=[*SMALL_FILES, weights])), ""
-    except Exception as error:  # no network, no such name, no permission: for us it is the same, and the reason is told
+    except Exception as error:  # no network, no such name, no permission: all are reported alike
         return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'failed'}"

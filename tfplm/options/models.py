@@ -1,4 +1,4 @@
-"""Options of the verbs about models themselves: params, presets, convert."""
+"""Options of `tfplm params`, `tfplm presets` and `tfplm convert`."""
 
 import dataclasses
 from typing import Literal
@@ -13,27 +13,27 @@ class ParamsOptions(Options):
     RUN = "tfplm.models.pretrained.listing:params"
 
     model: str = flag(help="preset (see `tfplm presets`), or directory of a model", positional=True)
-    head: str | None = flag(None, "with the parameters of this head, e.g. masked_lm")
-    by_layer: bool = flag(False, "a table by module and layer")
+    head: str | None = flag(None, "include the parameters of this head, e.g. masked_lm")
+    by_layer: bool = flag(False, "print a table by module and layer")
 
 
 @dataclasses.dataclass(kw_only=True)
 class PresetsOptions(Options):
-    """List the presets: architectures whose configuration is known by name."""
+    """List the presets: named configurations of architectures."""
 
     RUN = "tfplm.models.pretrained.listing:presets"
 
-    family: str | None = flag(None, "only of this model_type, e.g. albert", positional=True)
+    family: str | None = flag(None, "only presets of this model_type, e.g. albert", positional=True)
 
 
 @dataclasses.dataclass(kw_only=True)
 class ConvertOptions(Options):
-    """Convert a checkpoint, with its head and tokenizer, and print what the audit of its tensors found."""
+    """Convert a checkpoint, with its head and tokenizer, and print the report on its tensors."""
 
     RUN = "tfplm.models.pretrained.converting:convert"
 
     source: str = flag(help="directory or hub name of the model to read", positional=True)
     target: str = flag(help="directory to write (for keras: a directory or a FILE.keras)", positional=True)
-    format: Literal["hf", "tf1", "keras"] = flag("hf", "Hugging Face, Google's TF1 layout, or Keras")
-    head: str | None = flag(None, "head to read and write; default: the one that the checkpoint has; 'none': without")
+    format: Literal["hf", "tf1", "keras"] = flag("hf", "layout to write: Hugging Face, Google's TF1, or Keras")
+    head: str | None = flag(None, "head to read and write; 'none' for no head (default: the head of the checkpoint)")
     dtype: Literal["float32", "bfloat16", "float16"] = flag("float32", "dtype of the weights")

@@ -1,4 +1,4 @@
-"""Flags of `tfplm serve`; those of bert-serving-start (bert-as-service, Xiao 2018) have its names and defaults."""
+"""Options of `tfplm serve`, with the names and defaults of bert-serving-start (bert-as-service, Xiao 2018)."""
 
 import dataclasses
 from typing import Any, Literal
@@ -7,63 +7,65 @@ from tfplm.families import bert
 from tfplm.options.base import Options, flag
 from tfplm.options.pooling import BERT_SERVICE
 
-# bert-serving-start's, where a model does not say otherwise
+# of bert-serving-start, unless the files of the model specify other values
 DEFAULTS: dict[str, Any] = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# --engine NAME -> its module. "auto": the first whose `suits(folder)` is true, else "vectors"
+# --engine NAME -> its module. "auto": the first whose `suits(folder)` is true, otherwise "vectors"
 ENGINES = {"rerank": "tfplm.serve.engines.rerank_engine",
            "classify": "tfplm.serve.engines.classify_engine",
            "vectors": "tfplm.serve.engines.sentence_engine"}
-HTTP_PORT = 8125  # of engines that HTTP alone can serve, where none is given
+HTTP_PORT = 8125  # default of engines that are served by HTTP only
 
 
 @dataclasses.dataclass(kw_only=True)
 class _Vectors(Options):
-    """How vectors are made of texts."""
+    """Options of sentence vectors."""
 
-    tuned_model_dir: str | None = flag(None, "folder of fine-tuned weights, in place of those of the source")
-    ckpt_name: str = flag(bert.TF1.checkpoint, "file name of a TF1 checkpoint, where the folder has several")
-    config_name: str = flag(bert.TF1.config, "file name of a TF1 model's configuration")
-    graph_tmp_dir: str | None = flag(None, "no effect: there is no graph file (accepted as bert-serving-start's)")
-    cased_tokenization: bool = flag(False, "keep capital letters and accents (default: as the model's files say)")
+    tuned_model_dir: str | None = flag(None, "folder of fine-tuned weights to use instead of those of the source")
+    ckpt_name: str = flag(bert.TF1.checkpoint, "file name of the TF1 checkpoint, if the folder has several")
+    config_name: str = flag(bert.TF1.config, "file name of the configuration of a TF1 model")
+    graph_tmp_dir: str | None = flag(None, "no effect, as there is no graph file (accepted for compatibility)")
+    cased_tokenization: bool = flag(False, "keep upper case and accents (default: from the model's files)")
     pooling_layer: list[int] | None = flag(
-        None, "encoder layers to pool, -1 is the last; vectors of several are put side by side (default: -2; a model of "
-              "sentence-transformers has its own)")
+        None, "encoder layers to pool, -1 is the last; the vectors of several are concatenated (default: -2, or from "
+              "the files of a sentence-transformers model)")
     pooling_strategy: Literal[tuple(BERT_SERVICE)] | None = flag(
-        None, "one vector from those of the tokens; NONE: a vector for each token (default: REDUCE_MEAN; a model of "
-              "sentence-transformers has its own)")
-    normalize: bool | None = flag(None, "vectors of length 1 (default: as a model of sentence-transformers says, else "
-                                        "no)")
-    mask_cls_sep: bool = flag(False, "mask [CLS] and [SEP], in attention too")
-    no_special_token: bool = flag(False, "add no [CLS] and [SEP]")
+        None, "pooling of the token vectors to one vector; NONE: a vector for each token (default: REDUCE_MEAN, or "
+              "from the files of a sentence-transformers model)")
+    normalize: bool | None = flag(None, "scale vectors to length 1 (default: no, or from the files of a "
+                                        "sentence-transformers model)")
+    mask_cls_sep: bool = flag(False, "mask [CLS] and [SEP], also in attention")
+    no_special_token: bool = flag(False, "do not add [CLS] and [SEP]")
     show_tokens_to_client: bool = flag(False, "send the tokens with the vectors")
-    no_position_embeddings: bool = flag(False, "leave out position embeddings")
-    fixed_embed_length: bool = flag(False, "NONE pooling with max_seq_len NONE: pad to the model's positions")
-    num_labels: int | None = flag(None, "labels of CLASSIFICATION (default: as many as the model has)")
+    no_position_embeddings: bool = flag(False, "do not use position embeddings")
+    fixed_embed_length: bool = flag(False, "with NONE pooling and max_seq_len NONE: pad to the positions of the model")
+    num_labels: int | None = flag(None, "number of labels of CLASSIFICATION (default: from the model)")
     fp16: bool = flag(False, "send vectors as float16")
 
     @property
     def asks_for_vectors(self) -> bool:
-        """Whether an option that only vectors have is given."""
-        own = {field.name for field in dataclasses.fields(Options)}
+        """Returns True if an option of sentence vectors differs from its default."""
+        common = {field.name for field in dataclasses.fields(Options)}
         return any(getattr(self, field.name) != field.default for field in dataclasses.fields(_Vectors)
-                   if field.name not in own)
+                   if field.name not in common)
 
 
 @dataclasses.dataclass(kw_only=True)
 class _Model(_Vectors):
-    """How any model is loaded and computed."""
+    """Options of loading and running any model."""
 
     max_seq_len: str | None = flag(
-        None, "most tokens of a sequence, special ones included; NONE: as many as the longest of the batch has, within "
-              "the model's positions (default: 25; a fine-tuned model, or one of sentence-transformers, has its own)")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "of weights and computation; results are sent as float32")
-    positive_label: str | None = flag(None, "of --engine rerank: the label of relevant pairs (default: of two, the one "
-                                            "that the other denies)")
+        None, "maximum number of tokens of a sequence, including special ones; NONE: the longest of the batch, within "
+              "the positions of the model (default: 25, or from the files of a fine-tuned or sentence-transformers "
+              "model)")
+    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation; results are sent as "
+                                                            "float32")
+    positive_label: str | None = flag(None, "with --engine rerank: the label of relevant pairs (default: of two "
+                                            "labels, the one that the other negates)")
     xla: bool = flag(False, "compile with XLA")
     cpu: bool = flag(False, "use no GPU")
-    device_map: list[int] = flag(factory=list, help="numbers of the GPUs to use, for the workers in turn")
-    gpu_memory_fraction: float = flag(0.5, "no effect: GPU memory grows as needed (accepted as bert-serving-start's)")
+    device_map: list[int] = flag(factory=list, help="indices of the GPUs, which are assigned to the workers in turn")
+    gpu_memory_fraction: float = flag(0.5, "no effect, as GPU memory grows as needed (accepted for compatibility)")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -71,38 +73,40 @@ class ServeOptions(_Model):
     """Serve a model: sentence vectors to bert-serving-client 1.10 (ZeroMQ), and over HTTP with --http-port; or the classes
     of texts, or the relevance of documents, by a model of `tfplm finetune`, over HTTP.
 
-    Stop it by Ctrl-C or SIGTERM: what was asked before is answered.
+    Stop it by Ctrl-C or SIGTERM; earlier requests are still answered.
     """
 
     RUN = "tfplm.serve.command:serve"
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     engine: Literal[("auto", *ENGINES)] = flag(
-        "auto", "what the model gives: vectors of texts; classes of texts (POST /predict); the relevance of "
-                "documents for a query (POST /rerank); auto: what the folder is made "
-                "for, but vectors where an option of theirs is given")
-    host: str = flag("127.0.0.1", "address to listen at; 0.0.0.0 is reached from everywhere, and nothing is encrypted")
-    port: int = flag(5555, "of requests")
-    port_out: int = flag(5556, "of replies")
-    http_port: int | None = flag(None, "serve HTTP at this port as well (default: none; without vectors, and so without "
-                                       f"ZeroMQ, {HTTP_PORT})")
-    http_max_connect: int = flag(10, "HTTP requests worked on together; ten times as many may wait")
-    cors: str = flag("*", "web sites whose pages may call the HTTP server, divided by commas")
-    num_worker: int = flag(1, "models that work side by side; more than one: each in a process of its own")
-    max_batch_size: int = flag(256, "most sequences of a batch")
-    priority_batch_size: int = flag(16, "requests of at most so many sequences go first")
-    prefetch_size: int = flag(10, "no effect: workers take work when free (accepted as bert-serving-start's)")
-    max_request_mb: int = flag(64, "refuse larger requests")
-    max_request_sequences: int = flag(1_000_000, "refuse requests of more sequences")
-    max_queue: int = flag(262_144, "sequences that may wait; further clients are made to wait before they send")
-    max_reply_mb: int = flag(1024, "memory of replies whose clients do not read them; refuse requests of larger ones, and "
-                                   "over HTTP of larger ones than a 32nd, as JSON needs so much")
-    heartbeat: float = flag(15.0, "seconds between signs of life on idle connections; 0: none")
-    worker_timeout: float | None = flag(None, "seconds after which a worker process at one batch is started anew")
-    warm_up: bool = flag(True, "compile for the usual lengths of texts before the first client is served")
-    drain_seconds: float = flag(30.0, "when stopping, wait so long for what was asked before")
-    allow_termination: bool | None = flag(None, "let clients stop the server (default: if it listens to this machine "
-                                                "alone)")
+        "auto", "output of the model: vectors of texts; classes of texts (POST /predict); relevance of documents for a "
+                "query (POST /rerank); auto: the output for which the model in the folder was trained, but vectors if "
+                "one of their options is used")
+    host: str = flag("127.0.0.1", "address on which to listen; 0.0.0.0 can be reached from other machines, and nothing "
+                                  "is encrypted")
+    port: int = flag(5555, "port of requests")
+    port_out: int = flag(5556, "port of replies")
+    http_port: int | None = flag(None, "also serve HTTP on this port (default: no; for classes and relevance, which "
+                                       f"use no ZeroMQ, {HTTP_PORT})")
+    http_max_connect: int = flag(10, "number of HTTP requests processed at the same time; ten times as many can wait")
+    cors: str = flag("*", "web sites whose pages can call the HTTP server, separated by commas")
+    num_worker: int = flag(1, "number of copies of the model; if more than one, each runs in a separate process")
+    max_batch_size: int = flag(256, "maximum number of sequences of a batch")
+    priority_batch_size: int = flag(16, "requests of at most this many sequences have priority")
+    prefetch_size: int = flag(10, "no effect, as workers fetch work when they are idle (accepted for compatibility)")
+    max_request_mb: int = flag(64, "maximum size of a request")
+    max_request_sequences: int = flag(1_000_000, "maximum number of sequences of a request")
+    max_queue: int = flag(262_144, "number of sequences that can wait; beyond it, clients have to wait before sending")
+    max_reply_mb: int = flag(1024, "memory for replies that clients have not read; requests with larger replies are "
+                                   "rejected, over HTTP with replies larger than 1/32 of it, as JSON needs more memory")
+    heartbeat: float = flag(15.0, "seconds between heartbeats on idle connections; 0: no heartbeats")
+    worker_timeout: float | None = flag(None, "restart a worker process that needs more than this many seconds for a "
+                                              "batch")
+    warm_up: bool = flag(True, "compile for common text lengths before serving the first client")
+    drain_seconds: float = flag(30.0, "maximum time for earlier requests when the server is stopped")
+    allow_termination: bool | None = flag(None, "allow clients to stop the server (default: only if it listens on "
+                                                "localhost)")
     verbose: bool = flag(False, "log every batch")
 
     def __post_init__(self):
@@ -112,14 +116,14 @@ class ServeOptions(_Model):
         if self.pooling_strategy is not None and self.pooling_strategy not in BERT_SERVICE:
             raise ValueError(f"pooling_strategy is {self.pooling_strategy!r}, expected one of {', '.join(BERT_SERVICE)}")
         if self.pooling_layer is not None and not self.pooling_layer:
-            raise ValueError("pooling_layer has no layer, expected one or several, -1 for the last")
+            raise ValueError("pooling_layer is empty, expected one or more layers, -1 for the last")
         for name in ("num_worker", "max_batch_size", "http_max_connect", "max_request_mb", "max_request_sequences",
                      "max_queue", "max_reply_mb", "num_labels"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
         for name in ("port", "port_out", "http_port"):
             if (value := getattr(self, name)) is not None and not 0 <= value < 65536:
-                raise ValueError(f"{name} is {value}, expected 0 to 65535 (0: one that is free)")
+                raise ValueError(f"{name} is {value}, expected 0 to 65535 (0: any free port)")
         if self.allow_termination is None:
             self.allow_termination = self.host in LOOPBACK
 

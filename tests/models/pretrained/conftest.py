@@ -1,4 +1,4 @@
-"""A saved model of a few words, and how often files of weights are opened."""
+"""A saved model with a small vocabulary, and a counter of opened weight files."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,7 +13,7 @@ from tfplm.core.checkpoints import opening
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A BERT with a masked LM's head, its vocabulary of a few words and labels."""
+    """The folder of a BERT with a masked language model's head, a small vocabulary, and labels."""
     path = tmp_path_factory.mktemp("source") / "bert"
     path.mkdir()
     (path / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """How often each file of weights is opened."""
+    """A counter that is increased whenever a file of weights is opened."""
     counts = Counter()
 
     def counting(reader):

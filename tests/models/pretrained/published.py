@@ -1,4 +1,4 @@
-"""The stored lists of names and shapes of published checkpoints, as checkpoints without content."""
+"""Stored names and shapes of published checkpoints, as checkpoints without content."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def meta_model(family: registry.Family, config: dict, head: str | None, num_labe
 
 
 def as_published(stored: dict) -> dict[str, list[int]]:
-    """The names in the published file itself, which differs from what transformers writes today."""
+    """The names in the published file, which differ from those that transformers writes today."""
     differs = stored["file"]
     names = {}
     for name, shape in stored["tensors"].items():

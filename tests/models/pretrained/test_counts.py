@@ -1,4 +1,4 @@
-"""Published numbers of parameters, counted without memory."""
+"""Counts of parameters equal the published ones, and need no memory."""
 
 import sys
 
@@ -67,14 +67,14 @@ def test_roberta_without_pooler():
     assert sum(size for path, size in by_name.items() if not path.startswith("pooler/")) == 124_055_040
 
 
-def test_giants_take_no_memory():
+def test_large_models_need_no_memory():
     resource = pytest.importorskip("resource")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert tfplm.count_parameters("t5-11b") == 11_307_321_344
     width = 12288
     assert tfplm.count_parameters("gpt3-175b") == 174_604_259_328 == (
         (50257 + 2048) * width + 96 * (12 * width**2 + 13 * width) + 2 * width)
-    keras.Sequential([keras.layers.Dense(2)])(keras.Input((3,)))  # where Keras fills variables that have no values yet
+    keras.Sequential([keras.layers.Dense(2)])(keras.Input((3,)))  # here Keras would allocate the variables
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 400 * 2 ** (20 if sys.platform == "darwin" else 10)
 
@@ -101,8 +101,8 @@ def test_groups_and_inner_blocks():
         assert tfplm.count_parameters(config.replace(**fields)) == 11_683_584 + 2 * block
 
 
-def test_factorisation_saves():
-    """V x H against V x E + E x H (ALBERT, section 3.1), and the positions' and types' rows with it."""
+def test_factorization_saves_parameters():
+    """V x H against V x E + E x H (ALBERT, section 3.1), and also the rows of positions and token types."""
     full = Config(vocab_size=30_000)
     words = 30_000 * 768 - (30_000 * 128 + 128 * 768)
     assert words == 19_101_696
@@ -111,7 +111,7 @@ def test_factorisation_saves():
     assert saved == words + others
 
 
-def test_a_model_counts_as_its_preset():
+def test_a_model_has_as_many_parameters_as_its_preset():
     model = tfplm.from_config("bert-tiny", "masked_lm")
     assert tfplm.count_parameters(model) == tfplm.count_parameters("bert-tiny", "masked_lm") == model.count_params()
     assert parameters_by_name(model) == parameters_by_name("bert-tiny", "masked_lm")

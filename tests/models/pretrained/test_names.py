@@ -1,4 +1,4 @@
-"""The audit on models without memory, against the names and shapes in the published checkpoints."""
+"""Models without memory match the names and shapes of published checkpoints."""
 
 import functools
 
@@ -18,8 +18,8 @@ TF1 = {name: stored for name, stored in published.stored("tf1").items()
 
 def test_cases():
     assert len(HF) >= 28 and len(TF1) == 11
-    own = {"textcnn", "bilstm"}  # nobody publishes them
-    assert {stored["config"]["model_type"] for stored in HF.values()} >= set(registry.families()) - own
+    unpublished = {"textcnn", "bilstm"}
+    assert {stored["config"]["model_type"] for stored in HF.values()} >= set(registry.families()) - unpublished
 
 
 def _names():
@@ -87,9 +87,9 @@ def test_tf1_albert_computes_gelu_by_tanh():
     assert family.read_config(stored["config"]).hidden_act == "gelu"
 
 
-def test_brightmarts_albert_is_refused_by_its_tensors():
-    """Its factorised embeddings differ (a matrix without bias, before positions and norm): an error, not garbage."""
+def test_brightmarts_albert_is_rejected_by_its_tensors():
+    """Its factorized embeddings differ (a matrix without bias, before positions and norm), which is an error."""
     stored = published.stored("tf1")["albert_tiny_zh_brightmart"]
     checkpoint, family = published.checkpoint("tiny", "tf1", stored["tensors"]), registry.family("albert")
-    with pytest.raises(ValueError, match="left over: bert/embeddings/word_embeddings_2"):
+    with pytest.raises(ValueError, match="unexpected: bert/embeddings/word_embeddings_2"):
         match(published.meta_model(family, stored["config"], None), checkpoint, family.names)

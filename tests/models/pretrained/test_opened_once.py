@@ -1,4 +1,4 @@
-"""A command opens the weights of its model once, whatever it wants to know of them."""
+"""A command opens the weights of its model only once."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from tfplm.pretrain.run import pretrain
 
 
 class Reached(Exception):
-    """Raised in place of a training."""
+    """Raised instead of training."""
 
 
 def run_encode(folder, out):
@@ -60,8 +60,8 @@ def test_once(command, folder, opened, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", [run_encode, run_finetune, run_pretrain], ids=lambda command: command.__name__)
-def test_what_is_open_already_is_not_opened_again(command, folder, opened, tmp_path, monkeypatch):
-    """`finetune(init=source)`: whatever takes a name takes an open source as well."""
+def test_an_open_source_is_not_opened_again(command, folder, opened, tmp_path, monkeypatch):
+    """An open source is accepted instead of a name, as in `finetune(init=source)`."""
     from tfplm.models import open_source
 
     source = open_source(folder)

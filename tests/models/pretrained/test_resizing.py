@@ -1,4 +1,4 @@
-"""Tokens that were added, and tokenizers that do not belong."""
+"""Resizing of embeddings for added tokens, and tokenizers of other models."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ RESIZED = [("bert", "masked_lm"), ("bert", "pretraining"), ("gpt2", "causal_lm")
 @pytest.mark.parametrize(("name", "head", "rows"), [
     *[(*case, 50) for case in RESIZED], ("bert", "masked_lm", 40), ("untied", "masked_lm", 40),
     *[pytest.param(*case, 40, marks=pytest.mark.slow) for case in RESIZED if case[1] != "masked_lm"]])
-def test_old_rows_stay(name, head, rows):
+def test_old_rows_are_kept(name, head, rows):
     model, batch = cases.model(name, head), cases.batch(name)
     batch = {key: np.minimum(value, 39) for key, value in batch.items()}
     resized = resize_token_embeddings(model, rows)
@@ -63,16 +63,16 @@ def test_added_tokens(tokenizer, tmp_path):
     assert not (tmp_path / "after").exists()
     model = resize_token_embeddings(model, len(tokenizer))
     tfplm.save_pretrained(model, tmp_path / "after", tokenizer)
-    again, other = (kind.from_pretrained(tmp_path / "after", *arguments) for kind, arguments in
-                    ((tfplm, ["masked_lm"]), (tfplm.Tokenizer, [])))
+    loaded, other = (kind.from_pretrained(tmp_path / "after", *arguments) for kind, arguments in
+                     ((tfplm, ["masked_lm"]), (tfplm.Tokenizer, [])))
     batch = other("今天去公园散步吧")
     assert batch["input_ids"].max() == len(tokenizer) - 2
-    np.testing.assert_array_equal(again(batch), model(batch))
-    check_vocabulary(again, other)
+    np.testing.assert_array_equal(loaded(batch), model(batch))
+    check_vocabulary(loaded, other)
 
 
 def test_padding_id_of_another_model(tokenizer):
-    with pytest.raises(ValueError, match="the tokenizer pads with id 0, the model counts positions by the padding id 1"):
+    with pytest.raises(ValueError, match="the padding id of the tokenizer is 0, expected 1"):
         check_vocabulary(cases.model("roberta"), tokenizer)
 
 

@@ -1,4 +1,4 @@
-"""What `save_pretrained` writes is what was read: names, values, configuration; and the same for Google's layout."""
+"""`save_pretrained` writes the same names, values and configuration as were loaded, also in Google's layout."""
 
 import re
 
@@ -13,7 +13,7 @@ from tfplm.core.checkpoints import open_checkpoint
 from tfplm.core.config import read_json
 from tfplm.models.pretrained.weights import named_variables
 
-# what transformers 5 writes beside a tied table, or not, and ignores when it reads
+# copies of tied tables, which transformers 5 may write, and ignores when it loads a checkpoint
 OPTIONAL = re.compile(r"(.*embed_tokens|cls\.predictions\.decoder|lm_head\.decoder|predictions\.decoder)\.(weight|bias)")
 
 
@@ -32,7 +32,7 @@ def test_hugging_face(name, tmp_path):
         extra = set(written.names()) ^ set(original.names())
         assert all(OPTIONAL.fullmatch(key) for key in extra), extra
         if "untied" in name:
-            extra.add("cls.predictions.bias")  # the reference adds decoder.bias alone
+            extra.add("cls.predictions.bias")  # the reference only adds decoder.bias
         for key in set(written.names()) - extra:
             np.testing.assert_array_equal(written[key], original[key], err_msg=key)
     again = tfplm.from_pretrained(tmp_path, golden.head_of(name))
@@ -44,7 +44,7 @@ def test_hugging_face(name, tmp_path):
         assert before[key] == after[key], key
 
 
-# models that are nobody's: the family's files have no place for these variables
+# configurations that do not occur in the family, whose files have no names for these variables
 NAMELESS = {"pre_norm": "encoder/norm/gamma", "gated": "ffn/gate/kernel", "factorised": "embeddings/project/kernel",
             "bucketed": "encoder/relative_bias/embeddings", "bucketed_decoder": "decoder/relative_bias/embeddings",
             "task_types": "embeddings/task_type/embeddings", "gpt2_shared": "embeddings/project/kernel",
@@ -52,7 +52,7 @@ NAMELESS = {"pre_norm": "encoder/norm/gamma", "gated": "ffn/gate/kernel", "facto
 
 
 @pytest.mark.parametrize("name", cases.sweep())
-def test_every_field_survives(name, tmp_path):
+def test_every_field_is_restored(name, tmp_path):
     head = cases.LM[cases.CASES[name].architecture]
     model = cases.model(name, head)
     if name in NAMELESS:
@@ -61,7 +61,7 @@ def test_every_field_survives(name, tmp_path):
         return
     tfplm.save_pretrained(model, tmp_path)
     again = tfplm.from_pretrained(tmp_path, head)
-    derived = ("num_decoder_layers", "decoder_attention_heads", "decoder_intermediate_size")  # written out
+    derived = ("num_decoder_layers", "decoder_attention_heads", "decoder_intermediate_size")  # saved explicitly
     expected = {field: getattr(again.config, field) for field in derived if getattr(model.config, field) is None}
     assert again.config == model.config.replace(**expected)
     assert_same_weights(model, again)
@@ -83,7 +83,7 @@ FILES = {"bert": ("bert_config.json", "bert_model.ckpt"), "albert": ("albert_con
 
 def tf1_model(name, head):
     config = cases.CASES[name]
-    if config.model_type == "gpt2":  # hparams.json says nothing of these
+    if config.model_type == "gpt2":  # hparams.json does not contain these fields
         return tfplm.from_config(config.replace(intermediate_size=None, pad_token_id=None, eos_token_id=50256,
                                                 bos_token_id=50256, initializer_range=0.02,
                                                 decoder_start_token_id=None), head)
@@ -114,13 +114,13 @@ def test_tf1(name, head, tmp_path):
             np.testing.assert_array_equal(golden.flat(again(batch))[key], array)
 
 
-def test_tf1_albert_says_gelu_for_its_tanh_form(tmp_path):
+def test_tf1_albert_names_its_tanh_form_gelu(tmp_path):
     tfplm.save_pretrained(cases.model("albert"), tmp_path, format="tf1")
     assert read_json(tmp_path / "albert_config.json")["hidden_act"] == "gelu"
     assert tfplm.from_pretrained(tmp_path).config.hidden_act == "gelu_new"
 
 
-def test_tf1_hparams_are_openais(tmp_path):
+def test_tf1_hparams_equal_those_of_openai(tmp_path):
     tfplm.save_pretrained(tf1_model("gpt2", None), tmp_path, format="tf1")
     assert read_json(tmp_path / "hparams.json") == {"n_vocab": 47, "n_ctx": 21, "n_embd": 12, "n_head": 3, "n_layer": 2}
 
@@ -131,7 +131,7 @@ def test_tf1_hparams_are_openais(tmp_path):
     ("bart", {}, "the layout 'tf1' of bart has no name for embeddings/word/embeddings"),
     ("distilbert", {}, "the layout 'tf1' of distilbert has no name for"),
 ])
-def test_tf1_refuses_what_it_cannot_say(name, fields, message, tmp_path):
+def test_tf1_rejects_models_it_cannot_express(name, fields, message, tmp_path):
     model = tfplm.from_config(cases.CASES[name].replace(**fields))
     with pytest.raises(ValueError, match=message):
         tfplm.save_pretrained(model, tmp_path / "out", format="tf1")
@@ -139,16 +139,16 @@ def test_tf1_refuses_what_it_cannot_say(name, fields, message, tmp_path):
 
 
 def test_generator_and_discriminator_of_one_tf1_file(tmp_path):
-    """ELECTRA's releases hold both; each is read by its head, the embeddings are shared."""
+    """ELECTRA's releases contain both; each is loaded with its head, and they share the embeddings."""
     from tfplm.core.checkpoints import write_tf1
 
     discriminator = cases.model("electra", "replaced_token_detection")
     generator = tfplm.from_config(cases.CASES["electra"].replace(hidden_size=6, num_attention_heads=1,
                                                                  intermediate_size=8), "masked_lm")
     together = {}
-    for number, model in enumerate((discriminator, generator)):
-        tfplm.save_pretrained(model, tmp_path / str(number), format="tf1")
-        with open_checkpoint(tmp_path / str(number)) as checkpoint:
+    for index, model in enumerate((discriminator, generator)):
+        tfplm.save_pretrained(model, tmp_path / str(index), format="tf1")
+        with open_checkpoint(tmp_path / str(index)) as checkpoint:
             together |= {name: np.array(checkpoint[name]) for name in checkpoint}
     write_tf1(tmp_path / "0" / "electra_model.ckpt", together)
     assert_same_weights(tfplm.from_pretrained(tmp_path / "0").embeddings.word, generator.embeddings.word)
@@ -167,7 +167,7 @@ def test_labels_have_names(tmp_path):
 
 
 def test_labels_are_counted_in_the_weights(tmp_path):
-    """A TF1 config does not tell how many labels the classifier has."""
+    """A TF1 config does not contain the number of labels."""
     model = tfplm.from_config(cases.CASES["bert"], "sequence_classification", num_labels=4)
     tfplm.save_pretrained(model, tmp_path, format="tf1")
     again = tfplm.from_pretrained(tmp_path, "sequence_classification")

@@ -1,4 +1,4 @@
-"""Keras files: what comes back from `load_model` is the same to the last bit."""
+"""Keras files: `load_model` returns exactly the same model."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ def assert_same(model, path, batch):
 
 
 @pytest.mark.parametrize("name", cases.sweep(QUICK))
-def test_difference_is_zero(name, tmp_path):
+def test_loaded_model_is_equal(name, tmp_path):
     check_head(name, cases.LM[cases.CASES[name].architecture], tmp_path)
 
 
@@ -56,7 +56,7 @@ def test_policies(name, policy, tmp_path):
     assert_same(model, tmp_path / "model.keras", cases.batch(name))
 
 
-def test_labels_names_and_rates_come_back(tmp_path):
+def test_labels_names_and_rates_are_restored(tmp_path):
     config = cases.CASES["bert"].replace(id2label={0: "体育", 1: "财经", 2: "科技"}, hidden_dropout_prob=0.25)
     model = tfplm.from_config(config, "sequence_classification")
     again = assert_same(model, tmp_path / "分类.keras", cases.batch("bert"))
@@ -88,7 +88,7 @@ def test_symbolic_shapes(name):
 
 @pytest.mark.slow
 def test_weights_file_and_optimizer(tmp_path):
-    """`save_weights`, and a compiled model goes on where it stopped."""
+    """`save_weights` and `load_weights`, and a compiled model that resumes training."""
     model = tfplm.from_config(cases.CASES["bert"].replace(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0),
                               "sequence_classification")
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
@@ -112,12 +112,12 @@ def test_from_pretrained_reads_keras_files(tmp_path, caplog):
         np.testing.assert_array_equal(tfplm.from_pretrained(source, "masked_lm")(batch), model(batch))
     other = tfplm.from_pretrained(tmp_path, "sequence_classification", num_labels=4)
     assert other(batch).shape == (3, 4)
-    assert "freshly initialised: " in caplog.text and "classifier/kernel" in caplog.text
+    assert "newly initialized: " in caplog.text and "classifier/kernel" in caplog.text
     assert np.std(named_variables(other)["classifier/kernel"]) > 0
     named = named_variables(model)
     for path, variable in named_variables(other).items():
         if path in named:
             np.testing.assert_array_equal(variable, named[path])
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match="holds a Sequential, not a model of this library"):
+    with pytest.raises(ValueError, match="contains a Sequential, expected a model of this library"):
         tfplm.from_pretrained(tmp_path / "other.keras")

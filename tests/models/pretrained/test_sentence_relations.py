@@ -1,4 +1,4 @@
-"""The second head of pre-training has as many outputs as the checkpoint says: two (BERT, ALBERT) or three (StructBERT)."""
+"""The second head of pre-training has as many outputs as the checkpoint: two (BERT, ALBERT) or three (StructBERT)."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ def outputs(model):
 
 @pytest.mark.parametrize("form", ["hf", "tf1", "keras"])
 @pytest.mark.parametrize("name", ["bert", "albert"])
-def test_three_relations_come_back(name, form, tmp_path):
+def test_three_relations_are_restored(name, form, tmp_path):
     model = tfplm.from_config(cases.CASES[name], "pretraining", num_labels=3)
     expected = outputs(model)
     assert expected["next_sentence"].shape == (3, 3) and model.num_labels == 3
@@ -39,15 +39,15 @@ def test_transformers_reads_the_number_from_the_labels(tmp_path):
     assert "id2label" not in read_json(tmp_path / "2" / "config.json")
 
 
-def test_labels_of_a_classifier_are_no_relations(tmp_path):
-    """A model fine-tuned on 15 classes gets a fresh second head of two outputs."""
+def test_labels_of_a_classifier_are_not_relations(tmp_path):
+    """The new second head of a model fine-tuned on 15 classes has two outputs."""
     config = cases.CASES["bert"].replace(id2label={index: str(index) for index in range(15)})
     tfplm.save_pretrained(tfplm.from_config(config, "sequence_classification"), tmp_path)
     assert outputs(tfplm.from_pretrained(tmp_path, "pretraining"))["next_sentence"].shape == (3, 2)
 
 
-def test_another_number_makes_a_fresh_head(tmp_path):
-    """Pre-training with `sop3` may start from a model with two relations: all else is kept."""
+def test_another_number_of_relations_initializes_the_head(tmp_path):
+    """Pre-training with `sop3` can start from a model with two relations; all other weights are kept."""
     model = tfplm.from_config(cases.CASES["albert"], "pretraining")
     tfplm.save_pretrained(model, tmp_path)
     again = tfplm.from_pretrained(tmp_path, "pretraining", num_labels=3)

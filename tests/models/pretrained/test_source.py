@@ -1,4 +1,4 @@
-"""`open_source`: its attributes, and which files it reads."""
+"""`open_source`: attributes of the result, and the files it reads."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tfplm.core.checkpoints import Checkpoint
 from tfplm.models.pretrained.source import open_source
 
 
-def test_what_it_tells(folder, opened):
+def test_attributes(folder, opened):
     source = open_source(str(folder))
     assert (source.path, source.layout, source.head, source.labels) == (folder, "hf", "masked_lm", ("体育", "财经"))
     assert source.config.vocab_size == len(WORDS) and source.family.model_type == "bert"
@@ -67,8 +67,8 @@ def test_a_keras_file_is_read_without_its_weights(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"PK\x03\x04 not whole", r"a.keras is not a whole .keras file \(.*\): expected a zip file with config.json; fetch"),
-    (None, "a.keras holds a Sequential, not a model of this library: read it with keras.models.load_model")])
+    (b"PK\x03\x04 not whole", r"a.keras is not a complete .keras file \(.*\): expected a zip file with config.json"),
+    (None, "a.keras contains a Sequential, expected a model of this library: load it with keras.models.load_model")])
 def test_other_keras_files(content, message, tmp_path):
     if content is None:
         keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "a.keras")
@@ -78,6 +78,6 @@ def test_other_keras_files(content, message, tmp_path):
         _ = open_source(tmp_path / "a.keras").config
 
 
-def test_tokenizers_take_it(folder):
+def test_tokenizers_accept_an_open_source(folder):
     source = open_source(folder)
     assert tfplm.Tokenizer.from_pretrained(source).vocab == source.tokenizer().vocab

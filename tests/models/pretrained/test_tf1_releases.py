@@ -1,4 +1,4 @@
-"""Toy checkpoints in the real TF1 layouts: Google's BERT, with the optimizer's slots, and OpenAI's GPT-2."""
+"""Toy checkpoints in the original TF1 layouts: Google's BERT with the slots of its optimizer, and OpenAI's GPT-2."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ def test_bert_toy(data, caplog):
     model = tfplm.from_pretrained(folder)
     assert tfplm.count_parameters(tfplm.from_pretrained(folder, "pretraining")) == 701
     assert not caplog.records and model.loading_report.fresh == []
-    # the same names as Hugging Face's, but for slashes and [in, out]
+    # the same names as in Hugging Face's layout, except for slashes and [in, out]
     renamed = {}
     for name, array in stored.items():
         name = name.removeprefix("bert/").replace("layer_", "layer.").replace("/", ".")
@@ -53,7 +53,7 @@ def test_gpt2_toy(data):
     np.testing.assert_allclose(logits[:, :3], model({"input_ids": ids[:, :3]}), atol=1e-5)
 
 
-def test_what_was_read_is_written_again(data, tmp_path):
+def test_saving_writes_the_loaded_tensors(data, tmp_path):
     for name, prefix, head in (("bert_toy", "bert_model.ckpt", "pretraining"), ("gpt2_toy", "model.ckpt", "causal_lm")):
         folder = data("tiny_checkpoints", name)
         tfplm.save_pretrained(tfplm.from_pretrained(folder, head), tmp_path / name, format="tf1")

@@ -1,4 +1,4 @@
-"""Whether logits are made with the token embeddings is decided by the tensors of a checkpoint, not by its config's flag."""
+"""The tensors of a checkpoint, not the flag in its config, determine if logits use the token embeddings."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ MODELS = {
 
 
 def saved(folder, name: str, matrix: str, flag: bool | None, **more):
-    """The folder of a model whose weights and flag are as told. matrix: "absent", "equal" (to the embeddings), "own"."""
+    """Saves a model with this flag, and an output matrix: "absent", "equal" (to the embeddings), or "own"."""
     head, table, output = MODELS[name]
     model = tfplm.from_config(cases.CASES[name].replace(tie_word_embeddings=True, lm_scale=False), head)
     tfplm.save_pretrained(model, folder)
@@ -50,7 +50,7 @@ OTHERS = [(name, matrix, matrix == "own") for name in MODELS for matrix in ("abs
 
 
 @pytest.mark.parametrize(("name", "matrix", "flag"), dict.fromkeys(FORMS + OTHERS))
-def test_weights_decide(name, matrix, flag, tmp_path):
+def test_weights_determine_tying(name, matrix, flag, tmp_path):
     head, tensors = saved(tmp_path / "a", name, matrix, flag)
     model = tfplm.from_pretrained(tmp_path / "a", head)
     variables, kernel = named_variables(model), "lm_decoder/kernel"
@@ -82,14 +82,14 @@ def test_published_flag_without_a_matrix(name, tmp_path):
     np.testing.assert_allclose(found, golden.real(name, "logits", expected), rtol=0, atol=1e-5)
 
 
-def test_a_headless_checkpoint_leaves_it_to_the_flag(tmp_path, caplog):
+def test_without_a_head_in_the_checkpoint_the_flag_is_used(tmp_path, caplog):
     config = cases.CASES["mt5"].replace(tie_word_embeddings=False, lm_scale=False)
     tfplm.save_pretrained(tfplm.from_config(config), tmp_path)
     model = tfplm.from_pretrained(tmp_path, "seq2seq_lm")
-    assert model.loading_report.fresh == ["lm_decoder/kernel"] and "freshly initialised: lm_decoder" in caplog.text
+    assert model.loading_report.fresh == ["lm_decoder/kernel"] and "newly initialized: lm_decoder" in caplog.text
 
 
-def test_parts_of_a_head_tell_of_it(tmp_path):
+def test_parts_of_a_head_indicate_the_head(tmp_path):
     """Without a class name, a bias over the vocabulary shows that the checkpoint has the head, without a matrix."""
     saved(tmp_path, "bert", "absent", False, architectures=None)
     model = tfplm.from_pretrained(tmp_path, "masked_lm")
@@ -97,7 +97,7 @@ def test_parts_of_a_head_tell_of_it(tmp_path):
 
 
 def test_scale_of_outputs(tmp_path):
-    """transformers' `scale_decoder_outputs` changes the logits, is understood, and is written again."""
+    """`scale_decoder_outputs` of transformers changes the logits, is understood, and is saved."""
     logits = {}
     for scale in (True, False):
         saved(tmp_path, "t5", "own", True, scale_decoder_outputs=scale)

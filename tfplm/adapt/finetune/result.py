@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfplm.adapt.tasks.catalogue import TASKS
 from tfplm.adapt.tasks.task import Task, TaskSettings
-from tfplm.core.config import read_json, refuse_unknown, write_json
+from tfplm.core.config import read_json, reject_unknown, write_json
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.models.model import PretrainedModel
@@ -86,7 +86,7 @@ def open_task(source: str | os.PathLike, tokenizer: Tokenizer | None = None, **s
     values = read_json(path / FILE)
     if values.get("task") not in TASKS:
         raise ValueError(f"{path / FILE}: task is {values.get('task')!r}; expected one of {', '.join(TASKS)}")
-    refuse_unknown(values["settings"], {field.name for field in dataclasses.fields(TaskSettings)}, "task setting")
+    reject_unknown(values["settings"], {field.name for field in dataclasses.fields(TaskSettings)}, "task setting")
     labels = None if values["labels"] is None else LabelMap(values["labels"])
     return TASKS[values["task"]](tokenizer or Tokenizer.from_pretrained(path), TaskSettings(**values["settings"] | settings),
                                  labels)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tfplm.core.config import refuse_unknown
+from tfplm.core.config import reject_unknown
 from tfplm.models.generation.plan import make_plan
 from tfplm.options.generate import GenerationOptions
 
@@ -65,7 +65,7 @@ class Generates:
 
 def _options(values: dict) -> GenerationOptions:
     try:
-        refuse_unknown(values, {field.name for field in dataclasses.fields(GenerationOptions)}, "option of generate")
+        reject_unknown(values, {field.name for field in dataclasses.fields(GenerationOptions)}, "option of generate")
     except ValueError as error:
         raise TypeError(str(error)) from None
     values = dict(values)

@@ -1,1 +1,1 @@
-"""Models from checkpoints and back: reading, the audit of weights, resizing, counting, converting."""
+"""Loading and saving of models: weights, resizing of embeddings, counts of parameters, conversion of checkpoints."""

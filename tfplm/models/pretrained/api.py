@@ -1,4 +1,4 @@
-"""Models in and out: `from_config`, `from_pretrained`, `save_pretrained`."""
+"""Creation, loading and saving of models: `from_config`, `from_pretrained`, `save_pretrained`."""
 
 import logging
 import os
@@ -25,15 +25,17 @@ MODELS = {"encoder": Encoder, "decoder": Decoder, "seq2seq": Seq2Seq, "textcnn":
 
 def from_config(preset_or_config: "str | Config | dict", head: str | None = None, *, num_labels: int | None = None,
                 dtype=None, **overrides) -> PretrainedModel:
-    """A model with fresh weights.
+    """Creates a model with random weights.
 
     Args:
-        preset_or_config: a preset's name (`tfplm.presets()`), a `Config`, or a dict of its fields.
-        head: what the model is for, see `tfplm.models.heads.HEADS`; None: hidden states.
-        num_labels: of the classifying heads. dtype: a Keras dtype policy. overrides: fields of `Config`.
+        preset_or_config: the name of a preset (`tfplm.presets()`), a `Config`, or a dict of its fields.
+        head: name of the head, see `tfplm.models.heads.HEADS`; None for hidden states.
+        num_labels: number of labels of a classification head.
+        dtype: a Keras dtype policy.
+        overrides: fields of `Config`.
 
     Raises:
-        ValueError: an unknown preset, head or field, or sizes that do not fit together.
+        ValueError: an unknown preset, head or field, or sizes that do not match.
     """
     if isinstance(preset_or_config, str):
         config = registry.preset(preset_or_config)
@@ -48,21 +50,23 @@ def from_config(preset_or_config: "str | Config | dict", head: str | None = None
 
 def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_labels: int | None = None, dtype=None,
                     **config_overrides) -> PretrainedModel:
-    """A model with the weights of `source`: a directory in Hugging Face's or Google's TF1 layout, a `.keras` file, or
-    a name in Hugging Face's cache or hub, or an open source (`tfplm.models.open_source`).
+    """Loads a model with its weights.
 
     Args:
-        head: as in `from_config`; its weights are read where the checkpoint has them, else they are fresh, and the log
-            says so. num_labels: where it differs from the checkpoint's, the classifier is fresh.
+        source: a directory in Hugging Face's or Google's TF1 layout, a `.keras` file, a name in Hugging Face's cache or
+            hub, or an open source (`tfplm.models.open_source`).
+        head: as in `from_config`; its weights are loaded if the checkpoint contains them, otherwise they are newly
+            initialized, which is logged as a warning.
+        num_labels: number of labels; if the checkpoint has a different one, the classifier is newly initialized.
         dtype: "bfloat16" casts the weights once; "mixed_bfloat16" keeps them in float32.
         config_overrides: fields of `Config`, e.g. `num_hidden_layers=3` for the first layers only.
 
     Returns:
-        The model; `model.loading_report` says which variables were filled from which tensors.
+        The model; `model.loading_report` lists the variables and the tensors from which they were loaded.
 
     Raises:
-        FileNotFoundError: says what was looked for, and where to put it.
-        ValueError: the config or the weights do not fit; lists everything that does not.
+        FileNotFoundError: there is no such model; the message has the searched locations.
+        ValueError: the config or the weights do not match the model; the message lists all differences.
     """
     source = open_source(source)
     if source.layout == "keras":
@@ -90,19 +94,19 @@ def _fill(model, checkpoint, names, num_labels, overrides) -> Report:
     if report.fresh:
         with skip_initialization(False):
             _initialize(model, report.fresh)
-        log.warning("%s: not in the checkpoint, so freshly initialised: %s", model.name, ", ".join(report.fresh))
+        log.warning("%s: not in the checkpoint, so newly initialized: %s", model.name, ", ".join(report.fresh))
     return report
 
 
 def _initialize(model, paths) -> None:
-    """Fresh values for a pooler that the checkpoint lacks; heads have theirs from their constructor."""
+    """Initializes a pooler that the checkpoint does not contain; heads are initialized by their constructor."""
     if any(path.startswith("pooler/") for path in paths):
         kernel = model.pooler.kernel
         kernel.assign(keras.initializers.TruncatedNormal(stddev=model.config.initializer_range)(kernel.shape))
 
 
 def _from_keras(source: Source, head, num_labels, dtype, overrides) -> PretrainedModel:
-    source.config  # noqa: B018  (a ValueError for files of other libraries)
+    source.config  # noqa: B018  (raises ValueError for files of other libraries)
     model = keras.models.load_model(source.file)
     if head == model.head_name and dtype is None and num_labels in (None, model.num_labels) and not overrides:
         return model
@@ -117,21 +121,29 @@ def _from_keras(source: Source, head, num_labels, dtype, overrides) -> Pretraine
         else:
             fresh.append(name)
     if wrong := [name for name in fresh if name.partition("/")[0] in BACKBONE]:
-        raise ValueError(f"{source} does not fit the changed config: it has no {', '.join(wrong)} of these shapes")
+        raise ValueError(f"{source} does not match the changed config: it has no {', '.join(wrong)} of the expected "
+                         "shapes; change only fields that keep them")
     if fresh:
-        log.warning("%s: not in %s, so freshly initialised: %s", other.name, source, ", ".join(fresh))
+        log.warning("%s: not in %s, so newly initialized: %s", other.name, source, ", ".join(fresh))
     return other
 
 
 def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokenizer=None, format: str = "hf") -> None:
-    """Writes a model for Hugging Face (`"hf"`: config.json, model.safetensors) or for Google's TF1 code (`"tf1"`:
-    bert_config.json, bert_model.ckpt), and the tokenizer's files beside it.
+    """Saves a model, and its tokenizer if there is one.
+
+    Args:
+        model: the model.
+        directory: the directory to write.
+        tokenizer: the tokenizer of the model, whose files are written to the same directory.
+        format: "hf" for Hugging Face (config.json, model.safetensors), "tf1" for Google's TF1 code (bert_config.json,
+            bert_model.ckpt).
 
     Raises:
-        ValueError: the model has parts that the layout cannot name, or fewer embeddings than the tokenizer has tokens.
+        ValueError: the model has variables without a name in this layout, or fewer embeddings than the tokenizer has
+            tokens.
     """
     if format not in ("hf", "tf1"):
-        raise ValueError(f"format is {format!r}, expected 'hf' or 'tf1'; for Keras' own use model.save('x.keras')")
+        raise ValueError(f"format is {format!r}, expected 'hf' or 'tf1'; for a Keras file use model.save('x.keras')")
     if tokenizer is not None:
         check_vocabulary(model, tokenizer)
     family = registry.family(model.config.model_type)
@@ -139,15 +151,15 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
     tensors = export(model, names, format)
     config, foreign = family.write_config(model.config, format)
     if foreign:
-        log.warning("only tfplm understands these keys of the saved config: %s", ", ".join(foreign))
+        log.warning("the saved config has keys that only tfplm understands: %s", ", ".join(foreign))
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     if format == "hf":
         write_safetensors(directory, tensors)
         labels = {}
         # transformers derives the number of sentence relations from the labels; its default is 2
-        usual = model.head_name == "pretraining" and model.num_labels == 2
-        if model.head_name in LABELLED and not usual and not config.get("id2label"):
+        default = model.head_name == "pretraining" and model.num_labels == 2
+        if model.head_name in LABELLED and not default and not config.get("id2label"):
             labels = {"id2label": {index: f"LABEL_{index}" for index in range(model.num_labels)},
                       "label2id": {f"LABEL_{index}": index for index in range(model.num_labels)}}
         architecture = family.class_name(model.head_name, model.config.architecture)

@@ -1,4 +1,4 @@
-"""`tfplm convert`: a checkpoint from one layout to another."""
+"""`tfplm convert`: conversion of a checkpoint to another layout."""
 
 import os
 from pathlib import Path
@@ -12,15 +12,14 @@ from tfplm.options.models import ConvertOptions
 
 @verb(ConvertOptions)
 def convert(options: ConvertOptions) -> Path:
-    """Reads a checkpoint and writes it in another layout; prints the audit's report. Returns the target's path.
+    """Loads a checkpoint, saves it in another layout, and prints the report. Returns the path of the target.
 
-    Raises:
-        ValueError: the head is unknown, or the target's layout cannot name all of the model's weights.
+    Raises ValueError if the head is unknown, or the layout has no names for some weights.
     """
     source = open_source(options.source)
     head = source.head if options.head is None else None if options.head == "none" else options.head
     if head is not None and head not in HEADS:
-        raise ValueError(f"there is no head '{head}'; heads are none, {', '.join(HEADS)}")
+        raise ValueError(f"there is no head '{head}', expected one of none, {', '.join(HEADS)}")
     model = from_pretrained(source, head, dtype=options.dtype)
     try:
         tokenizer = source.tokenizer()
@@ -31,9 +30,9 @@ def convert(options: ConvertOptions) -> Path:
     if options.format == "keras":
         file = target if target.suffix == ".keras" else target / "model.keras"
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f"partial-{file.name}")
-        model.save(beside)
-        os.replace(beside, file)
+        temporary = file.with_name(f"partial-{file.name}")
+        model.save(temporary)
+        os.replace(temporary, file)
         if tokenizer is not None and target.suffix != ".keras":
             tokenizer.save_pretrained(target)
     else:

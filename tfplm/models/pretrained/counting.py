@@ -1,4 +1,4 @@
-"""How many parameters has BERT?"""
+"""Counts of parameters, without allocating them."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from tfplm.models.pretrained.weights import named_variables
 
 
 def without_memory(make: Callable[[], keras.Model]) -> keras.Model:
-    """`make()`, whose variables are never allocated: for counting and for comparing names and shapes.
+    """Returns `make()`, whose variables are never allocated, to count them or compare names and shapes.
 
-    Keras keeps a list of variables that have no values yet and fills them all at its next symbolic call, which for
-    T5-11B takes 45 GB. The list belongs to a thread: it is left behind with a thread of its own.
+    Keras keeps a list of variables without values, and initializes all of them at the next symbolic call, which needs
+    45 GB for T5-11B. As each thread has its own list, a separate thread discards it.
     """
     def run():
         with keras.StatelessScope(initialize_variables=False):

@@ -1,4 +1,4 @@
-"""`tfplm presets` and `tfplm params`: the models known by name, and the sizes of one. Names need no TensorFlow."""
+"""`tfplm presets` and `tfplm params`: the list of presets, and the size of a model; presets need no TensorFlow."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from tfplm.options.models import ParamsOptions, PresetsOptions
 
 @verb(ParamsOptions)
 def params(options: ParamsOptions) -> int:
-    """Prints the number of parameters of a preset or a saved model, and the table per module. Returns the number."""
+    """Prints the number of parameters of a preset or a saved model in total and per module. Returns the total."""
     saved = Path(options.model).expanduser().exists()
-    config = None if saved else registry.preset(options.model)  # a ValueError with the nearest names
+    config = None if saved else registry.preset(options.model)  # raises ValueError with the nearest names
     from tfplm.models.pretrained.counting import by_module, parameters_by_name
     from tfplm.models.pretrained.source import open_source
 

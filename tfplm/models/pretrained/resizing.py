@@ -1,4 +1,4 @@
-"""Vocabulary and embeddings: do they fit, and more rows for tokens that were added."""
+"""Checks of a tokenizer against the embeddings of a model, and resizing of the embeddings."""
 
 import keras
 
@@ -10,23 +10,25 @@ _ROWS = {"embeddings/word/embeddings": 0, "lm_decoder/kernel": 1, "lm_bias": 0}
 
 
 def check_vocabulary(model: PretrainedModel, tokenizer) -> None:
-    """Raises a ValueError where a tokenizer gives ids that the model has no embedding for, or pads otherwise."""
+    """Raises ValueError if the tokenizer has ids without an embedding, or a different padding id."""
     rows, tokens = model.config.vocab_size, len(tokenizer)
     if tokens > rows:
         raise ValueError(f"the tokenizer has {tokens} tokens, but the model's embeddings have {rows} rows: either it "
-                         "belongs to another model, or tokens were added; then model = "
+                         "belongs to another model, or tokens were added; in the second case use model = "
                          f"tfplm.models.resize_token_embeddings(model, {tokens})")
     if model.config.positions_from_ids and tokenizer.pad_token_id != model.config.pad_token_id:
-        raise ValueError(f"the tokenizer pads with id {tokenizer.pad_token_id}, the model counts positions by the "
-                         f"padding id {model.config.pad_token_id}: the tokenizer belongs to another model")
+        raise ValueError(f"the padding id of the tokenizer is {tokenizer.pad_token_id}, expected "
+                         f"{model.config.pad_token_id}, by which the model computes positions: use the tokenizer of "
+                         "this model")
 
 
 def resize_token_embeddings(model: PretrainedModel, rows: int) -> PretrainedModel:
-    """A copy of the model with `rows` tokens: the first rows are the old ones, further ones are freshly initialised,
-    and weights, biases and tied logits of a language-model head follow. Labels, dtype and head stay.
+    """A copy of the model with embeddings for `rows` tokens.
 
-    Raises:
-        ValueError: `rows` is not positive.
+    The first rows are copied, additional ones are newly initialized; weights, biases and tied logits of a language
+    model's head are resized as well. Labels, dtype and head are unchanged.
+
+    Raises ValueError if `rows` is not positive.
     """
     if rows < 1:
         raise ValueError(f"rows is {rows}, expected a positive number of tokens")

@@ -1,4 +1,4 @@
-"""A saved model, opened once: `open_source(name)`. Everything that accepts a model's name accepts the result as well."""
+"""Saved models, opened once by `open_source(name)`; the result is accepted wherever the name of a model is."""
 
 import functools
 import json
@@ -17,12 +17,13 @@ from tfplm.tokenizers import Tokenizer
 
 
 class Source(os.PathLike):
-    """A saved model. Each part is read at the first access, and once.
+    """A saved model. Each part is read once, at the first access.
 
-    `os.fspath(source)` is its path, `str(source)` the name it was opened with.
+    `os.fspath(source)` is its path, `str(source)` the name with which it was opened.
 
     Attributes:
-        name: the name it was opened with. path: the directory, `.keras` file or TensorFlow prefix.
+        name: the name with which it was opened.
+        path: the directory, `.keras` file or TensorFlow prefix.
     """
 
     def __init__(self, name: str | os.PathLike):
@@ -42,7 +43,7 @@ class Source(os.PathLike):
 
     @functools.cached_property
     def layout(self) -> Literal["hf", "tf1", "keras"]:
-        """Hugging Face's files, a TF1 release, or a `.keras` file; FileNotFoundError for anything else."""
+        """Hugging Face's files, a TF1 release, or a `.keras` file; raises FileNotFoundError for anything else."""
         return layout_of(self.path)
 
     @property
@@ -51,7 +52,7 @@ class Source(os.PathLike):
         return self.path if self.path.suffix == ".keras" else next(self.path.glob("*.keras"))
 
     def checkpoint(self) -> Checkpoint:
-        """The weights, none of which is read yet; ValueError for a `.keras` file, whose weights only Keras reads."""
+        """The weights, which are read lazily; raises ValueError for a `.keras` file, which only Keras can read."""
         if self.layout == "keras":
             raise ValueError(f"{self.file} is a Keras file; expected a checkpoint with named tensors: use "
                              "tfplm.from_pretrained, or convert the file first (tfplm convert)")
@@ -63,22 +64,27 @@ class Source(os.PathLike):
 
     @functools.cached_property
     def family(self) -> Family:
-        """The family, by weights and files; ValueError for one that is not supported."""
+        """The family, recognized by weights and files; raises ValueError if it is not supported."""
         if self.layout == "keras":
             return registry.family(self._keras["config"]["model_type"])
         return recognize(self._values, self.checkpoint(), self.path)
 
     @functools.cached_property
     def config(self) -> Config:
-        """The configuration; `tie_word_embeddings` follows the names of the tensors, see `config_for`. ValueError for a
-        key that is not understood."""
+        """The configuration; `tie_word_embeddings` is set by the names of the tensors, see `config_for`.
+
+        Raises ValueError for an unknown key.
+        """
         if self.layout == "keras":
             return Config.from_dict(self._keras["config"])
         return self._tied(self.family.read_config(self._values, self.layout), compare=False)
 
     def config_for(self, head: str | None) -> Config:
-        """The configuration for a model with this head. For a head over the vocabulary, an output matrix that the config
-        calls tied is compared with the token embeddings; if they differ, it is not tied."""
+        """The configuration for a model with this head.
+
+        For a head over the vocabulary, if the config claims that the output matrix is tied, the matrix is compared with
+        the token embeddings; if they differ, it is not tied.
+        """
         if self.layout == "keras" or head not in LANGUAGE_MODELS:
             return self.config
         return self._compared
@@ -93,7 +99,7 @@ class Source(os.PathLike):
 
     @functools.cached_property
     def head(self) -> str | None:
-        """The head that the model was saved with, if its config names one."""
+        """The head with which the model was saved, if its config names one."""
         if self.layout == "keras":
             return self._keras.get("head")
         return self.family.head_of((self._values.get("architectures") or [""])[0])
@@ -105,12 +111,12 @@ class Source(os.PathLike):
         return None if not names else tuple(names[index] for index in sorted(names))
 
     def tokenizer(self) -> Tokenizer:
-        """A new tokenizer from the same directory; FileNotFoundError if there is none."""
+        """A new tokenizer from the same directory; raises FileNotFoundError if there is none."""
         return Tokenizer.from_pretrained(self.path)
 
     @functools.cached_property
     def _values(self) -> dict[str, Any]:
-        """The content of the config's file."""
+        """The content of the config file."""
         return read_json(config_file(self.path, registry.tf1_configs()))
 
     @functools.cached_property
@@ -120,22 +126,23 @@ class Source(os.PathLike):
             with zipfile.ZipFile(self.file) as archive:
                 saved = json.loads(archive.read("config.json"))
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise ValueError(f"{self.file} is not a whole .keras file ({error}): expected a zip file with config.json; "
-                             "fetch it again") from None
+            raise ValueError(f"{self.file} is not a complete .keras file ({error}): expected a zip file with "
+                             "config.json; fetch it again") from None
         if not str(saved.get("registered_name")).startswith("tfplm>") or "config" not in saved.get("config", {}):
-            raise ValueError(f"{self.file} holds a {saved.get('class_name')}, not a model of this library: read it with "
-                             "keras.models.load_model")
+            raise ValueError(f"{self.file} contains a {saved.get('class_name')}, expected a model of this library: "
+                             "load it with keras.models.load_model")
         return saved["config"]
 
 
 def open_source(name: str | os.PathLike) -> Source:
-    """Opens a saved model: a directory, a `.keras` file, a TensorFlow prefix, or a hub name. Returns an open source
-    unchanged, so that a command that opens its model at the start reads each file once.
+    """Opens a saved model: a directory, a `.keras` file, a TensorFlow prefix, or a hub name.
+
+    An open source is returned unchanged, so that a command that opens its model at the start reads each file once.
 
         source = tfplm.models.open_source("bert-base-chinese")
         source.config.hidden_size, source.family.model_type, source.head
         model, tokenizer = tfplm.from_pretrained(source, "masked_lm"), source.tokenizer()
 
-    FileNotFoundError names the searched places and what to do.
+    Raises FileNotFoundError if there is no such model, with the searched locations and what to do.
     """
     return name if isinstance(name, Source) else Source(name)
