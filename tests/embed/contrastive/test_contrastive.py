@@ -245,7 +245,7 @@ def test_a_killed_training_goes_on(start, files, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["ranking", "cosent", "cosine"])
+@pytest.mark.parametrize("loss", ["ranking", "cosine", pytest.param("cosent", marks=pytest.mark.all)])
 def test_two_devices_train_as_one(loss, tmp_path):
     program = Path(__file__).with_name("contrastive_program.py")
     weights = []

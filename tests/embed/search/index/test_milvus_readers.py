@@ -201,6 +201,6 @@ def test_killed(tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 3, milvus="milvus.db") >= 1
 
 
-@pytest.mark.slow
+@pytest.mark.all
 def test_killed_many_times(tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 40, milvus="milvus.db", seed=4) >= 25
