@@ -13,17 +13,43 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+TOGETHER = ("tests/adapt",)  # what these files share is trained once in each process
+APART = ("tests/test_notebooks.py",)  # a process for each test
+LONGEST = ("tests/test_notebooks.py", "tests/adapt")  # first: at the end one of two processes would wait for them
+
+
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+    parser.addoption("--all", action="store_true", help="run all tests: those marked slow, and those marked all")
     parser.addoption("--cpu", type=int, default=0, metavar="N", help="print the N files and tests that take most CPU")
 
 
+def unit_of(nodeid: str) -> str:
+    """What one process runs as a whole: a file, unless it is named in TOGETHER or APART."""
+    file = nodeid.split("::")[0]
+    return nodeid if file in APART else next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return unit_of(nodeid)
+
+    return Units(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
-    items.sort(key=lambda item: item.path.name != "test_notebooks.py")  # the longest file, see .ci/run
-    if not config.getoption("--slow"):  # the quick suite is minutes; .ci/run then runs the slow ones by themselves
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    items.sort(key=lambda item: next((place for place, start in enumerate(LONGEST) if item.nodeid.startswith(start)),
+                                     len(LONGEST)))
+    everything = config.getoption("--all")
+    for item in items:
+        if item.get_closest_marker("all") and not everything:
+            item.add_marker(pytest.mark.skip(reason="for releases: run with --all"))
+        elif item.get_closest_marker("slow") and not (everything or config.getoption("--slow")):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
 def pytest_collection_finish(session):

@@ -13,7 +13,6 @@ from jupyter_client.manager import AsyncKernelManager
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUICK = {"01_bert_by_hand"}  # below 20 seconds
 NEEDS = {"00_mnist_tensorboard": "mnist", "02_pretrain": "zh_novels", "03_finetune": "thucnews", "04_search": "afqmc",
          "05_bert_as_service": "zh_novels"}  # notebook -> data set
 MAX_SIZE = 300_000  # bytes
@@ -35,11 +34,6 @@ def run(notebook, folder: Path):
     return client.execute()
 
 
-def cases():
-    for path in NOTEBOOKS:
-        yield pytest.param(path, id=path.stem, marks=[] if path.stem in QUICK else [pytest.mark.slow])
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # no history, no settings of the user
@@ -51,10 +45,11 @@ def folder(tmp_path, monkeypatch):
 
 def test_there_are_notebooks():
     assert len(NOTEBOOKS) >= 2
-    assert {path.stem for path in NOTEBOOKS} >= QUICK | set(NEEDS)
+    assert {path.stem for path in NOTEBOOKS} >= set(NEEDS)
 
 
-@pytest.mark.parametrize("path", cases())
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs(path, folder, data, monkeypatch):
     if path.stem in NEEDS:
         monkeypatch.setenv("TFPLM_DATA", str(data(NEEDS[path.stem]).parent))

@@ -5,7 +5,7 @@ import pytest
 import tfplm
 from tests.models.pretrained import published
 from tfplm.core.config import Config
-from tfplm.core.keys import HARMLESS, MUST_BE
+from tfplm.core.keys import HARMLESS, MUST_BE, Keys, read_config, write_config
 from tfplm.families import registry
 
 STORED = {name: stored["config"] for name, stored in published.stored().items()
@@ -97,3 +97,22 @@ def test_what_only_this_library_understands_is_named():
     written, foreign = registry.family("bert").write_config(config)
     assert foreign == ["ffn_bias", "norm_placement"] and written["attention_type"] == "prefix"
     assert read(written) == config.replace(intermediate_size=48)
+
+
+def test_kinds_of_layers_as_transformers_5_spells_them():
+    """In any family: a list of all layers is the shortest pattern that gives it, with a rotary base for each kind."""
+    base, keys = {"position_type": "rotary", "layer_pattern": ["local"]}, Keys()
+    full, local = "full_attention", "sliding_attention"
+    values = {**SIZE, "num_hidden_layers": 5, "intermediate_size": 48,
+              "layer_types": [local, local, full, local, local],
+              "rope_parameters": {full: {"rope_type": "default", "rope_theta": 7.0}, local: {"rope_theta": 2.0}}}
+    config = read_config(values, base, keys)
+    assert (config.layer_pattern, config.rope_theta, config.local_rope_theta) == (["local", "local", "global"], 7.0, 2.0)
+    written, _ = write_config(config, base, keys)
+    assert written["layer_types"] == values["layer_types"] and "layer_pattern" not in written
+    assert read_config(written, base, keys) == config
+    assert read_config(SIZE, base, keys).layer_pattern == ["local"]
+    for wrong in ({"rope_parameters": {full: {"rope_type": "linear", "rope_theta": 1.0}}},
+                  {"rope_parameters": {"rope_type": "default", "rope_theta": 1.0}}):
+        with pytest.raises(ValueError, match="config has rope_parameters .*; only full_attention and sliding_attention"):
+            read_config({**SIZE, **wrong}, base, keys)

@@ -29,6 +29,7 @@ def small(path, output, **options):
                 **options)
 
 
+@pytest.mark.slow
 def test_a_chinese_text_and_a_second_run(novel, tmp_path, capsys):
     output = tmp_path / "out"
     result = small(novel, output)

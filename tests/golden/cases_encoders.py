@@ -19,6 +19,15 @@ ERNIE = TINY | {"type_vocab_size": 4, "task_type_vocab_size": 3, "hidden_act": "
 MOBILEBERT = {"vocab_size": 47, "hidden_size": 20, "embedding_size": 10, "num_hidden_layers": 3,
               "num_attention_heads": 3, "intermediate_size": 23, "intra_bottleneck_size": 12,
               "max_position_embeddings": 19, "num_feedforward_networks": 2, "type_vocab_size": 2}
+MODERNBERT = TINY | {"num_hidden_layers": 4, "local_attention": 6, "pad_token_id": 1, "bos_token_id": 0, "cls_token_id": 0,
+                     "eos_token_id": 2, "sep_token_id": 2}
+OTHER_KINDS = {"layer_types": ["sliding_attention", "full_attention"], "num_hidden_layers": 2, "rope_parameters": {
+    "sliding_attention": {"rope_type": "default", "rope_theta": 30.0},
+    "full_attention": {"rope_type": "default", "rope_theta": 200.0}}}
+BIASES = dict.fromkeys(("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"), True) | {"decoder_bias": False}
+# transformers 5 writes these otherwise than the published files have them
+KINDS = {"layer_types": None, "rope_parameters": None, "global_attn_every_n_layers": 3, "global_rope_theta": 160000.0,
+         "local_rope_theta": 10000.0, "layer_norm_eps": 1e-5, "position_embedding_type": "absolute"}
 XLM = {"vocab_size": 47, "emb_dim": 12, "n_layers": 3, "n_heads": 3, "max_position_embeddings": 19, "n_langs": 1,
        "pad_token_id": 2, "pad_index": 2, "bos_token_id": 0, "eos_token_id": 1}
 
@@ -48,6 +57,11 @@ ENCODERS = {
     **family("ernie2", "Ernie", ERNIE | {"use_task_id": True, "hidden_act": "gelu"},
              [None, "masked_lm", "pretraining", "sequence_classification"], types=4, tasks=3),
     **family("mobilebert", "MobileBert", MOBILEBERT, [None, "masked_lm"], types=2),
+    **family("modernbert", "ModernBert", MODERNBERT, ALL, published_config=KINDS),
+    **family("modernbert-mean", "ModernBert", MODERNBERT | {"classifier_pooling": "mean"},
+             ["sequence_classification", "multiple_choice"], published_config=KINDS),
+    **family("modernbert-kinds", "ModernBert", MODERNBERT | OTHER_KINDS | {"hidden_activation": "relu"}, [None]),
+    "modernbert-biases-masked_lm": case("ModernBert", "masked_lm", MODERNBERT | OTHER_KINDS | BIASES),
     **family("xlm", "XLM", XLM, [None]),
     "xlm-masked_lm": case("XLM", "masked_lm", XLM | {"n_layers": 2}, model="XLMWithLMHeadModel"),
 }

@@ -26,7 +26,7 @@ from tfplm.core.config import read_json
 
 EXTRA = ["bert_causal", "groups", "inner_groups", "deep_decoder", "t5_encoder"]
 NOT_THERE = {  # heads that transformers has no class for
-    *((name, head) for name in ("distilbert", "roberta", "xlm-roberta", "camembert")
+    *((name, head) for name in ("distilbert", "roberta", "xlm-roberta", "camembert", "modernbert")
       for head in ("pretraining", "replaced_token_detection")),
     *((name, "replaced_token_detection") for name in ("bert", "albert", "ernie")),
     *(("openai-gpt", head) for head in ("token_classification", "question_answering")),

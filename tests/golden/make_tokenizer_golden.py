@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sentencepiece
 import transformers
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -55,6 +55,25 @@ def make_tiny() -> None:
             with (GOLDEN / f"{name}.model").open("wb") as file:
                 sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(TEXT), model_writer=file, **common,
                                                          **layout)
+    if not (path := GOLDEN / "tiny_modernbert" / "tokenizer.json").exists():
+        make_modernbert(path)
+
+
+def make_modernbert(path: Path) -> None:
+    """A tokenizer.json as ModernBERT's: runs of spaces and the special tokens are added behind the byte-level BPE."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=400, show_progress=False,
+                                                            initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer.add_tokens([AddedToken(" " * count, normalized=True) for count in (4, 3, 2)])
+    tokenizer.add_special_tokens([AddedToken(name, lstrip=name == "[MASK]", normalized=False, special=True)
+                                  for name in ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")])
+    ids = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ids)
+    path.parent.mkdir(exist_ok=True)
+    tokenizer.save(str(path), pretty=False)
 
 
 def reference_of(name: str, path: Path):

@@ -24,8 +24,22 @@ ELECTRA_SMALL = {"embedding_size": 128, "hidden_size": 256, "intermediate_size":
 GENERATOR = {"architectures": ["ElectraForMaskedLM"]}
 ERNIE = BERT | {"architectures": ["ErnieForMaskedLM"], "model_type": "ernie", "task_type_vocab_size": 3,
                 "use_task_id": False}
+MODERNBERT = {
+    "architectures": ["ModernBertForMaskedLM"], "attention_bias": False, "attention_dropout": 0.0, "bos_token_id": 50281,
+    "classifier_activation": "gelu", "classifier_bias": False, "classifier_dropout": 0.0, "classifier_pooling": "mean",
+    "cls_token_id": 50281, "decoder_bias": True, "deterministic_flash_attn": False, "embedding_dropout": 0.0,
+    "eos_token_id": 50282, "global_attn_every_n_layers": 3, "global_rope_theta": 160000.0, "gradient_checkpointing": False,
+    "hidden_activation": "gelu", "hidden_size": 768, "initializer_cutoff_factor": 2.0, "initializer_range": 0.02,
+    "intermediate_size": 1152, "layer_norm_eps": 1e-05, "local_attention": 128, "local_rope_theta": 10000.0,
+    "max_position_embeddings": 8192, "mlp_bias": False, "mlp_dropout": 0.0, "model_type": "modernbert",
+    "norm_bias": False, "norm_eps": 1e-05, "num_attention_heads": 12, "num_hidden_layers": 22, "pad_token_id": 50283,
+    "position_embedding_type": "absolute", "sep_token_id": 50282, "tie_word_embeddings": True, "torch_dtype": "float32",
+    "transformers_version": "4.47.0.dev0", "vocab_size": 50368}
 
 ENCODERS = {
+    "ModernBERT-base": MODERNBERT,
+    "ModernBERT-large": MODERNBERT | {"hidden_size": 1024, "intermediate_size": 2624, "num_attention_heads": 16,
+                                      "num_hidden_layers": 28},
     "bert-base-uncased": BERT | NEW | {"architectures": ["BertForMaskedLM"]},
     "bert-base-uncased-pretraining": BERT,
     "bert-base-chinese": BERT | POOLER | {"architectures": ["BertForMaskedLM"], "vocab_size": 21128},

@@ -23,6 +23,7 @@ OWN = {  # what a family needs beside that
            "initializer_range": 1.0},
     "mt5": {"head_dim": 4, "initializer_range": 1.0},
     "textcnn": {"embedding_size": 7}, "bilstm": {"embedding_size": 7},
+    "modernbert": {"num_hidden_layers": 4, "attention_window": 4},
 }
 VARIANTS: dict[str, tuple[str, dict]] = {  # name -> (family, fields)
     "pre_norm": ("bert", {"norm_placement": "pre", "final_norm": True, "embedding_norm": False}),
@@ -80,9 +81,15 @@ HEADS = {"encoder": ["masked_lm", "pretraining", "replaced_token_detection", *LA
          **{name: ["masked_lm", *LABELLED, "multiple_choice"] for name in BASELINES}}
 
 
-def mostly_slow(quick: list[str]) -> list:
-    """All cases as parameters, those that are not in `quick` marked slow."""
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+SIMILAR = ("camembert", "ernie", "mbart", "mt5", "openai-gpt", "xlm-roberta")  # to a family beside them
+QUICK = [*(name for name in FAMILIES if name not in SIMILAR), "prefix", "sparse", "bucketed", "groups", "local",
+         "rotary_decoder"]
+
+
+def sweep(quick: list[str] = QUICK, slow: list[str] = tuple(CASES)) -> list:
+    """All cases as parameters: those that are not in `quick` are marked slow, and all where not in `slow` either."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow if name in slow else pytest.mark.all)
+            for name in CASES]
 
 
 def heads_of(name: str) -> list[str]:

@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import tfplm
 from tfplm.core.config import read_json
@@ -25,6 +26,17 @@ WITH_OUTPUTS = [name for name in CASES if (FOLDER / name / "golden.npz").exists(
 
 def head_of(name: str) -> str | None:
     return next((head for head in HEADS if name.endswith(f"-{head}")), None)
+
+
+def one_of_each_slow_rest() -> list:
+    """All cases as parameters; but the first of each family, the first of each head and the untied ones are slow."""
+    seen, parameters = set(), []
+    for name in CASES:
+        family = read_json(FOLDER / name / "config.json")["model_type"]
+        kinds = {family, head_of(name), name if "tied" in name else None}
+        parameters.append(pytest.param(name, marks=[pytest.mark.slow] if kinds <= seen else []))
+        seen |= kinds
+    return parameters
 
 
 @functools.cache

@@ -67,7 +67,8 @@ def test_a_row_of_padding_alone(name):
     assert not np.any(outputs["pooled_output"][1]) and np.isfinite(outputs["sequence_output"]).all()
 
 
-@pytest.mark.parametrize("preset", ["textcnn", "bilstm", pytest.param("bilstm-2-layers", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("preset", ["textcnn", pytest.param("bilstm", marks=pytest.mark.slow),
+                                    pytest.param("bilstm-2-layers", marks=pytest.mark.slow)])
 def test_a_user_fits_it(preset, tmp_path):
     """Which of two characters comes first; the order cannot be seen from the characters alone."""
     keras.utils.set_random_seed(1)

@@ -49,8 +49,8 @@ def test_numpy_dataset_and_generator_agree():
     assert losses[0][1] < losses[0][0]
 
 
-@pytest.mark.parametrize(("name", "head"), [
-    ("gpt2", "causal_lm"), pytest.param("t5", "seq2seq_lm", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "head"), [("gpt2", "causal_lm"), ("t5", "seq2seq_lm")])
 def test_language_models_learn(name, head):
     model, batch = classifier(name, head), cases.batch(name, padded=False)
     labels = batch.get("decoder_input_ids", batch["input_ids"])
@@ -79,13 +79,14 @@ def test_half_precision_learns(dtype):
 def test_heads_with_several_outputs():
     model, batch = tfplm.from_config(cases.CASES["bert"], "pretraining"), cases.batch("bert")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", {"masked_lm": loss, "next_sentence": loss}, jit_compile=False)
+    model.compile("adam", {"masked_lm": loss, "next_sentence": loss}, run_eagerly=True)
     targets = {"masked_lm": batch["input_ids"], "next_sentence": LABELS}
     assert np.isfinite(quiet(model, batch, targets)).all()
     predicted = model.predict(batch, verbose=0)
     assert predicted["masked_lm"].shape == (3, 9, 47) and predicted["next_sentence"].shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_headless_in_a_functional_model_learns():
     backbone, batch = tfplm.from_config(cases.CASES["bert"]), cases.batch("bert")
     inputs = {key: keras.Input((None,), dtype="int32", name=key) for key in batch}
@@ -105,7 +106,7 @@ def test_a_model_leaves_nothing_behind():
     """TensorFlow never forgets a custom gradient's graph: it must not be the model's, which holds the weights."""
     counts = []
     for _ in range(3):
-        model = classifier()
+        model = classifier(num_hidden_layers=1)
         quiet(model, cases.batch("bert"), LABELS)
         del model
         keras.backend.clear_session()
@@ -116,7 +117,7 @@ def test_a_model_leaves_nothing_behind():
 def test_frozen_backbone():
     model, batch = classifier(), cases.batch("bert")
     model.embeddings.trainable = model.stack.trainable = False
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
     before = {v.path: np.array(v) for v in model.weights}
     quiet(model, batch, LABELS)
     changed = {path for path, value in before.items()

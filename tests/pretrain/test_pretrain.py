@@ -91,6 +91,7 @@ def test_started_again_nothing_is_left_to_do(result, options):
     assert (result.output / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_tasks_do_not_see_each_other(tmp_path):
     """A batch of one task holds places of the other's arrays; training, evaluation and samples leave them alone."""
     text = write_text(tmp_path / "三国.txt")
@@ -128,6 +129,7 @@ def test_interrupted_training_goes_on(result, options, tmp_path):
                                    err_msg=path)
 
 
+@pytest.mark.slow
 def test_config_file_runs_the_same_again(result, options, tmp_path, monkeypatch, capsys):
     """The saved options as --config, flags before them; twice the same weights."""
     monkeypatch.setitem(cli.VERBS, "pretrain", ("tfplm.options.pretrain:PretrainOptions", "pre-train"))
@@ -140,6 +142,7 @@ def test_config_file_runs_the_same_again(result, options, tmp_path, monkeypatch,
         (result.output / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_from_a_tf1_checkpoint(data, tmp_path):
     """Domain-adaptive pre-training: weights and vocabulary of Google's own layout."""
     source = data("tiny_checkpoints", "bert_toy")
@@ -158,6 +161,7 @@ def test_from_a_tf1_checkpoint(data, tmp_path):
         pretrain(text=[str(text)], init=str(source), output=str(tmp_path / "b"), max_length=2000, quiet=True)
 
 
+@pytest.mark.slow
 def test_records_of_berts_own_layout(text, tmp_path):
     tokenizer = tmp_path / "vocab.txt"
     letters = sorted(set("".join(CLAUSES) + "，。"))

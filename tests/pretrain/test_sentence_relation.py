@@ -11,6 +11,6 @@ from tfplm.pretrain.objectives.sentence_relation import NextSentence
     ("mlm+nsp,mlm+sop3", 2, {"nsp": False, "sop3": True})])
 def test_the_saved_head_has_the_relations_of_its_objective(objective, classes, own):
     model = make(objective)
-    head = model.backbone.head
-    assert (head.next_sentence.kernel.shape[-1] if model.backbone.head_name == "pretraining" else None) == classes
+    head = model.inner.head
+    assert (head.next_sentence.kernel.shape[-1] if model.inner.head_name == "pretraining" else None) == classes
     assert {one.name: one.own for task in model.tasks for one in task.objectives if isinstance(one, NextSentence)} == own

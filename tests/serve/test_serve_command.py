@@ -77,7 +77,8 @@ def expected(folder):
     return lambda texts: encoder.encode(texts)
 
 
-@pytest.mark.parametrize("signal_name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_it_after_its_work(folder, expected, signal_name):
     texts = [f"hello {'a ' * (i % 9)}" for i in range(3000)]
     with program(folder) as running, running.client() as bert:

@@ -156,8 +156,8 @@ def test_the_callback_does_not_change_the_weights(tmp_path):
         np.testing.assert_array_equal(plain, own_)
 
 
-@pytest.mark.parametrize("accumulation", [None, 2])
-@pytest.mark.parametrize("ours", [False, True])
+@pytest.mark.parametrize("ours, accumulation", [(True, 2), *[
+    pytest.param(*case, marks=pytest.mark.slow) for case in ((True, None), (False, None), (False, 2))]])
 def test_gradient_norm_with_accumulation_and_our_optimizers(tmp_path, accumulation, ours):
     optimizer = (make_optimizer("adamw", learning_rate=1e-6, schedule="constant", clip_norm=0.01,
                                 accumulation=accumulation or 1)

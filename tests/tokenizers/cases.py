@@ -101,6 +101,10 @@ CASES = {
     "xlm_roberta_real": _with({"sentencepiece.bpe.model": _T5}, "xlm-roberta", "XLMRobertaTokenizer", *_MIXED),
     "camembert": _with(_TINY_UNIGRAM, "camembert", "CamembertTokenizer"),
     "mbart": _with(_TINY_UNIGRAM, "mbart", "MBartTokenizer"),
+    "modernbert": _with({"tokenizer.json": "tiny_modernbert/tokenizer.json"}, "modernbert", "PreTrainedTokenizerFast",
+                        mask="[MASK]",
+                        **{f"{role}_token": f"[{role.upper()}]" for role in ("cls", "sep", "pad", "mask", "unk")},
+                        tokenizer_class="PreTrainedTokenizerFast", model_max_length=8192),
     "albert": _with({"spiece.model": "tiny_albert.model"}, "albert", "AlbertTokenizer", _MIXED[0], mask="[MASK]"),
 }
 

@@ -81,6 +81,33 @@ _SOMEWHERE = frozenset("""
 """.split())
 
 
+_KINDS = {"full_attention": "global", "sliding_attention": "local"}  # of layers, in transformers' words
+
+
+def _read_kinds(values: dict[str, Any]) -> dict[str, Any]:
+    """Kinds of layers and their rotary bases as transformers 5 spells them, for all families, in our fields.
+
+    `layer_types` lists all layers: the pattern is the shortest beginning whose repetition gives them.
+    """
+    if types := [_KINDS.get(name, name) for name in values.pop("layer_types", None) or ()]:
+        values["layer_pattern"] = next(types[:length] for length in range(1, len(types) + 1) if all(
+            kind == types[layer % length] for layer, kind in enumerate(types)))
+    for name, rope in (values.pop("rope_parameters", None) or {}).items():
+        if name not in _KINDS or rope.get("rope_type", "default") != "default":
+            raise ValueError(f"the model's config has rope_parameters {name} = {rope!r}; only {' and '.join(_KINDS)} of "
+                             "rope_type 'default' can be computed")
+        values["rope_theta" if _KINDS[name] == "global" else "local_rope_theta"] = rope["rope_theta"]
+    return values
+
+
+def _write_kinds(values: dict[str, Any], config: Config) -> dict[str, Any]:
+    """The pattern as the list that transformers 5 reads."""
+    names, kinds = {ours: theirs for theirs, ours in _KINDS.items()}, config.layer_kinds
+    types = [names[kinds[layer % len(kinds)]] for layer in range(config.num_hidden_layers)]
+    return {"layer_types" if name == "layer_pattern" else name: types if name == "layer_pattern" else value
+            for name, value in values.items()}
+
+
 def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, layout: Layout = "hf") -> Config:
     """A published `config.json` (already parsed) -> `Config`.
 
@@ -95,7 +122,7 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, 
     ours_of = {theirs: ours for ours, theirs in keys.names.items()}
     must_be = {**MUST_BE, **keys.must_be}
     fields = Config.__dataclass_fields__
-    values = keys.read(dict(values), layout)
+    values = keys.read(_read_kinds(dict(values)), layout)
     if values.get("hidden_act") == "swish":
         values["hidden_act"] = "silu"
     own, translated, unknown = {}, {}, []
@@ -159,7 +186,7 @@ def _written(config: Config, base: Mapping[str, Any], keys: Keys, layout: Layout
     # what is usual in the family need not be the other library's default
     result = {names.get(name, name): values[name] for name in
               [*names, *(_PUBLISHED | (_SOMEWHERE & set(base)) | changed | set(resolved)) - set(names)]}
-    result = keys.write(result, config, layout)
+    result = keys.write(_write_kinds(result, config) if "layer_pattern" in base else result, config, layout)
     if result.get("id2label"):
         result["label2id"] = {label: index for index, label in result["id2label"].items()}
     result = {name: value for name, value in result.items() if value is not None}

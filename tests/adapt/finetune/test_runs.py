@@ -125,6 +125,7 @@ def test_seeds(tiny, small, tmp_path):
     assert same(results[0], results[1]) and not same(results[0], results[2])
 
 
+@pytest.mark.slow
 def test_cross_validation_predicts_each_example_once(tiny, tmp_path):
     rows = [*SMALL, ("只有一次的类", "怪")]  # of a label that only one fold's training lacks
     data = write_texts(tmp_path / "data", ("train", "test"), rows, repeat=1)

@@ -77,6 +77,7 @@ def test_tags_of_no_scheme_and_missing_tags(tiny):
         task.learn([TaggedExample(("他",), origin="f.txt:3")])
 
 
+@pytest.mark.slow
 def test_parts_of_speech(tiny, tmp_path):
     file = tmp_path / "train.conll"
     file.write_text("我 r\n爱 v\n他 r\n\n他 r\n去 v\n\n他 r\n在 p\n北 ns\n京 ns\n\n" * 20, encoding="utf-8")

@@ -102,7 +102,7 @@ class Noted(keras.callbacks.Callback):
                              for path in changes(self.model, self._before)})
 
 
-@pytest.mark.parametrize("every, first", [(1, 0), (2, 1), (2, 3)])
+@pytest.mark.parametrize("every, first", [(1, 3), (2, 1), (2, 3), pytest.param(1, 0, marks=pytest.mark.slow)])
 def test_gradual_unfreezing(every, first):
     model, noted = compiled(model_of(), eager=every > 1), Noted()  # a graph must be made anew
     data = next(iter(batches(1)))
@@ -127,9 +127,10 @@ def test_layer_rates_fall_from_the_head_to_the_embeddings():
         assert own / plain == pytest.approx(0.5 ** power, rel=0.05), path
 
 
-@pytest.mark.parametrize("head, changes", [("sequence_classification", {}), ("token_classification", {}),
-                                           ("question_answering", {}),
-                                           ("sequence_classification", {"classifier_pooling": "last"})])
+@pytest.mark.parametrize("head, changes", [
+    ("sequence_classification", {}), ("token_classification", {}),
+    pytest.param("question_answering", {}, marks=pytest.mark.slow),
+    pytest.param("sequence_classification", {"classifier_pooling": "last"}, marks=pytest.mark.slow)])
 def test_frozen_features_give_what_the_model_gives(head, changes):
     model = model_of(head=head, **changes)
     frozen = FrozenFeatures(model)

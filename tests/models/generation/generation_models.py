@@ -32,10 +32,12 @@ def t5():
     return make("t5-v1_1-small", "seq2seq_lm", num_decoder_layers=2, head_dim=8)
 
 
-def by_full_computation(model, batch: dict, new: int) -> np.ndarray:
-    """Greedy search without a cache: all logits are computed again for each token, and each prompt separately."""
+@functools.cache
+def by_full_computation(model, new: int) -> np.ndarray:
+    """Greedy search without a cache: all logits are computed again for each token, and each of `prompts()` separately.
+    """
     rows = []
-    for ids, mask in zip(batch["input_ids"], batch["attention_mask"]):
+    for ids, mask in zip(*prompts().values()):
         ids = [int(i) for i, real in zip(ids, mask) if real]
         if model.config.architecture == "seq2seq":
             text = [model.config.decoder_start_token_id]

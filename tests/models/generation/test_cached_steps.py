@@ -7,9 +7,14 @@ import tensorflow as tf
 from tests.models import cases
 from tfplm.layers import masks
 
+SIMILAR = ("openai-gpt", "gpt2_shared", "mbart", "mt5")  # to a case beside them
 CAUSAL = ["gpt2", "openai-gpt", "sparse", "bucketed_decoder", "gpt2_shared", "bert_causal", "rotary_decoder"]
 SEQ2SEQ = ["bart", "mbart", "t5", "mt5", "deep_decoder", "rotary_seq2seq"]
 LENGTH = 7
+
+
+def mostly_quick(names: list[str]) -> list:
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in SIMILAR else []) for name in names]
 
 
 def run(model, ids, chunks, **arguments):
@@ -29,7 +34,7 @@ def run(model, ids, chunks, **arguments):
 
 
 @pytest.mark.parametrize("chunks", [[1] * LENGTH, [4, 1, 2]], ids=["single", "chunks"])
-@pytest.mark.parametrize("name", CAUSAL)
+@pytest.mark.parametrize("name", mostly_quick(CAUSAL))
 def test_decoder(name, chunks):
     model, ids = cases.model(name), cases.batch(name, length=LENGTH, padded=False)["input_ids"]
     whole = model({"input_ids": ids})["sequence_output"]
@@ -37,7 +42,7 @@ def test_decoder(name, chunks):
 
 
 @pytest.mark.parametrize("chunks", [[1] * LENGTH, [4, 1, 2]], ids=["single", "chunks"])
-@pytest.mark.parametrize("name", SEQ2SEQ)
+@pytest.mark.parametrize("name", mostly_quick(SEQ2SEQ))
 def test_seq2seq(name, chunks):
     model, batch = cases.model(name), cases.batch(name, length=LENGTH + 2)
     batch.pop("decoder_attention_mask")

@@ -28,7 +28,7 @@ def new_tokens(model, batch, **options):
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_cached_equals_uncached_for_any_padding(make_model, side):
     model = make_model()
-    expected = by_full_computation(model, prompts("left"), 8)
+    expected = by_full_computation(model, 8)
     assert len({tuple(row) for row in expected}) == 3
     found = model.generate(prompts(side), max_new_tokens=8, **NO_END)
     if model.config.architecture == "seq2seq":
@@ -40,11 +40,10 @@ def test_cached_equals_uncached_for_any_padding(make_model, side):
 
 
 @pytest.mark.parametrize(("make_model", "jit_compile"), [
-    (gpt2, True), pytest.param(gpt2, False, marks=pytest.mark.slow), (bart, False),
-    pytest.param(bart, True, marks=pytest.mark.slow)])
+    (gpt2, True), *[pytest.param(*case, marks=pytest.mark.slow) for case in ((gpt2, False), (bart, False), (bart, True))]])
 def test_compiled_equals_eager(make_model, jit_compile):
     found = new_tokens(make_model(), prompts("left"), max_new_tokens=8, jit_compile=jit_compile)
-    assert found.tolist() == by_full_computation(make_model(), prompts("left"), 8).tolist()
+    assert found.tolist() == by_full_computation(make_model(), 8).tolist()
 
 
 def test_compiled_once_for_all_numbers():
@@ -57,21 +56,22 @@ def test_compiled_once_for_all_numbers():
 
 
 @pytest.mark.parametrize("overrides", [
-    {"attention_type": "sparse", "attention_window": 3}, {"share": "all"}, {"position_type": "sinusoidal"},
-    {"norm_placement": "post", "final_norm": False}, {"embedding_size": 16, "lm_transform": True},
-    {"position_type": "bucketed"}, {"position_type": "rotary"},
-    {"position_type": "rotary", "rope_interleaved": True, "layer_pattern": ("local",), "attention_window": 3}])
+    {"attention_type": "sparse", "attention_window": 3}, {"position_type": "bucketed"}, {"position_type": "rotary"},
+    *[pytest.param(fields, marks=pytest.mark.slow) for fields in (
+        {"share": "all"}, {"position_type": "sinusoidal"}, {"norm_placement": "post", "final_norm": False},
+        {"embedding_size": 16, "lm_transform": True},
+        {"position_type": "rotary", "rope_interleaved": True, "layer_pattern": ("local",), "attention_window": 3})]])
 def test_cached_equals_uncached_for_other_stacks(overrides):
     model = gpt2(**overrides)
     found = new_tokens(model, prompts("left"), max_new_tokens=8)
-    assert found.tolist() == by_full_computation(model, prompts("left"), 8).tolist()
+    assert found.tolist() == by_full_computation(model, 8).tolist()
 
 
-@pytest.mark.parametrize("preset", ["bert-base-chinese", "roberta-base"])
+@pytest.mark.parametrize("preset", [pytest.param("bert-base-chinese", marks=pytest.mark.slow), "roberta-base"])
 def test_encoders_with_causal_attention(preset):
     model = make(preset, attention_type="causal", max_position_embeddings=64, pad_token_id=1)
     found = new_tokens(model, prompts("left"), max_new_tokens=6)
-    assert found.tolist() == by_full_computation(model, prompts("left"), 6).tolist()
+    assert found.tolist() == by_full_computation(model, 6).tolist()
 
 
 def test_prefix_language_model():
@@ -84,17 +84,17 @@ def test_prefix_language_model():
     assert model.generate(np.array([[7, 9, 11, 20]]), max_new_tokens=6, **NO_END).tolist() == [text]
 
 
-def test_beams_do_not_depend_on_padding_or_neighbours():
+@pytest.mark.parametrize("make_model", [gpt2, pytest.param(t5, marks=pytest.mark.slow)])
+def test_beams_do_not_depend_on_padding_or_neighbours(make_model):
     options = {"num_beams": 3, "max_new_tokens": 7, "no_repeat_ngram_size": 2, "repetition_penalty": 1.3,
                "eos_token_id": [8, 9, 10, 11, 12], "pad_token_id": 0, "num_return_sequences": 2}
-    for make_model in (gpt2, t5):
-        together = new_tokens(make_model(), prompts("left"), **options)
-        for row, length in enumerate((6, 3, 1)):
-            alone = prompts("left")["input_ids"][row:row + 1, 6 - length:]
-            alone = new_tokens(make_model(), {"input_ids": alone}, **options)
-            width = alone.shape[1]
-            assert together[2 * row:2 * row + 2, :width].tolist() == alone.tolist()
-            assert not together[2 * row:2 * row + 2, width:].any()
+    together = new_tokens(make_model(), prompts("left"), **options)
+    for row, length in enumerate((6, 3, 1)):
+        alone = prompts("left")["input_ids"][row:row + 1, 6 - length:]
+        alone = new_tokens(make_model(), {"input_ids": alone}, **options)
+        width = alone.shape[1]
+        assert together[2 * row:2 * row + 2, :width].tolist() == alone.tolist()
+        assert not together[2 * row:2 * row + 2, width:].any()
 
 
 def test_the_first_of_many_beams_is_greedy_for_one_token():
@@ -115,7 +115,7 @@ def test_sampling_follows_the_distribution_and_the_seed():
 
 
 def test_same_seed_same_text():
-    options = {"max_new_tokens": 12, "do_sample": True, **NO_END}
+    options = {"max_new_tokens": 8, "do_sample": True, **NO_END}
     first, second, other = (gpt2().generate(prompts("left"), seed=seed, **options) for seed in (5, 5, 6))
     assert first.tolist() == second.tolist() != other.tolist()
     assert gpt2().generate(prompts("left"), **options).tolist() != gpt2().generate(prompts("left"), **options).tolist()

@@ -12,7 +12,8 @@ import tfplm
 FOLDER = Path(__file__).parents[2] / "golden"
 FILES = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "generation").glob("*.json"))
          if path.stem != "processors"}
-QUICK = ("greedy_eos", "greedy_repetition_penalty", "beam_3_eos", "beam_4_length_penalty_2.0")  # of every model
+QUICK = ("greedy_eos", "beam_4_length_penalty_2.0")  # of every model
+SIMILAR = ("mbart", "openai-gpt", "t5-v1_1")  # to a model beside them
 CASES = [(name, index) for name, file in FILES.items() for index in range(len(file["cases"]))]
 NO_TOKENS = {"eos_token_id": [], "forced_bos_token_id": -1, "forced_eos_token_id": []}
 _models = {}
@@ -40,7 +41,7 @@ def test_there_are_cases():
 def _parameters():
     for name, index in CASES:
         case = FILES[name]["cases"][index]["name"]
-        marks = () if name == "gpt2" or case in QUICK else (pytest.mark.slow,)
+        marks = () if name == "gpt2" or case in QUICK else pytest.mark.all if name in SIMILAR else pytest.mark.slow
         yield pytest.param(name, index, id=f"{name}-{case}", marks=marks)
 
 

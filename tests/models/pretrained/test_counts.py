@@ -27,6 +27,7 @@ PUBLISHED = {
     "electra-large-discriminator": 334_092_288, "distilbert-base-uncased": 66_362_880,
     "openai-gpt": 116_534_784, "gpt2": 124_439_808, "gpt2-medium": 354_823_168, "gpt2-large": 774_030_080,
     "gpt2-xl": 1_557_611_200, "t5-small": 60_506_624, "t5-base": 222_903_552, "t5-large": 737_668_096,
+    "modernbert-base": 149_014_272, "modernbert-large": 394_781_696,
     "bart-base": 139_420_416, "bart-large": 406_291_456, "mbart-large-cc25": 610_851_840,
 }
 WITH_HEAD = {
@@ -35,11 +36,16 @@ WITH_HEAD = {
     ("t5-v1_1-small", "seq2seq_lm"): 76_961_152, ("t5-v1_1-base", "seq2seq_lm"): 247_577_856,
     ("mt5-small", "seq2seq_lm"): 300_176_768, ("electra-small-generator", "masked_lm"): 13_546_682,
     ("electra-base-generator", "masked_lm"): 33_740_602, ("bart-large-cnn", "seq2seq_lm"): 406_340_696,
+    ("modernbert-base", "masked_lm"): 149_655_232, ("modernbert-large", "masked_lm"): 395_881_664,
     ("ernie-1.0-base-zh", "masked_lm"): 99_885_648, ("ernie-3.0-base-zh", "masked_lm"): 117_986_368,
 }
 
 
-@pytest.mark.parametrize("preset", PUBLISHED)
+SIZES = ("large", "medium", "xl", "mini", "small-", "t5-base", "tinybert-6l", "minilm-l6")  # of a family counted beside
+
+
+@pytest.mark.parametrize("preset", [
+    pytest.param(name, marks=pytest.mark.slow) if any(size in name for size in SIZES) else name for name in PUBLISHED])
 def test_published(preset):
     assert tfplm.count_parameters(preset) == PUBLISHED[preset]
 

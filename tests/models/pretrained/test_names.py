@@ -1,5 +1,7 @@
 """Models without memory match the names and shapes of published checkpoints."""
 
+import functools
+
 import pytest
 
 from tests.models.pretrained import published
@@ -20,15 +22,28 @@ def test_cases():
     assert {stored["config"]["model_type"] for stored in HF.values()} >= set(registry.families()) - unpublished
 
 
+def _names():
+    """The first of each family, and the others, which are slow."""
+    families = [stored["config"]["model_type"] for stored in HF.values()]
+    for index, name in enumerate(HF):
+        yield pytest.param(name, marks=[pytest.mark.slow] if families[index] in families[:index] else [])
+
+
+@functools.cache
+def _model(name, head):
+    config = HF[name]["config"]
+    return published.meta_model(registry.family(config["model_type"]), config, head)
+
+
 @pytest.mark.parametrize("published_file", [False, True], ids=["today", "file"])
-@pytest.mark.parametrize("name", HF)
+@pytest.mark.parametrize("name", _names())
 def test_hugging_face(name, published_file):
     stored, family = HF[name], registry.family(HF[name]["config"]["model_type"])
     tensors = published.as_published(stored) if published_file else stored["tensors"]
     checkpoint = published.checkpoint(name, "hf", tensors)
     heads = [None] if published_file else {family.head_of(stored["architecture"]), None}
     for head in heads:
-        model = published.meta_model(family, stored["config"], head)
+        model = _model(name, head)
         result = match(model, checkpoint, family.names)
         fresh = {path.partition("/")[0] for path in result.missing}
         assert fresh <= ({"pooler"} if head is None else set()), fresh

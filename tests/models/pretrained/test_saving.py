@@ -10,9 +10,10 @@ from tests.models.golden import flat
 from tfplm.models.pretrained.weights import named_variables
 
 ONE_EACH = ["bert", "gpt2", "t5"]
-HEADS = [(name, head) for name in ("bert", "gpt2") for head in [None, *cases.heads_of(name)]]
+HEADS = [("bert", head) for head in [None, *cases.heads_of("bert")]]
 HEADS += [("electra", "replaced_token_detection"), ("bart", "sequence_classification"), ("bart", None)]
-QUICK = [*cases.FAMILIES, "groups", "share_attention", "sinusoidal", "untied", "bucketed"]
+HEADS += [pytest.param("gpt2", head, marks=pytest.mark.slow) for head in [None, *cases.heads_of("gpt2")]]
+QUICK = ["albert", "bart", "bert", "bilstm", "gpt2", "modernbert", "t5", "textcnn", "groups", "untied", "bucketed"]
 POLICIES = [("bert", "bfloat16"), ("bert", "mixed_bfloat16"), ("bert", "mixed_float16"), ("gpt2", "bfloat16"),
             ("t5", "mixed_bfloat16")]
 
@@ -33,7 +34,7 @@ def assert_same(model, path, batch):
     return again
 
 
-@pytest.mark.parametrize("name", cases.mostly_slow(QUICK))
+@pytest.mark.parametrize("name", cases.sweep(QUICK))
 def test_loaded_model_is_equal(name, tmp_path):
     check_head(name, cases.LM[cases.CASES[name].architecture], tmp_path)
 

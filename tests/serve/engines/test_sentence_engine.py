@@ -85,7 +85,9 @@ def test_vectors_are_those_of_the_model(engine, model):
         np.testing.assert_allclose(vector, hidden.mean(0), atol=1e-5)
 
 
-@pytest.mark.parametrize("strategy", BERT_SERVICE)
+@pytest.mark.parametrize("strategy", [
+    name if name in ("NONE", "REDUCE_MEAN_MAX", "CLASSIFICATION") else pytest.param(name, marks=pytest.mark.slow)
+    for name in BERT_SERVICE])
 def test_every_strategy(folder, model, strategy, tmp_path):
     if strategy in ("CLASSIFICATION", "REGRESSION"):
         folder = tmp_path / "classifier"
@@ -236,9 +238,9 @@ def test_a_model_of_sentence_transformers(tmp_path, model):
     assert raw.info.max_length == 40 and abs(np.linalg.norm(encoded(raw, "hello").vectors) - 1) > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
-    {"max_seq_len": 10}, pytest.param({"pooling_strategy": "NONE", "max_seq_len": "NONE"}, marks=pytest.mark.slow),
-    pytest.param({"mask_cls_sep": True}, marks=pytest.mark.slow)])
+    {"max_seq_len": 10}, {"pooling_strategy": "NONE", "max_seq_len": "NONE"}, {"mask_cls_sep": True}])
 def test_warm_up_changes_nothing(folder, options):
     cold, warm = engine_of(folder, **options), engine_of(folder, warm_up=True, **options)
     np.testing.assert_allclose(encoded(cold, "hello 我").vectors, encoded(warm, "hello 我").vectors, atol=1e-6)

@@ -74,6 +74,7 @@ def test_wrong_number_of_classes():
         MacroF1(3).update_state(LABELS, LOGITS)
 
 
+@pytest.mark.slow
 def test_two_devices():
     program = Path(__file__).with_name("strategy_program.py")
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300)

@@ -52,7 +52,7 @@ class Inference:
         """The model's outputs, by a graph for batches of these keys and of any sizes."""
         kind = tuple((key, value.ndim, value.dtype.name) for key, value in batch.items())
         if kind not in self._traced:
-            self._traced[kind] = tf.function(self._model, input_signature=[open_specs(batch)])
+            self._traced[kind] = tf.function(self._model, input_signature=[open_specs(batch)], autograph=False)
         return self._traced[kind]({key: tf.convert_to_tensor(value) for key, value in batch.items()})
 
 

@@ -79,7 +79,7 @@ class Tagging(Task):
     def _decode_field(self, crf, logits: list, features: list[dict]) -> list:
         if self._field[0] is not crf:  # traced once, not in each evaluation
             self._field = crf, tf.function(lambda x, mask: (crf.decode(x, mask)[0], crf.marginals(x, mask)),
-                                           reduce_retracing=True)
+                                           autograph=False, reduce_retracing=True)
         call = self._field[1]
         results = [None] * len(logits)
         for part in by_length([len(row) for row in logits], _ROWS, longest_first=False):

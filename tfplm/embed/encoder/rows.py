@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfplm.core.rounding import power_of_two, round_up
+from tfplm.data.batches.by_length import by_length
 
 SHORTEST = 64  # width of a row for several texts; wider ones double it
 _SPARE = 16  # one row in so many may be empty for the sake of fewer shapes
@@ -94,9 +95,9 @@ def _row_width(length: int) -> int:
 def pack_texts(lengths: Sequence[int], limits: PackingLimits) -> list[PackedBatch]:
     """Which texts go into which batches, longest first; every text comes once."""
     lengths = [int(length) for length in lengths]
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     if not limits.pack:
-        return _one_a_row(order, lengths, limits)
+        return _one_a_row(lengths, limits)
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     total = sum(lengths)
     if len(order) == 1 or total <= SHORTEST:
         return [PackedBatch(round_width(total), 1, [order])]
@@ -137,17 +138,16 @@ def _best_fit(order: list[int], lengths: Sequence[int]) -> list[tuple[int, list[
     return rows
 
 
-def _one_a_row(order: list[int], lengths: Sequence[int], limits: PackingLimits) -> list[PackedBatch]:
-    batches, start = [], 0
-    while start < len(order):
-        width = round_width(lengths[order[start]])
-        if limits.widest is not None:
-            width = max(lengths[order[start]], min(width, limits.widest))
-        most = max(limits.batch_tokens // width, 1)
-        rows = [[index] for index in order[start:start + most]]
-        batches.append(PackedBatch(width, _count(len(rows), most), rows))
-        start += most
-    return batches
+def _one_a_row(lengths: Sequence[int], limits: PackingLimits) -> list[PackedBatch]:
+    def width(index: int) -> int:
+        wide = round_width(lengths[index])
+        return wide if limits.widest is None else max(lengths[index], min(wide, limits.widest))
+
+    def most(indices: np.ndarray) -> int:
+        return max(limits.batch_tokens // width(indices[0]), 1)
+
+    return [PackedBatch(width(part[0]), _count(len(part), most(part)), [[int(index)] for index in part])
+            for part in by_length(lengths, most)]
 
 
 def assemble(texts: Sequence[TextIds], packed: PackedBatch, pad: int = 0) -> dict[str, np.ndarray]:

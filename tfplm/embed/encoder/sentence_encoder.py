@@ -118,7 +118,7 @@ class SentenceEncoder:
         """
         origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
         opened = open_source(source)
-        origin["source"] = opened.name
+        origin["source"] = source.name if isinstance(source, Source) else source  # another process opens it again
         recipe = read_recipe(opened.path) if opened.path.is_dir() else None
         if recipe is not None and (folder := model_folder(opened.path)) != opened.path:
             opened = open_source(folder)

@@ -20,8 +20,8 @@ class Program:
     def __init__(self, model, plan: Plan):
         self.model, self.plan = model, plan
         self.method = beams if plan.num_beams > 1 else search
-        self.start = tf.function(self._start, jit_compile=plan.jit_compile and not plan.rowwise)
-        self.proceed = tf.function(self._proceed, jit_compile=plan.jit_compile)
+        self.start = tf.function(self._start, autograph=False, jit_compile=plan.jit_compile and not plan.rowwise)
+        self.proceed = tf.function(self._proceed, autograph=False, jit_compile=plan.jit_compile)
 
     def weights(self) -> list:
         """The argument `weights` of `proceed`: copies of the weights, made for each call, as training changes them."""

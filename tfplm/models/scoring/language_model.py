@@ -34,8 +34,8 @@ class LanguageModel:
     def __post_init__(self):
         frame = Frame.of(self.tokenizer)
         self.prefix, self.suffix = frame.prefix[0].tolist(), frame.suffix[0].tolist()
-        self._call = tf.function(self._logits, reduce_retracing=True)
-        self._score = tf.function(self._log_probabilities, reduce_retracing=True)
+        self._call = tf.function(self._logits, autograph=False, reduce_retracing=True)
+        self._score = tf.function(self._log_probabilities, autograph=False, reduce_retracing=True)
 
     def _logits(self, batch: dict):
         result = self.model(batch, training=False)

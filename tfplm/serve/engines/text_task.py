@@ -1,8 +1,7 @@
 """Models with a classifying head over texts or pairs: those of `tfplm finetune`, and of other programs."""
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,13 +9,13 @@ from tfplm.adapt.finetune.inference import Inference
 from tfplm.adapt.finetune.result import has_task, open_task
 from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.adapt.tasks.texts import Classification, MultiLabel, Regression, TextTask
-from tfplm.core.sources import resolve
-from tfplm.data.batches.batching import collate
+from tfplm.data.batches.batching import Pad, collate
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.embed.encoder.rows import round_width
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.source import Source, open_source
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.engines.devices import use_devices
 from tfplm.tokenizers import Tokenizer
@@ -46,7 +45,7 @@ class TextTaskModel:
 
     def __init__(self, model: PretrainedModel, task: TextTask):
         self.model, self.task = model, task
-        self._inference = Inference(model, task.tokenizer.pad_token_id or 0, collate=self._collate)
+        self._inference = Inference(model, task.pads, collate=self._collate)
 
     def predict(self, inputs: Sequence[Input]) -> list[Predicted]:
         """Pairs and single texts are encoded apart, since a task makes a pair of each text that stands beside pairs."""
@@ -69,10 +68,10 @@ class TextTaskModel:
         for width in _WARM:
             self.predict(["a " * (width - 2)])
 
-    def _collate(self, examples: list[dict], width: int, pad: int) -> dict:
+    def _collate(self, examples: list[dict], width: int, pads: Mapping[str, Pad] | None) -> dict:
         """One of few numbers of rows, repeated ones at the end, which `Inference` does not read; one of few widths."""
         rows = examples + examples[:1] * (_round_rows(len(examples)) - len(examples))
-        return collate(rows, max(width, min(round_width(width), self.task.settings.max_length)), pad)
+        return collate(rows, max(width, min(round_width(width), self.task.settings.max_length)), pads)
 
 
 def _round_rows(number: int) -> int:
@@ -90,27 +89,33 @@ def open_text_task(options: ServeOptions, number: int) -> TextTaskModel:
     ValueError where the folder has another task, or no trained classifier; FileNotFoundError where it is no model.
     """
     use_devices(options, number)
-    path = resolve(options.source)
-    task = open_task(path) if has_task(path) else None
+    source = open_source(options.source)
+    path, task = source.path, open_task(source) if has_task(source) else None
     if task is not None and not isinstance(task, TextTask):
         raise ValueError(f"{path} is a model of the task {task.name}, expected one that predicts something of a whole text "
                          "(classification, multi-label, regression): tfplm predict opens it, --engine vectors serves "
                          "its vectors")
-    model = from_pretrained(path, "sequence_classification", dtype=options.dtype)
-    report = getattr(model, "loading_report", None)  # a .keras file has none
-    if fresh := [name for name in report.fresh if name.startswith("classifier")] if report else []:
-        raise ValueError(f"{path} has no trained classifier: {', '.join(fresh)} are not in its weights; expected a model "
-                         "that was fine-tuned to classify texts: make one with tfplm finetune, or use --engine vectors")
-    opened = TextTaskModel(model, task or _task_of(model, path))
+    model = from_pretrained(source, "sequence_classification", dtype=options.dtype)
+    if not _is_trained(model, source):
+        raise ValueError(f"{path} has no trained classifier (its head: {source.head or 'none'}); expected a model that was "
+                         "fine-tuned to classify texts: make one with tfplm finetune, or use --engine vectors")
+    opened = TextTaskModel(model, task or _task_of(model, source))
     _set_length(opened, options.max_seq_len)
     if options.warm_up:
         opened.warm_up()
     return opened
 
 
-def _task_of(model: PretrainedModel, path: Path) -> TextTask:
+def _is_trained(model: PretrainedModel, source: Source) -> bool:
+    """Whether the weights of the classifier were read."""
+    if source.layout == "keras":
+        return source.head == "sequence_classification"
+    return not any(name.startswith("classifier") for name in model.loading_report.fresh)
+
+
+def _task_of(model: PretrainedModel, source: Source) -> TextTask:
     """What the configuration states of a classifier that another program trained."""
-    tokenizer = Tokenizer.from_pretrained(path)
+    tokenizer = source.tokenizer()
     settings = TaskSettings(max_length=_limit(model, tokenizer))
     if model.num_labels == 1:
         return Regression(tokenizer, settings)
