@@ -24,7 +24,7 @@ REAL = {
     "span-corruption": {"preset": "t5-small", "head_dim": 32, "num_decoder_layers": 2},
     "denoising": {"num_decoder_layers": 2, "decoder_attention_heads": 2},
     "mass": {"num_decoder_layers": 2, "decoder_attention_heads": 2},
-    "unilm": {}, "tagging": {}, "mlm@2,clm@1": {"layerdrop": 0.1},
+    "unilm": {}, "tagging": {}, "mlm+token-document": {}, "mlm@2,clm@1": {"layerdrop": 0.1},
 }
 # two hundred steps of a tiny model do not learn what only sentences as wholes show
 TOO_HARD = {"nsp_loss", "sop_loss", "sop3_loss"}
