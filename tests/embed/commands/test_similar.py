@@ -105,6 +105,7 @@ def test_wrong_files(text, message, tmp_path):
         read_pairs(str(tmp_path / "p.tsv"))
 
 
+@pytest.mark.slow
 def test_the_table(saved, tmp_path, capsys):
     (tmp_path / "dev.tsv").write_text("".join(f"{a}\t{b}\t{s}\n" for a, b, s in PAIRS), encoding="utf-8")
     results = sts_eval(StsEvalOptions(init=saved, data=[str(tmp_path)], table=True, components=4))

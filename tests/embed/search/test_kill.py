@@ -13,6 +13,7 @@ from tfplm.embed.search.manifest import Manifest, SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
 
+@pytest.mark.slow
 def test_killed_a_few_times(tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 6) >= 3
 
