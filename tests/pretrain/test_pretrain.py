@@ -183,7 +183,7 @@ def test_token_records_and_a_model_with_another_vocabulary(result, text, tmp_pat
     records(text=[str(text)], output=str(tmp_path / "records"), tokenizer=str(tmp_path / "vocab.txt"), quiet=True)
     with pytest.raises(ValueError, match=r"records in .* were made with another vocabulary \(7 tokens\) than that of"):
         pretrain(records=[str(tmp_path / "records")], init=str(result.output), output=str(tmp_path / "a"), quiet=True)
-    with pytest.raises(ValueError, match=r"the tokenizer has [\d,]+ tokens, but the model .* has 20: take the"):
+    with pytest.raises(ValueError, match=r"the tokenizer has [\d,]+ tokens, but the model .* has 20: use the"):
         pretrain(text=[str(text)], init=str(make_small(tmp_path / "small")), tokenizer=str(result.output),
                  output=str(tmp_path / "b"), quiet=True)
 
