@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[1]
 
 TOGETHER = ("tests/adapt",)  # what these files share is trained once in each process
 APART = ("tests/test_notebooks.py",)  # a process for each test
-LONGEST = ("tests/test_notebooks.py", "tests/adapt")  # first: at the end one of two processes would wait for them
+# the longest first: at the end, one of two processes would wait for the other
+LONGEST = ("tests/adapt", "tests/test_notebooks.py", "tests/test_docs.py", "tests/test_readme.py", "tests/pretrain",
+           "tests/demos", "tests/models/test_contract.py", "tests/models", "tests/training/loop", "tests/embed",
+           "tests/serve")
 
 
 def pytest_addoption(parser):

@@ -104,7 +104,7 @@ def test_unusable_texts(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", ["builtin:python", "zh_novels"])
+@pytest.mark.parametrize("text", ["builtin:python", pytest.param("zh_novels", marks=pytest.mark.all)])
 def test_it_learns(text, tmp_path, data):
     text = text if ":" in text else str(data(text))
     training = demo(text=[text], output=str(tmp_path / "out"), steps=2600, quiet=True).training

@@ -162,6 +162,7 @@ def test_two_devices_write_the_same_as_one(folder, tmp_path):
         assert counts == [500 * 100] * 2
 
 
+@pytest.mark.slow
 def test_97_percent_on_the_real_test_set(data, tmp_path):
     result = mnist(data_dir=str(data("mnist")), log_dir=str(tmp_path), test_every=0, summary_every=0, quiet=True)
     assert result.accuracy >= 0.97

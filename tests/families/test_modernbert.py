@@ -38,7 +38,7 @@ def test_config(values, fields):
 @pytest.mark.parametrize(("values", "message"), [
     ({"rope_parameters": {FULL: {"rope_type": "yarn"}}}, "rope_parameters full_attention = .*yarn.*; only"),
     ({"rope_scaling": {"factor": 2}}, "rope_scaling = .*; only None is supported"),
-    ({"layer_types": ["chunked_attention"]}, "layer_pattern holds 'chunked_attention', expected global and local"),
+    ({"layer_types": ["chunked_attention"]}, "layer_pattern contains 'chunked_attention', expected global and local"),
 ])
 def test_errors(values, message):
     with pytest.raises(ValueError, match=message):

@@ -103,7 +103,7 @@ def test_gradients_equal_finite_differences():
     np.testing.assert_allclose(found[0], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_compiled_with_unknown_length(jit):
     layer = crf(FREE)
     tensors = [tf.TensorSpec((None, None, LABELS)), tf.TensorSpec((None, None), tf.int32),

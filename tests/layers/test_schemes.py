@@ -52,6 +52,14 @@ def test_the_two_forms_differ_and_depend_on_the_distance_alone():
     assert np.abs(Rotary(8).turn(places)(q) - Rotary(8, interleaved=True).turn(places)(q)).max() > 0.1
 
 
+def test_frequencies_are_the_references_to_the_last_bit():
+    """Those of torch, where rounding once, at the end, gives another float32 (of transformers' ModernBERT, heads of 64)."""
+    places = [6, 14, 23, 25, 26, 27, 28, 31]
+    expected = [0.1057371199131012, 0.005286856554448605, 0.00018177693709731102, 8.595699910074472e-05,
+                5.910885374760255e-05, 4.0646555135026574e-05, 2.7950851290370338e-05, 9.088847036764491e-06]
+    np.testing.assert_array_equal(Rotary(64, 160000.0).frequencies[places], np.array(expected, np.float32))
+
+
 @pytest.mark.parametrize("interleaved", FORMS)
 def test_the_gradient_of_a_rotation_turns_back(interleaved):
     turn, upstream = Rotary(8, 100.0, interleaved).turn(np.arange(5)), RNG.normal(size=HEADS.shape).astype(np.float32)

@@ -91,7 +91,8 @@ class Stack(keras.layers.Layer):
             `cross_attentions`: a `[B,N,T,S]` each; `cache`: its new entries.
         """
         entries, index = (None, 0) if cache is None else cache
-        kinds = self._kinds(x, map(whole, allow) if "attentions" in taps else allow, position_ids, cache)
+        maps_wanted = "attentions" in taps
+        kinds = self._kinds(x, (Kinds(allow), maps_wanted), position_ids, cache)
         hidden_states, attentions, crossed, caches = [x], [], [], []
         layers = self.layers_in_order()
         for number, block in enumerate(layers[:depth]):
@@ -99,7 +100,7 @@ class Stack(keras.layers.Layer):
             mask, positions = kinds[number]
             y, maps, past = block(x, allow=mask, positions=positions, head_mask=_of_layer(head_mask, number),
                                   memory=_memory_of_layer(memory, number), cache=past, training=training,
-                                  return_maps="attentions" in taps)
+                                  return_maps=maps_wanted)
             x = self._layerdrop(x, y, training)
             hidden_states.append(x)
             attentions += maps[:1]
@@ -111,18 +112,21 @@ class Stack(keras.layers.Layer):
                 x = hidden_states[-1] = self.dropout(x, training=training)
         return _result(hidden_states, attentions, crossed, None if entries is None else caches, taps)
 
-    def _kinds(self, x, allow, position_ids, cache) -> Kinds:
-        """`(mask, positions)` of each kind of layer; what layers share is computed once."""
-        allow = Kinds(allow)
+    def _kinds(self, x, masks: tuple, position_ids, cache) -> Kinds:
+        """`(mask, positions)` of each kind of layer; what layers share is computed once. masks: the kinds' masks, and
+        whether they must be whole."""
+        allow, must_be_whole = masks
         length, (entries, index) = ops.shape(x)[1], cache or (None, 0)
         keys = length if entries is None else ops.shape(entries[0]["self"][0])[2]
         made, kinds = {}, []
         for number in range(math.lcm(len(allow), len(self.schemes))):
             mask, scheme = allow[number], self.schemes[number]
-            if (id(mask), id(scheme)) not in made:
-                made[id(mask), id(scheme)] = (mask, None) if scheme is None else \
+            key = id(mask), id(scheme)
+            if key not in made:
+                mask = whole(mask) if must_be_whole else mask
+                made[key] = (mask, None) if scheme is None else \
                     positions_of(scheme, mask, position_ids, (index, length, keys))
-            kinds.append(made[id(mask), id(scheme)])
+            kinds.append(made[key])
         return Kinds(kinds)
 
     def _layerdrop(self, x, y, training):

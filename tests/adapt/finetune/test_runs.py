@@ -99,10 +99,10 @@ def press():
     signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
-    pytest.param({"train": "features"}, marks=pytest.mark.slow),
-    pytest.param({"hidden_dropout_prob": 0.1, "unfreeze_every": 2}, marks=pytest.mark.slow),
-    pytest.param({"class_weights": "balanced", "patience": 5, "hidden_dropout_prob": 0.1}, marks=pytest.mark.slow)])
+    {"train": "features"}, {"hidden_dropout_prob": 0.1, "unfreeze_every": 2},
+    pytest.param({"class_weights": "balanced", "patience": 5, "hidden_dropout_prob": 0.1}, marks=pytest.mark.all)])
 def test_after_a_crash_and_ctrl_c_it_ends_with_the_same_weights(tiny, small, tmp_path, monkeypatch, options):
     options = {"data": str(small), "batch_size": 2, "epochs": 3, **options}
     straight = train(tiny, tmp_path / "straight", **options)
@@ -154,7 +154,8 @@ def test_without_development_data_a_tenth_is_held_back(tiny, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", *[
+    pytest.param(dtype, marks=pytest.mark.all) for dtype in ("mixed_float16", "bfloat16")]])
 def test_other_precisions(classifier, tiny, tmp_path, dtype):
     result = train(tiny, tmp_path / "model", data=str(classifier.data), dtype=dtype, epochs=3)
     assert np.isfinite(result.history["loss"]).all()

@@ -28,7 +28,7 @@ def test_two_texts(made, saved, capsys):
     assert capsys.readouterr().out == f"{value:.4f}\n"
 
 
-@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("swap", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_text_and_a_file(swap, made, saved, tmp_path, capsys):
     lines = [text for text in TEXTS if text.strip()]
     (tmp_path / "t.txt").write_text("\n".join(lines), encoding="utf-8")
@@ -105,6 +105,7 @@ def test_wrong_files(text, message, tmp_path):
         read_pairs(str(tmp_path / "p.tsv"))
 
 
+@pytest.mark.slow
 def test_the_table(saved, tmp_path, capsys):
     (tmp_path / "dev.tsv").write_text("".join(f"{a}\t{b}\t{s}\n" for a, b, s in PAIRS), encoding="utf-8")
     results = sts_eval(StsEvalOptions(init=saved, data=[str(tmp_path)], table=True, components=4))

@@ -29,10 +29,6 @@ class Kill(Exception):
 WORDS = ["cat", "dog", "stone", "rates", "我", "们", "天", "气", "公", "园"]
 
 
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
 def rows(count: int, seed: int = 0):
     """Pairs of two words each; the score is how many words they share."""
     rng = np.random.default_rng(seed)
@@ -186,11 +182,11 @@ def test_the_verb_learns_and_keeps_the_best(start, files, tmp_path):
     assert list((tmp_path / "out-logs" / "train").glob("events*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "source", "changes"), [
     ("simcse", "train.tsv", {"dropout": 0.1, "repetition": 0.32, "by_length": True}),
-    slow("supervised_simcse", "triples.tsv", {"negatives": True}),
-    slow("ranking", "train.tsv", {"pooling": ["mean", "max"]}),
-    slow("cosine", "train.tsv", {"dtype": "mixed_bfloat16"})])
+    ("supervised_simcse", "triples.tsv", {"negatives": True}), ("ranking", "train.tsv", {"pooling": ["mean", "max"]}),
+    ("cosine", "train.tsv", {"dtype": "mixed_bfloat16"})])
 def test_every_loss_trains(loss, source, changes, start, files, tmp_path):
     result = contrastive(options(start, files, tmp_path / "out", loss=loss, data=[str(files / source)], epochs=1,
                                  batch_size=10, **changes))
@@ -249,7 +245,7 @@ def test_a_killed_training_goes_on(start, files, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["ranking", "cosent", "cosine"])
+@pytest.mark.parametrize("loss", ["ranking", "cosine", pytest.param("cosent", marks=pytest.mark.all)])
 def test_two_devices_train_as_one(loss, tmp_path):
     program = Path(__file__).with_name("contrastive_program.py")
     weights = []

@@ -36,9 +36,14 @@ def test_numbers_are_those_of_bert_as_service():
     assert Pooling.of("mean") is Pooling.of(2) is Pooling.of("reduce-mean") is Pooling.of(Pooling.REDUCE_MEAN)
 
 
+QUICK = ("REDUCE_MEAN_MAX", "LAST_TOKEN", "WEIGHTED_MEAN")  # the others are parts of these, or like them
+
+
 @pytest.mark.parametrize(("name", "layers"), [
-    *((name, (-2, -1) if name == "REDUCE_MEAN_MAX" else (-1,)) for name in BY_HAND), ("REDUCE_MEAN", (0,)),
-    ("REDUCE_MEAN", (2, 1)), ("REDUCE_MAX", (-3, 0, -1))])
+    *[pytest.param(name, (-2, -1) if name == "REDUCE_MEAN_MAX" else (-1,),
+                   marks=[] if name in QUICK else [pytest.mark.slow]) for name in BY_HAND],
+    pytest.param("REDUCE_MEAN", (0,), marks=pytest.mark.slow), pytest.param("REDUCE_MEAN", (2, 1), marks=pytest.mark.slow),
+    ("REDUCE_MAX", (-3, 0, -1))])
 def test_strategies(name, layers, tmp_path):
     made = encoder(tmp_path, PoolingPlan.of(name, layers))
     vectors = made.encode(TEXTS)
@@ -73,8 +78,9 @@ def test_none_gives_tokens_and_zeros(tmp_path):
 
 
 @pytest.mark.parametrize(("pooling", "layers", "averaged", "width"), [
-    ("mean", -1, False, 12), ("NONE", (-2, -1), False, 24), (["cls", "REDUCE_MEAN_MAX"], (0, 1), False, 72),
-    ("max", (0, -1), True, 12), ("CLS_POOLED", (-2, -1), False, 12)])
+    ("NONE", (-2, -1), False, 24), (["cls", "REDUCE_MEAN_MAX"], (0, 1), False, 72),
+    *[pytest.param(*case, marks=pytest.mark.slow) for case in (
+        ("mean", -1, False, 12), ("max", (0, -1), True, 12), ("CLS_POOLED", (-2, -1), False, 12))]])
 def test_width_of_vectors(pooling, layers, averaged, width, tmp_path):
     plan = PoolingPlan.of(pooling, layers, average_layers=averaged)
     assert plan.width(12) == encoder(tmp_path, plan).encode(["a dog"]).shape[-1] == width
@@ -87,7 +93,7 @@ def test_cls_pooled_is_the_pooler(tmp_path):
         np.testing.assert_allclose(vector, np.asarray(expected), atol=2e-5)
 
 
-@pytest.mark.parametrize(("name", "labels"), [("CLASSIFICATION", 4), ("REGRESSION", 1)])
+@pytest.mark.parametrize(("name", "labels"), [("CLASSIFICATION", 4), pytest.param("REGRESSION", 1, marks=pytest.mark.slow)])
 def test_heads(name, labels, tmp_path):
     made = encoder(tmp_path, name, head="sequence_classification", num_labels=labels)
     vectors = made.encode(TEXTS)
@@ -98,7 +104,8 @@ def test_heads(name, labels, tmp_path):
         np.testing.assert_allclose(vector, expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", ["REDUCE_MEAN", "LAST_TOKEN", "NONE"])
+@pytest.mark.parametrize("name", ["REDUCE_MEAN", *[
+    pytest.param(name, marks=pytest.mark.slow) for name in ("LAST_TOKEN", "NONE")]])
 def test_mask_cls_sep_changes_attention_too(name, tmp_path):
     made = encoder(tmp_path, PoolingPlan.of(name, mask_cls_sep=True))
     texts = [TEXTS[0], TEXTS[1], "a dog"]

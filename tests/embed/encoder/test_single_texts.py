@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import tfplm
-from tests.embed.encoder.encoder_cases import TEXTS, encoder
-from tests.embed.encoder.single_cases import compiled, finish_compiling, one_by_one
+from tests.embed.encoder.encoder_cases import encoder
+from tests.embed.encoder.single_cases import TEXTS, compiled, finish_compiling, one_by_one
 from tfplm.embed import SentenceEncoder
 from tfplm.embed.encoder import single_texts
 from tfplm.embed.encoder.pooling import PoolingPlan
@@ -24,7 +24,8 @@ def loaded(tmp_path, monkeypatch, request):
     return SentenceEncoder.from_pretrained(tmp_path / "saved", dtype=getattr(request, "param", None))
 
 
-@pytest.mark.parametrize(("loaded", "atol"), [(None, 2e-6), ("bfloat16", 0.03)], indirect=["loaded"])
+@pytest.mark.parametrize(("loaded", "atol"), [
+    (None, 2e-6), pytest.param("bfloat16", 0.03, marks=pytest.mark.slow)], indirect=["loaded"])
 def test_single_texts_are_compiled_after_a_while(loaded, atol):
     expected = loaded.encode(TEXTS)
     assert compiled(loaded)
@@ -82,7 +83,7 @@ def test_large_models_are_not_copied_unasked(loaded, monkeypatch):
         loaded.freeze()
 
 
-@pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-6), ("bfloat16", 0.03)])
+@pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-6), pytest.param("bfloat16", 0.03, marks=pytest.mark.slow)])
 def test_freezing_is_a_promise(tmp_path, dtype, atol):
     made = encoder(tmp_path, dtype=dtype)
     assert not compiled(made)

@@ -67,6 +67,7 @@ def test_texts_in_texts_out(model, texts, tmp_path, capsys):
         assert index.search("天气好", k=1)[0].text == "天气好"
 
 
+@pytest.mark.slow
 def test_the_encoder_is_remembered(model, texts, tmp_path, capsys):
     whitening = tmp_path / "w.npz"
     Whitening.fit(SentenceEncoder.from_pretrained(model, "max").encode(LINES), 3).save(whitening)

@@ -13,12 +13,14 @@ from tfplm.embed.search.manifest import Manifest, SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
 
+@pytest.mark.slow
 def test_killed_a_few_times(tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 6) >= 3
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "seed"), [("exact", 1), ("flat", 2), ("hnsw", 3)])
+@pytest.mark.parametrize(("kind", "seed"), [
+    ("hnsw", 3), *[pytest.param(*case, marks=pytest.mark.all) for case in (("exact", 1), ("flat", 2))]])
 def test_killed_many_times(kind, seed, tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 60, kind, seed=seed) >= 40
 

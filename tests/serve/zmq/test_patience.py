@@ -68,7 +68,7 @@ class Proxy(threading.Thread):
 
     def __init__(self, port: int, patience: int):
         super().__init__(daemon=True)
-        self.target, self.patience, self.forgotten = port, patience, 0
+        self.target, self.patience, self.looks, self.forgotten = port, patience, 0, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.start()
@@ -90,6 +90,7 @@ class Proxy(threading.Thread):
             try:
                 data = source.recv(1 << 16)
             except TimeoutError:
+                self.looks += 1
                 state["silent"] += 1  # by both directions
                 if state["silent"] > 2 * self.patience:
                     self.forgotten += 1
@@ -111,7 +112,7 @@ def test_an_idle_connection_behind_a_firewall(heartbeat):
         proxies = Proxy(server.port, 20), Proxy(server.port_out, 20)
         with BertClient(port=proxies[0].port, port_out=proxies[1].port, timeout=20_000) as bert:
             assert bert.encode(["a"]).shape == (1, 4)
-            time.sleep(2.5)
+            assert eventually(lambda: all(proxy.looks > 80 if heartbeat else proxy.forgotten == 2 for proxy in proxies))
             if heartbeat:
                 assert bert.encode(["a"]).shape == (1, 4) and not proxies[0].forgotten + proxies[1].forgotten
             else:

@@ -29,7 +29,9 @@ class Rotary(PositionScheme):
     """
 
     def __init__(self, head_dim: int, theta: float = 10000.0, interleaved: bool = False):
-        self.frequencies = (theta ** (-np.arange(0, head_dim, 2) / head_dim)).astype(np.float32)
+        # rounded where the references round: at position 8,000 the last bit of a frequency is 1e-3 of an angle
+        exponents = (np.arange(0, head_dim, 2) / head_dim).astype(np.float32).astype(np.float64)
+        self.frequencies = 1 / (theta ** exponents).astype(np.float32)
         self.interleaved = interleaved
 
     @classmethod

@@ -26,8 +26,9 @@ def milvus():
     pytest.importorskip("pymilvus")
 
 
-@pytest.mark.parametrize(("there", "metric"), [("auto", "cosine"), ("flat", "l2"), ("hnsw", "inner_product"),
-                                               ("ivf", "cosine"), ("ivf_pq", "cosine"), ("sq", "l2")])
+@pytest.mark.parametrize(("there", "metric"), [("auto", "cosine"), *[
+    pytest.param(*kind, marks=pytest.mark.slow) for kind in (
+        ("flat", "l2"), ("hnsw", "inner_product"), ("ivf", "cosine"), ("ivf_pq", "cosine"), ("sq", "l2"))]])
 def test_kinds(there, metric, tmp_path):
     settings = IndexSettings(metric, lists=16, probes=16)
     index, exact = MilvusIndex(str(tmp_path / "m.db"), "c", 16, settings, there), ExactIndex(16, settings)

@@ -107,6 +107,7 @@ def test_the_collection_is_built_during_a_search(writer, reader, monkeypatch):
     assert agrees(reader, "hours", "loan")
 
 
+@pytest.mark.slow
 def test_killed_while_the_collection_is_built(writer, tmp_path, caplog):
     writer.close()
     killed = python(tmp_path / "i", "index = SearchIndex.open(folder, FakeEncoder(), writable=True)\n"
@@ -169,6 +170,7 @@ def test_milvus_fails_after_a_commit(writer, reader, monkeypatch, caplog):
     assert agrees(writer, *[row[0] for row in FAQ]) and agrees(reader, *[row[0] for row in FAQ])
 
 
+@pytest.mark.slow
 def test_readers_in_other_processes(writer, tmp_path):
     """Milvus Lite does not admit them: they search the records."""
     look = ("index = SearchIndex.open(folder, FakeEncoder())\n"
@@ -180,6 +182,7 @@ def test_readers_in_other_processes(writer, tmp_path):
     assert python(tmp_path / "i", look).stdout == "card food hours loan park []\n"
 
 
+@pytest.mark.slow
 def test_a_file_that_another_process_reads(writer, tmp_path):
     writer.close()
     code = ("from tests.embed.search.fake_encoder import *; from tfplm.embed.search import SearchIndex; import sys\n"
@@ -197,10 +200,11 @@ def test_a_file_that_another_process_reads(writer, tmp_path):
         assert agrees(index, "hours", "card", "loan")
 
 
+@pytest.mark.slow
 def test_killed(tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 3, milvus="milvus.db") >= 1
 
 
-@pytest.mark.slow
+@pytest.mark.all
 def test_killed_many_times(tmp_path):
     assert kill_often(tmp_path / "index", tmp_path / "notes", 40, milvus="milvus.db", seed=4) >= 25
