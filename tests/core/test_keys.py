@@ -80,12 +80,12 @@ def test_spellings(model_type, values, expected):
 
 
 @pytest.mark.parametrize(("model_type", "values", "message"), [
-    ("bert", {"hidden_size": 12}, "lacks vocab_size, num_hidden_layers, num_attention_heads: it does not tell"),
-    ("gpt2", {"vocab_size": 12}, "lacks n_embd, n_layer, n_head"),
+    ("bert", {"hidden_size": 12}, "has no vocab_size, num_hidden_layers, num_attention_heads; expected the sizes"),
+    ("gpt2", {"vocab_size": 12}, "has no n_embd, n_layer, n_head"),
     ("bert", {**SIZE, "rotary_dim": 3}, "unknown key in the model's config: 'rotary_dim'"),
     ("gpt2", {**SIZE, "n_embdd": 3}, r"'n_embdd' \(did you mean 'n_embd'\?\)"),
-    ("bert", {**SIZE, "add_cross_attention": True}, "add_cross_attention = True; only False can be computed"),
-    ("gpt2", {**SIZE, "scale_attn_weights": False}, "scale_attn_weights = False; only True can be computed"),
+    ("bert", {**SIZE, "add_cross_attention": True}, "add_cross_attention = True; only False is supported"),
+    ("gpt2", {**SIZE, "scale_attn_weights": False}, "scale_attn_weights = False; only True is supported"),
 ])
 def test_errors(model_type, values, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""A family is one file: nothing else names it, and what is put into the folder is there."""
+"""A family is one file: no other file names it, and a new file in the folder is found."""
 
 import ast
 import subprocess
@@ -16,18 +16,18 @@ from tfplm.core.config import Config
 from tfplm.families import registry
 
 ROOT = Path(package.__file__).parents[1]
-# where the name of a family may stand, and why
+# files that can contain the name of a family, and the reason
 EXCEPTIONS = {
-    "core/config.py": {"bert"},  # the defaults of `Config` are BERT-base's
-    "options/records.py": {"bert"},  # the layout of google-research/bert's records, which the verb calls so
+    "core/config.py": {"bert"},  # the defaults of `Config` are those of BERT-base
+    "options/records.py": {"bert"},  # the name of the layout of google-research/bert's records
     "data/records/build.py": {"bert"},  # the same
     "serve/engines/vectors.py": {"bert"},  # the interface of bert-as-service
-    "pretrain/objectives/language_model.py": {"gpt2"},  # the preset of an objective, unless another is named
+    "pretrain/objectives/language_model.py": {"gpt2"},  # the default preset of an objective
 }
 
 
 def names_of_families() -> set[str]:
-    """Model types and names of tokenizer rules, but for the baselines' that are architectures as well."""
+    """Model types and names of tokenizer rules, except those of baselines, which are also architectures."""
     architectures = typing.get_args(typing.get_type_hints(Config)["architecture"])
     return {*registry.families(), *(rules.name for rules in registry.all_rules())} - set(architectures)
 
@@ -35,16 +35,16 @@ def names_of_families() -> set[str]:
 def test_no_other_file_names_a_family():
     names, found = names_of_families(), {}
     for path in sorted(ROOT.rglob("*.py")):
-        place = path.relative_to(ROOT).as_posix()
-        if not place.startswith("families/"):
+        name = path.relative_to(ROOT).as_posix()
+        if not name.startswith("families/"):
             values = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
                       if isinstance(node, ast.Constant) and isinstance(node.value, str)}
             if here := values & names:
-                found[place] = here
+                found[name] = here
     assert found == EXCEPTIONS and {"bert", "mbart50", "xlnet"} <= names
 
 
-def test_file_names_of_tf1_releases_stand_in_one_place():
+def test_file_names_of_tf1_releases_are_only_in_families():
     names = {*registry.tf1_configs(), *(registry.family(name).tf1.checkpoint for name in ("bert", "gpt2", "electra"))}
     for path in sorted(ROOT.rglob("*.py")):
         if path.parent.name != "families":
@@ -61,11 +61,11 @@ def test_names_need_no_tensorflow():
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert "albert-base-v2 " in done.stdout and done.stdout.endswith("set()\n")
-    assert "there is no preset 'bert-tinny'; near are bert-tiny" in done.stderr
+    assert "there is no preset 'bert-tinny'; the nearest are bert-tiny" in done.stderr
 
 
 FILE = '''
-"""A family of the test: GPT-2's blocks under other names."""
+"""A family for the test: GPT-2's blocks with other names."""
 
 from tfplm.core.keys import Keys
 from tfplm.core.tokenizer_rules import TokenizerRules
@@ -88,7 +88,7 @@ TOKENIZER = TokenizerRules("toy", "wordpiece", {"unk": "[UNK]", "eos": "[SEP]"},
 
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
-    """The registry with one more file."""
+    """The registry with an additional file."""
     (tmp_path / "toy_family.py").write_text(FILE, encoding="utf-8")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     for cached in (registry._files, registry._families, registry._rules):
@@ -120,7 +120,7 @@ def test_a_new_family_is_one_file(tmp_path):
     written = registry.family("toy").write_config(model.config)[0]
     assert (written["width"], written["depth"]) == (12, 3)
     assert registry.family("toy").read_config({**written, "colour": "red", "sparse": False}).hidden_size == 12
-    with pytest.raises(ValueError, match="sparse = True; only False can be computed"):
+    with pytest.raises(ValueError, match="sparse = True; only False is supported"):
         registry.family("toy").read_config({**written, "sparse": True})
 
 
@@ -134,5 +134,5 @@ def test_rules_of_tokenizers():
     for wanted, name in (("ElectraTokenizerFast", "bert"), ("T5TokenizerFast", "t5"), ("MBart50Tokenizer", "mbart50")):
         assert registry.rules_of_class(wanted).name == name
     assert registry.rules_of_class("PreTrainedTokenizerFast") is registry.rules_of_class(None) is None
-    with pytest.raises(ValueError, match="no tokenizer rules for model type 'brt'; did you mean 'bert'.; known are albert"):
+    with pytest.raises(ValueError, match="rules for model type 'brt'; did you mean 'bert'.; expected one"):
         registry.rules_for("brt")

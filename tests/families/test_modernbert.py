@@ -1,4 +1,4 @@
-"""ModernBERT: the spelling of its config in transformers 4 and 5, and heads that begin with the same layers."""
+"""ModernBERT: its config in transformers 4 and 5, and heads that start with the same layers."""
 
 import numpy as np
 import pytest
@@ -37,16 +37,16 @@ def test_config(values, fields):
 
 @pytest.mark.parametrize(("values", "message"), [
     ({"rope_parameters": {FULL: {"rope_type": "yarn"}}}, "rope_parameters full_attention = .*yarn.*; only"),
-    ({"rope_scaling": {"factor": 2}}, "rope_scaling = .*; only None can be computed"),
+    ({"rope_scaling": {"factor": 2}}, "rope_scaling = .*; only None is supported"),
     ({"layer_types": ["chunked_attention"]}, "layer_pattern contains 'chunked_attention', expected global and local"),
 ])
-def test_what_is_refused(values, message):
+def test_errors(values, message):
     with pytest.raises(ValueError, match=message):
         FAMILY.read_config({**SIZES, **values})
 
 
 def test_a_language_model_becomes_a_classifier():
-    """The transform of the heads is read, and the classifier alone is fresh."""
+    """The transform of the heads is loaded, and only the classifier is newly initialized."""
     source = golden.FOLDER / "modernbert-masked_lm"
     model = tfplm.from_pretrained(source, "sequence_classification", num_labels=4)
     assert model.loading_report.fresh == ["classifier/bias", "classifier/kernel"]
@@ -61,14 +61,14 @@ def test_presets():
     assert base == FAMILY.read_config(read_json(golden.FOLDER.parent / "names" / "ModernBERT-base.json")["config"])
 
 
-def test_longer_than_its_window():
-    """Local layers in blocks: the same as with one mask, padding included, in a graph as well."""
+def test_rows_longer_than_the_window():
+    """Local layers in blocks equal those with one mask, with padding, and in a graph."""
     config = cases.CASES["modernbert"].replace(max_position_embeddings=200)
     model = tfplm.from_config(config, "masked_lm")
     rng = np.random.default_rng(0)
     batch = {"input_ids": rng.integers(3, 47, (2, 150)).astype(np.int32), "attention_mask": np.ones((2, 150), np.int32)}
     batch["attention_mask"][1, 90:] = 0
-    expected = np.asarray(model(batch, output_attentions=True)["head"])  # with maps, local layers are not cut
+    expected = np.asarray(model(batch, output_attentions=True)["head"])  # with maps, local layers are not split
     real = batch["attention_mask"] == 1
     np.testing.assert_allclose(np.asarray(model(batch))[real], expected[real], atol=1e-5)
     alone = np.asarray(model({"input_ids": batch["input_ids"][1:, :90]}))

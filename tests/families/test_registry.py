@@ -33,7 +33,7 @@ def test_no_two_families_share_ten_lines():
 
 
 @pytest.mark.parametrize(("name", "message"), [
-    ("bert-base-chinse", "there is no preset 'bert-base-chinse'; near are bert-base-chinese"),
+    ("bert-base-chinse", "there is no preset 'bert-base-chinse'; the nearest are bert-base-chinese"),
     ("zzzz", "there is no preset 'zzzz'; `tfplm presets` lists all"),
 ])
 def test_unknown_preset(name, message):
@@ -42,7 +42,7 @@ def test_unknown_preset(name, message):
 
 
 def test_unknown_family():
-    with pytest.raises(ValueError, match="model_type 'robertaa' is not supported; did you mean 'roberta'.*supported are"):
+    with pytest.raises(ValueError, match="model_type 'robertaa' is not supported; did you mean 'roberta'.*expected"):
         registry.family("robertaa")
 
 

@@ -1,4 +1,4 @@
-"""Local layers over long rows: the same as with a mask T x T, without a tensor of that size."""
+"""Local layers over long rows: the same outputs as with a mask T x T, without a tensor of that size."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ KINDS = ["full", "causal", "causal_reverse"]
 
 def padded(length: int) -> np.ndarray:
     real = np.ones((2, length), np.int32)
-    real[0, :7] = real[1, length - 30:] = 0  # on the left, on the right
+    real[0, :7] = real[1, length - 30:] = 0  # padding on the left, on the right
     return real
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("length", "window"), [(130, 4), (128, 24), (97, 1), (211, 40)])
-def test_a_band_is_the_mask_in_blocks(length, window, kind):
+def test_a_band_equals_the_mask(length, window, kind):
     config = TINY.replace(attention_type=kind, attention_window=window)
     real = padded(length)
     (band,) = masks.policy(config, length, real)
@@ -38,8 +38,8 @@ def test_a_band_is_the_mask_in_blocks(length, window, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("length", [3, 20, 64, 101])
-def test_a_row_whose_length_is_not_known(length, kind):
-    """In a graph for any length: blocks, which for a short row are the row."""
+def test_rows_of_unknown_length(length, kind):
+    """In a graph for any length, a short row is one block."""
     config = TINY.replace(attention_type=kind, attention_window=26)
     stack, x = Stack(config), RNG.normal(size=(2, length, 12)).astype(np.float32)
     lengths = []
@@ -72,7 +72,7 @@ def test_gradients():
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_short_rows_and_own_masks_are_not_cut():
+def test_short_rows_and_custom_masks_are_not_split():
     config = TINY.replace(attention_window=64)
     for length, cut in ((128, False), (129, True), (8192, True)):
         assert isinstance(masks.policy(config, length)[0], Band) == cut
@@ -81,7 +81,7 @@ def test_short_rows_and_own_masks_are_not_cut():
     assert not isinstance(masks.policy(config, 200, key_length=200)[0], Band)
 
 
-def test_a_head_mask_and_dropout_reach_the_blocks():
+def test_head_mask_and_dropout_apply_to_blocks():
     config = TINY.replace(attention_window=8, attention_probs_dropout_prob=0.5)
     layer, x = Attention(config), RNG.normal(size=(2, 90, 12)).astype(np.float32)
     (band,) = masks.policy(config, 90)
@@ -100,7 +100,7 @@ def sizes(graph) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["full", "causal"])
-def test_nothing_is_as_large_as_the_square_of_the_row(kind):
+def test_no_tensor_is_as_large_as_the_square_of_the_row(kind):
     length = 8192
     config = TINY.replace(attention_type=kind, attention_window=128, max_position_embeddings=length)
     stack = Stack(config)

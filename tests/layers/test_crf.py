@@ -1,4 +1,4 @@
-"""The CRF equals the sum over all sequences of tags, wherever the mask leaves steps out."""
+"""The CRF equals the sum over all sequences of tags, for masks that skip steps at any position."""
 
 import itertools
 
@@ -28,7 +28,7 @@ def crf(constraints=None, **keywords) -> CRF:
 
 
 def scores_of(layer, row: int, logits=LOGITS) -> dict[tuple, float]:
-    """Every sequence of tags of the kept steps -> its score."""
+    """The score of every sequence of tags of the kept steps."""
     transitions, start, end = (np.asarray(x, np.float64) for x in layer._scores())
     kept = logits[row][MASK[row] == 1].astype(np.float64)
     scores = {}
@@ -76,8 +76,8 @@ def gradients(layer, logits, labels, mask):
     return loss, tape.gradient(loss, [logits, *(weight.value for weight in layer.weights)])
 
 
-def test_gradients_are_those_of_the_definition():
-    """Against differences of the loss, a step of a hundredth to both sides."""
+def test_gradients_equal_finite_differences():
+    """Central differences of the loss with a step of 0.01."""
     layer, logits = crf(), tf.constant(LOGITS)
     _, found = gradients(layer, logits, TAGS, MASK)
     assert all(np.isfinite(x).all() for x in found)
@@ -123,7 +123,7 @@ def test_compiled_with_unknown_length(jit):
             np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
-def test_negative_labels_are_left_out():
+def test_negative_labels_are_skipped():
     layer, labels = crf(), np.where(MASK == 1, TAGS, -100)
     np.testing.assert_allclose(layer.log_likelihood(LOGITS, labels), layer.log_likelihood(LOGITS, TAGS, MASK), rtol=1e-6)
     np.testing.assert_allclose(layer.log_likelihood(LOGITS, labels, MASK), layer.log_likelihood(LOGITS, TAGS, MASK),
@@ -143,7 +143,7 @@ def test_half_precision_is_computed_in_float32(policy):
 
 def test_extreme_logits_stay_finite():
     layer, logits = crf(FREE), tf.constant(LOGITS * 1e4)
-    loss, found = gradients(layer, logits, TAGS, MASK)  # the tags break the constraints as well
+    loss, found = gradients(layer, logits, TAGS, MASK)  # the tags also violate the constraints
     assert np.isfinite(loss) and all(np.isfinite(x).all() for x in found)
 
 
@@ -178,13 +178,13 @@ def test_schemes(labels, allowed, forbidden):
     assert [tags for tags in allowed if not fits(tags)] == [] == [tags for tags in forbidden if fits(tags)]
 
 
-def test_decoding_keeps_to_the_scheme():
+def test_decoding_respects_the_scheme():
     labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
     constraints = Constraints(**bio_constraints(labels))
     layer = CRF(5, constraints)
     logits = np.random.default_rng(1).normal(size=(20, 9, 5)) * 5
     free, tags = CRF(5).decode(logits)[0].numpy(), layer.decode(logits)[0].numpy()
-    np.testing.assert_array_equal(free, logits.argmax(-1))  # the scores begin as zeros
+    np.testing.assert_array_equal(free, logits.argmax(-1))  # the scores are initialized with zeros
     wrong = [sum(not constraints.transitions[a][b] for row in many for a, b in itertools.pairwise(row))
              for many in (free, tags)]
     assert wrong[0] > 10 and wrong[1] == 0 and all(constraints.start[row[0]] for row in tags)

@@ -1,4 +1,4 @@
-"""Initial values have the spread that the papers say, and biases are 0, gains 1."""
+"""Initial values have the standard deviations of the papers; biases are 0, gains 1."""
 
 import keras
 import numpy as np
@@ -27,13 +27,13 @@ def test_bert_is_truncated_at_two_deviations(values):
     for path, value in named.items():
         if path.endswith(("kernel", "embeddings")):
             assert np.abs(value).max() <= 0.04 + 1e-6, path
-            if value.size > 1000:  # the standard deviation of a normal cut there is 0.88 of the whole one's
+            if value.size > 1000:  # the standard deviation is 0.88 of that without truncation
                 assert abs(value.std() - 0.0176) < 0.001, (path, value.std())
         else:
             assert (value == (1.0 if path.endswith("gamma") else 0.0)).all(), path
 
 
-def test_gpt2_residual_projections_shrink_with_depth(values):
+def test_gpt2_residual_projections_decrease_with_depth(values):
     named = values("gpt2", "causal_lm")
     for path, value in named.items():
         if path.endswith(("attention/out/kernel", "ffn/down/kernel")):
@@ -58,5 +58,5 @@ def test_skipping():
         model = tfplm.from_config("bert-tiny", "masked_lm")
     named = named_variables(model)
     assert not np.asarray(named["embeddings/word/embeddings"]).any()
-    assert np.asarray(named["lm_transform/kernel"]).any()  # a checkpoint may have no head
+    assert np.asarray(named["lm_transform/kernel"]).any()  # a checkpoint may not contain the head
     assert np.asarray(tfplm.from_config("bert-tiny").embeddings.word.embeddings).any()

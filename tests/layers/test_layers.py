@@ -1,4 +1,4 @@
-"""The layers alone: sub-layers against NumPy, sharing, seams."""
+"""Single layers: sub-layers against NumPy, sharing, extension points."""
 
 import math
 
@@ -41,7 +41,7 @@ def test_dense(activation, training):
 
 
 def test_gelus_differ():
-    """In the third decimal: which one a checkpoint was trained with matters."""
+    """They differ in the third decimal, so a checkpoint needs the one with which it was trained."""
     x = np.linspace(-4, 4, 100)
     assert 1e-4 < np.abs(ACTIVATIONS["gelu"](x) - ACTIVATIONS["gelu_new"](x)).max() < 1e-3
 
@@ -89,7 +89,7 @@ def attention_by_hand(layer, query, key, value, allow=None, bias=0.0):
 
 
 def check_attention(layer, given):
-    """Eager, with the map, and as one cluster."""
+    """Outputs in eager mode, with the attention map, and as one cluster."""
     key, bias = given.get("key", X), given["positions"].bias if "positions" in given else 0.0
     expected = attention_by_hand(layer, X, key, given.get("value", key), given.get("allow"), bias)
     output, weights = layer(X, **given, return_map=True)
@@ -140,7 +140,7 @@ def test_sharing(fields, unique, order):
     assert len({id(block.ffn) for block in stack.blocks}) == unique
 
 
-def test_blocks_share_what_they_are_given():
+def test_blocks_share_given_layers():
     one = Block(TINY)
     two = Block(TINY, ffn=(one.ffn, one.ffn_residual))
     assert two.ffn is one.ffn and two.attention is not one.attention
@@ -165,7 +165,7 @@ def test_a_stack_of_other_blocks():
 
 
 @pytest.mark.parametrize("placement", ["pre", "post"])
-def test_the_first_attention_may_have_no_norm(placement):
+def test_the_first_attention_without_norm(placement):
     stack = Stack(TINY.replace(first_norm=False, norm_placement=placement))
     assert [block.attention_residual.norm is None for block in stack.blocks] == [True, False, False, False]
     first = stack.blocks[0]
@@ -175,7 +175,7 @@ def test_the_first_attention_may_have_no_norm(placement):
 
 
 def test_head_mask():
-    """0 leaves a head out, 1 changes nothing, and the maps are multiplied as well."""
+    """0 removes a head, 1 has no effect, and the maps are multiplied, too."""
     layer, factors = Attention(TINY), np.array([1, 0, 0.5], np.float32)
     for inner in (layer.query, layer.key):
         inner.kernel.assign(RNG.normal(size=inner.kernel.shape))
@@ -205,7 +205,7 @@ def grid(allow):
     return ["".join("#" if one else "." for one in row) for row in np.asarray(allow).reshape(np.shape(allow)[-2:])]
 
 
-def test_masks_are_those_of_the_drawing():
+def test_masks_equal_the_diagrams():
     assert grid(masks.causal(4)) == ["#...", "##..", "###.", "####"]
     assert grid(masks.causal_reverse(4)) == ["####", ".###", "..##", "...#"]
     assert grid(masks.prefix(np.array([[0, 0, 1, 1]]))) == ["##..", "##..", "###.", "####"]

@@ -38,7 +38,7 @@ def test_buckets(buckets, limit, bidirectional):
     np.testing.assert_array_equal(bias.bucket(distances), expected)
 
 
-def test_bias_of_a_later_step_is_a_row_of_the_whole():
+def test_bias_of_a_later_step_equals_a_row_of_the_whole():
     bias = BucketedBias(TINY.replace(relative_attention_num_buckets=8), False)
     places = np.arange(7, dtype=np.int32)
     whole = np.asarray(bias.bias(places, places))
@@ -58,10 +58,10 @@ def test_sinusoid():
 
 def test_offset_rows():
     positions = LearnedPositions(TINY.replace(position_offset=2))
-    assert positions.embeddings.shape == (22, 12)  # BART: the offset is beside the maximum
+    assert positions.embeddings.shape == (22, 12)  # BART: the maximum does not include the offset
     np.testing.assert_array_equal(positions.embed(np.array([[0, 3]])), np.asarray(positions.embeddings)[None, [2, 5]])
     counted = LearnedPositions(TINY.replace(position_offset=2, positions_from_ids=True))
-    assert counted.embeddings.shape == (20, 12)  # RoBERTa: it is part of it
+    assert counted.embeddings.shape == (20, 12)  # RoBERTa: it does
 
 
 def test_positions_from_ids():

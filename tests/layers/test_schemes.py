@@ -1,4 +1,4 @@
-"""Position schemes of the attention layers: rotary positions against complex numbers, and the hooks."""
+"""Position schemes of attention layers: rotary positions against complex numbers, and custom schemes."""
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ def test_rotary(places, interleaved):
     np.testing.assert_allclose(inside(), expected, atol=1e-5)
 
 
-def test_the_two_forms_differ_and_depend_on_the_distance_alone():
+def test_the_two_forms_differ_and_depend_only_on_the_distance():
     q, k = RNG.normal(size=(2, 1, 1, 1, 8)).astype(np.float32)
     for interleaved in FORMS:
         rotary = Rotary(8, 100.0, interleaved)
@@ -61,7 +61,7 @@ def test_frequencies_are_the_references_to_the_last_bit():
 
 
 @pytest.mark.parametrize("interleaved", FORMS)
-def test_the_gradient_of_a_rotation_turns_back(interleaved):
+def test_the_gradient_of_a_rotation_is_the_inverse_rotation(interleaved):
     turn, upstream = Rotary(8, 100.0, interleaved).turn(np.arange(5)), RNG.normal(size=HEADS.shape).astype(np.float32)
     x = tf.constant(HEADS)
     with tf.GradientTape(persistent=True) as tape:
@@ -72,7 +72,7 @@ def test_the_gradient_of_a_rotation_turns_back(interleaved):
 
 
 def test_angles_are_float32_in_half_precision():
-    """At position 4001 the angles' error in bfloat16 would be about 16."""
+    """At position 4001 the error of the angles in bfloat16 would be about 16."""
     places = np.array([4001], np.int32)
     low = Rotary(8).turn(places)(tf.cast(HEADS[:, :, :1], tf.bfloat16))
     assert low.dtype == tf.bfloat16
@@ -80,7 +80,7 @@ def test_angles_are_float32_in_half_precision():
 
 
 @pytest.mark.parametrize("interleaved", FORMS)
-def test_one_cluster_turns_as_well(interleaved):
+def test_one_cluster_also_rotates(interleaved):
     layer = Attention(TINY)
     scheme = Rotary(4, 100.0, interleaved)
     located = Positions(scheme, scheme.turn(np.arange(5)))
@@ -91,7 +91,7 @@ def test_one_cluster_turns_as_well(interleaved):
     np.testing.assert_allclose(inside, expected, atol=1e-5)
 
 
-def test_each_kind_of_layer_has_its_own_base():
+def test_each_kind_of_layer_has_a_separate_base():
     stack = Stack(TINY.replace(layer_pattern=("local", "global"), rope_theta=160000.0, local_rope_theta=100.0))
     frequencies = [scheme.frequencies for scheme in (stack.schemes[0], stack.schemes[1])]
     np.testing.assert_allclose(frequencies, [[1, 0.1], [1, 0.0025]], rtol=1e-6)
@@ -106,7 +106,7 @@ def stack_of(config: Config, length: int = 5, **keywords):
 
 
 def test_positions_of_a_stack():
-    """Default: indices in the row; moving all of them changes nothing, as only distances count."""
+    """By default they are indices in the row; adding a constant has no effect, as only distances count."""
     stack, expected = stack_of(TINY)
     allow = masks.policy(TINY, 5)
     places = np.arange(5, dtype=np.int32)[None]
@@ -115,7 +115,7 @@ def test_positions_of_a_stack():
     assert np.abs(stack(X, allow=allow, position_ids=2 * places)["output"] - expected).max() > 1e-3
 
 
-def test_keys_are_turned_before_they_are_cached():
+def test_keys_are_rotated_before_they_are_cached():
     stack, whole = stack_of(TINY)
     cache, outputs = stack.empty_cache(2, 5, "float32"), []
     for index in range(5):
@@ -130,7 +130,7 @@ def test_keys_are_turned_before_they_are_cached():
 
 
 class Weighted(PositionScheme, keras.layers.Layer):
-    """A term of the scores with weights of the stack and of each layer, as Transformer-XL and DeBERTa have them."""
+    """A term of the scores with weights of the stack and of each layer, as in Transformer-XL and DeBERTa."""
 
     def __init__(self, config, **keywords):
         super().__init__(**keywords)
@@ -174,7 +174,7 @@ def test_a_scheme_with_weights(monkeypatch):
 
 
 def test_schemes_of_a_row_longer_than_a_band():
-    """Local layers of a scheme with `score` are not cut into blocks; those with a bias are."""
+    """Local layers of a scheme with `score` are not split into blocks; those with a bias are."""
     config = TINY.replace(layer_pattern=["local"], attention_window=3, position_type="bucketed",
                           relative_attention_num_buckets=8)
     x = RNG.normal(size=(2, 90, 12)).astype(np.float32)

@@ -15,7 +15,7 @@ VOCABULARY = 47
 TINY = {"vocab_size": VOCABULARY, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3,
         "intermediate_size": 19, "max_position_embeddings": 21, "pad_token_id": 1, "bos_token_id": 0,
         "eos_token_id": 2, "decoder_start_token_id": 2, "initializer_range": 0.3}
-OWN = {  # what a family needs beside that
+OWN = {  # additional fields of a family
     "albert": {"embedding_size": 7}, "electra": {"embedding_size": 7}, "ernie": {"task_type_vocab_size": 3},
     "bart": {"num_decoder_layers": 1, "decoder_attention_heads": 2, "decoder_intermediate_size": 13},
     "mbart": {"decoder_start_token_id": None}, "openai-gpt": {"intermediate_size": 48},
@@ -81,19 +81,19 @@ HEADS = {"encoder": ["masked_lm", "pretraining", "replaced_token_detection", *LA
          **{name: ["masked_lm", *LABELLED, "multiple_choice"] for name in BASELINES}}
 
 
-SIMILAR = ("camembert", "ernie", "mbart", "mt5", "openai-gpt", "xlm-roberta")  # to a family beside them
+SIMILAR = ("camembert", "ernie", "mbart", "mt5", "openai-gpt", "xlm-roberta")  # similar to another family
 QUICK = [*(name for name in FAMILIES if name not in SIMILAR), "prefix", "sparse", "bucketed", "groups", "local",
          "rotary_decoder"]
 
 
 def sweep(quick: list[str] = QUICK, slow: list[str] = tuple(CASES)) -> list:
-    """All cases as parameters: those that are not in `quick` are marked slow, and all where not in `slow` either."""
+    """All cases as parameters; those that are not in `quick` are marked slow, and those also not in `slow` all."""
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow if name in slow else pytest.mark.all)
             for name in CASES]
 
 
 def heads_of(name: str) -> list[str]:
-    """The heads that make sense of a case: without a pooler there is no second pretraining task."""
+    """The heads that are possible for a case: without a pooler there is no second pretraining task."""
     config = CASES[name]
     heads = HEADS[config.architecture]
     return heads if config.pooler else [head for head in heads if head != "pretraining"]
@@ -101,7 +101,7 @@ def heads_of(name: str) -> list[str]:
 
 @functools.cache
 def model(name: str, head: str | None = None, **arguments):
-    """A model with random weights; no bias is 0, no gain is 1, so that nothing hides."""
+    """A model with random weights, in which no bias is 0 and no gain is 1, so that errors are not hidden."""
     keras.utils.set_random_seed(zlib.crc32(name.encode()) % 1000)
     built = tfplm.from_config(CASES[name], head, **arguments)
     rng = np.random.default_rng(7)
@@ -112,7 +112,7 @@ def model(name: str, head: str | None = None, **arguments):
 
 
 def batch(name: str, rows: int = 3, length: int = 9, padded: bool = True, head: str | None = None) -> dict:
-    """int32 arrays; the first row is full, the others are padded on the right unless told otherwise."""
+    """int32 arrays; the first row is full, the others are padded on the right if `padded`."""
     config, rng = CASES[name], np.random.default_rng(length)
     shape = (rows, 2, length) if head == "multiple_choice" else (rows, length)
     lengths = np.array([length - (2 * row if padded else 0) for row in range(rows)])
@@ -120,11 +120,11 @@ def batch(name: str, rows: int = 3, length: int = 9, padded: bool = True, head: 
     ids = rng.integers(3, VOCABULARY, shape)
     ids[..., lengths.min() - 1] = config.eos_token_id
     result = {"input_ids": np.where(mask == 1, ids, 1).astype(np.int32), "attention_mask": mask}
-    if config.type_vocab_size > 1:  # of the prefix policy: source, then target
+    if config.type_vocab_size > 1:  # for the prefix policy: source, then target
         result["token_type_ids"] = np.broadcast_to(np.arange(length) >= 3, shape).astype(np.int32) * mask
     if config.task_type_vocab_size:
         result["task_type_ids"] = rng.integers(0, 3, shape).astype(np.int32)
-    if config.architecture == "seq2seq" and head != "sequence_classification":  # which shifts the input's ids
+    if config.architecture == "seq2seq" and head != "sequence_classification":  # classification shifts the input ids
         result["decoder_input_ids"] = rng.integers(3, VOCABULARY, (rows, length - 2)).astype(np.int32)
         real = np.arange(length - 2) < lengths[::-1, None]
         result["decoder_attention_mask"] = real.astype(np.int32)

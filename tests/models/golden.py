@@ -1,4 +1,4 @@
-"""The golden cases of `tests/golden/models`: their batches, the reference's outputs, and ours in the same names."""
+"""The golden cases of `tests/golden/models`: batches, outputs of the reference, and our outputs with the same names."""
 
 import functools
 from pathlib import Path
@@ -29,7 +29,7 @@ def head_of(name: str) -> str | None:
 
 
 def one_of_each_slow_rest() -> list:
-    """All cases as parameters; but the first of each family, the first of each head and the untied ones are slow."""
+    """All cases as parameters; all but the first of each family, the first of each head, and untied ones are slow."""
     seen, parameters = set(), []
     for name in CASES:
         family = read_json(FOLDER / name / "config.json")["model_type"]
@@ -61,7 +61,7 @@ def reference(name: str) -> dict[str, np.ndarray]:
 
 
 def flat(value, path: str = "") -> dict[str, np.ndarray]:
-    """Nested dicts and tuples -> one dict; a single tensor is `logits`, as in the files."""
+    """Flattens nested dicts and tuples to one dict; a single tensor is named `logits`, as in the files."""
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, tuple | list):
@@ -72,7 +72,7 @@ def flat(value, path: str = "") -> dict[str, np.ndarray]:
 
 
 def real(name: str, key: str, array: np.ndarray) -> np.ndarray:
-    """The part of an output that means something: not the positions (of attentions: the rows) of padding."""
+    """The part of an output without the positions (in attentions: the rows) of padding."""
     given = batch(name)
     mask = given.get("attention_mask")
     if "decoder_input_ids" in given and not key.startswith("encoder"):

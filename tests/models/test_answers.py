@@ -1,4 +1,4 @@
-"""What a model answers the parts around it, in place of its class and its configuration."""
+"""Properties of models that other code uses instead of the class and the configuration."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ ANSWERS = {"bert": (0, 1, 1, 1, 0), "bert_causal": (0, 1, 1, 1, 1), "causal_reve
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_answers(name):
+def test_properties(name):
     model = cases.model(name)
     found = (model.is_seq2seq, model.can_exit_early, model.heads_read_states, model.can_pack, model.is_causal)
     assert found == tuple(map(bool, ANSWERS[name]))
@@ -25,13 +25,13 @@ def test_answers(name):
 def test_roots_of_the_backbone(name):
     model = cases.model(name, cases.LM[cases.CASES[name].architecture])
     roots = {path.partition("/")[0] for path in named_variables(model)}
-    assert roots & BACKBONE <= model.backbone_roots <= BACKBONE  # T5's decoder embeddings have no weights of their own
+    assert roots & BACKBONE <= model.backbone_roots <= BACKBONE  # T5's decoder embeddings have no separate weights
     heads = {path.partition("/")[0] for path in named_variables(model.head)}
     assert roots - model.backbone_roots - {"pooler"} <= heads
 
 
 @pytest.mark.parametrize("name", [name for name, answers in ANSWERS.items() if answers[1]])
-def test_an_early_exit_leaves_layers_out(name):
+def test_an_early_exit_skips_layers(name):
     """The states of `features(depth=1)` are those after the first layer, and no weight of another layer has a gradient."""
     model = cases.model(name)
     batch = {key: tf.constant(array) for key, array in cases.batch(name).items()}

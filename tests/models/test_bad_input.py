@@ -1,4 +1,4 @@
-"""What a user may do wrong, each by the message that says what was found, what was expected and what to do."""
+"""Errors of users: the messages have what was found, what was expected, and what to do."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def test_all_problems_at_once(tmp_path):
         assert line in str(error.value), line
 
 
-def test_half_a_head_is_missing(tmp_path):
+def test_part_of_a_head_is_missing(tmp_path):
     folder = broken(tmp_path, tensors=lambda t: {k: v for k, v in t.items() if "transform.dense.bias" not in k})
     with pytest.raises(ValueError, match=r"1 problems.*\n.*missing: cls.predictions.transform.dense.bias for "
                                          "lm_transform/bias"):
@@ -59,13 +59,13 @@ def test_half_a_head_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"hidden_size": None}, "the model's config lacks hidden_size: it does not tell the model's size"),
-    ({"vocab_size": None, "num_hidden_layers": None}, "lacks vocab_size, num_hidden_layers"),
+    ({"hidden_size": None}, "the model's config has no hidden_size; expected the sizes of the model"),
+    ({"vocab_size": None, "num_hidden_layers": None}, "has no vocab_size, num_hidden_layers"),
     ({"hiden_size": 12}, r"unknown key in the model's config: 'hiden_size' \(did you mean 'hidden_size'\?\)"),
-    ({"position_embedding_type": "relative_key"}, "position_embedding_type = 'relative_key'; only 'absolute' can be"),
+    ({"position_embedding_type": "relative_key"}, "position_embedding_type = 'relative_key'; only 'absolute' is"),
     ({"hidden_act": "geluu"}, "hidden_act is 'geluu', expected one of gelu, gelu_new, relu"),
     ({"hidden_size": 13}, "hidden_size 13 is not a multiple of num_attention_heads 3"),
-    ({"model_type": "bertt"}, "model_type 'bertt' is not supported; did you mean 'bert'.*supported are: albert, bart"),
+    ({"model_type": "bertt"}, "model_type 'bertt' is not supported; did you mean 'bert'.*expected one of albert, bart"),
     ({"vocab_size": "47"}, "vocab_size is '47', expected one of int"),
 ])
 def test_configs(tmp_path, changes, message):
@@ -81,14 +81,14 @@ def test_config_is_not_json(tmp_path):
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: tfplm.from_config("bert-base-uncase"), "there is no preset 'bert-base-uncase'; near are bert-base-uncased"),
+    (lambda: tfplm.from_config("bert-base-uncase"), "no preset 'bert-base-uncase'; the nearest are bert-base-uncased"),
     (lambda: tfplm.from_config("bert-tiny", "masked_ml"), "there is no head 'masked_ml'; did you mean 'masked_lm'"),
     (lambda: tfplm.from_config("bert-tiny", hidden_sise=3), r"'hidden_sise' \(did you mean 'hidden_size'\?\)"),
     (lambda: tfplm.from_config({"model_type": "brt"}), "model_type 'brt' is not supported; did you mean 'bert'"),
     (lambda: tfplm.from_config("electra-small-generator", "masked_lm", lm_transform=False), "lm_transform=True"),
-    (lambda: tfplm.count_parameters("gpt5"), "there is no preset 'gpt5'; near are gpt2"),
+    (lambda: tfplm.count_parameters("gpt5"), "there is no preset 'gpt5'; the nearest are gpt2"),
     (lambda: tfplm.save_pretrained(cases.model("bert"), "x", format="onnx"), "format is 'onnx', expected 'hf' or 'tf1'"),
-    (lambda: cases.model("bert")({"ids": np.ones((1, 2))}), "the batch has no 'input_ids', only 'ids'"),
+    (lambda: cases.model("bert")({"ids": np.ones((1, 2))}), "the batch has the keys 'ids', expected 'input_ids'"),
 ])
 def test_names(call, message):
     with pytest.raises(ValueError, match=message):
@@ -106,7 +106,7 @@ NEGATIVE[0, 1] = -1
 
 @pytest.mark.parametrize(("ids", "number"), [(WRONG, 99), (NEGATIVE, -1)])
 def test_ids_outside_the_vocabulary(ids, number):
-    message = f"holds {number}, but the vocabulary has the ids 0 ... 46: does the tokenizer belong to this model?"
+    message = f"contains {number}, expected ids from 0 to 46, the vocabulary of the model: use its tokenizer"
     model = cases.model("bert", "sequence_classification")
     fitted = tfplm.from_config(cases.CASES["bert"], "sequence_classification")
     fitted.compile("sgd", "mse", jit_compile=False)
@@ -119,7 +119,7 @@ def test_ids_outside_the_vocabulary(ids, number):
 
 
 def test_ids_in_a_pipeline():
-    """In a graph the values are not at hand: TensorFlow's own error names the id and the range."""
+    """In a graph the values are unknown; TensorFlow's own error has the id and the range."""
     model = cases.model("bert")
     dataset = tf.data.Dataset.from_tensor_slices({"input_ids": WRONG}).batch(2)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"indices\[1,2\] = 99 is not in \[0, 47\)"):
@@ -128,7 +128,7 @@ def test_ids_in_a_pipeline():
 
 @pytest.mark.parametrize(("name", "limit"), [("bert", 21), ("roberta", 19), ("bart", 21), ("sinusoidal", 21)])
 def test_too_long(name, limit):
-    message = (f"input_ids has 30 tokens, but the model has positions for {limit}: truncate it, e.g. "
+    message = (f"input_ids has 30 tokens, but the model has {limit} positions: truncate it, e.g. "
                rf"tokenizer\(text, max_length={limit}\)")
     ids = np.full((1, 30), 3, np.int32)
     for call in (cases.model(name), cases.model(name).predict, tf.function(cases.model(name))):
@@ -148,7 +148,7 @@ def without(part):
     return lambda tensors: {key: value for key, value in tensors.items() if part not in key}
 
 
-def test_fresh_head_is_said_once(caplog):
+def test_a_newly_initialized_head_is_logged_once(caplog):
     model = tfplm.from_pretrained(golden.FOLDER / "bert", "token_classification", num_labels=5)
     (record,) = [r for r in caplog.records if r.name == "tfplm"]
     assert record.getMessage() == ("bert: not in the checkpoint, so newly initialized: token_classifier/bias, "
@@ -157,7 +157,7 @@ def test_fresh_head_is_said_once(caplog):
     assert model.loading_report.fresh == ["token_classifier/bias", "token_classifier/kernel"]
 
 
-def test_pooler_that_is_missing_is_fresh(caplog, tmp_path):
+def test_a_missing_pooler_is_initialized(caplog, tmp_path):
     model = tfplm.from_pretrained(broken(tmp_path, "bert", tensors=without("pooler")))
     assert "newly initialized: pooler/bias, pooler/kernel" in caplog.text
     assert 0.01 < np.std(model.pooler.kernel) < 0.03
@@ -165,7 +165,7 @@ def test_pooler_that_is_missing_is_fresh(caplog, tmp_path):
 
 @pytest.mark.parametrize("name", ["bert-masked_lm", "roberta-sequence_classification", "gpt2-causal_lm", "t5-seq2seq_lm",
                                   "albert-pretraining", "electra-replaced_token_detection", "distilbert-masked_lm"])
-def test_checkpoint_with_a_head_read_without(name):
+def test_checkpoint_with_a_head_loaded_without(name):
     whole, headless = golden.load(name), tfplm.from_pretrained(golden.FOLDER / name)
     assert headless.head is None and set(flat(headless(golden.batch(name)))) >= {"sequence_output"}
     named = named_variables(headless)
@@ -183,7 +183,7 @@ def test_another_number_of_labels(caplog):
     assert model(golden.batch("bert-sequence_classification")).shape == (3, 7)
 
 
-def test_fewer_layers_are_asked_for():
+def test_fewer_layers():
     model = tfplm.from_pretrained(golden.FOLDER / "bert", num_hidden_layers=1)
     states = golden.load("bert")(golden.batch("bert"), output_hidden_states=True)["hidden_states"]
     np.testing.assert_allclose(model(golden.batch("bert"))["sequence_output"], states[1], atol=1e-6)
@@ -202,7 +202,7 @@ def test_old_layer_norm_names(tmp_path):
 
 
 @pytest.mark.parametrize("prefix", ["bert.", ""])
-def test_chinese_roberta_that_says_roberta(tmp_path, prefix):
+def test_chinese_roberta_with_model_type_roberta(tmp_path, prefix):
     """RoBERTa-wwm-ext is BERT: what the weights (or, without a prefix, the files) say counts."""
     name = "bert-masked_lm" if prefix else "bert"
     folder = broken(tmp_path, name, model_type="roberta")

@@ -1,4 +1,4 @@
-"""Models of real size that transformers saved load and agree (slow; needs torch and transformers)."""
+"""Models of real size saved by transformers can be loaded, and the outputs agree (slow; needs torch, transformers)."""
 
 import numpy as np
 import pytest

@@ -33,7 +33,7 @@ def test_convolutions_by_hand(name):
     np.testing.assert_allclose(outputs["pooled_output"][0], np.concatenate(columns, -1).max(0), atol=1e-5)
 
 
-def test_lstm_is_that_of_keras():
+def test_lstm_equals_keras():
     config = cases.CASES["bilstm"]
     model, batch = tfplm.from_config(config), cases.batch("bilstm")
     weights, x = values_of(model), keras.ops.take(model.embeddings.word.embeddings, batch["input_ids"], axis=0)
@@ -50,7 +50,7 @@ def test_lstm_is_that_of_keras():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_padding_may_stand_before_the_text(name):
+def test_padding_can_be_before_the_text(name):
     model, ids = cases.model(name), np.array([[1, 1, 5, 9, 4, 7], [5, 9, 4, 7, 1, 1], [1, 5, 9, 4, 7, 1]], np.int32)
     outputs = model({"input_ids": ids, "attention_mask": (ids != 1).astype("int32")})
     expected = model(ids[:1, 2:])
@@ -61,7 +61,7 @@ def test_padding_may_stand_before_the_text(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_row_of_padding_alone(name):
+def test_a_row_of_padding_only(name):
     ids, mask = np.array([[5, 6, 7], [1, 1, 1]], np.int32), np.array([[1, 1, 1], [0, 0, 0]], np.int32)
     outputs = cases.model(name)({"input_ids": ids, "attention_mask": mask})
     assert not np.any(outputs["pooled_output"][1]) and np.isfinite(outputs["sequence_output"]).all()
@@ -70,7 +70,7 @@ def test_a_row_of_padding_alone(name):
 @pytest.mark.parametrize("preset", ["textcnn", pytest.param("bilstm", marks=pytest.mark.slow),
                                     pytest.param("bilstm-2-layers", marks=pytest.mark.slow)])
 def test_a_user_fits_it(preset, tmp_path):
-    """Which of two characters comes first; the order cannot be seen from the characters alone."""
+    """The task is to predict which of two characters is first, which depends on their order only."""
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(0)
     ids = rng.integers(10, 40, (128, 8)).astype("int32")
@@ -110,12 +110,12 @@ def test_fit_with_xla(name):
     ("textcnn", {"kernel_sizes": [0]}, r"kernel_sizes is \[0\], expected"),
     ("bilstm", {"hidden_size": 33}, "hidden_size 33 is odd"),
 ])
-def test_sizes_that_do_not_fit(preset, fields, message):
+def test_wrong_sizes(preset, fields, message):
     with pytest.raises(ValueError, match=message):
         tfplm.from_config(preset, vocab_size=50, **fields)
 
 
-def test_no_other_layout_knows_them(tmp_path):
+def test_other_layouts_have_no_names_for_them(tmp_path):
     model = cases.model("textcnn")
     with pytest.raises(ValueError, match="the layout 'tf1' of textcnn has no name for embeddings/word/embeddings"):
         tfplm.save_pretrained(model, tmp_path, format="tf1")
@@ -157,7 +157,7 @@ def test_word_vectors_with_a_tokenizer(data):
     ("果 1 2 3\n的 4 5 x\n", 3, r"zh.vec:2: '的' has a vector that is not 3 numbers"),
     ("", 3, "zh.vec is empty"),
 ])
-def test_word_vectors_that_do_not_fit(text, size, message, tmp_path):
+def test_wrong_word_vectors(text, size, message, tmp_path):
     (tmp_path / "zh.vec").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         load_word_vectors(words_model(size), tmp_path / "zh.vec", VOCABULARY)

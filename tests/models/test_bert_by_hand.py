@@ -1,4 +1,4 @@
-"""A BERT forward in plain NumPy, from the checkpoint's own names, equals the model (Devlin et al. 2018)."""
+"""A forward pass of BERT in plain NumPy, with the names of the checkpoint, equals the model (Devlin et al. 2019)."""
 
 import math
 from pathlib import Path
@@ -29,7 +29,7 @@ def softmax(x):
 
 
 def bert(w, config, ids, types, mask):
-    """`[B,T]` int32 three times -> hidden states `[B,T,H]` and the pooled `[B,H]`, float64."""
+    """Three int32 `[B,T]` -> hidden states `[B,T,H]` and pooled output `[B,H]`, float64."""
     heads, epsilon = config["num_attention_heads"], config["layer_norm_eps"]
     x = (w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][types]
          + w["embeddings.position_embeddings.weight"][:ids.shape[1]])
@@ -72,7 +72,7 @@ def test_tiny():
 
 
 def test_minilm(minilm):
-    """A trained model: its vectors are those that sentence-transformers gives (`make_minilm.py`)."""
+    """A trained model: its vectors equal those of sentence-transformers (`make_minilm.py`)."""
     with np.load(MINILM) as file:
         stored = dict(file)
     batch = {name: stored[name] for name in ("input_ids", "attention_mask")}

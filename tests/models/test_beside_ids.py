@@ -1,4 +1,4 @@
-"""Head masks, and embeddings in the place of ids: equal to the reference's outputs within 1e-5, and what is refused."""
+"""Head masks, and embeddings instead of ids: outputs equal those of the reference within 1e-5; errors."""
 
 import functools
 
@@ -50,7 +50,7 @@ def test_embeddings(name):
 
 
 @pytest.mark.parametrize("name", ["bert", "albert", "gpt2", "bart", "t5", "textcnn", "bilstm"])
-def test_embeddings_of_the_ids_are_the_ids(name):
+def test_embeddings_of_the_ids_equal_the_ids(name):
     model, batch = cases.model(name), cases.batch(name)
     scale = model.config.hidden_size ** 0.5 if model.config.scale_embedding else 1.0
     rest = {key: array for key, array in batch.items() if key not in IDS.values()}
@@ -69,7 +69,7 @@ def test_embeddings_of_choices_and_their_gradient():
     assert logits.shape == (3, 2) and np.abs(tape.gradient(logits, embeddings)).max() > 0
 
 
-def test_one_row_of_a_head_mask_is_for_all_layers():
+def test_a_head_mask_of_one_row_applies_to_all_layers():
     model, batch = cases.model("bert"), cases.batch("bert")
     row = np.array([1, 0, 0.5], np.float32)
     expected = model({**batch, "head_mask": np.stack([row, row])})["sequence_output"]
@@ -79,7 +79,7 @@ def test_one_row_of_a_head_mask_is_for_all_layers():
     assert np.abs(model(batch)["sequence_output"] - expected).max() > 1e-3
 
 
-def test_a_head_that_is_left_out_gets_no_gradient():
+def test_a_masked_head_has_no_gradient():
     model, batch = cases.model("bert"), cases.batch("bert")
     value = model.stack.blocks[1].attention.value.kernel.value  # [H,N*D], heads of 4
     with tf.GradientTape() as tape:
@@ -95,22 +95,22 @@ def embedded(name: str, size: int = 12, length: int = 5) -> dict:
 
 @pytest.mark.parametrize(("name", "batch", "message"), [
     ("bert", {**embedded("bert"), "input_ids": np.ones((2, 5), np.int32)},
-     "has input_ids and inputs_embeds, expected one of them: leave the ids out"),
-    ("albert", embedded("albert"), "inputs_embeds has vectors of 12, expected 7: take rows of"),
-    ("bert", embedded("bert", length=22), "inputs_embeds has 22 tokens, but the model has positions for 21: truncate"),
-    ("bart", embedded("bart"), "neither decoder_input_ids nor decoder_inputs_embeds.*: give one of the two"),
+     "has input_ids and inputs_embeds, expected one of them: remove the ids"),
+    ("albert", embedded("albert"), "inputs_embeds has vectors of size 12, expected 7: use vectors of the size of"),
+    ("bert", embedded("bert", length=22), "inputs_embeds has 22 tokens, but the model has 21 positions: truncate"),
+    ("bart", embedded("bart"), "neither decoder_input_ids nor decoder_inputs_embeds.*: pass one of the two"),
     ("textcnn", {"input_ids": np.ones((2, 5), np.int32), "head_mask": np.ones(3)},
-     "a textcnn model has no attention: leave head_mask out"),
-    ("bert", {"attention_mask": np.ones((2, 5))}, "the batch has no 'input_ids', only 'attention_mask'"),
+     "a textcnn model has no attention: remove head_mask"),
+    ("bert", {"attention_mask": np.ones((2, 5))}, "the batch has the keys 'attention_mask', expected 'input_ids'"),
 ])
-def test_what_is_refused(name, batch, message):
+def test_errors(name, batch, message):
     with pytest.raises(ValueError, match=message):
         cases.model(name)(batch)
 
 
-def test_a_head_that_looks_for_the_last_end_token_needs_ids():
+def test_a_head_that_uses_the_last_end_token_needs_ids():
     batch = {**embedded("t5"), "decoder_input_ids": np.ones((2, 3), np.int32)}
-    with pytest.raises(ValueError, match="reads the state of the last end token, which only ids tell: give input_ids"):
+    with pytest.raises(ValueError, match="uses the state of the last end token, .*: pass input_ids"):
         cases.model("t5", "sequence_classification")(batch)
 
 

@@ -1,4 +1,4 @@
-"""What holds for every family and every field: shapes, dtypes, names, gradients, padding, precision, graph and XLA."""
+"""The contract of all families and fields: shapes, dtypes, names, gradients, padding, precision, graph and XLA."""
 
 import keras
 import numpy as np
@@ -116,7 +116,7 @@ def check_compiled(name, jit):
 
 
 @pytest.mark.parametrize("name", cases.sweep())
-def test_padding_and_neighbours_change_nothing(name):
+def test_padding_and_other_rows_do_not_change_outputs(name):
     model, batch = cases.model(name, LM[name]), cases.batch(name)
     together = model(batch)
     target = "decoder_" if "decoder_input_ids" in batch else ""
@@ -129,7 +129,7 @@ def test_padding_and_neighbours_change_nothing(name):
                     alone[key] = alone[key][:, :real]
         length = alone[f"{target}input_ids"].shape[1]
         np.testing.assert_allclose(model(alone)[0], together[row, :length], atol=5e-6, rtol=1e-5)
-        for key in ("attention_mask", "decoder_attention_mask"):  # a missing mask means that all is real
+        for key in ("attention_mask", "decoder_attention_mask"):  # without a mask all tokens are real
             alone.pop(key, None)
         np.testing.assert_allclose(model(alone)[0], together[row, :length], atol=5e-6, rtol=1e-5)
 
@@ -175,7 +175,7 @@ def test_layerdrop_skips_layers():
     assert lengths == {1, 2, 3}  # of two layers none, one or both were applied
 
 
-def test_dropout_draws_anew_in_a_graph():
+def test_dropout_is_sampled_again_in_every_call_of_a_graph():
     model, batch = cases.model("bert"), cases.batch("bert")
     run = tf.function(lambda: model(batch, training=True)["sequence_output"])
     assert np.abs(run() - run()).max() > 1e-3
@@ -210,8 +210,8 @@ def test_ids_alone_and_position_ids():
 
 
 @pytest.mark.parametrize("name", ["rotary", "rotary_decoder", "local", "rotary_seq2seq"])
-def test_rotary_positions_do_not_care_on_which_side_the_padding_is(name):
-    """Only distances count: with indices as positions, or those of the real tokens, given."""
+def test_rotary_positions_do_not_depend_on_the_side_of_padding(name):
+    """Only distances count, both with indices as positions and with given positions of the real tokens."""
     model, batch = cases.model(name), cases.batch(name)
     key = "encoder_output" if model.is_seq2seq else "sequence_output"
     real = batch["attention_mask"] == 1
@@ -228,7 +228,7 @@ def test_rotary_positions_do_not_care_on_which_side_the_padding_is(name):
 
 
 def test_heads_without_bias_and_with_a_common_layer():
-    """The names of a transform that all heads share; the mean of the real tokens."""
+    """The names of the transform common to all heads; the mean of the real tokens."""
     paths = {head: {path for path in named_variables(cases.model("head_transform", head)) if not path.startswith(
         ("embeddings", "encoder"))} for head in ("masked_lm", "sequence_classification", "question_answering")}
     transform = {"head_dense/kernel", "head_norm/gamma", "head_norm/beta"}
@@ -245,7 +245,7 @@ def test_heads_without_bias_and_with_a_common_layer():
     np.testing.assert_allclose(model(batch), expected, atol=1e-5)
 
 
-def test_no_bias_is_left():
+def test_no_bias_remains():
     names = [path for path in named_variables(cases.model("no_biases")) if not path.startswith("pooler")]
     assert len(names) > 10 and not [path for path in names if path.endswith(("bias", "beta"))]
     assert "encoder/block_0/attention_residual/norm/gamma" not in names

@@ -27,5 +27,5 @@ def test_equals_reference(name):
 
 
 def test_another_computation_is_refused():
-    with pytest.raises(ValueError, match="scale_attn_by_inverse_layer_idx = True; only False can be computed"):
+    with pytest.raises(ValueError, match="scale_attn_by_inverse_layer_idx = True; only False is supported"):
         tfplm.from_pretrained(golden.FOLDER / "gpt2-scale_by_layer")

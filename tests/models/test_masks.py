@@ -1,4 +1,4 @@
-"""Who sees whom: a change of one token changes exactly the outputs of the positions that may see it."""
+"""Attention masks: a change of one token changes exactly the outputs of the positions that attend to it."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.models import cases
 LENGTH, WINDOW = 8, 3
 ROWS, COLUMNS = np.mgrid[:LENGTH, :LENGTH]
 SOURCE = 3  # tokens of segment 0, for the prefix policy
-POLICIES = {  # what one layer may see
+POLICIES = {  # the attention of one layer
     "bert": np.ones((LENGTH, LENGTH), bool),
     "bert_causal": COLUMNS <= ROWS,
     "causal_reverse": COLUMNS >= ROWS,
@@ -22,7 +22,7 @@ SPARSE = (COLUMNS <= ROWS) & (COLUMNS > ROWS - WINDOW)
 
 
 def changes(model, batch, key: str = "input_ids") -> np.ndarray:
-    """`[T,T]` bool: row i, column j: output i changes with token j."""
+    """`[T,T]` bool: True in row i, column j if output i changes with token j."""
     before = model(batch)["sequence_output"].numpy()
     length = batch[key].shape[1]
     others = {name: np.stack([values] * length) for name, values in batch.items()}  # [column, row, ...]
@@ -40,11 +40,11 @@ def test_policy(name):
 
 
 def test_sparse_is_banded_in_every_second_layer():
-    """One layer of each kind: dense lets everything earlier through, banded only a window of it."""
+    """One layer of each kind: dense attends to all earlier tokens, banded only to a window of them."""
     batch = cases.batch("sparse", rows=1, length=LENGTH, padded=False)
     maps = cases.model("sparse")(batch, output_attentions=True)["attentions"]
-    for number, expected in enumerate([COLUMNS <= ROWS, SPARSE, COLUMNS <= ROWS]):
-        np.testing.assert_array_equal(np.asarray(maps[number])[0].min(axis=0) > 0, expected)
+    for index, expected in enumerate([COLUMNS <= ROWS, SPARSE, COLUMNS <= ROWS]):
+        np.testing.assert_array_equal(np.asarray(maps[index])[0].min(axis=0) > 0, expected)
     np.testing.assert_array_equal(changes(cases.model("sparse"), batch), COLUMNS <= ROWS)
 
 
@@ -53,7 +53,7 @@ def test_sparse_is_banded_in_every_second_layer():
     ("local_bucketed", [(COLUMNS >= ROWS) & (COLUMNS < ROWS + 4)] * 2),
 ])
 def test_kinds_of_layers(name, kinds):
-    """The pattern is repeated over the depth; a window of 4 is 2 tokens on each side, or 4 that begin with its own."""
+    """The pattern is repeated over the layers; a window of 4 is 2 tokens on each side, or the next 4 with the token."""
     batch = cases.batch(name, rows=1, length=LENGTH, padded=False)
     maps = cases.model(name)(batch, output_attentions=True)["attentions"]
     assert len(maps) == len(kinds)
@@ -62,8 +62,8 @@ def test_kinds_of_layers(name, kinds):
 
 
 @pytest.mark.parametrize("name", ["bert", "bert_causal", "albert"])
-def test_the_callers_own_mask(name):
-    """`attention_mask` `[B,T,T]` is one more condition."""
+def test_a_custom_mask(name):
+    """`attention_mask` `[B,T,T]` is an additional condition."""
     model = cases.model(name)
     if name == "albert":
         model = tfplm.from_config(cases.CASES[name].replace(num_hidden_layers=1))
@@ -82,7 +82,7 @@ def test_seq2seq_decoders_do_not_leak(name):
     length = batch["decoder_input_ids"].shape[1]
     seen = changes(cases.model(name), batch, "decoder_input_ids")
     np.testing.assert_array_equal(seen, np.tri(length, dtype=bool))
-    assert changes(cases.model(name), batch, "input_ids").all()  # the memory is seen whole
+    assert changes(cases.model(name), batch, "input_ids").all()  # attends to the whole memory
 
 
 def test_prefix_needs_segments():

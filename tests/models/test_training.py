@@ -103,7 +103,7 @@ def graphs() -> int:
 
 
 def test_a_model_leaves_nothing_behind():
-    """TensorFlow never forgets a custom gradient's graph: it must not be the model's, which holds the weights."""
+    """TensorFlow keeps the graph of a custom gradient forever, so it must not be the model's, which has the weights."""
     counts = []
     for _ in range(3):
         model = classifier(num_hidden_layers=1)
@@ -153,7 +153,7 @@ print("agree")
 
 
 @pytest.mark.slow
-def test_two_replicas_train_as_one():
+def test_two_replicas_train_like_one():
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True,
                             timeout=600)

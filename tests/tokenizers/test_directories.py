@@ -120,7 +120,7 @@ def test_published_releases(data):
 @pytest.mark.parametrize("files, error, message", [
     ({}, FileNotFoundError, r"no tokenizer in .*: expected tokenizer.json, vocab.txt \(WordPiece\), .*found nothing"),
     ({"notes_md": "x"}, FileNotFoundError, "spiece.model; found notes.md"),
-    ({"vocab_json": {}}, FileNotFoundError, "has vocab.json but no merges.txt"),
+    ({"vocab_json": {}}, FileNotFoundError, "has vocab.json, but no merges.txt; expected both"),
     ({"vocab_txt": "the\ncat"}, ValueError, r"2 tokens has no \[UNK\].*expected BERT's vocab.txt.*\['the', 'cat'\]"),
     ({"vocab_txt": "[UNK]\ncat"}, ValueError, r"special token\(s\) \[SEP\], \[CLS\] are not in the vocabulary of 2"),
     ({"tokenizer_json": "{"}, ValueError, "tokenizer.json is not a tokenizer of the library"),
@@ -146,7 +146,7 @@ def test_wrong_special_tokens_and_families(vocab_file):
         tfplm.Tokenizer.from_vocab(vocab_file, mask_token="[BLANK]")
     with pytest.raises(TypeError, match="unknown special token 'blank_token'; known are bos_token, eos_token"):
         tfplm.Tokenizer.from_vocab(vocab_file, blank_token="the")
-    with pytest.raises(ValueError, match="no tokenizer rules for model type 'bird'; known are albert, bart, bert"):
+    with pytest.raises(ValueError, match="no tokenizer rules for model type 'bird'; expected one of albert, bart,"):
         tfplm.Tokenizer.from_vocab(vocab_file, model_type="bird")
     with pytest.raises(FileNotFoundError, match="nowhere/at-all"):
         load("./nowhere/at-all")

@@ -1,7 +1,7 @@
-"""Other libraries' `config.json` <-> `Config`: the mechanism. A family's own spellings are in its file, as `Keys`.
+"""Conversion between `Config` and the `config.json` of other libraries; the files of families define their `Keys`.
 
-Reading accepts a family's spelling and our own names. A key that is neither understood nor known to be harmless is an
-error, because ignoring it silently gives a model that differs from the original.
+Reading accepts the names of a family and our names. A key that is neither understood nor known to be harmless is an
+error, as ignoring it could result in a model that differs from the original.
 """
 
 import dataclasses
@@ -23,18 +23,18 @@ def _as_written(values: dict[str, Any], config: Config, layout: str) -> dict[str
 
 @dataclasses.dataclass(frozen=True)
 class Keys:
-    """How the `config.json` of a family spells the fields of `Config`.
+    """The keys of the `config.json` of a family for the fields of `Config`.
 
     Args:
         names: our field -> their key, for the fields whose names differ.
-        read: (a copy of the file's content, its layout) -> the content in which keys whose *values* are spelled
-            differently are replaced by our fields.
-        write: (the content in their names, the configuration, the layout) -> the content of the file: the inverse.
-        ffn_size: whether the width of the feed-forward layers is written as a number, as null if it is 4 x hidden_size,
-            or never, because their code supports no other width.
-        harmless: keys that do not change what a model computes, in addition to `HARMLESS`.
-        must_be: keys that change the computation -> the only value for which this library computes the same, in
-            addition to `MUST_BE`.
+        read: (a copy of the content of the file, its layout) -> the content in which keys with different *values* are
+            replaced by our fields.
+        write: (the content with their names, the configuration, the layout) -> the content of the file; inverse of
+            `read`.
+        ffn_size: how the width of the feed-forward layers is written: as a number, as null if it is 4 x hidden_size, or
+            never, if their code supports no other width.
+        harmless: keys that do not change the computation of a model, in addition to `HARMLESS`.
+        must_be: keys that change the computation -> the only supported value, in addition to `MUST_BE`.
     """
 
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -45,8 +45,8 @@ class Keys:
     must_be: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-# Keys of published config files that do not change what a model computes: generation settings, bookkeeping, and
-# leftovers of training code.
+# Keys of published config files that do not change the computation of a model: settings of generation, metadata, and
+# remains of training code.
 HARMLESS = frozenset("""
     _commit_hash _name_or_path add_bias_logits architectures attn_implementation auto_map bad_words_ids
     begin_suppress_tokens cell chunk_size_feed_forward classif_dropout cls_token_id decoder_layerdrop dense_act_fn
@@ -64,16 +64,16 @@ HARMLESS = frozenset("""
     transformers_version typical_p unk_token_id use_bfloat16 use_cache
 """.split())
 
-# Keys that change the computation, with the only value for which this library computes the same.
+# Keys that change the computation, with the only supported value.
 MUST_BE: dict[str, Any] = {"add_cross_attention": False, "position_embedding_type": "absolute"}
 
-# Our fields that a published config of any family may hold under our own names.
+# Our fields that published configs of all families can have with our names.
 _PUBLISHED = frozenset("""
     vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act hidden_dropout_prob
     attention_probs_dropout_prob max_position_embeddings type_vocab_size initializer_range layer_norm_eps
     tie_word_embeddings pad_token_id bos_token_id eos_token_id problem_type id2label classifier_dropout
 """.split())
-# ... and the published configs of some family only.
+# ... and published configs of some families only.
 _SOMEWHERE = frozenset("""
     attention_type decoder_start_token_id embedding_size ffn_gated forced_bos_token_id forced_eos_token_id
     inner_group_num lm_scale num_hidden_groups position_type relative_attention_max_distance
@@ -81,13 +81,13 @@ _SOMEWHERE = frozenset("""
 """.split())
 
 
-_KINDS = {"full_attention": "global", "sliding_attention": "local"}  # of layers, in transformers' words
+_KINDS = {"full_attention": "global", "sliding_attention": "local"}  # kinds of layers in transformers
 
 
 def _read_kinds(values: dict[str, Any]) -> dict[str, Any]:
-    """Kinds of layers and their rotary bases as transformers 5 spells them, for all families, in our fields.
+    """Converts kinds of layers and their rotary bases from the form of transformers 5 to our fields, for all families.
 
-    `layer_types` lists all layers: the pattern is the shortest beginning whose repetition gives them.
+    `layer_types` lists all layers; the pattern is the shortest prefix whose repetition equals the list.
     """
     if types := [_KINDS.get(name, name) for name in values.pop("layer_types", None) or ()]:
         values["layer_pattern"] = next(types[:length] for length in range(1, len(types) + 1) if all(
@@ -95,13 +95,13 @@ def _read_kinds(values: dict[str, Any]) -> dict[str, Any]:
     for name, rope in (values.pop("rope_parameters", None) or {}).items():
         if name not in _KINDS or rope.get("rope_type", "default") != "default":
             raise ValueError(f"the model's config has rope_parameters {name} = {rope!r}; only {' and '.join(_KINDS)} of "
-                             "rope_type 'default' can be computed")
+                             "rope_type 'default' are supported")
         values["rope_theta" if _KINDS[name] == "global" else "local_rope_theta"] = rope["rope_theta"]
     return values
 
 
 def _write_kinds(values: dict[str, Any], config: Config) -> dict[str, Any]:
-    """The pattern as the list that transformers 5 reads."""
+    """Converts the pattern to the list that transformers 5 reads."""
     names, kinds = {ours: theirs for theirs, ours in _KINDS.items()}, config.layer_kinds
     types = [names[kinds[layer % len(kinds)]] for layer in range(config.num_hidden_layers)]
     return {"layer_types" if name == "layer_pattern" else name: types if name == "layer_pattern" else value
@@ -109,15 +109,16 @@ def _write_kinds(values: dict[str, Any], config: Config) -> dict[str, Any]:
 
 
 def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, layout: Layout = "hf") -> Config:
-    """A published `config.json` (already parsed) -> `Config`.
+    """Converts a published `config.json` (already parsed) to `Config`.
 
     Args:
-        values: the file's content, in the family's names or ours.
-        base: our fields' values for this family where the file is silent.
-        keys: the spelling of the family. layout: "hf", or "tf1" for the config of a TF1 release.
+        values: the content of the file, with the names of the family or ours.
+        base: values of our fields for this family, if the file does not have them.
+        keys: the keys of the family.
+        layout: "hf", or "tf1" for the config of a TF1 release.
 
     Raises:
-        ValueError: a key that is not understood, or one whose value asks for another computation.
+        ValueError: an unknown key, or a value that would require a different computation.
     """
     ours_of = {theirs: ours for ours, theirs in keys.names.items()}
     must_be = {**MUST_BE, **keys.must_be}
@@ -129,7 +130,7 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, 
     for key, value in values.items():
         if key in must_be:
             if value != must_be[key]:
-                raise ValueError(f"the model's config has {key} = {value!r}; only {must_be[key]!r} can be computed")
+                raise ValueError(f"the model's config has {key} = {value!r}; only {must_be[key]!r} is supported")
         elif key in ours_of:
             translated[ours_of[key]] = value
         elif key in fields and key != "model_type":
@@ -137,25 +138,25 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, 
         elif key not in HARMLESS | keys.harmless:
             unknown.append(key)
     reject_unknown(unknown, set(fields) | set(ours_of), "key in the model's config")
-    given = {**own, **translated}  # BART's files hold both `num_hidden_layers` and `encoder_layers`
+    given = {**own, **translated}  # BART's files contain both `num_hidden_layers` and `encoder_layers`
     if missing := [name for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
                    if name not in given]:
         theirs = [keys.names.get(name, name) for name in missing]
-        raise ValueError(f"the model's config lacks {', '.join(theirs)}: it does not tell the model's size")
+        raise ValueError(f"the model's config has no {', '.join(theirs)}; expected the sizes of the model: fetch the "
+                         "config of the original model")
     return Config.from_dict({**base, **given})
 
 
-# fields that a config may lose on the way to Google's or OpenAI's code: they do not change what a trained model computes
+# fields that are not written for Google's or OpenAI's code, as they do not change the computation of a trained model
 _LOSSES = ("_dropout_prob", "_token_id", "initializer_range", "classifier_dropout", "layerdrop", "id2label",
            "problem_type")
 
 
 def write_config(config: Config, base: Mapping[str, Any], keys: Keys,
                  layout: Layout = "hf") -> tuple[dict[str, Any], list[str]]:
-    """`Config` -> (the content of a published `config.json`, our fields in it that only this library understands).
+    """Converts `Config` to (the content of a `config.json`, our fields in it that only this library understands).
 
-    Raises:
-        ValueError: the code that reads layout "tf1" would compute something else; names the fields.
+    Raises ValueError if the code that reads layout "tf1" would compute something else; the message has the fields.
     """
     values, foreign = _written(config, base, keys, layout)
     if layout != "tf1":
@@ -165,7 +166,7 @@ def write_config(config: Config, base: Mapping[str, Any], keys: Keys,
     lost = [f"{name} = {value!r}" for name, value in ours.items()
             if value != back[name] and not name.endswith(_LOSSES)]
     if lost:
-        raise ValueError(f"a TF1 config cannot say {', '.join(lost)}: save with format='hf'")
+        raise ValueError(f"a TF1 config cannot express {', '.join(lost)}: save with format='hf'")
     return values, []
 
 
@@ -183,7 +184,7 @@ def _written(config: Config, base: Mapping[str, Any], keys: Keys, layout: Layout
     foreign = changed - _PUBLISHED - _SOMEWHERE - set(names) - set(resolved) - {"architecture"}
     if keys.ffn_size == "never" and config.ffn_size != 4 * config.hidden_size:
         foreign.add("intermediate_size")
-    # what is usual in the family need not be the other library's default
+    # values of the family can differ from the defaults of the other library, so they are written
     result = {names.get(name, name): values[name] for name in
               [*names, *(_PUBLISHED | (_SOMEWHERE & set(base)) | changed | set(resolved)) - set(names)]}
     result = keys.write(_write_kinds(result, config) if "layer_pattern" in base else result, config, layout)

@@ -1,6 +1,6 @@
-"""Differences between the tokenizers of model families: special tokens, templates, padding side, SentencePiece layout.
+"""Tokenizer rules of model families: special tokens, templates, padding side, layout of SentencePiece vocabularies.
 
-A template names roles in braces: `{cls} $A {sep}`; `:1` is the segment (token type) of a piece; default 0.
+Templates have roles in braces: `{cls} $A {sep}`; `:1` is the segment (token type) of a part (default: 0).
 """
 
 import dataclasses
@@ -15,41 +15,41 @@ Kind = Literal["wordpiece", "byte_bpe", "bpe", "sentencepiece"]
 class TokenizerRules:
     """The tokenizer rules of one family, from its file in `tfplm.families`.
 
-    `head`, `skip` and `tail` turn the pieces of a SentencePiece file into the vocabulary: `head + pieces[skip:] +
-    tail`. fairseq's models (XLM-R, mBART, CamemBERT) have their own special tokens before SentencePiece's.
+    The vocabulary of a SentencePiece file is `head + pieces[skip:] + tail`. The models of fairseq (XLM-R, mBART,
+    CamemBERT) have additional special tokens before those of SentencePiece.
     """
 
-    name: str  # the model type; of further rules of a family another name
+    name: str  # the model type; additional rules of a family have other names
     kind: Kind
     tokens: dict[str, str]  # role -> token
     single: str = "$A"
     pair: str = "$A $B"
-    segments: bool = False  # token type ids have a meaning
+    segments: bool = False  # the model uses token type ids
     pad_segment: int = 0
     padding_side: Literal["left", "right"] = "right"
     extra: tuple[str, ...] = ()  # special tokens without a role
     head: tuple[str, ...] = ()
     skip: int = 0
     tail: tuple[str, ...] = ()
-    clean: bool = False  # XLNet's and ALBERT's own normalization, before SentencePiece's
+    clean: bool = False  # apply the normalization of XLNet and ALBERT before that of SentencePiece
     lower_case: bool = False
-    positions: bool = True  # False: relative positions, so no text is too long
+    positions: bool = True  # False: relative positions, so the length of texts is not limited
     reserved_positions: int = 0  # rows of the position table that no token uses
-    decoder_start: str = ""  # the role of a decoder's first token, where it is neither the class token nor padding
-    tokenizer_class: str = "PreTrainedTokenizerFast"  # the name in Hugging Face's tokenizer_config.json
+    decoder_start: str = ""  # role of the first token of a decoder, if it is neither the class token nor padding
+    tokenizer_class: str = "PreTrainedTokenizerFast"  # name in Hugging Face's tokenizer_config.json
     file_name: str = ""  # of the SentencePiece model
 
-    # how the rules of a directory's tokenizer are found
-    also: tuple[str, ...] = ()  # further model types with these rules, which have no file
-    class_decides: bool = False  # the tokenizer_class wins over the model_type, which is another family's
-    signs: tuple[str, ...] = ()  # tokens that identify the rules without a configuration; the rules with most of them win
+    # how the rules for the tokenizer of a directory are found
+    also: tuple[str, ...] = ()  # additional model types with these rules, which have no file
+    class_decides: bool = False  # the tokenizer_class has priority over the model_type, which is that of another family
+    signs: tuple[str, ...] = ()  # tokens that identify the rules without a configuration; those with most of them count
     # the rules are the default of their kind for "reading" a directory, for "learning" a vocabulary, or for a file name
     default_for: tuple[str, ...] = ()
-    extra_ids: bool = False  # tokenizer_config.json holds the number of sentinels in `tail` under this key
-    without_extra_ids: str = ""  # the rules for a directory where that number is 0
+    extra_ids: bool = False  # tokenizer_config.json has the number of sentinels in `tail` under this key
+    without_extra_ids: str = ""  # the rules for a directory in which this number is 0
     layout: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # ids of a learned SentencePiece model
 
     def with_(self, name: str, **changes) -> "TokenizerRules":
-        """The rules of another family; how rules are found is not inherited."""
+        """The rules for another family; the fields by which rules are found are not inherited."""
         found = {"also": (), "class_decides": False, "signs": (), "default_for": ()}
         return dataclasses.replace(self, name=name, **{**found, **changes})

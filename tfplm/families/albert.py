@@ -1,4 +1,4 @@
-"""ALBERT (Lan et al. 2019): factorised embeddings, one group of weights for all layers, sentence order prediction."""
+"""ALBERT (Lan et al. 2019): factorized embeddings, weights shared by all layers, sentence order prediction."""
 
 from tfplm.core.keys import Keys
 from tfplm.core.tokenizer_rules import TokenizerRules
@@ -55,7 +55,7 @@ TF1 = TF1Release("albert_config.json", "albert_model.ckpt", ("/transformer/group
 
 def _read(values: dict, layout: str) -> dict:
     if layout == "tf1" and values.get("hidden_act") == "gelu":
-        values["hidden_act"] = "gelu_new"  # Google's ALBERT code means the tanh form
+        values["hidden_act"] = "gelu_new"  # in Google's ALBERT code it is the tanh form
     return values
 
 

@@ -1,4 +1,4 @@
-"""BART (Lewis et al. 2019): a post-norm encoder-decoder trained to undo noise."""
+"""BART (Lewis et al. 2019): a post-norm encoder-decoder pre-trained by denoising."""
 
 from tfplm.core.keys import Keys
 from tfplm.core.weight_names import Names
@@ -21,7 +21,7 @@ PRESETS = {
 
 
 def _stack(side: str) -> tuple:
-    """The rows that encoder and decoder have in common."""
+    """The rows common to encoder and decoder."""
     ours, theirs = side + "/block_{n}/", side + ".layers.{n}."
     embeddings = "embeddings" if side == "encoder" else "decoder_embeddings"
     return (

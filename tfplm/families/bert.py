@@ -1,5 +1,6 @@
-"""BERT (Devlin et al. 2018), and what has its layout: Chinese BERT-wwm and RoBERTa-wwm-ext (Cui et al. 2019), MacBERT
-and RBT (their first layers), SpanBERT (Joshi et al. 2019), MiniLM, TinyBERT, UniLM (Dong et al. 2019: the prefix mask).
+"""BERT (Devlin et al. 2019), and models with its layout: Chinese BERT-wwm and RoBERTa-wwm-ext (Cui et al. 2019),
+MacBERT and RBT (first layers only), SpanBERT (Joshi et al. 2019), MiniLM, TinyBERT, UniLM (Dong et al. 2019, prefix
+mask).
 """
 
 from tfplm.core.keys import Keys
@@ -72,7 +73,7 @@ PREDICTIONS = (
     ("next_sentence/kernel", "cls.seq_relationship.weight", "cls/seq_relationship/output_weights", "transpose"),
     ("next_sentence/bias", "cls.seq_relationship.bias", "cls/seq_relationship/output_bias"),
 )
-# the classifier's TF1 names are those of run_classifier.py, run_squad.py's those of the answer span
+# in TF1 the names of the classifier are those of run_classifier.py, and those of the answer span of run_squad.py
 LABELS = (
     ("classifier/kernel", "classifier.weight", "output_weights", "transpose"),
     ("classifier/bias", "classifier.bias", "output_bias"),

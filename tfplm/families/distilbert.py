@@ -1,4 +1,4 @@
-"""DistilBERT (Sanh et al. 2019): BERT with half the layers, no segments and no pooler."""
+"""DistilBERT (Sanh et al. 2019): BERT with half the layers, without segments and pooler."""
 
 from tfplm.core.keys import Keys
 from tfplm.core.weight_names import Names

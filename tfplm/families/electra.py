@@ -1,4 +1,4 @@
-"""ELECTRA (Clark et al. 2020): BERT's layout, trained as a discriminator (replaced tokens) beside a small generator."""
+"""ELECTRA (Clark et al. 2020): BERT's layout, trained as a discriminator (replaced tokens) with a small generator."""
 
 from tfplm.core.weight_names import Names
 from tfplm.families import bert
@@ -38,7 +38,7 @@ HEADS = (
     ("qa", "qa_outputs", None),
 )
 PROJECTION = (("embeddings/project", "embeddings_project", "embeddings_project"),)
-# a TF1 checkpoint holds discriminator and generator, which share the embeddings
+# a TF1 checkpoint contains discriminator and generator, which share the embeddings
 NAMES = Names(bert.EMBEDDINGS + PROJECTION + bert.BLOCKS, HEADS, hf_prefix="electra.", tf1_prefix="electra/",
               ignored=("generator/", "generator_predictions/"))
 

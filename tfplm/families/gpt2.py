@@ -1,4 +1,4 @@
-"""GPT-2 (Radford et al. 2019): pre-norm, residual projections initialised smaller with depth, byte-level BPE.
+"""GPT-2 (Radford et al. 2019): pre-norm, initial residual projections that decrease with depth, byte-level BPE.
 
 GPT-3 (Brown et al. 2020) is the same with alternating dense and banded attention; its weights were never published.
 """
@@ -70,7 +70,7 @@ def _read(values: dict, layout: str) -> dict:
 
 
 def _write(values: dict, config, layout: str) -> dict:
-    if layout == "tf1":  # OpenAI's hparams.json holds nothing else
+    if layout == "tf1":  # OpenAI's hparams.json has no other keys
         return {"n_vocab": config.vocab_size, "n_ctx": config.max_position_embeddings, "n_embd": config.hidden_size,
                 "n_head": config.num_attention_heads, "n_layer": config.num_hidden_layers}
     return values

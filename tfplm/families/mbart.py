@@ -1,4 +1,4 @@
-"""mBART (Liu et al. 2020): BART with pre-norm blocks on 25 languages; texts carry a language code."""
+"""mBART (Liu et al. 2020): BART with pre-norm blocks for 25 languages; texts have a language code."""
 
 from tfplm.families import bart, xlm_roberta
 
@@ -24,7 +24,7 @@ _LANGUAGES_50 = (
 TOKENIZER = xlm_roberta.TOKENIZER.with_(
     "mbart", single="$A {eos} {lang}", pair="$A $B {eos} {lang}", extra=_LANGUAGES,
     tail=(*_LANGUAGES, "<mask>"), reserved_positions=0, tokenizer_class="MBartTokenizer")
-# the model type of mBART-50 (Tang et al. 2020) is mbart as well
+# the model type of mBART-50 (Tang et al. 2020) is also mbart
 _MBART50 = TOKENIZER.with_(
     "mbart50", single="{lang} $A {eos}", pair="{lang} $A $B {eos}", extra=_LANGUAGES_50,
     tail=(*_LANGUAGES_50, "<mask>"), tokenizer_class="MBart50Tokenizer", class_decides=True)

@@ -42,7 +42,7 @@ def _read(values: dict, layout: str) -> dict:
 
 def _write(values: dict, config, layout: str) -> dict:
     choice = None if config.choice_pooling == config.classifier_pooling else config.choice_pooling
-    return {**values, "global_attn_every_n_layers": len(config.layer_kinds),  # what transformers 4 reads
+    return {**values, "global_attn_every_n_layers": len(config.layer_kinds),  # read by transformers 4
             "classifier_pooling": config.classifier_pooling.replace("first", "cls"), "choice_pooling": choice}
 
 

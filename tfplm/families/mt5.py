@@ -1,4 +1,4 @@
-"""mT5 (Xue et al. 2020): T5 v1.1 on 101 languages."""
+"""mT5 (Xue et al. 2020): T5 v1.1 for 101 languages."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ NAMES = t5.NAMES
 
 
 def _read(values: dict, layout: str) -> dict:
-    """transformers 5 writes `tie_word_embeddings: true` into every file and never scales the outputs."""
+    """transformers 5 writes `tie_word_embeddings: true` to every file, and never scales the outputs."""
     return t5.KEYS.read({"scale_decoder_outputs": values.pop("lm_scale", False), **values}, layout)
 
 

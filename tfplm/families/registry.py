@@ -1,4 +1,4 @@
-"""Families, presets and tokenizer rules by name. The families' files are found and imported at the first call."""
+"""Families, presets and tokenizer rules by name; the files of families are found and imported at the first call."""
 
 import dataclasses
 import functools
@@ -15,14 +15,14 @@ from tfplm.core.suggest import did_you_mean, nearest
 from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
 
-# head -> the end of its class name in transformers; reading takes the last head with that end
+# head -> suffix of its class name in transformers; for reading, the last head with a suffix counts
 _CLASSES = {
     "masked_lm": "ForMaskedLM", "replaced_token_detection": "ForPreTraining", "pretraining": "ForPreTraining",
     "causal_lm": "ForCausalLM", "seq2seq_lm": "ForConditionalGeneration",
     "sequence_classification": "ForSequenceClassification", "multiple_choice": "ForMultipleChoice",
     "token_classification": "ForTokenClassification", "question_answering": "ForQuestionAnswering",
 }
-# architecture -> the head of a language model, "LM head" in older class names
+# architecture -> head of a language model, "LM head" in older class names
 LANGUAGE_MODELS = {"encoder": "masked_lm", "decoder": "causal_lm", "seq2seq": "seq2seq_lm"}
 
 
@@ -31,9 +31,10 @@ class TF1Release:
     """The TensorFlow 1 release of a family.
 
     Args:
-        config: file name of the configuration. checkpoint: name of the checkpoint that `save_pretrained` writes.
-        signs: parts of tensor names that identify the family; the family with the longest sign wins.
-        names: head -> table, for heads whose tensors have other names.
+        config: file name of the configuration.
+        checkpoint: name of the checkpoint written by `save_pretrained`.
+        signs: parts of tensor names that identify the family; the family with the longest one is chosen.
+        names: head -> table, for heads whose tensors have different names.
     """
 
     config: str
@@ -44,7 +45,7 @@ class TF1Release:
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """A model family, made from its file; the docstring of `tfplm.families` describes the fields."""
+    """A model family, created from its file; the docstring of `tfplm.families` describes the fields."""
 
     model_type: str
     class_stem: str
@@ -58,7 +59,7 @@ class Family:
 
     @classmethod
     def of(cls, file) -> "Family":
-        """The family of a module of `tfplm.families`; AttributeError names a constant that is missing."""
+        """The family of a module of `tfplm.families`; raises AttributeError for a missing constant."""
         return cls(file.MODEL_TYPE, file.CLASS, file.CONFIG, file.PRESETS, file.NAMES, file.KEYS,
                    getattr(file, "CLASSES", {}), getattr(file, "TF1", None),
                    getattr(file, "true_type", lambda tensors, directory: None))
@@ -68,11 +69,11 @@ class Family:
         return {"model_type": self.model_type, **self.config}
 
     def read_config(self, values: Mapping[str, Any], layout: Layout = "hf") -> Config:
-        """The content of a config.json -> `Config`; raises what `tfplm.core.keys.read_config` raises."""
+        """Converts the content of a config.json to `Config`; raises the errors of `tfplm.core.keys.read_config`."""
         return read_config(values, self.base, self.keys, layout)
 
     def write_config(self, config: Config, layout: Layout = "hf") -> tuple[dict[str, Any], list[str]]:
-        """The inverse; see `tfplm.core.keys.write_config`."""
+        """Converts a `Config` to the content of a config.json, see `tfplm.core.keys.write_config`."""
         return write_config(config, self.base, self.keys, layout)
 
     def names_for(self, head: str | None, layout: Layout = "tf1") -> Names:
@@ -81,18 +82,18 @@ class Family:
         return special.get(head, self.names)
 
     def class_name(self, head: str | None, architecture: str | None = None) -> str:
-        """What transformers calls the model, for the `architectures` of a saved config."""
+        """The class name in transformers, for `architectures` in a saved config."""
         if head is None and architecture == "encoder" and self.config.get("architecture") == "seq2seq":
             return f"{self.class_stem}EncoderModel"
         return self.class_stem + {**_CLASSES, **self.classes}.get(head or "", "Model")
 
     def head_of(self, class_name: str) -> str | None:
-        """The head of a class of transformers, also of older versions; None for a headless one."""
+        """The head of a class of transformers, also of older versions; None for a class without head."""
         language_model = LANGUAGE_MODELS.get(self.config.get("architecture", "encoder"))
-        endings = {"LMHeadModel": "causal_lm", "WithLMHeadModel": language_model,
-                   **{ending: head for head, ending in [*_CLASSES.items(), *self.classes.items()]}}
-        found = [ending for ending in endings if class_name.endswith(ending)]
-        return endings[max(found, key=len)] if found else None
+        suffixes = {"LMHeadModel": "causal_lm", "WithLMHeadModel": language_model,
+                    **{suffix: head for head, suffix in [*_CLASSES.items(), *self.classes.items()]}}
+        found = [suffix for suffix in suffixes if class_name.endswith(suffix)]
+        return suffixes[max(found, key=len)] if found else None
 
     @property
     def tf1_checkpoint(self) -> str:
@@ -105,7 +106,7 @@ class Family:
 
 @functools.cache
 def _files() -> dict[str, types.ModuleType]:
-    """model type -> file, of all files in the package with a MODEL_TYPE."""
+    """Model type -> file, for all files in the package with a MODEL_TYPE."""
     package = importlib.import_module("tfplm.families")
     modules = [importlib.import_module(f"tfplm.families.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
     return {module.MODEL_TYPE: module for module in modules if hasattr(module, "MODEL_TYPE")}
@@ -117,15 +118,15 @@ def _families() -> dict[str, Family]:
 
 
 def families() -> list[str]:
-    """The model types whose models are supported."""
+    """The supported model types."""
     return list(_families())
 
 
 def family(model_type: str) -> Family:
-    """The family of that name; a ValueError lists those there are."""
+    """The family of a model type; raises ValueError for an unknown one, with the supported ones."""
     if model_type not in _families():
-        raise ValueError(f"model_type '{model_type}' is not supported{did_you_mean(model_type, families())}; supported "
-                         f"are: {', '.join(families())}")
+        raise ValueError(f"model_type '{model_type}' is not supported{did_you_mean(model_type, families())}; expected "
+                         f"one of {', '.join(families())}")
     return _families()[model_type]
 
 
@@ -135,22 +136,22 @@ def presets() -> list[str]:
 
 
 def preset(name: str) -> Config:
-    """The configuration of a preset; a ValueError names the nearest ones."""
+    """The configuration of a preset; raises ValueError for an unknown name, with the nearest ones."""
     for candidate in _families().values():
         if name in candidate.presets:
             return Config.from_dict({**candidate.base, **candidate.presets[name]})
     near = nearest(name, presets(), n=3, cutoff=0.4)
-    raise ValueError(f"there is no preset '{name}'" + (f"; near are {', '.join(near)}" if near else "")
+    raise ValueError(f"there is no preset '{name}'" + (f"; the nearest are {', '.join(near)}" if near else "")
                      + "; `tfplm presets` lists all")
 
 
 def tf1_configs() -> dict[str, str]:
-    """Name of the configuration's file in a TF1 release -> model type, e.g. `bert_config.json` -> `bert`."""
+    """File name of the configuration in a TF1 release -> model type, e.g. `bert_config.json` -> `bert`."""
     return {file.TF1.config: name for name, file in sorted(_files().items()) if hasattr(file, "TF1")}
 
 
 def tf1_family(tensors: list[str]) -> Family | None:
-    """The family that the tensor names of a TF1 checkpoint identify, else None."""
+    """The family identified by the tensor names of a TF1 checkpoint, or None."""
     signs = {sign: family for family in _families().values() if family.tf1 for sign in family.tf1.signs}
     found = [sign for sign in signs if any(sign in name for name in tensors)]
     return signs[max(found, key=len)] if found else None
@@ -158,7 +159,7 @@ def tf1_family(tensors: list[str]) -> Family | None:
 
 @functools.cache
 def _rules() -> dict[str, TokenizerRules]:
-    """Each name of tokenizer rules -> the rules."""
+    """Name -> tokenizer rules."""
     files = _files().values()
     named = {name: rules for file in files for rules in (file.TOKENIZER, *getattr(file, "MORE_TOKENIZERS", ()))
              for name in (*rules.also, rules.name)}
@@ -166,36 +167,37 @@ def _rules() -> dict[str, TokenizerRules]:
 
 
 def all_rules() -> list[TokenizerRules]:
-    """The tokenizer rules, each once."""
+    """All tokenizer rules."""
     return [rules for name, rules in sorted(_rules().items()) if name == rules.name]
 
 
 def find_rules(model_type: str | None) -> TokenizerRules | None:
-    """The tokenizer rules of a model type, or those with this name; None if there are none."""
+    """The tokenizer rules of a model type, or with this name; None if there are none."""
     return None if model_type is None else _rules().get(model_type)
 
 
 def rules_for(model_type: str) -> TokenizerRules:
-    """`find_rules`, with a ValueError that lists the known names."""
+    """The tokenizer rules of a model type; raises ValueError if there are none, with the known names."""
     if model_type not in _rules():
-        raise ValueError(f"no tokenizer rules for model type '{model_type}'{did_you_mean(model_type, _rules())}; known are "
-                         f"{', '.join(sorted(_rules()))}")
+        raise ValueError(f"there are no tokenizer rules for model type '{model_type}'"
+                         f"{did_you_mean(model_type, _rules())}; expected one of {', '.join(sorted(_rules()))}")
     return _rules()[model_type]
 
 
 def rules_of_class(tokenizer_class: str | None) -> TokenizerRules | None:
-    """`"BertTokenizerFast"` -> BERT's rules; None for a class without a family."""
-    wanted = (tokenizer_class or "").removesuffix("Fast")
+    """The rules of a tokenizer class, e.g. of `"BertTokenizerFast"`; None for an unknown class."""
+    name = (tokenizer_class or "").removesuffix("Fast")
     for file in _files().values():
-        if wanted == f"{file.CLASS}Tokenizer":
+        if name == f"{file.CLASS}Tokenizer":
             return file.TOKENIZER
-    return next((rules for rules in all_rules() if rules.tokenizer_class == wanted), None)
+    return next((rules for rules in all_rules() if rules.tokenizer_class == name), None)
 
 
 def default_rules(kind: str, *purposes: str) -> TokenizerRules:
-    """The default rules of a kind of tokenizer for the first purpose that has some, see `TokenizerRules.default_for`."""
+    """The default rules of a kind of tokenizer for the first purpose that has any, see `TokenizerRules.default_for`."""
     for purpose in purposes:
         for rules in all_rules():
             if rules.kind == kind and purpose in rules.default_for:
                 return rules
-    raise ValueError(f"no tokenizer rules of kind '{kind}' are the default for {' or '.join(purposes)}")
+    raise ValueError(f"no tokenizer rules of kind '{kind}' are the default for {' or '.join(purposes)}; expected one "
+                     "family with `default_for`")

@@ -1,4 +1,4 @@
-"""RoBERTa (Liu et al. 2019): BERT's layout, positions counted from the padding id, a head of its own."""
+"""RoBERTa (Liu et al. 2019): BERT's layout, positions counted from the padding id, a different head."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -33,7 +33,7 @@ HEADS = (
 NAMES = bert.NAMES.with_(heads=HEADS, hf_prefix="roberta.", tf1_prefix="roberta/")
 TF1 = TF1Release("roberta_config.json", "roberta_model.ckpt", ("roberta/",))
 KEYS = bert.KEYS
-# in the order of fairseq's ids, which a learned vocabulary keeps: positions count from the id of <pad>
+# in the order of fairseq's ids, also in a learned vocabulary, as positions are counted from the id of <pad>
 TOKENS = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "sep": "</s>", "cls": "<s>", "mask": "<mask>"}
 TOKENIZER = TokenizerRules(
     "roberta", "byte_bpe", TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}", reserved_positions=2,
@@ -42,7 +42,7 @@ TOKENIZER = TokenizerRules(
 
 
 def true_type(tensors: Collection[str], directory: Path) -> str | None:
-    """BERT's model type for Chinese RoBERTa-wwm-ext (Cui et al. 2019), whose config says roberta; else None."""
+    """BERT's model type for Chinese RoBERTa-wwm-ext (Cui et al. 2019), whose config has roberta; otherwise None."""
     prefixes = {prefix for prefix in (bert.NAMES.hf_prefix, NAMES.hf_prefix)
                 if any(name.startswith(prefix) for name in tensors)}
     wordpiece = (directory / "vocab.txt").exists() and not (directory / "merges.txt").exists()

@@ -34,7 +34,7 @@ PRESETS = {
 
 
 def _stack(side: str, ffn: int) -> tuple:
-    """The rows that encoder and decoder have in common; `ffn`: the place of the feed-forward in their blocks."""
+    """The rows common to encoder and decoder; `ffn`: the index of the feed-forward layer in their blocks."""
     ours, block = side + "/block_{n}/", side + ".block.{n}.layer."
     return (
         (side + "/norm", side + ".final_layer_norm", None),
@@ -75,7 +75,7 @@ def _read(values: dict, layout: str) -> dict:
     if "ffn_gated" not in values:
         form = values.pop("feed_forward_proj", "relu")
         activation = form.removeprefix("gated-")
-        values |= {"ffn_gated": form != activation,  # "gated-gelu" means the tanh form there
+        values |= {"ffn_gated": form != activation,  # in T5 "gated-gelu" is the tanh form
                    "hidden_act": "gelu_new" if form == "gated-gelu" else activation}
     if str((values.get("architectures") or [""])[0]).endswith("EncoderModel"):
         values["architecture"] = "encoder"
@@ -87,7 +87,7 @@ def _read(values: dict, layout: str) -> dict:
 def _write(values: dict, config, layout: str) -> dict:
     form = "gelu" if config.hidden_act == "gelu_new" and config.ffn_gated else config.hidden_act
     values["feed_forward_proj"] = ("gated-" if config.ffn_gated else "") + form
-    silent = ["ffn_gated", "hidden_act"]  # feed_forward_proj holds both
+    silent = ["ffn_gated", "hidden_act"]  # feed_forward_proj contains both
     silent += [name for name in ("decoder_attention_heads", "decoder_intermediate_size") if getattr(config, name) is None]
     return {name: value for name, value in values.items() if name not in silent}
 

@@ -1,4 +1,4 @@
-"""XLM-R (Conneau et al. 2019): RoBERTa on 100 languages with one SentencePiece vocabulary."""
+"""XLM-R (Conneau et al. 2019): RoBERTa for 100 languages with one SentencePiece vocabulary."""
 
 from tfplm.families import bert, roberta
 

@@ -1,4 +1,4 @@
-"""XLNet (Yang et al. 2019): its tokenizer alone; the model is not supported."""
+"""XLNet (Yang et al. 2019): only its tokenizer; the model is not supported."""
 
 from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.families import roberta

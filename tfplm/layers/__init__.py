@@ -1,4 +1,4 @@
-"""The maths, in Keras layers; knows no model family."""
+"""Keras layers of Transformers and baselines, independent of model families."""
 
 from tfplm.layers.attention import Attention
 from tfplm.layers.block import Block

@@ -1,4 +1,4 @@
-"""Multi-head attention: self, cross and cached in one layer."""
+"""Multi-head attention: self-attention, cross-attention and cached attention in one layer."""
 
 import contextlib
 import contextvars
@@ -19,10 +19,12 @@ _ONE_CLUSTER = contextvars.ContextVar("one_cluster", default=False)
 
 @contextlib.contextmanager
 def one_cluster():
-    """Inside, self-attention is three operations: one product for queries, keys and values, one XLA cluster, one product.
+    """A context in which self-attention is three operations: a joint projection, an XLA cluster, the output projection.
 
-    For few tokens, where an operation takes longer to begin than to do; for inference without a cache, in a graph whose
-    kernels are constants, so that they are joined once.
+    The joint projection computes queries, keys and values.
+
+    For few tokens, for which starting an operation takes longer than running it; for inference without a cache, in a
+    graph whose kernels are constants, so that they are concatenated only once.
     """
     token = _ONE_CLUSTER.set(True)
     try:
@@ -32,11 +34,11 @@ def one_cluster():
 
 
 class Attention(keras.layers.Layer):
-    """Scaled dot-product attention in several heads (Vaswani et al. 2017, section 3.2).
+    """Scaled dot-product attention with several heads (Vaswani et al. 2017, section 3.2).
 
         softmax(Q K^T / sqrt(head_dim) + positions, where allow) V
 
-    `heads * head_dim` need not be `hidden_size`. scheme: of the positions, for its weights in each layer.
+    `heads * head_dim` can differ from `hidden_size`. scheme: the position scheme, for its weights in each layer.
     """
 
     def __init__(self, config: Config, scheme: type[PositionScheme] | None = None, **keywords):
@@ -57,24 +59,27 @@ class Attention(keras.layers.Layer):
         self.built = True
 
     def split(self, x):
-        """`[B,T,N*D]` -> `[B,N,T,D]`."""
+        """Splits heads: `[B,T,N*D]` -> `[B,N,T,D]`."""
         return _split(x, self.heads, self.head_dim)
 
     def keys_and_values(self, key, value=None, positions: Positions | None = None):
-        """What a cache holds: `key`, `value` `[B,S,H]` -> two tensors `[B,N,S,D]`; keys are turned."""
+        """The content of a cache: `key`, `value` `[B,S,H]` -> two tensors `[B,N,S,D]`; keys are already rotated."""
         keys, values = self.split(self.key(key)), self.split(self.value(key if value is None else value))
         return keys if positions is None else positions.turned(keys), values
 
     def call(self, query, key=None, value=None, allow=None, positions=None,  # noqa: PLR0913 (one seam for all attention)
              cache=None, head_mask=None, return_map=False, training=False):
-        """
+        """Computes attention.
+
         Args:
-            query: `[B,T,H]`. key, value: `[B,S,H]`; default: `query`, and `key`.
-            allow: which keys each query may attend to: bool, broadcast to `[B,N,T,S]`, a `Band`, or None for all.
+            query: `[B,T,H]`.
+            key, value: `[B,S,H]` (default: `query`, and `key`).
+            allow: the keys to which each query can attend: bool, broadcast to `[B,N,T,S]`, a `Band`, or None for all.
             positions: the `Positions` of queries and keys.
-            cache: `(keys, values)` `[B,N,S,D]` to attend to, in the place of `key` and `value`; keys are turned already.
-            head_mask: `[N]`, factors of the heads' probabilities: 0 leaves a head out (Michel et al. 2019, section 2.2).
-            return_map: whether the probabilities (before dropout) are returned as well; not with a `Band`.
+            cache: `(keys, values)` `[B,N,S,D]` to attend to, instead of `key` and `value`; keys are already rotated.
+            head_mask: `[N]`, factors of the probabilities of the heads: 0 removes a head (Michel et al. 2019, section
+                2.2).
+            return_map: also return the probabilities (before dropout); not with a `Band`.
 
         Returns:
             `[B,T,H]`, or `([B,T,H], [B,N,T,S])`.
@@ -100,29 +105,29 @@ class Attention(keras.layers.Layer):
             kernels.attention_weights(q, k, self.scale, allow, bias), head_mask)
 
     def _is_plain(self, key, cache, more) -> bool:
-        """Whether this is self-attention that needs nothing but its three projections."""
+        """Returns True for self-attention that only needs its three projections."""
         return key is None and cache is None and not more and not self.query.quantization_mode
 
     def _at_once(self, query, allow, positions):
         turn, bias = (None, None) if positions is None else (positions.turn, positions.bias)
-        between = _between_projections(self.heads, self.head_dim, self.scale, turn is not None and turn.interleaved)
-        return self.out(between(self._projected(query), allow, bias, None if turn is None else (turn.cos, turn.sin)))
+        attend = _between_projections(self.heads, self.head_dim, self.scale, turn is not None and turn.interleaved)
+        return self.out(attend(self._projected(query), allow, bias, None if turn is None else (turn.cos, turn.sin)))
 
     def _projected(self, x):
-        """Queries, keys and values side by side: `[B,T,H]` -> `[B,T,3ND]`."""
+        """Queries, keys and values, concatenated: `[B,T,H]` -> `[B,T,3ND]`."""
         layers = (self.query, self.key, self.value)
         bias = ops.concatenate([layer.bias for layer in layers]) if self.query.use_bias else None
         return kernels.dense(x, ops.concatenate([layer.kernel for layer in layers], axis=1), bias)
 
 
 def _in_one_cluster(allow, positions: Positions | None) -> bool:
-    """Whether masks and positions are tensors that one kernel takes."""
+    """Returns True if masks and positions are tensors that one kernel can use."""
     plain = positions is None or (not positions.scheme.scores_pairs and isinstance(positions.turn, Turn | None))
     return plain and not isinstance(allow, Band)
 
 
 def _without_heads(weights, head_mask):
-    """`[B,N,...]` times `[N]`."""
+    """Multiplies `[B,N,...]` by `[N]`."""
     if head_mask is None:
         return weights
     return weights * ops.reshape(ops.cast(head_mask, weights.dtype), (-1, *[1] * (len(weights.shape) - 2)))
@@ -142,7 +147,7 @@ def _merge(x):
 
 @functools.cache
 def _between_projections(heads: int, head_dim: int, scale: float, interleaved: bool):
-    """One kernel for all layers: `[B,T,3ND]` -> `[B,T,ND]`. In float32: XLA would round each step to bfloat16."""
+    """The kernel for all layers: `[B,T,3ND]` -> `[B,T,ND]`, in float32, as XLA would round each step to bfloat16."""
     def attend(projected, allow, bias, angles):
         q, k, v = (_split(x, heads, head_dim) for x in ops.split(ops.cast(projected, "float32"), 3, axis=-1))
         if angles is not None:

@@ -1,4 +1,4 @@
-"""A Transformer block: self-attention, cross-attention where there is a memory, feed-forward."""
+"""A Transformer block: self-attention, cross-attention if there is a memory, and feed-forward."""
 
 import dataclasses
 from typing import Any
@@ -15,10 +15,11 @@ from tfplm.layers.positions import PositionScheme
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """What cross-attention attends to.
+    """The states to which cross-attention attends.
 
     Attributes:
-        states: `[B,S,H]`; None where a cache has their keys and values. allow: bool `[B,1,1,S]`, or None for all.
+        states: `[B,S,H]`; None if a cache has their keys and values.
+        allow: bool `[B,1,1,S]`, or None for all.
         head_mask: `[N]`, or for the layers of a stack `[L,N]`, see `Attention`.
     """
 
@@ -28,14 +29,16 @@ class Memory:
 
 
 class Block(keras.layers.Layer):
-    """One layer of the Transformer, post-norm or pre-norm, each sub-layer in its residual connection.
+    """One layer of the Transformer, with post-norm or pre-norm; each sub-layer has a residual connection.
 
-    Sub-layers may be shared with other blocks: pass `attention=(layer, residual)` or `ffn=(layer, residual)` of another
-    block (weights cannot be shared in Keras, layers can).
+    Sub-layers can be shared with other blocks: pass `attention=(layer, residual)` or `ffn=(layer, residual)` of another
+    block (in Keras layers can be shared, but weights cannot).
 
     Args:
-        scheme: of the positions. cross: whether the block attends to a memory as well.
-        attention_norm: False for self-attention without a norm, as in ModernBERT's first layer.
+        config: the configuration.
+        scheme: the position scheme.
+        cross: the block also attends to a memory.
+        attention_norm: False for self-attention without a norm, as in the first layer of ModernBERT.
     """
 
     def __init__(self, config: Config, scheme: type[PositionScheme] | None = None, *, cross: bool = False,
@@ -50,14 +53,17 @@ class Block(keras.layers.Layer):
 
     def call(self, x, allow=None, positions=None, head_mask=None, memory: Memory | None = None, cache=None,
              training=False, return_maps=False):
-        """
+        """Computes the block.
+
         Args:
-            x: `[B,T,H]`. allow, positions, head_mask: of self-attention, as in `Attention`.
-            memory: of cross-attention.
+            x: `[B,T,H]`.
+            allow, positions, head_mask: for self-attention, as in `Attention`.
+            memory: the states for cross-attention.
             cache: `{"self": (keys, values), "cross": ..., "index": int32}`; updated copies are returned.
+            return_maps: also return the attention maps.
 
         Returns:
-            x `[B,T,H]`, a tuple of attention maps (self, cross) that is empty unless `return_maps`, and the cache.
+            x `[B,T,H]`, a tuple of attention maps (self, cross; empty unless `return_maps`), and the cache.
         """
         maps, attend = (), {"training": training, "return_map": return_maps}
         y, past = self.attention_residual.before(x), None
@@ -69,8 +75,8 @@ class Block(keras.layers.Layer):
             y, maps = y[0], (y[1],)
         x = self.attention_residual.after(x, y, training=training)
         if self.cross is not None:
-            seen = cache["cross"] if cache is not None else self.cross.keys_and_values(memory.states)
-            y = self.cross(self.cross_residual.before(x), allow=memory.allow, cache=seen, head_mask=memory.head_mask,
+            states = cache["cross"] if cache is not None else self.cross.keys_and_values(memory.states)
+            y = self.cross(self.cross_residual.before(x), allow=memory.allow, cache=states, head_mask=memory.head_mask,
                            **attend)
             if return_maps:
                 y, maps = y[0], (*maps, y[1])

@@ -1,4 +1,4 @@
-"""Convolutions over tokens, of several widths side by side."""
+"""Convolutions over tokens with several widths."""
 
 import keras
 from keras import ops
@@ -8,10 +8,10 @@ from tfplm.layers.initializers import usual_initializer
 
 
 class ConvolutionBlock(keras.layers.Layer):
-    """ReLU convolutions of the widths `config.kernel_sizes`, side by side (Kim 2014, section 2): `[B,T,E]` -> `[B,T,H]`.
+    """ReLU convolutions of widths `config.kernel_sizes` (Kim 2014, section 2), concatenated: `[B,T,E]` -> `[B,T,H]`.
 
-    Each width has `hidden_size` / number of widths filters. What lies outside the text counts as zeros, so that the
-    output at a token does not depend on the padding behind.
+    Each width has `hidden_size` / number of widths filters. Inputs outside the text are zeros, so that the output at a
+    token does not depend on the padding after it.
     """
 
     def __init__(self, config: Config, input_dim: int, **keywords):
@@ -31,7 +31,7 @@ class ConvolutionBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, x, real=None):
-        """real: bool `[B,T]`, false for padding; None: no padding."""
+        """Computes the block. real: bool `[B,T]`, False for padding; None: no padding."""
         if real is not None:
             x = x * ops.cast(real[:, :, None], x.dtype)
         return ops.concatenate([convolution(x) for convolution in self.convolutions], axis=-1)

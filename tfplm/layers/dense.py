@@ -1,4 +1,4 @@
-"""Dense and dropout on the fused kernels."""
+"""Dense and dropout layers that use the fused kernels."""
 
 import keras
 
@@ -7,7 +7,7 @@ from tfplm.layers.kernels import fused as kernels
 
 @keras.saving.register_keras_serializable("tfplm")
 class Dense(keras.layers.Dense):
-    """`keras.layers.Dense` built in its constructor, whose product, bias and activation are one kernel.
+    """`keras.layers.Dense` that is built in its constructor, and computes product, bias and activation in one kernel.
 
     Args:
         input_dim: size of the last axis of the input.
@@ -22,7 +22,7 @@ class Dense(keras.layers.Dense):
         self.build((None, input_dim))
 
     def call(self, inputs, training=None):
-        if self.quantization_mode:  # Keras' own int8 and LoRA paths
+        if self.quantization_mode:  # the int8 and LoRA paths of Keras
             return kernels.activate(super().call(inputs, training=training), self.act)
         return kernels.dense(inputs, self.kernel, self.bias, self.act, bool(training))
 
@@ -34,10 +34,10 @@ class Dense(keras.layers.Dense):
 
 @keras.saving.register_keras_serializable("tfplm")
 class Dropout(keras.layers.Dropout):
-    """`keras.layers.Dropout` whose mask is a hash of the seed: made again, not kept, in the backward pass."""
+    """`keras.layers.Dropout` whose mask is a hash of the seed, which the backward pass computes again."""
 
     def draw(self, training):
-        """`(rate, seed)` for a fused kernel; rate 0 where nothing is to be dropped."""
+        """`(rate, seed)` for a fused kernel; rate 0 outside of training."""
         if not training or self.rate == 0:
             return 0.0, None
         return self.rate, self.seed_generator.next()

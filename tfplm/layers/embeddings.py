@@ -1,4 +1,4 @@
-"""Input embeddings: the sum of token, segment, task and position embeddings, normed, dropped out, projected."""
+"""Input embeddings: the sum of token, segment, task and position embeddings, with norm, dropout and projection."""
 
 import keras
 from keras import ops
@@ -20,18 +20,19 @@ class Table(keras.layers.Layer):
         self.built = True
 
     def call(self, ids):
-        # gathered before the cast: casting the whole table at each call would cost more than the model's first layers
+        # the rows are gathered before the cast, as casting the whole table would take longer than the first layers
         return ops.cast(ops.take(self.embeddings, ids, axis=0), self.compute_dtype)
 
 
 class Embeddings(keras.layers.Layer):
-    """Token + segment + position (+ task type) embeddings (Devlin et al. 2018, section 3).
+    """Token + segment + position (+ task type) embeddings (Devlin et al. 2019, section 3).
 
-    With `embedding_size` E smaller than `hidden_size` H the sum is projected E -> H: a factorised embedding,
+    With `embedding_size` E smaller than `hidden_size` H the sum is projected from E to H: a factorized embedding with
     V x E + E x H parameters instead of V x H (ALBERT, Lan et al. 2019, section 3.1).
 
     Args:
-        word: the token table of another `Embeddings`, to share it (a seq2seq's decoder).
+        config: the configuration.
+        word: the token table of another `Embeddings`, to share it (in the decoder of an encoder-decoder).
     """
 
     def __init__(self, config: Config, word: Table | None = None, **keywords):
@@ -52,17 +53,20 @@ class Embeddings(keras.layers.Layer):
         self.built = True
 
     def position_ids(self, tokens):
-        """`[1,T]` or `[B,T]`: 0, 1, 2, ...; RoBERTa counts real tokens only, and gives padding the row before 0. Where
-        embeddings stand for the tokens, all are counted."""
+        """Positions `[1,T]` or `[B,T]`: 0, 1, 2, ...
+
+        RoBERTa counts only real tokens, and padding has the row before position 0; if embeddings replace the tokens,
+        all are counted.
+        """
         if self.config.positions_from_ids and len(tokens.shape) == 2:
             real = ops.cast(ops.not_equal(tokens, self.config.pad_token_id), "int32")
             return ops.cumsum(real, axis=1) * real - 1
         return ops.arange(ops.shape(tokens)[1], dtype="int32")[None, :]
 
     def call(self, tokens, token_type_ids=None, position_ids=None, task_type_ids=None, training=False):
-        """int32 ids `[B,T]`, missing segments and tasks are 0 -> `[B,T,H]`.
+        """int32 ids `[B,T]` -> `[B,T,H]`; missing segments and tasks are 0.
 
-        tokens: ids, or what stands for their embeddings, float `[B,T,E]`, already scaled where the model scales.
+        tokens: ids, or embeddings that replace them, float `[B,T,E]`, already scaled if the model scales embeddings.
         """
         if len(tokens.shape) == 3:
             x = ops.cast(tokens, self.compute_dtype)

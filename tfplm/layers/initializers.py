@@ -1,4 +1,4 @@
-"""Initial values, by the role that a weight plays."""
+"""Initializers of weights by their role in the model."""
 
 import contextlib
 import contextvars
@@ -12,7 +12,7 @@ _SKIP = contextvars.ContextVar("skip", default=False)
 
 @contextlib.contextmanager
 def skip_initialization(skip: bool = True):
-    """Inside, new weights are zeros: cheap, for models whose weights are read from a file right afterwards."""
+    """A context in which new weights are zeros, which is faster for models whose weights are loaded from a file."""
     token = _SKIP.set(skip)
     try:
         yield
@@ -24,9 +24,11 @@ def kernel_initializer(config: Config, fan_in: int, *, residual: bool = False, q
     """The initializer of a kernel `[fan_in, units]`.
 
     Args:
-        residual: the kernel's product is added to the residual stream; "depth" divides its std by sqrt(2 N), N being
-            the number of blocks, so that the stream's variance does not grow with depth (GPT-2, section 2.3).
-        query: the kernel makes attention queries; "fan_in" also divides its std by sqrt(head_dim) (T5).
+        config: the configuration.
+        fan_in: number of inputs.
+        residual: the kernel's product is added to the residual stream; "depth" divides its std by sqrt(2 N) for N
+            blocks, so that the variance of the stream does not grow with depth (GPT-2, section 2.3).
+        query: the kernel computes attention queries; "fan_in" also divides its std by sqrt(head_dim) (T5).
     """
     std = config.initializer_range
     if config.initializer_scheme == "depth" and residual:
@@ -37,14 +39,14 @@ def kernel_initializer(config: Config, fan_in: int, *, residual: bool = False, q
 
 
 class Orthogonal(keras.initializers.Orthogonal):
-    """Keras' own, in bfloat16 as well."""
+    """`keras.initializers.Orthogonal`, also for bfloat16."""
 
     def __call__(self, shape, dtype=None):
         return keras.ops.cast(super().__call__(shape, "float32"), dtype or "float32")
 
 
 def usual_initializer(initializer):
-    """An initializer of Keras, where no scheme of a `Config` applies."""
+    """An initializer of Keras, for weights to which no scheme of a `Config` applies."""
     return "zeros" if _SKIP.get() else initializer
 
 
@@ -53,7 +55,7 @@ def embedding_initializer(config: Config):
 
 
 def normal(config: Config, std: float):
-    """BERT truncates at two standard deviations; OpenAI and T5 do not."""
+    """A normal distribution, truncated at two standard deviations in BERT ("flat"), but not in GPT and T5."""
     if _SKIP.get():
         return "zeros"
     if config.initializer_scheme == "flat":

@@ -1,14 +1,14 @@
-"""What the kinds of a stack's layers have: masks, position schemes."""
+"""Sequences of properties of layer kinds, such as masks and position schemes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 
 class Kinds(Sequence):
-    """One thing for each entry of the layer pattern: `kinds[n]` is that of layer n, as the pattern is repeated.
+    """An item for each entry of the layer pattern; `kinds[n]` is the item of layer n, as the pattern is repeated.
 
-    No list or tuple, because Keras looks into those: it counts weights in them twice that two kinds share, and refuses
-    tensors beside other objects.
+    It is not a list or tuple, as Keras searches those: it would count weights that two kinds share twice, and reject
+    tensors together with other objects.
     """
 
     def __init__(self, items: Iterable[Any]):

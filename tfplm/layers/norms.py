@@ -1,4 +1,4 @@
-"""Norms, and the residual connection with its norm slots."""
+"""Norms, and residual connections with a norm before or after the sub-layer."""
 
 import keras
 from keras import ops
@@ -10,9 +10,9 @@ from tfplm.layers.kernels import fused as kernels
 
 @keras.saving.register_keras_serializable("tfplm")
 class LayerNorm(keras.layers.Layer):
-    """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32: `[..., size]` -> `[..., size]`.
+    """LayerNorm (Ba et al. 2016) over the last axis, with statistics in float32: `[..., size]` -> `[..., size]`.
 
-    use_bias: whether there is a `beta`.
+    use_bias: False for a norm without `beta`.
     """
 
     def __init__(self, size: int, epsilon: float = 1e-12, use_bias: bool = True, **keywords):
@@ -31,7 +31,7 @@ class LayerNorm(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfplm")
 class RMSNorm(keras.layers.Layer):
-    """Root-mean-square norm without centring or bias (Zhang and Sennrich 2019), statistics in float32; T5's norm."""
+    """Root-mean-square norm without centering or bias (Zhang and Sennrich 2019), with statistics in float32 (T5)."""
 
     def __init__(self, size: int, epsilon: float = 1e-6, **keywords):
         super().__init__(**keywords)
@@ -56,12 +56,13 @@ def make_norm(config: Config, size: int | None = None, name: str = "norm") -> ke
 
 
 class Residual(keras.layers.Layer):
-    """A residual connection around a sub-layer, with the norm before the sub-layer or after the sum.
+    """A residual connection around a sub-layer, with a norm before the sub-layer or after the sum.
 
         post:  x ─┬─ sublayer ─ dropout ─ + ─ norm ─        pre:  x ─┬─ norm ─ sublayer ─ dropout ─ + ─
                   └────────────────────── ┘                          └───────────────────────────── ┘
 
-    `before(x)` gives the sub-layer's input and `after(x, y)` the output; the post-norm form is one fused kernel.
+    `before(x)` returns the input of the sub-layer, and `after(x, y)` the output; the post-norm form is one fused
+    kernel.
     norm: False for a connection without norm.
     """
 

@@ -7,7 +7,7 @@ import keras
 
 @contextlib.contextmanager
 def dtype_policy(dtype=None):
-    """Inside, layers are made with this policy (a name, a policy, or None for the global one)."""
+    """A context in which layers are created with this policy (a name, a policy, or None for the global one)."""
     before = keras.config.dtype_policy()
     policy = before if dtype is None else keras.dtype_policies.get(dtype)
     keras.config.set_dtype_policy(policy)

@@ -8,16 +8,17 @@ from tfplm.layers.initializers import Orthogonal, usual_initializer
 
 
 class BidirectionalLSTM(keras.layers.Layer):
-    """An LSTM from each side (Graves & Schmidhuber 2005): `[B,T,E]` -> `[B,T,H]`, forward half, backward half.
+    """A bidirectional LSTM (Graves & Schmidhuber 2005): `[B,T,E]` -> `[B,T,H]`, forward and backward half.
 
-    Padding, wherever it stands, is moved behind the tokens, so that neither side ever reads it before a token, and
-    cuDNN needs no mask.
+    Padding at any position is moved after the tokens, so that neither direction reads it before a token, and cuDNN
+    needs no mask.
     """
 
     def __init__(self, config: Config, input_dim: int, **keywords):
         super().__init__(**keywords)
         if config.hidden_size % 2:
-            raise ValueError(f"hidden_size {config.hidden_size} is odd, expected two equal halves, one per direction")
+            raise ValueError(f"hidden_size {config.hidden_size} is odd, expected an even size, half of it for each "
+                             "direction")
         self.forward_side, self.backward_side = (
             keras.layers.LSTM(config.hidden_size // 2, return_sequences=True, name=name,
                               kernel_initializer=usual_initializer("glorot_uniform"),
@@ -28,21 +29,21 @@ class BidirectionalLSTM(keras.layers.Layer):
         self.built = True
 
     def call(self, x, real=None):
-        """real: bool `[B,T]`, false for padding; None: no padding."""
+        """Computes the layer. real: bool `[B,T]`, False for padding; None: no padding."""
         if real is None:
             return ops.concatenate([self.forward_side(x), ops.flip(self.backward_side(ops.flip(x, 1)), 1)], axis=-1)
         length, kept = ops.shape(x)[1], ops.cast(real, "int32")
-        places = ops.arange(length, dtype="int32")[None]
-        order = ops.argsort(places + (1 - kept) * length, axis=1)  # the tokens, then the padding
-        number = ops.maximum(ops.cumsum(kept, axis=1) - 1, 0)  # of the token at, or before, each place
+        positions = ops.arange(length, dtype="int32")[None]
+        order = ops.argsort(positions + (1 - kept) * length, axis=1)  # the tokens, then the padding
+        index = ops.maximum(ops.cumsum(kept, axis=1) - 1, 0)  # of the token at or before each position
         last = ops.maximum(ops.sum(kept, axis=1, keepdims=True) - 1, 0)
-        backward = ops.where(places <= last, last - places, places)  # the places of the tokens from behind
+        backward = ops.where(positions <= last, last - positions, positions)  # the positions in reverse order
         x = _gather(x, order)
-        forwards = _gather(self.forward_side(x), number)
-        backwards = _gather(self.backward_side(_gather(x, backward)), last - number)
+        forwards = _gather(self.forward_side(x), index)
+        backwards = _gather(self.backward_side(_gather(x, backward)), last - index)
         return ops.concatenate([forwards, backwards], axis=-1)
 
 
-def _gather(x, places):
-    """`[B,T,H]`, int32 `[B,T]` -> `[B,T,H]`: the vectors at these places."""
-    return ops.take_along_axis(x, places[:, :, None], axis=1)
+def _gather(x, positions):
+    """Gathers vectors: `[B,T,H]` and int32 positions `[B,T]` -> `[B,T,H]`."""
+    return ops.take_along_axis(x, positions[:, :, None], axis=1)

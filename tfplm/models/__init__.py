@@ -1,4 +1,4 @@
-"""Models from configurations: encoders, decoders, heads, generation, families."""
+"""Models: encoders, decoders, encoder-decoders, heads, generation, scoring, and pre-trained weights."""
 
 from tfplm.core.lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""Models without pre-training, to see what pre-training buys: TextCNN and BiLSTM, with the heads of all others."""
+"""Baseline models without pre-training: TextCNN and BiLSTM, with the same heads as the other models."""
 
 import keras
 from keras import ops
@@ -11,27 +11,27 @@ from tfplm.models.model import PretrainedModel
 
 
 class BaselineStack(keras.layers.Layer):
-    """`num_hidden_layers` blocks, one on the other, with dropout between them."""
+    """A stack of `num_hidden_layers` blocks, with dropout between them."""
 
     def __init__(self, config, make_block, **keywords):
         super().__init__(**keywords)
         sizes = [config.word_embedding_size] + [config.hidden_size] * (config.num_hidden_layers - 1)
-        self.blocks = [make_block(config, size, name=f"block_{number}") for number, size in enumerate(sizes)]
+        self.blocks = [make_block(config, size, name=f"block_{index}") for index, size in enumerate(sizes)]
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
         self.built = True
 
     def call(self, x, real=None, depth=None, training=False):
         """The input and the outputs of the first `depth` blocks, `[B,T,E]`, `[B,T,H]`, ..."""
         states = [x]
-        for number, block in enumerate(self.blocks[:depth]):
-            states.append(block(self.dropout(states[-1], training=training) if number else x, real))
+        for index, block in enumerate(self.blocks[:depth]):
+            states.append(block(self.dropout(states[-1], training=training) if index else x, real))
         return states
 
 
 class Baseline(PretrainedModel):
     """Word embeddings and a stack; base of `TextCNN` and `BiLSTM`.
 
-    `sequence_output` is the last block's `[B,T,H]`; `pooled_output` `[B,H]` its maximum over the tokens.
+    `sequence_output` `[B,T,H]` is the output of the last block; `pooled_output` `[B,H]` is its maximum over the tokens.
     """
 
     can_exit_early = True
@@ -39,18 +39,18 @@ class Baseline(PretrainedModel):
     block = None
 
     def build_backbone(self):
-        # a block takes the embeddings as they are: they are not projected to hidden_size
+        # the embeddings are not projected to hidden_size: a block accepts their size
         words = self.config.replace(hidden_size=self.config.word_embedding_size, embedding_size=None,
                                     num_attention_heads=1)
         self.embeddings = Embeddings(words, name="embeddings")
         self.stack = BaselineStack(self.config, self.block, name="encoder")
 
     def features(self, batch, training=False, taps=(), depth=None):
-        """The headless outputs; `depth`: compute only that many layers."""
+        """The outputs without head; `depth`: compute only this number of layers."""
         if "attentions" in taps:
             raise ValueError(f"a {self.config.model_type} model has no attention: call it without output_attentions")
         if "head_mask" in batch:
-            raise ValueError(f"a {self.config.model_type} model has no attention: leave head_mask out of the batch")
+            raise ValueError(f"a {self.config.model_type} model has no attention: remove head_mask from the batch")
         tokens, mask = self.tokens(batch), batch.get("attention_mask")
         real = None if mask is None else ops.not_equal(mask, 0)
         states = self.stack(self.embeddings(tokens, training=training), real, depth=depth, training=training)
@@ -61,12 +61,12 @@ class Baseline(PretrainedModel):
 
 
 def masked_maximum(x, real=None):
-    """`[B,T,H]` -> `[B,H]`: the largest value at the real tokens; 0 for a row without any."""
+    """`[B,T,H]` -> `[B,H]`: the maximum over the real tokens; 0 for a row without real tokens."""
     if real is None:
         return ops.max(x, axis=1)
-    least = ops.cast(-1e4, x.dtype)
-    largest = ops.max(ops.where(real[:, :, None], x, least), axis=1)
-    return ops.where(ops.any(real, axis=1, keepdims=True), largest, ops.zeros_like(largest))
+    minimum = ops.cast(-1e4, x.dtype)
+    maximum = ops.max(ops.where(real[:, :, None], x, minimum), axis=1)
+    return ops.where(ops.any(real, axis=1, keepdims=True), maximum, ops.zeros_like(maximum))
 
 
 @keras.saving.register_keras_serializable("tfplm")

@@ -1,4 +1,4 @@
-"""Models of one stack: encoders (BERT and its family) and decoders (GPT)."""
+"""Models with one stack: encoders (BERT and similar models) and decoders (GPT)."""
 
 import keras
 from keras import ops
@@ -13,8 +13,10 @@ from tfplm.models.model import PretrainedModel
 
 @keras.saving.register_keras_serializable("tfplm")
 class Encoder(Generates, PretrainedModel):
-    """Embeddings and one stack of blocks; which tokens attend to which is set by `config.attention_type` and
-    `config.layer_pattern` (Devlin et al. 2018, section 3)."""
+    """Embeddings and one stack of blocks (Devlin et al. 2019, section 3).
+
+    `config.attention_type` and `config.layer_pattern` define which tokens attend to which.
+    """
 
     can_exit_early = heads_read_states = True
     read_prompts = decoder_inputs
@@ -33,7 +35,7 @@ class Encoder(Generates, PretrainedModel):
 
     @property
     def can_pack(self):
-        return self.config.attention_type != "prefix"  # which two segments of a text decide on
+        return self.config.attention_type != "prefix"  # which depends on the two segments of a text
 
     @property
     def is_causal(self):
@@ -47,7 +49,7 @@ class Encoder(Generates, PretrainedModel):
         return unused
 
     def features(self, batch, training=False, taps=(), depth=None):
-        """The headless outputs; `depth`: compute only that many layers (an early exit for pooling)."""
+        """The outputs without head; `depth`: compute only this number of layers (an early exit for pooling)."""
         tokens, position_ids = self.tokens(batch), batch.get("position_ids")
         x = self.embeddings(tokens, batch.get("token_type_ids"), position_ids, batch.get("task_type_ids"),
                             training=training)
@@ -61,9 +63,9 @@ class Encoder(Generates, PretrainedModel):
         return result
 
     def step(self, ids, cache, index, allow, position_ids, token_type_ids=None):
-        """Hidden states `[B,T,H]` of new tokens `ids` `[B,T]` at place `index` of the cache, and the new cache.
+        """Hidden states `[B,T,H]` of new tokens `ids` `[B,T]`, and the cache with their states from `index` on.
 
-        allow: the masks of the layers, in rotation, `[B,1,T,S]` over the S places of the cache.
+        allow: the attention masks of the layers, repeated cyclically, `[B,1,T,S]` over the S positions of the cache.
         """
         x = self.embeddings(ids, token_type_ids, position_ids)
         result = self.stack(x, allow=allow, position_ids=position_ids, cache=(cache, index))
@@ -72,4 +74,4 @@ class Encoder(Generates, PretrainedModel):
 
 @keras.saving.register_keras_serializable("tfplm")
 class Decoder(Encoder):
-    """A causal language model's stack (Radford et al. 2018)."""
+    """A causal language model (Radford et al. 2018)."""

@@ -1,6 +1,6 @@
-"""Heads, each written once for all families: features of a model -> the head's tensor(s), in float32.
+"""Heads of all families: from the features of a model to one or more float32 tensors.
 
-A head's layers have names of their own (`lm_transform`, `classifier`, ...), the same in every model that has the head.
+The names of a head's layers (`lm_transform`, `classifier`, ...) are the same in every model with this head.
 """
 
 import keras
@@ -22,12 +22,12 @@ def _dense(config: Config, units: int, name: str, activation=None, use_bias=True
 
 
 class Head(keras.layers.Layer):
-    """Base of the heads. `needs_pooler(config)` tells whether the model must have its pooler.
+    """Base of the heads. `needs_pooler(config)` returns True if the head requires the pooler of the model.
 
-    With `config.head_act` all heads but ELECTRA's begin with the same layers, `head_dense` and `head_norm`.
+    With `config.head_act` all heads except ELECTRA's start with the same layers, `head_dense` and `head_norm`.
     """
 
-    path_name = ""  # a head's layers are named as if they were the model's own
+    path_name = ""  # paths of variables do not contain the head
 
     def __init__(self, config: Config, **keywords):
         super().__init__(**keywords)
@@ -38,7 +38,7 @@ class Head(keras.layers.Layer):
         return False
 
     def make_transform(self):
-        """Adds `head_dense` and `head_norm` where the configuration has them."""
+        """Adds `head_dense` and `head_norm` if the configuration has `head_act`."""
         config = self.config
         if config.head_act is not None:
             self.head_dense = _dense(config, config.hidden_size, "head_dense", config.head_act, config.head_bias)
@@ -52,9 +52,9 @@ class Head(keras.layers.Layer):
 
 
 class LanguageModelHead(Head):
-    """Hidden states -> logits over the vocabulary, by default with the token embeddings as weights.
+    """Logits over the vocabulary, by default with the token embeddings as weights.
 
-    `[B,T,H]` -> `[B,T,V]`; with `masked_lm_positions` int32 `[B,P]` in the batch only those are computed, `[B,P,V]`.
+    `[B,T,H]` -> `[B,T,V]`; with `masked_lm_positions` int32 `[B,P]` in the batch only of these positions, `[B,P,V]`.
     """
 
     def __init__(self, config: Config, model, **keywords):
@@ -62,7 +62,7 @@ class LanguageModelHead(Head):
         size = config.word_embedding_size if config.lm_transform else config.hidden_size
         if config.tie_word_embeddings and size != config.word_embedding_size:
             raise ValueError(f"embedding_size {config.word_embedding_size} differs from hidden_size {size}: tied "
-                             "embeddings need lm_transform=True, which brings hidden states to their size")
+                             "embeddings need lm_transform=True, which projects the hidden states to this size")
         self.make_transform()
         self.lm_transform = self.lm_norm = self.lm_decoder = None
         if config.lm_transform:
@@ -96,9 +96,9 @@ class LanguageModelHead(Head):
 
 
 class PretrainingHead(LanguageModelHead):
-    """BERT's two tasks, masked LM and next sentence (ALBERT: sentence order; StructBERT: three relations).
+    """The two tasks of BERT, masked LM and next sentence (ALBERT: sentence order; StructBERT: three relations).
 
-    Dict `masked_lm`, as `LanguageModelHead` gives it, and `next_sentence` `[B,num_labels]`.
+    Returns a dict of `masked_lm`, as in `LanguageModelHead`, and `next_sentence` `[B,num_labels]`.
     """
 
     @classmethod
@@ -116,7 +116,7 @@ class PretrainingHead(LanguageModelHead):
 
 
 class ReplacedTokenDetectionHead(Head):
-    """ELECTRA's discriminator (Clark et al. 2020, section 2): `[B,T]` logits of "this token was replaced"."""
+    """The discriminator of ELECTRA (Clark et al. 2020, section 2): logits `[B,T]`, positive for replaced tokens."""
 
     def __init__(self, config: Config, model, **keywords):
         super().__init__(config, **keywords)
@@ -129,8 +129,8 @@ class ReplacedTokenDetectionHead(Head):
 
 
 def summarize(features, batch, pooling: str, eos_token_id: int | None):
-    """One vector per sequence, `[B,H]`: the pooler's, the first token's, the last real one's, the last EOS's, or the mean
-    of the real tokens."""
+    """One vector per sequence, `[B,H]`: the output of the pooler, the state of the first, last real, or last EOS
+    token, or the mean of the real tokens."""
     if pooling == "pooler":
         return features["pooled_output"]
     x, mask = features["sequence_output"], batch.get("attention_mask")
@@ -143,13 +143,13 @@ def summarize(features, batch, pooling: str, eos_token_id: int | None):
         return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
     if pooling == "eos":
         if "input_ids" not in batch:
-            raise ValueError("the batch has inputs_embeds, but the head reads the state of the last end token, which only "
-                             "ids tell: give input_ids")
+            raise ValueError("the batch has inputs_embeds, but the head uses the state of the last end token, which "
+                             "can only be found in ids: pass input_ids")
         chosen = ops.equal(batch["input_ids"], eos_token_id)
     else:
         chosen = ops.not_equal(mask, 0) if mask is not None else ops.ones_like(x[..., 0], dtype="bool")
-    places = ops.arange(ops.shape(x)[1], dtype="int32")[None]
-    last = ops.max(ops.where(chosen, places, 0), axis=1)
+    positions = ops.arange(ops.shape(x)[1], dtype="int32")[None]
+    last = ops.max(ops.where(chosen, positions, 0), axis=1)
     return ops.take_along_axis(x, last[:, None, None], axis=1)[:, 0]
 
 
@@ -180,7 +180,7 @@ class SequenceClassificationHead(Head):
 
 
 class MultipleChoiceHead(SequenceClassificationHead):
-    """A score for each choice; the batch's tensors are `[B,choices,T]` -> logits `[B,choices]`."""
+    """A score for each choice: batch tensors `[B,choices,T]` -> logits `[B,choices]`."""
 
     prefix, pooling, act = "choice", "choice_pooling", "choice_act"
 
@@ -192,7 +192,7 @@ class MultipleChoiceHead(SequenceClassificationHead):
 
 
 class TokenClassificationHead(Head):
-    """Logits `[B,T,num_labels]` for each token. With `config.crf` the layer `crf` scores and decodes whole sequences."""
+    """Logits `[B,T,num_labels]` of the tokens. With `config.crf` the layer `crf` scores and decodes whole sequences."""
 
     def __init__(self, config: Config, model, num_labels: int = 2, **keywords):
         super().__init__(config, **keywords)
@@ -208,7 +208,7 @@ class TokenClassificationHead(Head):
 
 
 class QuestionAnsweringHead(Head):
-    """Logits of the answer's first and last token: dict `start` `[B,T]`, `end` `[B,T]`."""
+    """Logits of the first and last token of the answer: a dict of `start` `[B,T]` and `end` `[B,T]`."""
 
     def __init__(self, config: Config, model, **keywords):
         super().__init__(config, **keywords)
@@ -234,16 +234,16 @@ HEADS: dict[str, type[Head]] = {
     "token_classification": TokenClassificationHead,
     "question_answering": QuestionAnsweringHead,
 }
-# heads with `num_labels` -> the layer that has as many units
+# heads with `num_labels` -> the layer with this number of units
 LABELLED = {"sequence_classification": "classifier", "token_classification": "token_classifier",
             "pretraining": "next_sentence"}
 
 
 def head_class(head: str | None) -> type[Head] | None:
-    """The class of a head by name; a ValueError lists the names."""
+    """The class of a head by name; raises ValueError for an unknown name, with the known ones."""
     if head is not None and head not in HEADS:
-        raise ValueError(f"there is no head '{head}'{did_you_mean(head, HEADS)}; heads are {', '.join(HEADS)}, or None "
-                         "for the hidden states")
+        raise ValueError(f"there is no head '{head}'{did_you_mean(head, HEADS)}; expected one of {', '.join(HEADS)}, "
+                         "or None for the hidden states")
     return HEADS.get(head)
 
 

@@ -1,4 +1,4 @@
-"""The base of all models: construction from a configuration, heads, batches, saving."""
+"""The base class of all models: construction from a configuration, heads, checks of batches, saving."""
 
 import keras
 import numpy as np
@@ -14,22 +14,22 @@ from tfplm.models.pretrained.weights import named_variables
 
 
 class PretrainedModel(keras.Model):
-    """A Keras model made from a `Config`, with or without a head. Subclasses: `Encoder`, `Decoder`, `Seq2Seq`.
+    """A Keras model built from a `Config`, with or without a head. Subclasses: `Encoder`, `Decoder`, `Seq2Seq`.
 
     Args:
         config: the architecture, a `Config` or its dict.
         head: a key of `tfplm.models.heads.HEADS`, or None for the hidden states.
-        num_labels: of the heads that classify; default: as many as `config.id2label` has, or 2.
-        dtype: a Keras dtype policy or its name; default: Keras' global policy.
+        num_labels: number of labels of a classification head (default: that of `config.id2label`, or 2).
+        dtype: a Keras dtype policy or its name (default: the global policy of Keras).
     """
 
-    # what the parts around a model ask it, in place of its configuration or class
-    is_seq2seq = False  # whether it has a decoder that attends to an encoder
-    can_exit_early = False  # whether `features` takes `depth`, the number of layers to compute
-    heads_read_states = False  # whether its heads need nothing but `sequence_output` and the pooler
-    can_pack = False  # whether texts may share a row, told apart by an `attention_mask` `[B,T,T]` and `position_ids`
-    is_causal = False  # whether no token attends to a later one
-    backbone_roots = frozenset()  # the first parts of the paths of all weights but the pooler's and the head's
+    # properties that other code uses instead of the configuration or the class
+    is_seq2seq = False  # it has a decoder that attends to an encoder
+    can_exit_early = False  # `features` accepts `depth`, the number of layers to compute
+    heads_read_states = False  # its heads need only `sequence_output` and the pooler
+    can_pack = False  # texts can share a row, separated by an `attention_mask` `[B,T,T]` and `position_ids`
+    is_causal = False  # no token attends to a later one
+    backbone_roots = frozenset()  # first parts of the paths of all weights except those of the pooler and the head
 
     def __init__(self, config: Config | dict, head: str | None = None, num_labels: int | None = None, dtype=None,
                  name: str | None = None):
@@ -40,7 +40,7 @@ class PretrainedModel(keras.Model):
         with dtype_policy(dtype) as policy:
             super().__init__(name=name or config.model_type.replace("-", "_"), dtype=policy)
             self.config, self.head_name = config, head
-            # id2label names classes, not relations of sentences
+            # id2label has the names of classes, not of sentence relations
             self.num_labels = num_labels or (len(config.id2label or ()) if head != "pretraining" else 0) or 2
             if config.id2label and len(config.id2label) != self.num_labels:  # the names of other labels
                 self.config = config = config.replace(id2label=None)
@@ -49,42 +49,44 @@ class PretrainedModel(keras.Model):
             if needs_pooler:
                 self.pooler = Dense(config.hidden_size, config.hidden_size, "tanh", name="pooler",
                                     kernel_initializer=kernel_initializer(config, config.hidden_size))
-            with skip_initialization(False):  # a checkpoint may have no head
+            with skip_initialization(False):  # a checkpoint may not contain the head
                 self.head = None if head is None else make_head(head, config, self, self.num_labels)
         self.built = True
         for path, variable in named_variables(self).items():
-            set_path(variable, f"{self.name}/{path}")  # Keras' own leaves out the layers around: paths collide
+            set_path(variable, f"{self.name}/{path}")  # Keras' own paths omit the outer layers, and so are ambiguous
 
     def build_backbone(self):
-        """Makes the embeddings and stacks."""
+        """Creates the embeddings and stacks."""
         raise TypeError(f"{type(self).__name__} is abstract: use tfplm.from_config or tfplm.from_pretrained")
 
     def features(self, batch: dict, training=False, taps=()) -> dict:
-        """The headless model's outputs."""
+        """The outputs of the model without head."""
         raise TypeError(f"{type(self).__name__} is abstract: use tfplm.from_config or tfplm.from_pretrained")
 
     def unused_layers(self, depth: int) -> list[keras.layers.Layer]:
-        """The layers that `features` of `depth` layers leaves out."""
+        """The layers that `features` with this `depth` does not use."""
         return []
 
     def call(self, batch, training=False, output_hidden_states=False, output_attentions=False):
-        """
+        """Computes the outputs of a batch.
+
         Args:
-            batch: dict of int32 tensors, `input_ids` `[B,T]` and what else the family takes (`attention_mask`,
-                `token_type_ids`, `position_ids`, ...), or `input_ids` alone. `[B,K,T]` for multiple choice, and for
-                the classification of texts in K versions, such as a pair in both orders. In place of ids
-                `inputs_embeds` float `[B,T,E]`; `head_mask` float `[N]` or `[L,N]`: factors of the heads' attention
+            batch: dict of int32 tensors: `input_ids` `[B,T]` and the other inputs of the family (`attention_mask`,
+                `token_type_ids`, `position_ids`, ...), or only the `input_ids`. `[B,K,T]` for multiple choice, and for
+                the classification of texts in K versions, such as a pair in both orders. `inputs_embeds` float
+                `[B,T,E]` can replace ids; `head_mask` float `[N]` or `[L,N]` scales the attention of heads
                 (encoder-decoders: also `decoder_inputs_embeds`, `decoder_head_mask`, `cross_attn_head_mask`).
+            output_hidden_states, output_attentions: also return the tuples `hidden_states` and `attentions`.
 
         Returns:
-            Without a head a dict: `sequence_output` `[B,T,H]`, `pooled_output` `[B,H]` where there is a pooler, and on
-            request the tuples `hidden_states` and `attentions`. With a head that head's tensor(s); if hidden states or
-            attentions are asked for, the dict of the headless model with the head's under `head`.
+            Without a head a dict: `sequence_output` `[B,T,H]`, `pooled_output` `[B,H]` if there is a pooler, and the
+            requested tuples. With a head the tensor(s) of the head; with hidden states or attentions, the dict of the
+            model without head, and the output of the head as `head`.
         """
         batch = as_batch(batch)
         batch, shape = flattened(batch)
-        taps = tuple(name for name, wanted in (("hidden_states", output_hidden_states),
-                                               ("attentions", output_attentions)) if wanted)
+        taps = tuple(name for name, requested in (("hidden_states", output_hidden_states),
+                                                  ("attentions", output_attentions)) if requested)
         features = self.features(batch, training=training, taps=taps)
         if self.head is None:
             return features
@@ -94,69 +96,72 @@ class PretrainedModel(keras.Model):
         return {**features, "head": result} if taps else result
 
     def regrouped(self, result, shape):
-        """A head's `[B * K, ...]` for the K rows of each example -> `[B,K]` of multiple choice, `[B,num_labels]` of
-        classification, where the logits of the versions of a text are added up (Radford et al. 2018, section 3.3)."""
+        """Groups a head's output `[B * K, ...]` of the K rows of each example.
+
+        `[B,K]` for multiple choice, `[B,num_labels]` for classification, which sums the logits of the versions of a
+        text (Radford et al. 2018, section 3.3).
+        """
         if self.head_name == "multiple_choice":
             return ops.reshape(result, shape)
         return ops.sum(ops.reshape(result, (*shape, -1)), axis=1)
 
     def fit(self, x=None, *arguments, **keywords):
-        """`keras.Model.fit`; NumPy batches are checked before, for a compiled program would not find wrong ids."""
+        """`keras.Model.fit`, after a check of NumPy batches, as compiled programs do not detect wrong ids."""
         self.check_arrays(x)
         if isinstance(validation := keywords.get("validation_data"), tuple):
             self.check_arrays(validation[0])
         return super().fit(x, *arguments, **keywords)
 
     def evaluate(self, x=None, *arguments, **keywords):
-        """`keras.Model.evaluate`; NumPy batches are checked before."""
+        """`keras.Model.evaluate`, after a check of NumPy batches."""
         self.check_arrays(x)
         return super().evaluate(x, *arguments, **keywords)
 
     def predict(self, x, *arguments, **keywords):
-        """`keras.Model.predict`; NumPy batches are checked before."""
+        """`keras.Model.predict`, after a check of NumPy batches."""
         self.check_arrays(x)
         return super().predict(x, *arguments, **keywords)
 
     def check_arrays(self, x):
-        """`check_ids` of NumPy data; other data are checked by the operations that read them, as far as they do."""
+        """`check_ids` for NumPy data; other data are only checked by the operations that read them."""
         for name, ids in x.items() if isinstance(x, dict) else [("input_ids", x)]:
             if name in ("input_ids", "decoder_input_ids") and isinstance(ids, np.ndarray):
                 self.check_ids(ids, name)
 
     def tokens(self, batch: dict, side: str = ""):
-        """The ids `[B,T]` of a batch, or the embeddings `[B,T,E]` that stand for them, checked; side: "decoder_" or ""."""
+        """The checked ids `[B,T]` of a batch, or the embeddings `[B,T,E]` that replace them; side: "decoder_" or ""."""
         ids, embeddings = batch.get(f"{side}input_ids"), batch.get(f"{side}inputs_embeds")
         if embeddings is None:
             self.check_ids(ids, f"{side}input_ids")
             return ids
         size = self.config.word_embedding_size
         if ids is not None:
-            raise ValueError(f"the batch has {side}input_ids and {side}inputs_embeds, expected one of them: leave the ids "
-                             "out to read the embeddings")
+            raise ValueError(f"the batch has {side}input_ids and {side}inputs_embeds, expected one of them: remove the "
+                             "ids to use the embeddings")
         if embeddings.shape[-1] != size:
-            raise ValueError(f"{side}inputs_embeds has vectors of {embeddings.shape[-1]}, expected {size}: take rows of "
-                             "model.embeddings.word.embeddings, or vectors like them")
+            raise ValueError(f"{side}inputs_embeds has vectors of size {embeddings.shape[-1]}, expected {size}: use "
+                             "vectors of the size of model.embeddings.word.embeddings")
         self.check_length(embeddings.shape[1], f"{side}inputs_embeds")
         return embeddings
 
     def check_length(self, length: int | None, name: str):
-        """Refuses more tokens than there are positions."""
+        """Raises ValueError for more tokens than positions."""
         limit = self.config.position_limit
         if limit is not None and length is not None and length > limit:
-            raise ValueError(f"{name} has {length} tokens, but the model has positions for {limit}: truncate it, "
+            raise ValueError(f"{name} has {length} tokens, but the model has {limit} positions: truncate it, "
                              f"e.g. tokenizer(text, max_length={limit})")
 
     def check_ids(self, ids, name: str = "input_ids"):
-        """Refuses ids outside the vocabulary and too many tokens, where the values or the shape are at hand."""
+        """Raises ValueError for ids outside the vocabulary and for too many tokens, if values or shape are known."""
         self.check_length(ids.shape[-1], name)
         values = ids if isinstance(ids, np.ndarray) else np.asarray(ids) if hasattr(ids, "numpy") else None
         if values is not None and values.size and (values.min() < 0 or values.max() >= self.config.vocab_size):
             wrong = values[(values < 0) | (values >= self.config.vocab_size)][0]
-            raise ValueError(f"{name} holds {wrong}, but the vocabulary has the ids 0 ... "
-                             f"{self.config.vocab_size - 1}: does the tokenizer belong to this model?")
+            raise ValueError(f"{name} contains {wrong}, expected ids from 0 to {self.config.vocab_size - 1}, the "
+                             "vocabulary of the model: use its tokenizer")
 
     def pool(self, sequence_output):
-        """`[B,T,H]` -> `[B,H]`: dense + tanh over the first token (Devlin et al. 2018, section 3.1)."""
+        """`[B,T,H]` -> `[B,H]`: a dense layer and tanh of the first token (Devlin et al. 2019, section 3.1)."""
         return self.pooler(sequence_output[:, 0])
 
     def get_config(self):
@@ -176,11 +181,12 @@ _HEAD_MASKS = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
 
 
 def as_batch(batch) -> dict:
-    """A batch dict from what the user passes: a dict, or the `input_ids` alone."""
+    """The batch as a dict; the user can also pass only `input_ids`."""
     if not isinstance(batch, dict):
         batch = {"input_ids": batch}
     if "input_ids" not in batch and "inputs_embeds" not in batch:
-        raise ValueError(f"the batch has no 'input_ids', only {', '.join(map(repr, batch)) or 'nothing'}")
+        raise ValueError(f"the batch has the keys {', '.join(map(repr, batch)) or 'none'}, expected 'input_ids': pass "
+                         "the result of tokenizer(texts)")
 
     def cast(name, x):
         if name in _EMBEDDINGS + _HEAD_MASKS:
@@ -191,7 +197,7 @@ def as_batch(batch) -> dict:
 
 
 def flattened(batch: dict) -> tuple[dict, tuple | None]:
-    """A batch `[B,K,T]` as `[B * K,T]`, and (B, K); a batch `[B,T]` as it is, and None."""
+    """Reshapes a batch `[B,K,T]` to `[B * K,T]`, and returns also (B, K); a batch `[B,T]` is unchanged, with None."""
     name, axes = ("input_ids", 3) if "input_ids" in batch else ("inputs_embeds", 4)
     if len(batch[name].shape) != axes:
         return batch, None

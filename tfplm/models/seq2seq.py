@@ -14,10 +14,10 @@ from tfplm.models.model import PretrainedModel
 
 @keras.saving.register_keras_serializable("tfplm")
 class Seq2Seq(Generates, PretrainedModel):
-    """Two stacks that share the token embeddings, the decoder attending to the encoder (Vaswani et al. 2017).
+    """Two stacks that share the token embeddings; the decoder attends to the encoder (Vaswani et al. 2017).
 
-    Its batch has `input_ids`, `attention_mask` and `decoder_input_ids`, `decoder_attention_mask`; missing decoder ids
-    are the input's, shifted to the right (Lewis et al. 2019, section 3.1).
+    A batch has `input_ids`, `attention_mask`, `decoder_input_ids` and `decoder_attention_mask`; if the decoder ids are
+    missing, they are the input ids, shifted to the right (Lewis et al. 2019, section 3.1).
     """
 
     is_seq2seq, backbone_roots = True, frozenset({"embeddings", "decoder_embeddings", "encoder", "decoder"})
@@ -35,7 +35,7 @@ class Seq2Seq(Generates, PretrainedModel):
         return self.decoder
 
     def encode(self, batch, training=False, taps=()) -> dict:
-        """The encoder stack's outputs for `input_ids` `[B,S]` or `inputs_embeds` `[B,S,E]`."""
+        """The outputs of the encoder stack for `input_ids` `[B,S]` or `inputs_embeds` `[B,S,E]`."""
         position_ids = batch.get("position_ids")
         x = self.embeddings(self.tokens(batch), batch.get("token_type_ids"), position_ids, training=training)
         allow = masks.policy(self.config, ops.shape(x)[1], batch.get("attention_mask"))
@@ -43,11 +43,11 @@ class Seq2Seq(Generates, PretrainedModel):
                             training=training, taps=taps)
 
     def shift_right(self, ids):
-        """`[B,T]` -> `[B,T]` with the start token before and the last one gone; padding as in the reference."""
+        """Shifts ids `[B,T]` to the right: adds the start token, removes the last one; padding as in the reference."""
         config = self.config
         start = config.pad_token_id if config.decoder_start_token_id is None else config.decoder_start_token_id
         if config.decoder_start_token_id is None and config.language_code_first:
-            # the language code, which is the last real token, goes to the front (Liu et al. 2020, section 2.2)
+            # the language code, which is the last real token, is moved to the front (Liu et al. 2020, section 2.2)
             real = ops.cast(ops.not_equal(ids, config.pad_token_id), "int32")
             first = ops.take_along_axis(ids, ops.sum(real, axis=1, keepdims=True) - 1, axis=1)
         else:
@@ -55,11 +55,11 @@ class Seq2Seq(Generates, PretrainedModel):
         return ops.concatenate([first, ids[:, :-1]], axis=1)
 
     def decoder_tokens(self, batch):
-        """`decoder_input_ids` `[B,T]`, `decoder_inputs_embeds` `[B,T,E]`, or the input's ids, shifted."""
+        """`decoder_input_ids` `[B,T]`, `decoder_inputs_embeds` `[B,T,E]`, or the shifted input ids."""
         if "decoder_input_ids" not in batch and "decoder_inputs_embeds" not in batch:
             if "input_ids" not in batch:
                 raise ValueError("the batch has inputs_embeds, but neither decoder_input_ids nor decoder_inputs_embeds, "
-                                 "and only ids can be shifted to make them: give one of the two")
+                                 "which can only be derived from ids: pass one of the two")
             return self.shift_right(batch["input_ids"])
         return self.tokens(batch, "decoder_")
 
@@ -77,13 +77,13 @@ class Seq2Seq(Generates, PretrainedModel):
         return {**result, **{f"encoder_{name}": value for name, value in encoded.items()}}
 
     def memory_cache(self, batch) -> list[dict]:
-        """The cache entries of cross-attention, for the encoder's `batch`."""
+        """The cache entries of cross-attention for the `batch` of the encoder."""
         return self.decoder.memory_cache(self.encode(batch)["output"])
 
     def step(self, ids, cache, index, allow, position_ids, memory_allow=None):
-        """Hidden states `[B,T,H]` of new decoder tokens at place `index` of the cache, and the new cache.
+        """Hidden states `[B,T,H]` of new decoder tokens, and the cache with their states from `index` on.
 
-        allow: the masks of the layers, in rotation, `[B,1,T,S]` over the S places of the cache.
+        allow: the attention masks of the layers, repeated cyclically, `[B,1,T,S]` over the S positions of the cache.
         """
         x = self.decoder_embeddings(ids, position_ids=position_ids)
         result = self.decoder(x, allow=allow, position_ids=position_ids, memory=Memory(allow=memory_allow),

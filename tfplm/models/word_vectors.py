@@ -1,4 +1,4 @@
-"""Pre-trained word vectors as the first values of a model's embeddings."""
+"""Pre-trained word vectors as initial values of the embeddings of a model."""
 
 import logging
 import os
@@ -13,34 +13,34 @@ log = logging.getLogger("tfplm")
 
 
 def load_word_vectors(model: PretrainedModel, path: str | os.PathLike, tokens) -> int:
-    """Sets the embeddings of the tokens that a file of word vectors has; the others keep their values.
+    """Sets the embeddings of the tokens in a file of word vectors; other embeddings are unchanged.
 
     Args:
-        model: a model whose `embedding_size` is that of the vectors, e.g.
-            `tfplm.from_config("textcnn", vocab_size=len(tokenizer), embedding_size=300)`.
-            `model.embeddings.trainable = False` before `compile` keeps them as they are.
-        path: word2vec's text layout, see `tfplm.data.text.word_vectors`; plain or gzip.
-        tokens: a tokenizer, or the tokens in the order of their ids. A word must be a token as it is, so a vocabulary of
-            words or Chinese characters finds most.
+        model: a model whose `embedding_size` equals the size of the vectors, e.g.
+            `tfplm.from_config("textcnn", vocab_size=len(tokenizer), embedding_size=300)`. To freeze them, set
+            `model.embeddings.trainable = False` before `compile`.
+        path: file in the text format of word2vec, see `tfplm.data.text.word_vectors`; plain or gzip.
+        tokens: a tokenizer, or the tokens in the order of their ids. Words must equal tokens, so a vocabulary of words
+            or Chinese characters works best.
 
     Returns:
-        How many tokens were found.
+        The number of tokens found.
 
     Raises:
-        ValueError: the vectors have another size, no word is a token, or a line that is no vector (with its number).
+        ValueError: the vectors have another size, no word is a token, or a line is not a vector (with its number).
     """
     ids = {token: index for index, token in enumerate(tokens)} if isinstance(tokens, Sequence) else tokens.vocab
     table, found = np.array(model.embeddings.word.embeddings, np.float32), set()
     for word, vector in read_word_vectors(path, ids):
         if len(vector) != table.shape[1]:
             raise ValueError(f"{path} has vectors of {len(vector)} numbers, but the model's embedding_size is "
-                             f"{table.shape[1]}: make the model with embedding_size={len(vector)}")
-        if word not in found:  # the first of two counts
+                             f"{table.shape[1]}: create the model with embedding_size={len(vector)}")
+        if word not in found:  # of duplicates the first one counts
             table[ids[word]] = vector
             found.add(word)
     if not found:
-        raise ValueError(f"none of the words in {path} is one of the {len(ids)} tokens: is it of the same language and "
-                         "script?")
+        raise ValueError(f"none of the words in {path} is one of the {len(ids)} tokens: use a file with the language "
+                         "and script of the vocabulary")
     model.embeddings.word.embeddings.assign(table)
     log.info("%s: vectors of %d of %d tokens", path, len(found), len(ids))
     return len(found)

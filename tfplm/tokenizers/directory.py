@@ -1,4 +1,4 @@
-"""Recognizes what lies in a directory and makes the tokenizer of it."""
+"""Recognition of the tokenizer files in a directory, and creation of the tokenizer."""
 
 from pathlib import Path
 from typing import Literal
@@ -15,18 +15,18 @@ _SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "sente
 _EXPECTED = ("tokenizer.json, vocab.txt (WordPiece), vocab.json and merges.txt or encoder.json and vocab.bpe (BPE), "
              "or a SentencePiece model such as spiece.model")
 _KINDS: dict[str, Literal["json", Kind]] = {".json": "json", ".txt": "wordpiece", ".model": "sentencepiece"}
-# what a tokenizer_config.json may say about the text itself
+# keys of tokenizer_config.json for the processing of text
 _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_accents", "add_prefix_space",
              "extra_ids", "src_lang", "tgt_lang", "padding_side")
 
 
 def read_json(path: Path) -> dict:
-    """The object in a JSON file, {} without the file."""
+    """The object in a JSON file; {} if there is no file."""
     return backends.read_json(path) if path.is_file() else {}
 
 
 def read_config(path: Path) -> dict:
-    """The model's configuration with its `model_type`: config.json, or bert_config.json and its like of Google."""
+    """The configuration of the model with its `model_type`: config.json, or a TF1 config such as bert_config.json."""
     if config := read_json(path / "config.json"):
         return config
     for name, model_type in registry.tf1_configs().items():
@@ -41,13 +41,16 @@ def _only(path: Path, pattern: str) -> Path | None:
 
 
 def find_files(path: Path) -> tuple[Literal["json", Kind], tuple[Path, ...]]:
-    """("json" | "bpe" | "sentencepiece" | "wordpiece", its files); FileNotFoundError names what was expected."""
+    """("json" | "bpe" | "sentencepiece" | "wordpiece", its files).
+
+    Raises FileNotFoundError if there is no tokenizer, with the files found and expected.
+    """
     if (path / "tokenizer.json").is_file():
         return "json", (path / "tokenizer.json",)
     for vocab, merges in _BPE_PAIRS:
         if (path / vocab).is_file():
             if not (path / merges).is_file():
-                raise FileNotFoundError(f"{path} has {vocab} but no {merges}, which belongs to it")
+                raise FileNotFoundError(f"{path} has {vocab}, but no {merges}; expected both: fetch the missing file")
             return "bpe", (path / vocab, path / merges)
     model = next((path / name for name in _SENTENCEPIECE if (path / name).is_file()), None) or _only(path, "*.model")
     if model:
@@ -59,13 +62,13 @@ def find_files(path: Path) -> tuple[Literal["json", Kind], tuple[Path, ...]]:
     raise FileNotFoundError(f"no tokenizer in {path}: expected {_EXPECTED}; found {found}")
 
 
-def rules_or_usual(model_type: str | None, kind: Kind) -> TokenizerRules:
+def rules_or_default(model_type: str | None, kind: Kind) -> TokenizerRules:
     """The rules of a model type, or the default rules of a kind of tokenizer."""
     return registry.rules_for(model_type) if model_type else registry.default_rules(kind, "reading")
 
 
 def guess_rules(kind: Kind, vocab, file_name: str = "") -> TokenizerRules:
-    """The rules by the tokens, else by the file name, else the default of the kind; used without a configuration."""
+    """The rules by the tokens, by the file name, or the default of the kind; used if there is no configuration."""
     tokens = set(vocab)
     found = [rules for rules in registry.all_rules() if rules.kind == kind and rules.signs and tokens >= set(rules.signs)]
     if found:
@@ -74,9 +77,9 @@ def guess_rules(kind: Kind, vocab, file_name: str = "") -> TokenizerRules:
 
 
 def choose_rules(kind: Kind, vocab, config: dict, tokenizer_config: dict, file_name: str = "") -> TokenizerRules:
-    """config.json's `model_type` decides, unless the files are another family's: `roberta` beside a vocab.txt is BERT.
+    """The rules by the `model_type` in config.json, by the `tokenizer_class`, or by the tokens.
 
-    Then the `tokenizer_class` is asked, then the tokens.
+    The model type does not count if the files belong to another family: `roberta` with a vocab.txt is BERT.
     """
     of_model = registry.find_rules(config.get("model_type"))
     of_class = registry.rules_of_class(tokenizer_config.get("tokenizer_class"))
@@ -89,7 +92,7 @@ def choose_rules(kind: Kind, vocab, config: dict, tokenizer_config: dict, file_n
 
 
 def longest_text(rules: TokenizerRules, config: dict, tokenizer_config: dict) -> int | None:
-    """Tokens of the longest text that the model takes, None where positions are relative or nothing is said."""
+    """Maximum number of tokens of a text; None if positions are relative, or the files have no limit."""
     limits = [tokenizer_config.get("model_max_length")]
     for key in ("max_position_embeddings", "n_positions", "n_ctx"):
         if isinstance(config.get(key), int):
@@ -107,21 +110,21 @@ def _added(token, special: bool = True) -> AddedToken:
 
 
 def _named_tokens(special_map: dict, tokenizer_config: dict) -> dict[str, AddedToken]:
-    """`{"mask_token": AddedToken}` of special_tokens_map.json and tokenizer_config.json."""
-    said = {**tokenizer_config, **special_map}
-    return {f"{role}_token": _added(said[f"{role}_token"]) for role in ROLES if said.get(f"{role}_token")}
+    """The special tokens of special_tokens_map.json and tokenizer_config.json: `{"mask_token": AddedToken}`."""
+    values = {**tokenizer_config, **special_map}
+    return {f"{role}_token": _added(values[f"{role}_token"]) for role in ROLES if values.get(f"{role}_token")}
 
 
 def _more_tokens(path: Path, special_map: dict, tokenizer_config: dict) -> list[tuple[int | None, AddedToken]]:
-    """Tokens beyond the vocabulary, with their ids where the files say them, in the order of the ids."""
-    said = {**tokenizer_config, **special_map}
-    extra = said.get("additional_special_tokens") or said.get("extra_special_tokens") or []
+    """Tokens in addition to the vocabulary, with their ids if the files have them, in the order of the ids."""
+    values = {**tokenizer_config, **special_map}
+    extra = values.get("additional_special_tokens") or values.get("extra_special_tokens") or []
     extra = list(extra.values()) if isinstance(extra, dict) else extra
     special = {token if isinstance(token, str) else token["content"] for token in extra}
-    known = {token: (int(number), _added(token, token in special))
-             for token, number in read_json(path / "added_tokens.json").items()}
-    for number, token in (tokenizer_config.get("added_tokens_decoder") or {}).items():
-        known[token["content"]] = (int(number), _added(token, special=False))
+    known = {token: (int(token_id), _added(token, token in special))
+             for token, token_id in read_json(path / "added_tokens.json").items()}
+    for token_id, token in (tokenizer_config.get("added_tokens_decoder") or {}).items():
+        known[token["content"]] = (int(token_id), _added(token, special=False))
     rest = [(None, _added(token)) for token in extra if str(_added(token)) not in known]
     return [*sorted(known.values(), key=lambda pair: pair[0]), *rest]
 
@@ -141,7 +144,7 @@ def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dic
     if isinstance(backend.normalizer, normalizers.BertNormalizer):
         for key, attribute in (("do_lower_case", "lowercase"), ("strip_accents", "strip_accents"),
                                ("tokenize_chinese_chars", "handle_chinese_chars")):
-            if key in settings:  # where the two files disagree, tokenizer_config.json is right
+            if key in settings:  # if the two files differ, tokenizer_config.json counts
                 setattr(backend.normalizer, attribute, settings[key])
             settings[key] = getattr(backend.normalizer, attribute)
     if kind == "byte_bpe" and "add_prefix_space" in settings and hasattr(backend.pre_tokenizer, "add_prefix_space"):
@@ -155,32 +158,32 @@ def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dic
 
 
 def _from_parts(cls, kind: Kind, files: tuple[Path, ...], config: dict, tokenizer_config: dict, named: dict):
-    said = {key: tokenizer_config[key] for key in _SETTINGS if tokenizer_config.get(key) is not None}
+    settings = {key: tokenizer_config[key] for key in _SETTINGS if tokenizer_config.get(key) is not None}
     if kind == "wordpiece":
         rules = choose_rules(kind, (), config, tokenizer_config)
-        return cls.from_vocab(files[0], said.get("do_lower_case"), said.get("strip_accents"),
-                              said.get("tokenize_chinese_chars", True), model_type=rules.name, **named)
+        return cls.from_vocab(files[0], settings.get("do_lower_case"), settings.get("strip_accents"),
+                              settings.get("tokenize_chinese_chars", True), model_type=rules.name, **named)
     if kind == "bpe":
-        tokenizer = cls.from_bpe(*files, add_prefix_space=said.get("add_prefix_space", False), **named)
+        tokenizer = cls.from_bpe(*files, add_prefix_space=settings.get("add_prefix_space", False), **named)
         rules = choose_rules(tokenizer.rules.kind, tokenizer.vocab, config, tokenizer_config)
         return tokenizer if rules == tokenizer.rules else cls.from_bpe(
-            *files, model_type=rules.name, add_prefix_space=said.get("add_prefix_space", False), **named)
+            *files, model_type=rules.name, add_prefix_space=settings.get("add_prefix_space", False), **named)
     pieces = {piece for piece, _, _ in sentencepiece_file.parse(files[0].read_bytes(), str(files[0])).pieces}
     rules = choose_rules(kind, pieces, config, tokenizer_config, files[0].name)
-    if rules.without_extra_ids and said.get("extra_ids") == 0:
+    if rules.without_extra_ids and settings.get("extra_ids") == 0:
         rules = registry.rules_for(rules.without_extra_ids)
-    return cls.from_sentencepiece(files[0], rules.name, said.get("do_lower_case"), said.get("keep_accents", False),
-                                  said.get("src_lang", "en_XX"), **named)
+    return cls.from_sentencepiece(files[0], rules.name, settings.get("do_lower_case"),
+                                  settings.get("keep_accents", False), settings.get("src_lang", "en_XX"), **named)
 
 
 def load(cls, path: Path):
-    """The tokenizer of class `cls` in the directory `path`, or in that one file and the configuration beside it."""
+    """Loads the tokenizer of class `cls` in the directory `path`, or in one file with the configuration next to it."""
     if not path.is_file():
         kind, files = find_files(path)
     elif path.suffix in _KINDS:
         kind, files, path = _KINDS[path.suffix], (path,), path.parent
     else:
-        raise ValueError(f"{path} is no tokenizer file: expected {_EXPECTED}")
+        raise ValueError(f"{path} is not a tokenizer file; expected {_EXPECTED}")
     config = read_config(path)
     tokenizer_config, special_map = (read_json(path / name) for name in
                                      ("tokenizer_config.json", "special_tokens_map.json"))

@@ -53,7 +53,7 @@ class Tokenizer(Vocabulary):
                    tokenize_chinese_chars: bool = True, model_type: str | None = None, **special: str) -> "Tokenizer":
         """Loads WordPiece from a `vocab.txt`. `lowercase=None`: False if the vocabulary has capital letters.
 
-        `model_type`: the family whose special tokens are added to a text; default: BERT.
+        `model_type`: the family whose special tokens are added to a text (default: BERT).
         `special` replaces special tokens of the family, such as `mask_token="[BLANK]"`.
         """
         vocab = backends.read_vocab(Path(path))
@@ -61,7 +61,7 @@ class Tokenizer(Vocabulary):
         settings = {"do_lower_case": lowercase, "strip_accents": strip_accents,
                     "tokenize_chinese_chars": tokenize_chinese_chars}
         backend = backends.wordpiece(vocab, lowercase, strip_accents, tokenize_chinese_chars)
-        return cls._assemble(backend, directory.rules_or_usual(model_type, "wordpiece"), special, settings)
+        return cls._assemble(backend, directory.rules_or_default(model_type, "wordpiece"), special, settings)
 
     @classmethod
     def from_bpe(cls, vocab: str | os.PathLike, merges: str | os.PathLike, model_type: str | None = None,
@@ -82,7 +82,7 @@ class Tokenizer(Vocabulary):
         (cased), `src_lang` to mBART.
         """
         data = Path(path).read_bytes()
-        family = directory.rules_or_usual(model_type, "sentencepiece")
+        family = directory.rules_or_default(model_type, "sentencepiece")
         lowercase = family.lower_case if lowercase is None else lowercase
         backend = sentencepiece_file.build(sentencepiece_file.parse(data, str(path)), family, lowercase, keep_accents)
         settings: dict = {"do_lower_case": lowercase, "keep_accents": keep_accents} if family.clean else {}

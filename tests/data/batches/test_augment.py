@@ -17,7 +17,7 @@ def test_shares_and_tags():
     assert abs(masks / 6000 - 0.1) < 0.012
     replaced = [(a, b, t) for a, b, t in zip(words, changed, tags) if b not in (a, "[MASK]")]
     assert all(b in table[t] for _, b, t in replaced)
-    # a third of the replacements (half for D... the one "a") give another word than the one that stood there
+    # a third of the replacements (half for D... the one "a") are different from the original word
     assert abs(len(replaced) / 6000 - 0.1 * np.mean([1 / 3, 2 / 3, 2 / 3])) < 0.012
 
 
@@ -36,7 +36,7 @@ def test_variants_are_different_and_seeded():
     assert first[0] == SENTENCES[0] and 3 < len(first) <= 21
     assert len({tuple(variant) for variant in first}) == len(first)
     assert first == augment(SENTENCES[0], np.random.default_rng(1), tags=TAGS[0], table=words_by_tag(SENTENCES, TAGS))
-    with pytest.raises(ValueError, match="3 words but 2 tags: the cat sat"):
+    with pytest.raises(ValueError, match="a sentence has 3 words and 2 tags, expected equally many: the cat sat"):
         words_by_tag(SENTENCES[:1], [["D", "N"]])
 
 

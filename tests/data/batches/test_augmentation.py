@@ -48,7 +48,7 @@ CHANGES = {"mask": mask_at_random, "ngram": functools.partial(sample_ngrams, rat
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_seeded_and_special_tokens_stay(batch, name):
+def test_seeded_and_special_tokens_are_kept(batch, name):
     change = functools.partial(CHANGES[name], vocabulary=VOCABULARY)
     one, two = (change(batch, np.random.default_rng(1)) for _ in range(2))
     other = change(batch, np.random.default_rng(2))
@@ -88,7 +88,7 @@ def test_replacement_by_context(batch):
     ids = replace_tokens(batch, np.random.default_rng(0), VOCABULARY, left, 1.0)["input_ids"]
     text = changeable(batch, VOCABULARY)
     assert np.array_equal(ids[text], np.roll(batch["input_ids"], 1, axis=1)[text])
-    with pytest.raises(ValueError, match=r"neighbours gave an array \[3\]; expected an id for each of the \d+ places"):
+    with pytest.raises(ValueError, match=r"neighbours returned an array \[3\]; expected an id for each of the \d+ pos"):
         replace_tokens(batch, np.random.default_rng(0), VOCABULARY, lambda *_: np.arange(3), 0.5)
 
 
@@ -120,13 +120,13 @@ def test_ngrams(batch):
         for one, two in zip(before, after):
             assert any(one[place:place + len(two)] == two for place in range(len(one)))
             sizes += [len(two)] if before != after and len(one) > 3 else []
-        long += max(map(len, before)) > 3  # others may be cut to themselves
+        long += max(map(len, before)) > 3  # others can be reduced to themselves
         cut += before != after and max(map(len, before)) > 3
     assert abs(cut / long - 0.4) < 0.06
     assert np.allclose(np.bincount(sizes)[1:] / len(sizes), [1 / 3] * 3, atol=0.07)
     assert np.array_equal(found["tag_ids"], found["input_ids"] * 10)
     assert np.array_equal(found["tag_mask"], changeable(found, VOCABULARY).astype(np.int32))
-    with pytest.raises(ValueError, match="n-gram sampling moves tokens, but the batch has places of tokens: start, end"):
+    with pytest.raises(ValueError, match="the batch has positions of tokens: start, end; n-gram sampling moves tokens"):
         sample_ngrams({**batch, "start": 1, "end": 2}, np.random.default_rng(0), VOCABULARY)
 
 
@@ -137,13 +137,13 @@ def test_cut_offs(batch):
         hidden = (batch["attention_mask"] == 1) & (found["attention_mask"] == 0)
         assert not (hidden & ~text).any() and np.array_equal(found["input_ids"], batch["input_ids"])
         assert np.array_equal(hidden.sum(1), np.rint(text.sum(1) * 0.3))
-        if change is cut_span:  # the tokens of a row without the special ones: one run of hidden ones
+        if change is cut_span:  # without special tokens, the hidden tokens of a row are contiguous
             edges = [np.abs(np.diff(np.r_[0, row[keep].astype(int), 0])).sum() for row, keep in zip(hidden, text)]
             assert edges == (2 * hidden.any(1)).tolist()
     rows = {key: np.repeat(value[:1], 3000, 0) for key, value in batch.items()}
     hidden = cut_tokens(rows, np.random.default_rng(0), VOCABULARY, 0.5)["attention_mask"] == 0
     share = hidden[:, text[0]].mean(0)
-    assert np.abs(share - share.mean()).max() < 0.05  # all tokens as likely
+    assert np.abs(share - share.mean()).max() < 0.05  # all tokens have the same probability
 
 
 def test_as_noise_of_a_source():

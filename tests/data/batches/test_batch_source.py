@@ -46,7 +46,7 @@ def test_a_sorted_file_is_shuffled_as_a_whole():
     made = BatchSource(shuffled(examples), Batching(batch_rows=10, pool=4), seed=1)
     first, again, other = (np.concatenate([batch["labels"] for batch in made.epoch(number)]) for number in (0, 0, 1))
     assert len(first) == 2000 and first.sum() == 1000 and np.array_equal(first, again) and not np.array_equal(first, other)
-    for labels in np.split(first, 10):  # each tenth of the epoch has both
+    for labels in np.split(first, 10):  # each tenth of the epoch has both labels
         assert 0.3 < labels.mean() < 0.7
     plain = BatchSource(shuffled(examples), Batching(batch_rows=10, pool=4), shuffle=False)
     assert np.concatenate([batch["labels"] for batch in plain.epoch(0)])[:40].sum() == 0
@@ -113,7 +113,7 @@ def test_dataset():
 
 def test_too_small_a_corpus():
     tiny = token_batches(DocumentList([], VOCABULARY), Sequences("framed", 64))
-    with pytest.raises(ValueError, match="too small for a single batch"):
+    with pytest.raises(ValueError, match="the corpus has too few tokens for one batch; expected at least one"):
         list(itertools.islice(tiny.batches(), 1))
 
 
@@ -170,7 +170,7 @@ def test_tasks_are_mixed_by_weight():
 @pytest.mark.parametrize("packing", ["framed", "stream", "full_sentences", "doc_sentences", "next", "order", "order3",
                                      "follow"])
 def test_columns_of_documents_follow_their_tokens(packing):
-    """A value for each token of a document is there in every packing, and 0 for special tokens and padding."""
+    """Every packing keeps the values of the tokens of documents; special tokens and padding have 0."""
     columns = {"twice": lambda document: document.ids * 2, "place": lambda document: np.arange(len(document))}
     made = token_batches(DOCUMENTS, Sequences(packing, 64), columns=columns, batching=Batching(1024), seed=1)
     plain = token_batches(DOCUMENTS, Sequences(packing, 64), batching=Batching(1024), seed=1)

@@ -43,7 +43,7 @@ def test_widths_multiples_and_rows():
         assert batch["input_ids"].shape[1] in widths
     batches = list(bucket_by_length(examples(), Batching(2048, multiple=8, rows_multiple=4, drop_remainder=True)))
     assert all(b["input_ids"].shape[1] % 8 == 0 and len(b["label"]) % 4 == 0 for b in batches)
-    with pytest.raises(ValueError, match="an example has 126 tokens, more than the widest"):
+    with pytest.raises(ValueError, match="an example has 126 tokens; expected at most"):
         list(bucket_by_length(examples(), Batching(2048, widths=(16, 32))))
 
 
@@ -67,8 +67,8 @@ def test_collate_pads_with_the_padding_token():
     assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 0, 0]]
 
 
-def test_a_feature_carries_two_tokenizations():
-    """Each has its own width, padding token and attention mask; other arrays are padded as they are told."""
+def test_features_with_two_tokenizations():
+    """Each has a separate width, padding token and attention mask; other arrays are padded by their `Pad`."""
     own = [{"input_ids": np.arange(1, n, dtype=np.int32), "labels": np.int32(n)} for n in (3, 6)]
     other = [{"input_ids": np.arange(50, 50 + n, dtype=np.int32), "token_type_ids": np.ones(n, np.int32)} for n in (9, 2)]
     marks = [np.ones(n, np.int32) for n in (1, 2)]
@@ -104,6 +104,6 @@ def test_length_curriculum():
 
 
 def test_unknown_packing():
-    with pytest.raises(ValueError, match="expected framed, stream, full_sentences"):
+    with pytest.raises(ValueError, match="packing is .*; expected one of framed, stream, full_sentences"):
         Sequences("tight").pack([], VOCABULARY, np.random.default_rng(0))
     assert list(full_sentences([], 10, VOCABULARY)) == []

@@ -1,4 +1,4 @@
-"""The order of examples by length, and the cuts between batches."""
+"""Grouping of examples by length."""
 
 import numpy as np
 import pytest
@@ -14,21 +14,21 @@ def test_batches_of_two(longest_first, expected):
     assert [part.tolist() for part in by_length(LENGTHS, 2, longest_first)] == expected
 
 
-def test_the_last_batch_may_be_smaller_and_there_may_be_none():
+def test_the_last_batch_can_be_smaller_and_there_can_be_none():
     assert [part.tolist() for part in by_length(LENGTHS, 4)] == [[1, 4, 3, 0], [2, 5]]
     assert list(by_length([], 4)) == []
 
 
-def test_rows_from_what_is_left():
+def test_rows_from_the_remaining_indices():
     seen = []
 
     def rows(left):
         seen.append(left.tolist())
-        return 10 // LENGTHS[left[0]]  # ten tokens a batch
+        return 10 // LENGTHS[left[0]]  # ten tokens per batch
 
     assert [part.tolist() for part in by_length(LENGTHS, rows)] == [[1], [4], [3], [0, 2, 5]]
     assert seen[0] == [1, 4, 3, 0, 2, 5] and seen[-1] == [0, 2, 5]
-    assert [len(part) for part in by_length(LENGTHS, lambda left: 0)] == [1] * 6  # never none
+    assert [len(part) for part in by_length(LENGTHS, lambda left: 0)] == [1] * 6  # at least one
 
 
 def test_every_index_once():

@@ -51,7 +51,7 @@ def test_alignment_of_words_and_tokens():
     assert word_starts(["北京", "大学", " ", "书包"], offsets).tolist() == [True, False, True, True, False]
 
 
-def test_empty_documents_are_left_out(tmp_path):
+def test_empty_documents_are_skipped(tmp_path):
     tokenizer = make_tokenizer(tmp_path)
     documents = list(encode_documents([[" "], ["the text.", "\u200b"], []], tokenizer))
     assert len(documents) == 1 and len(documents[0].sentence_lengths) == 1

@@ -23,7 +23,7 @@ def segments(example):
     return ids[1:middle], ids[middle + 1:-1]
 
 
-def test_truncation_is_that_of_bert():
+def test_truncation_equals_that_of_bert():
     def slowly(a, b, limit):
         while a + b > limit:
             a, b = (a - 1, b) if a > b else (a, b - 1)
@@ -65,8 +65,8 @@ def test_labels_are_balanced():
 
 
 def lengths_of_bert(documents, length, seed, short_rate=0.1):
-    """(segment lengths before truncation, label) of `create_instances_from_document` in google-research/bert, on
-    sentence lengths alone."""
+    """(segment lengths before truncation, label) of `create_instances_from_document` in google-research/bert, computed
+    from sentence lengths."""
     rng, result, limit = random.Random(seed), [], length - 3
     texts = [document.sentence_lengths.tolist() for document in documents]
     for number, text in enumerate(texts):
@@ -95,7 +95,7 @@ def lengths_of_bert(documents, length, seed, short_rate=0.1):
     return np.array(result)
 
 
-def test_next_sentence_pairs_are_those_of_bert():
+def test_next_sentence_pairs_equal_those_of_bert():
     documents = make_documents(400, most_sentences=60, longest=16)
     theirs = np.concatenate([lengths_of_bert(documents, 64, seed) for seed in range(4)])
     ours = np.concatenate([[(*map(len, segments(example)), int(example["next_sentence_labels"]))
@@ -132,7 +132,7 @@ def test_seeded_and_one_document():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="expected next, order, order3, follow"):
+    with pytest.raises(ValueError, match="relation is .*; expected one of next, order, order3, follow"):
         pairs("before")
-    with pytest.raises(ValueError, match="a pair needs at least 5 tokens"):
+    with pytest.raises(ValueError, match="length is .*; expected at least 5: a pair needs"):
         pairs(length=4)

@@ -126,8 +126,8 @@ def test_tf1_hparams_equal_those_of_openai(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "fields", "message"), [
-    ("albert", {"hidden_act": "gelu"}, "a TF1 config cannot say hidden_act = 'gelu': save with format='hf'"),
-    ("gpt2", {}, "a TF1 config cannot say intermediate_size = 19"),
+    ("albert", {"hidden_act": "gelu"}, "a TF1 config cannot express hidden_act = 'gelu': save with format='hf'"),
+    ("gpt2", {}, "a TF1 config cannot express intermediate_size = 19"),
     ("bart", {}, "the layout 'tf1' of bart has no name for embeddings/word/embeddings"),
     ("distilbert", {}, "the layout 'tf1' of distilbert has no name for"),
 ])

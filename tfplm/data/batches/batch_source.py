@@ -1,4 +1,4 @@
-"""Batches for training: the same ones for the same seed, from any place on."""
+"""Sources of training batches, which are reproducible by a seed, and can start at any batch."""
 
 import dataclasses
 import itertools
@@ -23,10 +23,18 @@ Column = Callable[[Document], np.ndarray]
 class BatchSource:
     """Batches of every epoch, as NumPy dicts or as a `tf.data.Dataset`.
 
-    examples(epoch, rng): the examples of an epoch. noise(batch, rng): applied to whole batches, again in each epoch.
-    pads: as in `collate`.
-    The order and the noise of a batch depend on (seed, epoch, number of the batch) alone, so that `start` gives what an
-    uninterrupted run would have given there. shuffle=False: the order of the files, for evaluation.
+    The order and the noise of a batch depend only on (seed, epoch, index of the batch), so that a run that starts at a
+    batch is equal to an uninterrupted run from there on.
+
+    Attributes:
+        examples: `examples(epoch, rng)` returns the examples of an epoch.
+        batching: sizes of batches.
+        noise: `noise(batch, rng)` is applied to whole batches, again in each epoch.
+        seed: seed of order and noise.
+        pads: as in `collate`.
+        shuffle: False for the order of the files, for evaluation.
+        epoch_lengths: numbers of batches of the complete epochs so far. It can be saved with a checkpoint, so that a
+            run that resumes does not need to count the batches of earlier epochs again.
     """
 
     examples: Callable[[int, np.random.Generator | None], Iterable[dict]]
@@ -35,62 +43,62 @@ class BatchSource:
     seed: int = 0
     pads: Mapping[str, Pad] = dataclasses.field(default_factory=token_pads)
     shuffle: bool = True
-    # batches of the epochs that were seen to their end; a caller may keep it with a checkpoint: resuming in the n-th
-    # epoch then need not count the batches of the earlier ones again
     epoch_lengths: list[int] = dataclasses.field(default_factory=list)
 
-    def epoch(self, number: int = 0, skip: int = 0) -> Iterator[dict]:
+    def epoch(self, index: int = 0, skip: int = 0) -> Iterator[dict]:
         """The batches of one epoch after the first `skip` ones, whose noise is not computed."""
-        rng = np.random.default_rng((self.seed, number)) if self.shuffle else None
+        rng = np.random.default_rng((self.seed, index)) if self.shuffle else None
         count = 0
-        for batch in bucket_by_length(self.examples(number, rng), self.batching, rng, self.pads):
+        for batch in bucket_by_length(self.examples(index, rng), self.batching, rng, self.pads):
             if count >= skip:
-                noise_rng = np.random.default_rng((self.seed, number if self.shuffle else 0, count, 1))
+                noise_rng = np.random.default_rng((self.seed, index if self.shuffle else 0, count, 1))
                 yield self.noise(batch, noise_rng) if self.noise else batch
             count += 1
-        if number == len(self.epoch_lengths):
+        if index == len(self.epoch_lengths):
             self.epoch_lengths.append(count)
 
     def batches(self, start: int = 0, epochs: int | None = None) -> Iterator[dict]:
-        """Epoch after epoch (without end for epochs=None), from the batch number `start` of the whole run on.
+        """The batches of all epochs (endless for epochs=None), from the batch with index `start` of the whole run on.
 
-        Raises ValueError when an epoch has no batch.
+        Raises ValueError if an epoch has no batch.
         """
-        for number in itertools.count() if epochs is None else range(epochs):
-            if number < len(self.epoch_lengths) and start >= self.epoch_lengths[number] > 0:
-                start -= self.epoch_lengths[number]
+        for index in itertools.count() if epochs is None else range(epochs):
+            if index < len(self.epoch_lengths) and start >= self.epoch_lengths[index] > 0:
+                start -= self.epoch_lengths[index]
                 continue
-            yield from self.epoch(number, start)
-            if number < len(self.epoch_lengths):
-                if not self.epoch_lengths[number]:
-                    raise ValueError("the corpus is too small for a single batch; make batches or sequences shorter")
-                start = max(0, start - self.epoch_lengths[number])
+            yield from self.epoch(index, start)
+            if index < len(self.epoch_lengths):
+                if not self.epoch_lengths[index]:
+                    raise ValueError("the corpus has too few tokens for one batch; expected at least one batch: use "
+                                     "more text, smaller batches, or shorter sequences")
+                start = max(0, start - self.epoch_lengths[index])
 
     def dataset(self, start: int = 0, epochs: int | None = None, prefetch: int = 8) -> "tf.data.Dataset":
-        """`batches` as a `tf.data.Dataset`, computed ahead in a thread of its own."""
+        """`batches` as a `tf.data.Dataset`, prefetched in a separate thread."""
         return as_dataset(lambda: self.batches(start, epochs), prefetch)
 
 
 def shuffled(examples: Sequence[dict]) -> Callable[[int, np.random.Generator | None], Iterator[dict]]:
-    """`examples` of a `BatchSource` that has all in memory: another order in each epoch, over all of them.
+    """`examples` of a `BatchSource` for examples in memory: all are shuffled again in each epoch.
 
-    Its pools alone would leave a file that is sorted by label or by genre nearly as it is.
+    Shuffling in the pools of a `BatchSource` would hardly change the order of a file sorted by label or genre.
     """
 
     def of_epoch(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
         order = range(len(examples)) if rng is None else rng.permutation(len(examples))
-        return (examples[place] for place in order)
+        return (examples[index] for index in order)
 
     return of_epoch
 
 
 def as_dataset(make: Callable[[], Iterator[dict]], prefetch: int = 8) -> "tf.data.Dataset":
-    """A `tf.data.Dataset` of the dicts that an iterator gives; sizes are left open, types are those of the first."""
-    started = make()
-    first = next(started, None)
+    """A `tf.data.Dataset` of the dicts of an iterator, of any sizes, and with the types of the first dict."""
+    iterator = make()
+    first = next(iterator, None)
     if first is None:
-        raise ValueError("there is no batch to train on: the corpus is empty, or smaller than one batch")
-    waiting = [itertools.chain([first], started)]  # what was looked at serves the first pass
+        raise ValueError("there is no batch to train on; expected at least one: the corpus is empty, or smaller than "
+                         "one batch")
+    waiting = [itertools.chain([first], iterator)]  # used for the first pass
 
     def generate():
         return waiting.pop() if waiting else make()
@@ -99,22 +107,21 @@ def as_dataset(make: Callable[[], Iterator[dict]], prefetch: int = 8) -> "tf.dat
 
 
 def open_specs(template):
-    """`tf.TensorSpec`s of NumPy arrays (in dicts and tuples, as they are): of their types, and of any sizes."""
+    """`tf.TensorSpec`s of NumPy arrays (in nested dicts and tuples), with their types and any sizes."""
     import tensorflow as tf
 
     return tf.nest.map_structure(lambda value: tf.TensorSpec([None] * value.ndim, value.dtype), template)
 
 
 def dataset_like(generate: Callable[[], Iterable], template, prefetch: int = 8) -> "tf.data.Dataset":
-    """A dataset of what `generate()` yields: NumPy arrays, or dicts and tuples of them, like `template` in all but
-    sizes."""
+    """A dataset of the items of `generate()`: NumPy arrays, or dicts and tuples of them, typed as `template`."""
     import tensorflow as tf
 
     return tf.data.Dataset.from_generator(generate, output_signature=open_specs(template)).prefetch(prefetch)
 
 
 def with_other_keys(batch: dict, templates: Iterable[dict]) -> dict:
-    """The batch of one task with the keys of all: those it has not are nearly empty. Its own come last, and win."""
+    """The batch of one task with the keys of all tasks; missing keys have arrays of minimum size."""
     rows = len(next(iter(batch.values())))
     return {**{key: np.zeros((rows, *[1] * (value.ndim - 1)), value.dtype)
                for template in templates for key, value in template.items()}, **batch}
@@ -122,16 +129,21 @@ def with_other_keys(batch: dict, templates: Iterable[dict]) -> dict:
 
 def token_batches(records, sequences: Sequences | None = None, noise: Noise | None = None,
                   shard: tuple[int, int] = (0, 1), columns: Mapping[str, Column] | None = None, **source) -> BatchSource:
-    """Batches from `TokenRecords` (or a `DocumentList`): packed again in each epoch, noise while reading.
+    """Batches from `TokenRecords` (or a `DocumentList`), packed again in each epoch, with noise.
 
-    noise: `noise(batch, rng) -> batch`, such as `functools.partial(mask_tokens, vocabulary=records.vocabulary)`.
-    shard: (index, count) of a worker among several. columns: what noise must know of whole documents, functions that
-    give a value for each token; the batch has it under this name. source: `batching`, `seed`, `shuffle`.
+    Args:
+        records: the documents.
+        sequences: how documents are packed.
+        noise: `noise(batch, rng) -> batch`, such as `functools.partial(mask_tokens, vocabulary=records.vocabulary)`.
+        shard: (index, count) of a worker.
+        columns: name -> function of a document that returns a value for each token, for noise that depends on whole
+            documents; the batch has the values under this name.
+        source: `batching`, `seed`, `shuffle`.
     """
     sequences, columns = sequences or Sequences(), columns or {}
 
     def examples(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
-        choice = np.random.default_rng(0) if rng is None else rng  # pairs are drawn in evaluation, too
+        choice = np.random.default_rng(0) if rng is None else rng  # pairs are also sampled in evaluation
         for documents in records.windows(rng, shard):
             if columns:
                 documents = [dataclasses.replace(document, columns={name: make(document) for name, make in
@@ -145,7 +157,7 @@ def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), keep: Cal
                     **source) -> BatchSource:
     """Batches from files of BERT's static features (`create_pretraining_data.py`, or `tfplm records --layout bert`).
 
-    keep: which examples there are; None for all. shard, source: as in `token_batches`.
+    keep: returns True for the examples to use; None for all. shard, source: as in `token_batches`.
     """
     def examples(epoch: int, rng: np.random.Generator | None) -> Iterator[dict]:
         return itertools.islice(filter(keep, read_features(files, rng)), shard[0], None, shard[1])
@@ -155,16 +167,16 @@ def feature_batches(files: list[str], shard: tuple[int, int] = (0, 1), keep: Cal
 
 def mixed_batches(sources: dict[str, BatchSource], weights: dict[str, float], seed: int = 0, start: int = 0
                   ) -> Iterator[tuple[str, dict]]:
-    """(name, batch) without end: each time a source drawn by weight, and its next batch (multi-task training).
+    """Endless (name, batch) for multi-task training: a source sampled by weight, and its next batch.
 
-    start: how many to leave out; the draws are repeated, the batches before are not computed.
+    start: number of batches to skip; the sampling is repeated, but the batches are not computed.
     """
     if set(weights) != set(sources) or min(weights.values(), default=0) <= 0:
-        raise ValueError(f"weights {weights}: expected a number above 0 for each of {', '.join(sources)}")
+        raise ValueError(f"weights is {weights}; expected a number above 0 for each of {', '.join(sources)}")
     names = list(sources)
-    shares = np.array([weights[name] for name in names], float)
+    probabilities = np.array([weights[name] for name in names], float)
     rng = np.random.default_rng((seed, 2))
-    draws = iter(lambda: names[int(rng.choice(len(names), p=shares / shares.sum()))], None)
-    passed = list(itertools.islice(draws, start))
-    running = {name: source.batches(passed.count(name)) for name, source in sources.items()}
-    return ((name, next(running[name])) for name in draws)
+    samples = iter(lambda: names[int(rng.choice(len(names), p=probabilities / probabilities.sum()))], None)
+    skipped = list(itertools.islice(samples, start))
+    running = {name: source.batches(skipped.count(name)) for name, source in sources.items()}
+    return ((name, next(running[name])) for name in samples)

@@ -1,4 +1,4 @@
-"""Examples of different lengths to batches that pad next to nothing."""
+"""Batching of examples of different lengths with little padding."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,10 +13,12 @@ _OF_TOKENS = ("token_type_ids", "attention_mask", "word_starts", "sentence_ids")
 
 @dataclasses.dataclass(frozen=True)
 class Pad:
-    """How the arrays of a key are padded, on the right.
+    """Padding of the arrays of a key, on the right.
 
-    value: of the padding. of: the key of the token ids that the arrays have a value for each of, and whose width they
-    get; None: they are as wide as the longest of them in the batch.
+    Attributes:
+        value: value of the padding.
+        of: key of the token ids to which the values belong, and whose width the arrays get; None for the width of the
+            longest array in the batch.
     """
 
     value: int = 0
@@ -24,34 +26,39 @@ class Pad:
 
 
 def token_pads(pad: int = 0, prefix: str = "", also: Iterable[str] = ()) -> dict[str, Pad]:
-    """The `Pad` of each key of a tokenized text: `pad` for `input_ids`, 0 for what goes with its tokens.
+    """The `Pad` of each key of a tokenized text: value `pad` for `input_ids`, 0 for other values of tokens.
 
-    prefix: of these keys, for features with several tokenizations: `token_pads(0) | token_pads(1, "teacher/")`.
-    also: further keys with a value for each token.
+    prefix: prefix of the keys, for features with several tokenizations: `token_pads(0) | token_pads(1, "teacher/")`.
+    also: additional keys with a value for each token.
     """
     ids = f"{prefix}input_ids"
     return {ids: Pad(pad, ids)} | {prefix + key: Pad(0, ids) for key in (*_OF_TOKENS, *also)}
 
 
 def with_prefix(values: Mapping[str, object], prefix: str) -> dict:
-    """The same values, the prefix before each key: the features of one tokenization, or of one task, among others."""
+    """The values with a prefix added to each key, for the features of one of several tokenizations or tasks."""
     return {prefix + key: value for key, value in values.items()}
 
 
 def of_prefix(values: Mapping[str, object], prefix: str) -> dict:
-    """The values whose keys start with the prefix, without it; the inverse of `with_prefix`."""
+    """The values whose keys start with the prefix, which is removed; the inverse of `with_prefix`."""
     return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Batching:
-    """A batch has about `batch_tokens` tokens, padding counted: rows of one length more or less, as many as fit.
+    """Sizes of batches: rows of similar length, with about `batch_tokens` tokens in total, including padding.
 
-    A batch ends earlier, but not before half of that, where more than `most_padding` of it would be padding.
-    multiple: widths are rounded up to it. widths: the only widths there are (few shapes for XLA), ascending.
-    rows_multiple: the number of rows is a multiple of it (replicas). pool: batches' worth of examples that are
-    shuffled and sorted together. drop_remainder: leave out the smaller batch at the end. batch_rows: so many rows in
-    every batch, whatever their lengths, in place of the rules above (fine-tuning, where recipes count examples).
+    Attributes:
+        batch_tokens: number of tokens of a batch.
+        most_padding: maximum fraction of padding; a batch with more ends earlier, but not before half of its size.
+        multiple: widths are rounded up to a multiple of this.
+        widths: all possible widths (few shapes for XLA), ascending.
+        rows_multiple: the number of rows is a multiple of this (number of replicas).
+        pool: number of batches whose examples are shuffled and sorted together.
+        drop_remainder: drop the last, smaller batch.
+        batch_rows: number of rows of every batch, for any lengths, instead of the rules above (for fine-tuning, whose
+            recipes count examples).
     """
 
     batch_tokens: int = 4096
@@ -65,19 +72,20 @@ class Batching:
 
     def width(self, longest: int) -> int:
         if self.widths:
-            place = int(np.searchsorted(self.widths, longest))
-            if place == len(self.widths):
-                raise ValueError(f"an example has {longest} tokens, more than the widest of {self.widths}")
-            return self.widths[place]
+            index = int(np.searchsorted(self.widths, longest))
+            if index == len(self.widths):
+                raise ValueError(f"an example has {longest} tokens; expected at most {self.widths[-1]}, the maximum of "
+                                 "widths: truncate it, or add a width")
+            return self.widths[index]
         return round_up(longest, self.multiple)
 
     def rows(self, lengths: np.ndarray) -> int:
-        """Rows of the next batch, from the lengths of all examples that are left, descending."""
+        """Number of rows of the next batch, given the lengths of all remaining examples in descending order."""
         if self.batch_rows:
             return self.batch_rows
-        most = max(self.batch_tokens // self.width(int(lengths[0])), 1)
-        share = np.cumsum(lengths[:most]) / (np.arange(1, len(lengths[:most]) + 1) * lengths[0])
-        rows = max(int((share >= 1 - self.most_padding).sum()), (most + 1) // 2)
+        maximum = max(self.batch_tokens // self.width(int(lengths[0])), 1)
+        real = np.cumsum(lengths[:maximum]) / (np.arange(1, len(lengths[:maximum]) + 1) * lengths[0])
+        rows = max(int((real >= 1 - self.most_padding).sum()), (maximum + 1) // 2)
         return max(rows // self.rows_multiple, 1) * self.rows_multiple
 
     def pool_is_full(self, examples: int, tokens: int) -> bool:
@@ -87,15 +95,16 @@ class Batching:
 
 
 def collate(examples: list[dict], width: int | Callable[[int], int], pads: Mapping[str, Pad] | None = None) -> dict:
-    """Examples (dicts of arrays [T_i] and numbers) -> arrays [B,width] and [B], with an attention mask for all token ids.
+    """Collates examples (dicts of arrays `[T_i]` and numbers) into arrays `[B,width]` and `[B]`, with attention masks.
 
-    Arrays [C,T_i] (multiple choice) become [B,C,width].
+    Arrays `[C,T_i]` (multiple choice) become `[B,C,width]`.
 
     Args:
-        width: of token ids, or a function of the tokens of the longest.
-        pads: key -> how it is padded, default `token_pads()`; other keys with 0, to the longest of them. Token ids are
-            the keys that are padded like themselves: `input_ids`, `teacher/input_ids`. They get an `attention_mask`, or
-            `teacher/attention_mask`, where the examples have none.
+        examples: the examples.
+        width: width of token ids, or a function of the maximum number of tokens.
+        pads: key -> padding (default: `token_pads()`); other keys are padded with 0 to the longest of them. Token ids
+            are the keys whose padding belongs to themselves: `input_ids`, `teacher/input_ids`. An `attention_mask`, or
+            `teacher/attention_mask`, is added if the examples have none.
     """
     pads = token_pads() if pads is None else pads
     arrays = {key: [np.asarray(example[key]) for example in examples] for key in examples[0]}
@@ -121,13 +130,13 @@ def _longest(values: list[np.ndarray]) -> int:
 
 
 def padded(rows: list[np.ndarray], width: int, fill: int = 0) -> np.ndarray:
-    """Arrays [...,T_i] -> [B,...,width] of their type."""
+    """Pads arrays `[...,T_i]` to `[B,...,width]` of the same type."""
     result = np.full((len(rows), *rows[0].shape[:-1], width), fill, rows[0].dtype)
     if rows[0].ndim == 1:
         result[np.arange(width) < np.array([len(row) for row in rows])[:, None]] = np.concatenate(rows)
     else:
-        for place, row in enumerate(rows):
-            result[place, ..., :row.shape[-1]] = row
+        for index, row in enumerate(rows):
+            result[index, ..., :row.shape[-1]] = row
     return result
 
 
@@ -137,10 +146,10 @@ def _lengths(examples: list[dict]) -> np.ndarray:
 
 def bucket_by_length(examples: Iterable[dict], batching: Batching | None = None,
                      rng: np.random.Generator | None = None, pads: Mapping[str, Pad] | None = None) -> Iterator[dict]:
-    """Batches of examples of about the same length, in random order when there is an `rng`; `pads` as in `collate`.
+    """Batches of examples of similar length, in random order if there is an `rng`; `pads` as in `collate`.
 
-    Examples are taken a pool at a time, shuffled, sorted by length, cut into batches; every example comes exactly once
-    (those of the last, smaller batch unless `drop_remainder`). Memory: one pool.
+    Pools of examples are shuffled, sorted by length, and split into batches; every example occurs exactly once (those
+    of the last, smaller batch unless `drop_remainder`). It needs memory for one pool.
     """
     batching = batching or Batching()
     pool, tokens = [], 0
@@ -157,16 +166,16 @@ def bucket_by_length(examples: Iterable[dict], batching: Batching | None = None,
 
 def _batches_of(pool: list[dict], batching: Batching, rng: np.random.Generator | None,
                 pads: Mapping[str, Pad] | None):
-    """Yields the full batches of a pool, returns the examples that are left."""
+    """Yields the full batches of a pool, and returns the remaining examples."""
     if rng is not None:
         pool = [pool[i] for i in rng.permutation(len(pool))]
     lengths = _lengths(pool)
-    groups = list(by_length(lengths, lambda left: batching.rows(lengths[left])))
-    left: Iterable[int] = ()
+    groups = list(by_length(lengths, lambda remaining: batching.rows(lengths[remaining])))
+    remaining: Iterable[int] = ()
     if groups and batching.rows(lengths[groups[-1]]) > len(groups[-1]):
-        left = groups.pop()
+        remaining = groups.pop()
     if rng is not None:
         groups = [groups[i] for i in rng.permutation(len(groups))]
     for group in groups:
         yield collate([pool[i] for i in group], batching.width, pads)
-    return [pool[i] for i in left]
+    return [pool[i] for i in remaining]

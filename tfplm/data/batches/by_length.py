@@ -1,4 +1,4 @@
-"""Examples of about the same length together: the order, and the cuts between batches."""
+"""Grouping of examples of similar length into batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -7,10 +7,12 @@ import numpy as np
 
 def by_length(lengths: Sequence[int] | np.ndarray, rows: int | Callable[[np.ndarray], int], longest_first: bool = True
               ) -> Iterator[np.ndarray]:
-    """The indices of each batch, int64 arrays; every index comes once, those of equal length in their order.
+    """The indices of each batch, int64 arrays; every index occurs once, those of equal length in their order.
 
-    rows: how many a batch has; or a function of the indices that are left, in their order, of which the batch takes the
-        first so many. The last batch may have fewer.
+    lengths: lengths of the examples.
+    rows: number of examples of a batch, or a function of the remaining indices, in their order, that returns how many
+        of the first ones form the batch. The last batch can be smaller.
+    longest_first: sort by descending length.
     """
     sizes = np.asarray(lengths, np.int64)
     order = np.argsort(-sizes if longest_first else sizes, kind="stable")

@@ -1,1 +1,1 @@
-"""Documents as sequences of tokens: packing, segment pairs, labelled texts."""
+"""Sequences of tokens from documents: packing, segment pairs, labelled texts."""

@@ -1,4 +1,4 @@
-"""Documents as token ids, the form that records hold and that packing takes."""
+"""Documents as token ids, as stored in records and used for packing."""
 
 import dataclasses
 import itertools
@@ -14,9 +14,14 @@ _SENTENCES_AT_ONCE = 2048
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """`ids` int32 [N], without special tokens; `sentence_lengths` int32 [S], adding up to N; `word_starts` bool [N].
+    """A document as token ids.
 
-    columns: further arrays [N], a value for each token, which examples get as int32; 0 for their special tokens.
+    Attributes:
+        ids: int32 `[N]`, without special tokens.
+        sentence_lengths: int32 `[S]`, with sum N.
+        word_starts: bool `[N]`.
+        columns: additional arrays `[N]` with a value for each token, which examples contain as int32; special tokens
+            have 0.
     """
 
     ids: np.ndarray
@@ -29,7 +34,7 @@ class Document:
 
 
 def _starts_word(tokenizer) -> np.ndarray | None:
-    """bool [V] for WordPiece, where the token itself shows whether it starts a word; None for other tokenizers."""
+    """bool `[V]`, True for tokens that start a word, for WordPiece, whose tokens show it; None for other tokenizers."""
     if tokenizer.rules.kind != "wordpiece":
         return None
     table = np.ones(len(tokenizer), bool)
@@ -52,9 +57,9 @@ def _encode(sentences: list[str], tokenizer, segmenter: Segmenter | None, starts
 
 def encode_documents(documents: Iterable[list[str]], tokenizer, segmenter: Segmenter | None = None
                      ) -> Iterator[Document]:
-    """Documents of sentences -> documents of ids, many sentences at a time; what has no tokens is left out.
+    """Encodes documents of sentences, many sentences at a time; documents and sentences without tokens are skipped.
 
-    Words are the tokenizer's, or those of a Chinese segmenter (`tfplm.data.text.segmenter`), for whole-word masks.
+    Words are those of the tokenizer, or of a Chinese segmenter (`tfplm.data.text.segmenter`), for whole-word masking.
     """
     documents, starts_word = iter(documents), _starts_word(tokenizer)
     while True:
@@ -65,17 +70,17 @@ def encode_documents(documents: Iterable[list[str]], tokenizer, segmenter: Segme
         if not chunk:
             return
         ids, starts = _encode(list(itertools.chain.from_iterable(chunk)), tokenizer, segmenter, starts_word)
-        place = 0
+        start = 0
         for document in chunk:
-            part = slice(place, place + len(document))
-            place = part.stop
+            part = slice(start, start + len(document))
+            start = part.stop
             lengths = np.array([len(row) for row in ids[part]], np.int32)
             if lengths.any():
                 yield Document(np.concatenate(ids[part]), lengths[lengths > 0], np.concatenate(starts[part]))
 
 
 def noise_vocabulary(tokenizer) -> NoiseVocabulary:
-    """The special ids of a `tfplm.Tokenizer`, as the noise functions want them."""
+    """The special ids of a `tfplm.Tokenizer` for the noise functions."""
     def first(*names: str) -> int:
         ids = (getattr(tokenizer, f"{name}_token_id") for name in names)
         return next((i for i in ids if i is not None), -1)

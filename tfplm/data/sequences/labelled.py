@@ -1,4 +1,4 @@
-"""Labelled texts as batches."""
+"""Batches of labelled texts."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -14,8 +14,10 @@ _TEXTS_AT_ONCE = 1024
 
 def text_examples(labelled: Iterable[tuple[str, int]], tokenizer, max_length: int = 128, key: str = "labels"
                   ) -> Iterator[dict]:
-    """(text, label) -> examples with `input_ids`, `token_type_ids` [T_i], and the label under `key`, int32; longer texts
-    are cut."""
+    """Converts (text, label) to examples with `input_ids`, `token_type_ids` `[T_i]`, and the label under `key`, int32.
+
+    Longer texts are truncated.
+    """
     labelled = iter(labelled)
     while chunk := list(itertools.islice(labelled, _TEXTS_AT_ONCE)):
         batch = tokenizer([text for text, _ in chunk], padding=False, max_length=max_length)
@@ -25,7 +27,7 @@ def text_examples(labelled: Iterable[tuple[str, int]], tokenizer, max_length: in
 
 def text_batches(labelled: Iterable[tuple[str, int]], tokenizer, max_length: int = 128, key: str = "labels", **source
                  ) -> BatchSource:
-    """Batches of labelled texts of about the same length, with the labels `[B]` under `key`; the ids are kept in memory.
+    """Batches of labelled texts of similar length, with the labels `[B]` under `key`; the ids are stored in memory.
 
     source: `batching`, `noise`, `seed`, `shuffle` of `BatchSource`.
     """

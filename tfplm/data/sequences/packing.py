@@ -1,4 +1,4 @@
-"""Documents to full sequences: contiguous streams (GPT, T5) and whole sentences (RoBERTa)."""
+"""Packing of documents into full sequences: contiguous streams (GPT, T5) and whole sentences (RoBERTa)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,13 +10,14 @@ from tfplm.data.sequences.documents import Document
 _ROWS_AT_ONCE = 256
 
 
-def _sentence_numbers(lengths: np.ndarray) -> np.ndarray:
+def _sentence_indices(lengths: np.ndarray) -> np.ndarray:
     return np.repeat(np.arange(len(lengths)), lengths)
 
 
-def _columns(document: Document, numbers: np.ndarray) -> dict[str, np.ndarray]:
-    """What an example has of each token; `numbers` of their sentences."""
-    return {"input_ids": document.ids, "word_starts": document.word_starts, "sentence_ids": numbers, **document.columns}
+def _columns(document: Document, sentences: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of an example with a value for each token; `sentences` are the indices of their sentences."""
+    return {"input_ids": document.ids, "word_starts": document.word_starts, "sentence_ids": sentences,
+            **document.columns}
 
 
 def _single(names: Iterable[str], token: int, sentence: int) -> dict[str, np.ndarray]:
@@ -30,24 +31,25 @@ def _joined(parts: list[dict]) -> dict[str, np.ndarray]:
 
 
 def _closed(document: Document, closing: int) -> dict[str, np.ndarray]:
-    """The columns with those of the closing token, which belongs to the last sentence."""
-    numbers = _sentence_numbers(document.sentence_lengths)
-    columns = _columns(document, numbers)
-    return _joined([columns, _single(columns, closing, numbers[-1])])
+    """The columns of a document and of its closing token, which belongs to the last sentence."""
+    sentences = _sentence_indices(document.sentence_lengths)
+    columns = _columns(document, sentences)
+    return _joined([columns, _single(columns, closing, sentences[-1])])
 
 
 def contiguous(documents: Iterable[Document], length: int, vocabulary: NoiseVocabulary, frame: bool = False
                ) -> Iterator[dict]:
-    """Examples of exactly `length` tokens: all documents one after another, each closed by `end`, cut anywhere.
+    """Examples of exactly `length` tokens: all documents, each closed by `end`, concatenated and split at any token.
 
-    frame: every example starts with `begin` and ends with `end` (encoders); else it is text only
-    (GPT-2, T5). Nothing is padded; less than one example is left over at the end and dropped, but for a corpus that
-    has not even one, which gives one shorter example.
+    frame: every example starts with `begin` and ends with `end` (encoders); otherwise it is text only (GPT-2, T5).
+
+    There is no padding; tokens at the end that do not fill an example are dropped, except if the whole corpus is
+    shorter than one example, which results in one shorter example.
     """
     vocabulary.need(*(("begin", "end") if frame else ("end",)))
     body = length - 2 * frame
     if body < 1:
-        raise ValueError(f"length {length} leaves no room for text")
+        raise ValueError(f"length is {length}; expected at least {1 + 2 * frame}, special tokens and one of text")
     parts, size, whole = [], 0, False
     for document in documents:
         parts.append(_closed(document, vocabulary.separator if frame else vocabulary.end))
@@ -63,7 +65,7 @@ def contiguous(documents: Iterable[Document], length: int, vocabulary: NoiseVoca
 
 
 def _cut(parts: list[dict], body: int, vocabulary: NoiseVocabulary, frame: bool):
-    """Yields the full rows of the joined parts, returns what is left."""
+    """Yields the full rows of the concatenated parts, and returns the remaining tokens."""
     offsets = np.cumsum([0, *(part["sentence_ids"][-1] + 1 for part in parts)])
     joined = _joined([{**part, "sentence_ids": part["sentence_ids"] + offset} for part, offset in zip(parts, offsets)])
     rows = len(joined["input_ids"]) // body
@@ -76,9 +78,9 @@ def _rows(columns: dict[str, np.ndarray], vocabulary: NoiseVocabulary, frame: bo
     columns = {name: array.astype(np.int32) for name, array in columns.items()}
     columns["sentence_ids"] = columns["sentence_ids"] - columns["sentence_ids"][:, :1]
     if frame:
-        around = {"input_ids": (vocabulary.begin, vocabulary.end), "word_starts": (1, 1)}
+        special = {"input_ids": (vocabulary.begin, vocabulary.end), "word_starts": (1, 1)}
         columns = {name: np.pad(array, ((0, 0), (1, 1)), mode="edge") if name == "sentence_ids" else
-                   np.pad(array, ((0, 0), (1, 1)), constant_values=((0, 0), around.get(name, (0, 0))))
+                   np.pad(array, ((0, 0), (1, 1)), constant_values=((0, 0), special.get(name, (0, 0))))
                    for name, array in columns.items()}
     types = np.zeros_like(columns["input_ids"])
     for row in range(len(types)):
@@ -90,37 +92,37 @@ def full_sentences(documents: Iterable[Document], length: int, vocabulary: Noise
                    ) -> Iterator[dict]:
     """Examples of at most `length` tokens: `begin`, as many whole sentences as fit, `end`.
 
-    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example continues into the next document after a
-    `separator`; with cross=False DOC-SENTENCES. A sentence that is longer than an example is cut. Batch them by
-    length: some are short.
+    RoBERTa (Liu et al. 2019, section 4.2): FULL-SENTENCES, where an example continues in the next document after a
+    `separator`; with cross=False DOC-SENTENCES. A sentence longer than an example is split. As some examples are short,
+    they should be batched by length.
     """
     vocabulary.need("begin", "separator", "end")
     body = length - 2
-    parts: list[dict[str, np.ndarray]] = []  # each the columns of a stretch
-    size = number = 0
+    parts: list[dict[str, np.ndarray]] = []  # the columns of each part
+    size = count = 0  # tokens of the example, sentences of all documents
 
     def example() -> dict:
         return next(_rows({name: array[None] for name, array in _joined(parts).items()}, vocabulary, frame=True))
 
     for document in documents:
         if size and cross and size + 1 + document.sentence_lengths[0] <= body:
-            parts.append(_single(parts[0], vocabulary.separator, number - 1))
+            parts.append(_single(parts[0], vocabulary.separator, count - 1))
             size += 1
         elif size:
             yield example()
             parts, size = [], 0
         ends = np.cumsum(document.sentence_lengths)
-        columns = _columns(document, _sentence_numbers(document.sentence_lengths) + number)
-        number, place = number + len(ends), 0
-        while place < len(document):
-            whole = int(np.searchsorted(ends, place + body - size, side="right"))
-            end = max(int(ends[whole - 1]) if whole else 0, place)
-            if end == place and size:  # the next sentence does not fit any more
+        columns = _columns(document, _sentence_indices(document.sentence_lengths) + count)
+        count, start = count + len(ends), 0
+        while start < len(document):
+            whole = int(np.searchsorted(ends, start + body - size, side="right"))
+            end = max(int(ends[whole - 1]) if whole else 0, start)
+            if end == start and size:  # the next sentence does not fit
                 yield example()
                 parts, size = [], 0
                 continue
-            end = end if end > place else place + body
-            parts.append({name: array[place:end] for name, array in columns.items()})
-            size, place = size + end - place, end
+            end = end if end > start else start + body
+            parts.append({name: array[start:end] for name, array in columns.items()})
+            size, start = size + end - start, end
     if size:
         yield example()

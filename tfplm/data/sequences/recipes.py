@@ -1,4 +1,4 @@
-"""How documents become examples, in one place for every objective."""
+"""Construction of examples from documents, for all objectives."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ Packing = Literal["framed", "stream", "full_sentences", "doc_sentences", "next",
 
 @dataclasses.dataclass(frozen=True)
 class Sequences:
-    """Examples of at most `max_length` tokens.
+    """Settings of examples with at most `max_length` tokens.
 
     packing:
-    - `framed`: begin, text, end; full to the last token (masked LM);
+    - `framed`: begin token, text, end token; always full (masked LM);
     - `stream`: text only, full (GPT, T5);
     - `full_sentences`, `doc_sentences`: whole sentences (RoBERTa), across or within documents;
     - `next`, `order`, `order3`, `follow`: pairs of segments with `next_sentence_labels` (BERT, ALBERT, StructBERT;
       UniLM).
-    short_rate: share of the documents whose pairs are shorter.
+    short_rate: fraction of documents whose pairs are shorter.
     """
 
     packing: Packing = "framed"
@@ -32,7 +32,7 @@ class Sequences:
     short_rate: float = 0.1
 
     def pack(self, documents: list[Document], vocabulary: NoiseVocabulary, rng: np.random.Generator) -> Iterator[dict]:
-        """Examples: dicts of int32 [T_i] arrays `input_ids`, `token_type_ids`, `word_starts`, and `sentence_ids` or
+        """Examples: dicts of int32 arrays `[T_i]`: `input_ids`, `token_type_ids`, `word_starts`, and `sentence_ids` or
         `next_sentence_labels`."""
         if self.packing in ("framed", "stream"):
             return contiguous(documents, self.max_length, vocabulary, frame=self.packing == "framed")
@@ -41,13 +41,13 @@ class Sequences:
         if self.packing in get_args(Relation):
             relation = cast(Relation, self.packing)
             return segment_pairs(documents, self.max_length, vocabulary, rng, relation, self.short_rate)
-        raise ValueError(f"packing {self.packing!r}: expected {', '.join(get_args(Packing))}")
+        raise ValueError(f"packing is {self.packing!r}; expected one of {', '.join(get_args(Packing))}")
 
 
 def length_stages(steps: int, max_length: int, shortest: int = 64, growth: int = 2) -> list[tuple[int, int]]:
-    """A curriculum, short first: [(steps, length), ...] with lengths that double up to `max_length`.
+    """A curriculum of lengths, short first: [(steps, length), ...], with lengths that double up to `max_length`.
 
-    Each stage takes an equal share of the steps; the steps that do not divide go to the last one.
+    All stages have the same number of steps, and the last stage also the remainder.
     """
     lengths = [max_length]
     while lengths[0] // growth >= shortest:

@@ -9,12 +9,12 @@ from tfplm.data.noise.vocabulary import NoiseVocabulary
 from tfplm.data.sequences.documents import Document
 
 Relation = Literal["next", "order", "order3", "follow"]
-Segment = tuple[Document, int, int]  # tokens [begin, end) of a document
+Segment = tuple[Document, int, int]  # tokens [start, end) of a document
 IN_ORDER, OTHER, UNRELATED = 0, 1, 2
 
 
 def truncate(a: int, b: int, limit: int) -> tuple[int, int]:
-    """Lengths left when the longer of two (the second of equals) loses a token, again and again, until both fit."""
+    """The lengths after removing tokens of the longer of two (of equal ones the second), one by one, until both fit."""
     if a + b <= limit:
         return a, b
     kept = min(a, max(limit - b, (limit + 1) // 2))
@@ -22,14 +22,14 @@ def truncate(a: int, b: int, limit: int) -> tuple[int, int]:
 
 
 def _trim(segment: Segment, kept: int, rng: np.random.Generator) -> Segment:
-    """Each token that goes is taken from the front or from the back, by a coin."""
-    document, begin, end = segment
-    front = int(rng.binomial(end - begin - kept, 0.5))
-    return document, begin + front, begin + front + kept
+    """Removes tokens down to `kept`, each at random from the start or from the end."""
+    document, start, end = segment
+    front = int(rng.binomial(end - start - kept, 0.5))
+    return document, start + front, start + front + kept
 
 
 def pair_example(a: Segment, b: Segment, limit: int, vocabulary: NoiseVocabulary, rng: np.random.Generator) -> dict:
-    """[CLS] a [SEP] b [SEP] of at most limit + 3 tokens, int32 arrays [T]."""
+    """The example [CLS] a [SEP] b [SEP] of at most limit + 3 tokens, int32 arrays `[T]`."""
     sizes = truncate(a[2] - a[1], b[2] - b[1], limit)
     segments = [_trim(segment, kept, rng) for segment, kept in zip((a, b), sizes)]
     frame = (vocabulary.begin, vocabulary.separator, vocabulary.end)
@@ -39,33 +39,33 @@ def pair_example(a: Segment, b: Segment, limit: int, vocabulary: NoiseVocabulary
     middle = sizes[0] + 1
     ids[[0, middle, -1]] = frame
     columns = {name: np.zeros_like(ids) for name in a[0].columns}
-    for (document, begin, end), start in zip(segments, (1, middle + 1)):
-        part = slice(start, start + end - begin)
-        ids[part], starts[part] = document.ids[begin:end], document.word_starts[begin:end]
+    for (document, start, end), position in zip(segments, (1, middle + 1)):
+        part = slice(position, position + end - start)
+        ids[part], starts[part] = document.ids[start:end], document.word_starts[start:end]
         for name, column in columns.items():
-            column[part] = document.columns[name][begin:end]
+            column[part] = document.columns[name][start:end]
     types[middle + 1:] = 1
     return {"input_ids": ids, "token_type_ids": types, "word_starts": starts, **columns}
 
 
 def _elsewhere(documents: Sequence[Document], own: int, length: int, rng: np.random.Generator) -> Segment:
-    """Sentences from a random place of another document, at least `length` tokens where it has them."""
+    """Sentences from a random position in another document, with at least `length` tokens if it has as many."""
     other = own
-    for _ in range(10):  # as in BERT: with a single document it stays the same one
+    for _ in range(10):  # as in BERT: of a single document it is the same one
         other = int(rng.integers(len(documents)))
         if other != own:
             break
     document = documents[other]
     ends = np.cumsum(document.sentence_lengths)
     first = int(rng.integers(len(ends)))
-    begin = int(ends[first] - document.sentence_lengths[first])
-    last = min(max(int(np.searchsorted(ends, begin + length)), first), len(ends) - 1)
-    return document, begin, int(ends[last])
+    start = int(ends[first] - document.sentence_lengths[first])
+    last = min(max(int(np.searchsorted(ends, start + length)), first), len(ends) - 1)
+    return document, start, int(ends[last])
 
 
 def _pair(documents: Sequence[Document], own: int, bounds: list[int], target: int, relation: Relation,
           rng: np.random.Generator) -> tuple[Segment, Segment, int, int] | None:
-    """(a, b, label, unused sentences) from the sentences whose token bounds are given."""
+    """(a, b, label, number of unused sentences) from the sentences with these token bounds."""
     document, sentences = documents[own], len(bounds) - 1
     cut = int(rng.integers(1, sentences)) if sentences > 1 else 1
     a = (document, bounds[0], bounds[cut])
@@ -75,7 +75,7 @@ def _pair(documents: Sequence[Document], own: int, bounds: list[int], target: in
         return a, (document, bounds[cut], bounds[-1]), IN_ORDER, 0
     if relation == "order3" and rng.random() < 1 / 3:
         return a, _elsewhere(documents, own, target - (a[2] - a[1]), rng), UNRELATED, sentences - cut
-    # one sentence alone is cut in two, so that the order remains the only thing to predict
+    # a single sentence is split in two, so that only the order has to be predicted
     middle = bounds[cut] if sentences > 1 else (bounds[0] + bounds[1]) // 2
     a, b = (document, bounds[0], middle), (document, middle, bounds[-1])
     if bounds[-1] - bounds[0] < 2:
@@ -85,20 +85,21 @@ def _pair(documents: Sequence[Document], own: int, bounds: list[int], target: in
 
 def segment_pairs(documents: Sequence[Document], length: int, vocabulary: NoiseVocabulary, rng: np.random.Generator,
                   relation: Relation = "next", short_rate: float = 0.1) -> Iterator[dict]:
-    """Examples of at most `length` tokens, `create_instances_from_document` of BERT's repository.
+    """Examples of at most `length` tokens, as in `create_instances_from_document` of BERT's repository.
 
-    Sentences of a document fill a target of `length` - 3 tokens (for `short_rate` of the documents a random smaller
-    one) and are cut in two at random. `next_sentence_labels`, int32:
-    - `next`: 0 = b follows a, 1 = b comes from another document (half of the cases; its own sentences are used later);
+    Sentences of a document fill a target length of `length` - 3 tokens (for a fraction `short_rate` of the documents, a
+    random smaller one) and are split in two at random. `next_sentence_labels`, int32:
+    - `next`: 0 = b follows a, 1 = b is from another document (half of the cases; the replaced sentences are used
+    later);
     - `order`: 0 = in order, 1 = swapped (ALBERT);
     - `order3`: 0 = in order, 1 = swapped, 2 = from another document, a third each (StructBERT);
     - `follow`: always 0, b follows a (source and target for UniLM).
     """
     vocabulary.need("begin", "separator", "end")
     if relation not in get_args(Relation):
-        raise ValueError(f"relation {relation!r}: expected {', '.join(get_args(Relation))}")
+        raise ValueError(f"relation is {relation!r}; expected one of {', '.join(get_args(Relation))}")
     if length < 5:
-        raise ValueError(f"length {length}: a pair needs at least 5 tokens, three of them special")
+        raise ValueError(f"length is {length}; expected at least 5: a pair needs three special tokens and two of text")
     limit = length - 3
     for own, document in enumerate(documents):
         target = int(rng.integers(2, limit + 1)) if rng.random() < short_rate else limit

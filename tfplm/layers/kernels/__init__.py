@@ -1,1 +1,1 @@
-"""Fused operations, hashed random numbers, and what the processor is good at."""
+"""Fused operations, hashed random numbers, and tuning for the processor."""

@@ -1,8 +1,8 @@
-"""The fused kernels: the only file of `layers` that speaks TensorFlow instead of `keras.ops`.
+"""The fused kernels: the only file of `layers` that uses TensorFlow instead of `keras.ops`.
 
-Where the time goes on a CPU: products belong to oneDNN, which also fuses bias and GELU behind them in inference; the
-element-wise rest is memory-bound, so each chain of it is one XLA cluster, forward and backward. A cluster is compiled
-once per shape (about 0.1 s), which pays inside a `tf.function` only: eager calls use the plain operations.
+On a CPU, matrix products are computed by oneDNN, which also fuses bias and GELU with them in inference; element-wise
+operations are limited by memory bandwidth, so each chain of them is one XLA cluster, forward and backward. A cluster is
+compiled once per shape (about 0.1 s), which is only worthwhile in a `tf.function`: eager calls use plain operations.
 """
 
 import functools
@@ -14,7 +14,7 @@ from tfplm.layers.kernels.tuning import prefers_xla
 
 
 def _in_graphs(function, **options):
-    """`function`, behind a `tf.function` of its own where a graph is being built."""
+    """`function`, wrapped in a separate `tf.function` while a graph is built."""
     inner = tf.function(function, autograph=False, **options)
 
     @functools.wraps(function)
@@ -25,15 +25,15 @@ def _in_graphs(function, **options):
 
 
 def cluster(function):
-    """`function` as one XLA cluster where a graph is being built."""
+    """`function` as one XLA cluster while a graph is built."""
     return _in_graphs(function, jit_compile=True)
 
 
 def _differentiable(function):
-    """`tf.custom_gradient`, whose `function` gives the result and the function of the gradient.
+    """`tf.custom_gradient` of a `function` that returns the result and the function of the gradient.
 
-    TensorFlow keeps for ever what a custom gradient has seen in a graph, and searches that graph at each use: here it
-    sees a small function of its own, once per shape, and not the whole model.
+    TensorFlow keeps the graph in which a custom gradient was traced forever, and searches it at each use; here it is a
+    small separate function, traced once per shape, and not the whole model.
     """
     return _in_graphs(tf.custom_gradient(function))
 
@@ -71,8 +71,11 @@ def _gelu_gradient(x, upstream, activation: str):
 
 @functools.cache
 def _trained_dense(activation: str | None, xla: bool):
-    """Dense with its own gradient, for training: TensorFlow's GELU is ten operations in each direction, and its bias
-    gradient a slow reduction, where a product with ones is one pass at memory speed."""
+    """Dense with a custom gradient, for training.
+
+    TensorFlow's GELU is ten operations in each direction, and its gradient of the bias is a slow reduction, whereas a
+    product with ones is one pass at the speed of the memory.
+    """
     wrap = cluster if xla else lambda function: function
     forward = cluster(lambda x: _wide_gelu(x, activation))
     backward = cluster(lambda x, upstream: _gelu_gradient(x, upstream, activation))
@@ -98,7 +101,7 @@ def _trained_dense(activation: str | None, xla: bool):
 
 @functools.cache
 def _dense(activation: str | None, xla: bool):
-    """Written right behind the product, bias and GELU become one oneDNN operation with it."""
+    """Dense for inference: bias and GELU directly after the product are fused with it to one oneDNN operation."""
     def dense(x, kernel, bias):
         return activate(tf.nn.bias_add(tf.matmul(x, kernel), bias), activation)
 
@@ -121,14 +124,14 @@ def dense(x, kernel, bias=None, activation: str | None = None, training: bool = 
 
 
 def dense_transposed(x, table):
-    """`x table^T`: x `[..., in]`, table `[out, in]` -> `[..., out]`; logits over an embedding table."""
+    """`x table^T`: x `[..., in]`, table `[out, in]` -> `[..., out]`, for logits with an embedding table."""
     x = tf.convert_to_tensor(x)
     table = tf.cast(tf.convert_to_tensor(table), x.dtype)
     return _like(tf.matmul(tf.reshape(x, [-1, table.shape[1]]), table, transpose_b=True), x)
 
 
 def _like(y, x):
-    """y `[N, out]` with the leading axes of x `[..., in]`."""
+    """Reshapes y `[N, out]` to the leading axes of x `[..., in]`."""
     y_shape = tf.concat([tf.shape(x)[:-1], tf.shape(y)[-1:]], 0)
     return tf.ensure_shape(tf.reshape(y, y_shape), [*x.shape[:-1], y.shape[-1]])
 
@@ -151,23 +154,23 @@ def _dropout(rate: float):
 
 
 def dropout(x, rate: float, seed=None):
-    """Inverted dropout; `seed` is a uint32 `[2]` tensor."""
+    """Inverted dropout; `seed` is a uint32 tensor `[2]`."""
     return x if rate == 0 else _dropout(rate)(x, seed)
 
 
 # Norm -------------------------------------------------------------------------------------------------------------
 
 def _normalize(x, epsilon: float):
-    """(x minus its mean over its deviation, 1 / deviation), over the last axis, in float32."""
+    """((x - mean) / standard deviation, 1 / standard deviation), over the last axis, in float32."""
     x = tf.cast(x, tf.float32)
-    centred = x - tf.reduce_mean(x, -1, keepdims=True)
-    scale = tf.math.rsqrt(tf.reduce_mean(centred * centred, -1, keepdims=True) + epsilon)
-    return centred * scale, scale
+    centered = x - tf.reduce_mean(x, -1, keepdims=True)
+    scale = tf.math.rsqrt(tf.reduce_mean(centered * centered, -1, keepdims=True) + epsilon)
+    return centered * scale, scale
 
 
 @functools.cache
 def _add_layer_norm(epsilon: float, rate: float):
-    """The kernel for one epsilon and rate. Saves the sum x + dropout(y), and makes the rest again."""
+    """The kernel for one epsilon and rate. It saves the sum x + dropout(y); the backward pass recomputes the rest."""
 
     @cluster
     def forward(x, y, gamma, beta, seed):
@@ -196,14 +199,14 @@ def _add_layer_norm(epsilon: float, rate: float):
 
 
 def add_layer_norm(x, y, gamma, beta, epsilon: float, rate: float = 0.0, seed=None):
-    """`layer_norm(x + dropout(y))`: residual connection and norm in one. beta: None for a norm without bias."""
+    """`layer_norm(x + dropout(y))`: residual connection and norm in one kernel. beta: None for a norm without bias."""
     gamma = tf.convert_to_tensor(gamma)
     beta = tf.zeros_like(gamma) if beta is None else tf.convert_to_tensor(beta)
     return _add_layer_norm(epsilon, rate)(x, y, gamma, beta, tf.zeros([2], tf.uint32) if seed is None else seed)
 
 
 def layer_norm(x, gamma, beta, epsilon: float):
-    """LayerNorm (Ba et al. 2016) over the last axis, statistics in float32."""
+    """LayerNorm (Ba et al. 2016) over the last axis, with statistics in float32."""
     return add_layer_norm(x, tf.zeros_like(x), gamma, beta, epsilon)
 
 
@@ -212,25 +215,27 @@ def layer_norm(x, gamma, beta, epsilon: float):
 def _rotate(x, cos, sin, interleaved: bool):
     wide = tf.cast(x, tf.float32)
     first, second = (wide[..., 0::2], wide[..., 1::2]) if interleaved else tf.split(wide, 2, axis=-1)
-    turned = first * cos - second * sin, second * cos + first * sin
-    turned = tf.reshape(tf.stack(turned, -1), tf.shape(x)) if interleaved else tf.concat(turned, -1)
-    return tf.cast(turned, x.dtype)
+    rotated = first * cos - second * sin, second * cos + first * sin
+    rotated = tf.reshape(tf.stack(rotated, -1), tf.shape(x)) if interleaved else tf.concat(rotated, -1)
+    return tf.cast(rotated, x.dtype)
 
 
 @functools.cache
 def _rotation(interleaved: bool):
-    turn = cluster(lambda x, cos, sin: _rotate(x, cos, sin, interleaved))
+    rotate_pairs = cluster(lambda x, cos, sin: _rotate(x, cos, sin, interleaved))
 
     @_differentiable
     def rotation(x, cos, sin):
-        return turn(x, cos, sin), lambda upstream: (turn(upstream, cos, -sin), None, None)  # turned back
+        return rotate_pairs(x, cos, sin), lambda upstream: (rotate_pairs(upstream, cos, -sin), None, None)
 
     return rotation
 
 
 def rotate(x, cos, sin, interleaved: bool = False):
-    """Pairs of the last axis of x `[...,D]` turned by angles whose cos and sin are float32 `[...,D/2]`: units i and
-    i + D/2, or with `interleaved` 2 i and 2 i + 1."""
+    """Rotates pairs of the last axis of x `[...,D]` by angles whose cos and sin are float32 `[...,D/2]`.
+
+    Pairs are the units i and i + D/2, or with `interleaved` 2 i and 2 i + 1.
+    """
     return _rotation(interleaved)(x, cos, sin)
 
 
@@ -238,7 +243,7 @@ def rotate(x, cos, sin, interleaved: bool = False):
 
 @functools.cache
 def _softmax(rate: float):
-    """Softmax and dropout. The exponentials are oneDNN's, which XLA's are slower than; the gradient is one cluster."""
+    """Softmax and dropout, with the exponentials of oneDNN, as XLA's are slower; the gradient is one cluster."""
     drop = cluster(lambda x, seed: _drop(x, rate, seed))
 
     @cluster
@@ -262,11 +267,12 @@ def _has_gpu() -> bool:
 
 
 def attention_weights(query, key, scale: float, allow=None, bias=None, rate: float = 0.0, seed=None):
-    """`dropout(softmax(scale query key^T + bias, where allow))`: `[B,N,T,D]`, `[B,N,S,D]` -> `[B,N,T,S]`; with blocks of
-    queries and their keys, `[B,N,C,T,D]`, `[B,N,C,S,D]` and a mask `[B,1,C,T,S]` -> `[B,N,C,T,S]`.
+    """`dropout(softmax(scale query key^T + bias, where allow))`: `[B,N,T,D]`, `[B,N,S,D]` -> `[B,N,T,S]`.
 
-    Product, scale and a mask that is *added* become one oneDNN operation, so there always is a mask; a select would
-    be a pass of its own, and a slow one. Sums are in float32 (oneDNN's, inside, for bfloat16).
+    With blocks of queries and their keys, `[B,N,C,T,D]`, `[B,N,C,S,D]` and a mask `[B,1,C,T,S]` -> `[B,N,C,T,S]`.
+
+    Product, scale and a mask that is *added* are fused to one oneDNN operation, so there is always a mask; a select
+    would be a separate, slow pass. Sums are in float32 (for bfloat16 inside oneDNN).
     """
     low = -3e4 if query.dtype == tf.float16 else -1e9
     if allow is None:

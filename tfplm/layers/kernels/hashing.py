@@ -1,4 +1,4 @@
-"""Random bits that need no memory: a hash of position and seed, so that a backward pass can make them again."""
+"""Random bits that need no memory: a hash of index and seed, which a backward pass can compute again."""
 
 import tensorflow as tf
 
@@ -12,13 +12,15 @@ def _shifted(h, bits: int):
 
 
 def keep_mask(shape, rate: float, seed):
-    """bool tensor that is True with probability `1 - rate`, independently in each place.
+    """A bool tensor whose elements are True with probability `1 - rate`, independently of each other.
 
-    The finalizer of MurmurHash3 over the place's number and the seed: a few integer operations per element, which XLA
-    vectorises; a counter-based generator (Philox) costs several times as much on a CPU.
+    It applies the finalizer of MurmurHash3 to the index of an element and the seed: a few integer operations per
+    element, which XLA vectorizes; a counter-based generator (Philox) takes several times as long on a CPU.
 
     Args:
-        shape: static or dynamic; rate: in [0, 1), exact to 2^-32; seed: uint32 `[2]`.
+        shape: static or dynamic shape.
+        rate: in [0, 1), exact to 2^-32.
+        seed: uint32 `[2]`.
     """
     seed = tf.cast(seed, tf.uint32)
     key = _shifted(_shifted(seed[0] * _constant(0x9E3779B1), 15) + seed[1], 13) * _constant(0x27D4EB2F)

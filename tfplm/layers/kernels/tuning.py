@@ -1,6 +1,6 @@
-"""Which library multiplies float32 matrices faster here, oneDNN or XLA: it depends on the CPU, so it is measured.
+"""Choice of the faster library for float32 matrix products, oneDNN or XLA, by measuring on the CPU.
 
-On Zen 4 both reach the peak; on Zen 5 oneDNN gets 57 % of what XLA gets. In bfloat16 oneDNN wins everywhere.
+On Zen 4 both reach the peak; on Zen 5 oneDNN reaches 57 % of the speed of XLA. In bfloat16 oneDNN is always faster.
 """
 
 import functools
@@ -9,12 +9,12 @@ import time
 
 import tensorflow as tf
 
-WORTH = 512 * 512  # elements of a kernel; smaller products are not worth a compilation
-GAIN = 1.3  # so much faster must XLA be, for it compiles once per shape
+WORTH = 512 * 512  # elements of a kernel; for smaller products compiling costs more than it saves
+GAIN = 1.3  # minimum ratio of speeds for XLA, as it compiles once per shape
 
 
 def prefers_xla(kernel: tf.Tensor) -> bool:
-    """Whether a product with this float32 kernel should be an XLA cluster; $TFPLM_FLOAT32 = onednn | xla decides it."""
+    """Returns True if products with this float32 kernel should use XLA; $TFPLM_FLOAT32 = onednn | xla sets it."""
     if kernel.dtype != tf.float32 or kernel.shape.num_elements() < WORTH or tf.executing_eagerly():
         return False
     return _xla_is_faster()
@@ -24,8 +24,8 @@ def prefers_xla(kernel: tf.Tensor) -> bool:
 def _xla_is_faster() -> bool:
     chosen = os.environ.get("TFPLM_FLOAT32", "")
     if chosen not in ("", "onednn", "xla"):
-        raise ValueError(f"TFPLM_FLOAT32 is {chosen!r}; expected onednn, xla, or nothing, to have it measured")
-    if chosen or tf.config.list_physical_devices("GPU"):  # there the whole model is one XLA program
+        raise ValueError(f"TFPLM_FLOAT32 is {chosen!r}; expected onednn, xla, or nothing, to measure the speeds")
+    if chosen or tf.config.list_physical_devices("GPU"):  # on a GPU the whole model is one XLA program
         return chosen == "xla"
     with tf.init_scope():
         a, b = tf.ones((512, 768)), tf.ones((768, 1536))

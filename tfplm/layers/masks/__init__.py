@@ -1,4 +1,4 @@
-"""Masks: which keys each query may attend to."""
+"""Attention masks: the keys to which each query can attend."""
 
 from tfplm.layers.masks.bands import Band
 from tfplm.layers.masks.policies import (

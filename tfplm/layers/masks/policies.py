@@ -1,4 +1,4 @@
-"""Mask policies: pure functions that tell which keys each query may attend to, as one boolean `allow`, True = may.
+"""Mask policies: pure functions that return a boolean mask `allow`, True where a query can attend to a key.
 
         full       causal     causal_reverse   prefix (2)    local: causal (window 2), full (window 2)
         1 1 1 1    1 . . .    1 1 1 1          1 1 . .       1 . . .    1 1 . .
@@ -20,20 +20,22 @@ def _grid(length, key_length, offset):
 
 
 def causal(length, key_length=None, offset=0):
-    """`[1,1,T,S]`: position i looks at positions <= i; the first query stands at `offset` among the keys."""
+    """`[1,1,T,S]`: position i attends to positions <= i; `offset` is the position of the first query among the keys."""
     rows, columns = _grid(length, length if key_length is None else key_length, offset)
     return (columns <= rows)[None, None]
 
 
 def causal_reverse(length):
-    """`[1,1,T,T]`: position i looks at positions >= i: a right-to-left language model."""
+    """`[1,1,T,T]`: position i attends to positions >= i, as in a right-to-left language model."""
     rows, columns = _grid(length, length, 0)
     return (columns >= rows)[None, None]
 
 
 def prefix(segment_ids):
-    """`[B,1,T,T]` of `segment_ids` `[B,T]`: segment 0 sees all of itself, segment 1 sees segment 0 and its own past
-    (UniLM, Dong et al. 2019, section 2.2)."""
+    """`[B,1,T,T]` from `segment_ids` `[B,T]` (UniLM, Dong et al. 2019, section 2.2).
+
+    Segment 0 attends to itself, segment 1 to segment 0 and its own earlier tokens.
+    """
     source = ops.equal(segment_ids, 0)[:, None, None, :]
     target_row = ops.equal(segment_ids, 1)[:, None, :, None]
     length = ops.shape(segment_ids)[1]
@@ -41,19 +43,19 @@ def prefix(segment_ids):
 
 
 def banded(length, before: int, after: int = 0, key_length=None, offset=0):
-    """`[1,1,T,S]`: position i looks at i - before ... i + after (Child et al. 2019)."""
+    """`[1,1,T,S]`: position i attends to i - before ... i + after (Child et al. 2019)."""
     rows, columns = _grid(length, length if key_length is None else key_length, offset)
     return ops.logical_and(columns <= rows + after, columns >= rows - before)[None, None]
 
 
 def padding(attention_mask):
-    """`[B,1,1,S]` of `attention_mask` `[B,S]`, 1 = real; a mask `[B,T,S]` of the caller's own gives `[B,1,T,S]`."""
+    """`[B,1,1,S]` from `attention_mask` `[B,S]`, 1 for real tokens; a custom mask `[B,T,S]` becomes `[B,1,T,S]`."""
     real = ops.not_equal(attention_mask, 0)
     return real[:, None] if len(real.shape) == 3 else real[:, None, None, :]
 
 
 def combine(*masks):
-    """What all of the masks allow; None allows everything."""
+    """The intersection of masks; None allows all keys."""
     result = None
     for mask in masks:
         if mask is not None:
@@ -62,23 +64,27 @@ def combine(*masks):
 
 
 def reach(config: Config) -> tuple[int, int]:
-    """How many tokens before and after its own a local layer looks at."""
+    """The number of tokens before and after a token to which it attends in a local layer."""
     window = config.attention_window
     one_way = {"causal": (window - 1, 0), "causal_reverse": (0, window - 1)}
     return one_way.get(config.attention_type, (window // 2, window // 2))
 
 
 def policy(config: Config, length, attention_mask=None, token_type_ids=None, key_length=None, offset=0) -> Kinds:
-    """The masks of a stack's layers, one for each entry of the layer pattern; None where everything is allowed. Of local
-    layers over long rows a `Band`.
+    """The masks of the layers of a stack, one for each entry of the layer pattern.
+
+    A mask is None if all keys are allowed, and a `Band` for local layers over long rows.
 
     Args:
-        length, key_length: numbers of queries and of keys; offset: place of the first query among the keys.
-        attention_mask: `[B,S]` or `[B,T,S]`, 1 = real. token_type_ids: `[B,T]`, for the prefix policy.
+        config: the configuration.
+        length, key_length: number of queries and of keys.
+        offset: position of the first query among the keys.
+        attention_mask: `[B,S]` or `[B,T,S]`, 1 for real tokens.
+        token_type_ids: `[B,T]`, for the prefix policy.
     """
     real = None if attention_mask is None else padding(attention_mask)
 
-    def over_all():
+    def global_mask():
         if config.attention_type == "full":
             return real
         if config.attention_type == "prefix":
@@ -89,22 +95,22 @@ def policy(config: Config, length, attention_mask=None, token_type_ids=None, key
             return combine(causal_reverse(length), real)
         return combine(causal(length, key_length, offset), real)
 
-    def over_neighbours():
+    def local_mask():
         before, after = reach(config)
-        own = attention_mask is not None and len(attention_mask.shape) == 3
+        custom = attention_mask is not None and len(attention_mask.shape) == 3
         if config.attention_type == "prefix":
-            return combine(over_all(), banded(length, before, after))
+            return combine(global_mask(), banded(length, before, after))
         longest = length if isinstance(length, int) else config.max_position_embeddings
-        if key_length is None and not own and pays(longest, before, after):
+        if key_length is None and not custom and pays(longest, before, after):
             return Band(before, after, length, None if attention_mask is None else real[:, 0, 0])
         return combine(banded(length, before, after, key_length, offset), real)
 
-    kinds = {kind: {"global": over_all, "local": over_neighbours}[kind]() for kind in dict.fromkeys(config.layer_kinds)}
+    kinds = {kind: {"global": global_mask, "local": local_mask}[kind]() for kind in dict.fromkeys(config.layer_kinds)}
     return Kinds(kinds[kind] for kind in config.layer_kinds)
 
 
 def whole(mask):
-    """A `Band` as one mask `[1 or B,1,T,T]`; others as they are."""
+    """Converts a `Band` to one mask `[1 or B,1,T,T]`; other masks are returned unchanged."""
     if not isinstance(mask, Band):
         return mask
     return combine(banded(mask.length, mask.before, mask.after), None if mask.real is None else padding(mask.real))

@@ -1,4 +1,4 @@
-"""Positions: schemes of the embeddings, and schemes of the attention layers (`PositionScheme`)."""
+"""Positions: position embeddings, and position schemes of attention layers (`PositionScheme`)."""
 
 from tfplm.core.config import Config
 from tfplm.layers.kinds import Kinds
@@ -14,7 +14,7 @@ SCHEMES: dict[str, type[PositionScheme]] = {"bucketed": BucketedBias, "rotary": 
 
 
 def embedded_positions(config: Config) -> LearnedPositions | None:
-    """The positions that are added to the embeddings: an object with `embed(position_ids)`, where there is one."""
+    """The position embeddings, an object with `embed(position_ids)`; None if the configuration has none."""
     kind = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}.get(config.position_type)
     return kind and kind(config, name="position")
 

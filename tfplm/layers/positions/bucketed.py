@@ -1,4 +1,4 @@
-"""Buckets of distances, as a bias of the scores."""
+"""Bucketed relative positions, as a bias of the scores."""
 
 import math
 
@@ -11,7 +11,7 @@ from tfplm.layers.positions.scheme import PositionScheme
 
 
 class BucketedBias(PositionScheme, keras.layers.Layer):
-    """One learned bias per head and bucket of distances (T5, Raffel et al. 2020, section 2.1).
+    """A learned bias for each head and bucket of distances (T5, Raffel et al. 2020, section 2.1).
 
     Half of the buckets are exact distances, the others grow logarithmically up to `relative_attention_max_distance`.
     """
@@ -29,7 +29,7 @@ class BucketedBias(PositionScheme, keras.layers.Layer):
         return [cls(config, config.attention_type == "full", name="relative_bias")] * len(config.layer_kinds)
 
     def bucket(self, distance):
-        """int32 distances (key position - query position) -> int32 bucket numbers."""
+        """int32 distances (key position - query position) -> int32 indices of buckets."""
         buckets, result = self.buckets, 0
         if self.bidirectional:
             buckets //= 2

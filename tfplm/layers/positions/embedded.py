@@ -1,4 +1,4 @@
-"""Positions that are added to the token embeddings: learned, and sinusoidal."""
+"""Position embeddings, which are added to token embeddings: learned and sinusoidal."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ class LearnedPositions(keras.layers.Layer):
     def __init__(self, config: Config, **keywords):
         super().__init__(**keywords)
         self.offset, self.limit = config.position_offset, config.max_position_embeddings
-        # `max_position_embeddings` counts RoBERTa's offset rows, but not BART's
+        # `max_position_embeddings` includes the offset rows in RoBERTa, but not in BART
         self.rows = self.limit + (0 if config.positions_from_ids else self.offset)
         self.embeddings = self.add_weight(name="embeddings", shape=(self.rows, config.word_embedding_size),
                                           initializer=embedding_initializer(config))
@@ -35,7 +35,7 @@ def sinusoid(length: int, size: int) -> np.ndarray:
 
 
 class SinusoidalPositions(LearnedPositions):
-    """The table of sinusoids, not trained; a checkpoint may hold it."""
+    """The table of sinusoids, which is not trained; a checkpoint can contain it."""
 
     def __init__(self, config: Config, **keywords):
         super().__init__(config, **keywords)

@@ -1,4 +1,4 @@
-"""Rotary positions: queries and keys are turned, so that their product depends on the distance alone."""
+"""Rotary positions: queries and keys are rotated, so that their product depends only on the distance."""
 
 import numpy as np
 from keras import ops
@@ -8,10 +8,11 @@ from tfplm.layers.positions.scheme import PositionScheme
 
 
 class Turn:
-    """Turns `[B,N,T,D]` by the angles of its tokens: `turn(x)`.
+    """A function that rotates `[B,N,T,D]` by the angles of the tokens: `turn(x)`.
 
     Attributes:
-        cos, sin: float32 `[1 or B,1,T,D/2]`. interleaved: which units are a pair, see `Rotary`.
+        cos, sin: float32 `[1 or B,1,T,D/2]`.
+        interleaved: the form of the pairs of units, see `Rotary`.
     """
 
     def __init__(self, cos, sin, interleaved: bool):
@@ -24,8 +25,9 @@ class Turn:
 class Rotary(PositionScheme):
     """Rotary position embeddings (RoFormer, Su et al. 2021, section 3.2.2), computed in float32.
 
-    Pair i of a head's units is turned by the angle position x theta ^ (-2 i / head_dim). Pairs are the units i and
-    i + head_dim / 2 (GPT-NeoX, LLaMA, ModernBERT), or with `interleaved` 2 i and 2 i + 1 (the paper, RoFormer, GPT-J).
+    Pair i of the units of a head is rotated by the angle position x theta ^ (-2 i / head_dim). Pairs are the units i
+    and i + head_dim / 2 (GPT-NeoX, LLaMA, ModernBERT), or with `interleaved` 2 i and 2 i + 1 (the paper, RoFormer,
+    GPT-J).
     """
 
     def __init__(self, head_dim: int, theta: float = 10000.0, interleaved: bool = False):
@@ -37,8 +39,8 @@ class Rotary(PositionScheme):
     @classmethod
     def of_layers(cls, config):
         thetas = {"global": config.rope_theta, "local": config.local_rope_theta or config.rope_theta}
-        made = {theta: cls(config.attention_head_dim, theta, config.rope_interleaved) for theta in thetas.values()}
-        return [made[thetas[kind]] for kind in config.layer_kinds]
+        schemes = {theta: cls(config.attention_head_dim, theta, config.rope_interleaved) for theta in thetas.values()}
+        return [schemes[thetas[kind]] for kind in config.layer_kinds]
 
     def turn(self, positions) -> Turn:
         angles = ops.cast(positions, "float32")[..., None] * self.frequencies  # [T,D/2] or [B,T,D/2]
