@@ -101,7 +101,7 @@ def test_tasks_do_not_see_each_other(tmp_path):
 
 
 def test_other_options_in_the_same_folder(result, options):
-    with pytest.raises(ValueError, match=r"holds a training with other options \(steps 7, now 8\): choose another"):
+    with pytest.raises(ValueError, match=r"contains a training with other options \(steps 7, now 8\): use another"):
         pretrain(options, steps=8)
 
 

@@ -71,7 +71,7 @@ def test_started_again_a_finished_training_keeps_its_best_weights(classifier, ti
     shutil.copytree(classifier.folder, tmp_path / "model")
     again = train(tiny, tmp_path / "model", data=str(classifier.data), epochs=3)
     assert same(weights(again.model), weights(classifier.result.model)) and again.dev == classifier.result.dev
-    with pytest.raises(ValueError, match=r"holds a training with other options \(epochs 3, now 4\)"):
+    with pytest.raises(ValueError, match=r"contains a training with other options \(epochs 3, now 4\)"):
         train(tiny, tmp_path / "model", data=str(classifier.data), epochs=4)
 
 

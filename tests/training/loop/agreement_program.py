@@ -1,8 +1,8 @@
-"""Trains every case of `CASES` under one strategy and writes losses and weights; run by test_distribute.py.
+"""Trains every case of `CASES` with one strategy, and writes losses and weights; run by test_distribute.py.
 
     python agreement_program.py one|mirrored|multi_worker FILE.npz [INDEX PORT [CASE]]
 
-Checkpoints go to a folder beside the file, which all workers share.
+Checkpoints are written to the folder of the file, which all workers share.
 """
 
 import os
@@ -24,7 +24,7 @@ VOCABULARY, LENGTH = 30, 6
 
 @keras.saving.register_keras_serializable("test")
 class Gathered(keras.layers.Layer):
-    """An embedding read by tf.gather: its gradient is tf.IndexedSlices too."""
+    """An embedding read by tf.gather, whose gradient is also tf.IndexedSlices."""
 
     def build(self, shape):
         self.table = self.add_weight(shape=(VOCABULARY, 4), initializer="uniform", name="embeddings")

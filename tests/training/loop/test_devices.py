@@ -1,4 +1,4 @@
-"""Device settings: the errors, and that they reach TensorFlow."""
+"""Device settings: the calls of TensorFlow, and the errors."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ class Gpu:
 
 @pytest.fixture
 def two_gpus(monkeypatch):
-    """TensorFlow with two GPUs that it has not initialised; returns the calls it gets."""
+    """TensorFlow with two GPUs that are not initialized; returns the recorded calls."""
     gpus, calls = [Gpu(0), Gpu(1)], {}
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda chosen, kind: calls.update(visible=chosen))
@@ -48,16 +48,16 @@ def test_memory(two_gpus, monkeypatch):
     set_devices(gpu=1, memory_fraction=0.33)
     assert two_gpus["/physical_device:GPU:1"] == 3300
     monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "")
-    set_devices(gpu=0, memory_fraction=0.5, allow_growth=True)  # both, as in the document
+    set_devices(gpu=0, memory_fraction=0.5, allow_growth=True)  # both
     assert two_gpus["/physical_device:GPU:0"] == 5000 and os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"gpu": 2}, "there is no GPU 2; the GPUs here are: 0, 1"),
+    ({"gpu": 2}, r"there is no GPU 2; expected one of the GPUs of this machine \(0, 1\)"),
     ({"gpu": "first"}, "gpu is 'first'; expected an index"),
-    ({"memory_fraction": 1.5}, r"memory_fraction is 1.5; expected a part of the memory in \(0, 1\]"),
+    ({"memory_fraction": 1.5}, r"memory_fraction is 1.5; expected a fraction in \(0, 1\]"),
     ({"memory_limit": -1}, "memory_limit is -1; expected a number of MiB"),
-    ({"memory_limit": 100, "memory_fraction": 0.5}, "memory_fraction and memory_limit were given; choose one"),
+    ({"memory_limit": 100, "memory_fraction": 0.5}, "memory_fraction is 0.5 and memory_limit is 100; expected only"),
 ])
 def test_errors(two_gpus, settings, message):
     with pytest.raises(ValueError, match=message):
@@ -69,7 +69,7 @@ def test_too_late(two_gpus, monkeypatch):
         raise RuntimeError("Visible devices cannot be modified after being initialized")
 
     monkeypatch.setattr(tf.config, "set_visible_devices", refuse)
-    with pytest.raises(RuntimeError, match=r"come too late .* call set_devices.* at the start of the program"):
+    with pytest.raises(RuntimeError, match=r"already initialized, .* call set_devices.* at the start of the program"):
         set_devices(gpu=0)
 
 

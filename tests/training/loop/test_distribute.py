@@ -1,4 +1,4 @@
-"""One device, two mirrored devices and two processes train alike, through plain `fit`."""
+"""One device, two mirrored devices and two processes give the same results with plain `fit`."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def finish(*processes: subprocess.Popen) -> None:
 
 
 def two_free_ports() -> int:
-    """The first of two neighbouring free ports."""
+    """The first of two successive free ports."""
     for port in range(21000 + os.getpid() % 5000, 60000, 7):
         with socket.socket() as first, socket.socket() as second:
             try:
@@ -59,7 +59,7 @@ def runs(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("other", ["mirrored", "workers", "second"])
-def test_loss_metrics_and_weights_are_those_of_one_device(runs, case, other):
+def test_loss_metrics_and_weights_equal_those_of_one_device(runs, case, other):
     one, many = runs[0]["one"], runs[0][other]
     assert many["replicas"] == 2 and one["replicas"] == 1
     keys = [key for key in one if key.startswith(case + "/")]
@@ -71,7 +71,7 @@ def test_loss_metrics_and_weights_are_those_of_one_device(runs, case, other):
 
 
 @pytest.mark.slow
-def test_the_weights_have_moved(runs):
+def test_the_weights_have_changed(runs):
     one = runs[0]["one"]
     assert all(np.ptp(one[f"{case}/loss"]) > 1e-5 for case in CASES)
 
@@ -85,11 +85,11 @@ def test_only_the_chief_writes(runs):
 
 
 @pytest.mark.slow
-def test_both_workers_go_on_from_what_the_chief_wrote(runs):
+def test_both_workers_resume_from_the_checkpoints_of_the_chief(runs):
     results, folder = runs
     newest = Path(tf.train.latest_checkpoint(folder / "multi_worker" / "clipped"))
     for file in newest.parent.glob(newest.name + ".*"):
-        file.unlink()  # of the end; the one before it is of the middle of the last epoch
+        file.unlink()  # that of the end; the previous one is in the middle of the last epoch
     two_workers(folder / "again.npz", folder / "again_second.npz", "clipped")
     for name in ("again", "again_second"):
         again = np.load(folder / f"{name}.npz")
@@ -97,7 +97,7 @@ def test_both_workers_go_on_from_what_the_chief_wrote(runs):
             np.testing.assert_allclose(again[key], results["workers"][key], atol=1e-6, err_msg=key)
 
 
-def test_the_chief_is_told_from_the_cluster(monkeypatch):
+def test_the_chief_is_determined_by_the_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     assert is_chief()
     workers = {"worker": ["a:1", "b:1"]}

@@ -1,4 +1,4 @@
-"""What the progress bar shows, and where it is silent."""
+"""The output of the progress bar, and its options."""
 
 import io
 import re
@@ -36,13 +36,13 @@ def test_plain_lines(network):
     out = io.StringIO()
     network.fit(data(), epochs=2, verbose=0, validation_data=data(), callbacks=[Progress(interval=0, file=out)])
     lines = out.getvalue().splitlines()
-    assert len(lines) == 10  # of the steps but the first, which compiles, and of the epochs; none of the validation
+    assert len(lines) == 10  # for steps except the first, which compiles, and for epochs; none for validation
     assert re.fullmatch(r"epoch 1/2  step 3/5  accuracy \S+  loss \S+  .* examples/s  .* tokens/s  \d:\d\d:\d\d left",
                         lines[1])
     assert re.match(r"epoch 2/2  step 5/5  accuracy \S+  loss \S+  val_accuracy \S+  val_loss \S+  ", lines[-1])
 
 
-def test_tokens_are_examples_times_length(network):
+def test_tokens_equal_examples_times_length(network):
     out = io.StringIO()
     network.fit(data(), verbose=0, callbacks=[Progress(interval=None, file=out)])
     found = re.search(r"([\d,]+) examples/s  ([\d,]+) tokens/s", out.getvalue())
@@ -71,13 +71,13 @@ def test_evaluation(network):
     assert re.match(r"evaluation  step 5/5  accuracy \S+  loss \S+", out.getvalue())
 
 
-def test_the_chief_alone_is_heard(network, monkeypatch, capsys):
+def test_only_the_chief_shows_progress(network, monkeypatch, capsys):
     monkeypatch.setattr("tfplm.training.loop.progress.is_chief", lambda: False)
     network.fit(data(), verbose=0, callbacks=[Progress()])
     assert capsys.readouterr().err == ""
 
 
-def test_in_mid_epoch_after_a_resume(network, tmp_path):
+def test_in_the_middle_of_an_epoch_after_resuming(network, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 2:
@@ -90,7 +90,7 @@ def test_in_mid_epoch_after_a_resume(network, tmp_path):
     assert out.getvalue().startswith("epoch 1/1  step 4/5")  # the third, not saved, compiles
 
 
-def test_time_left():
+def test_remaining_time():
     line = Line("epoch", 100, io.StringIO(), None, False)
     line.done = 40
     assert line._text({}, {"steps": 0.01}, now=1.0) == "1:40:00 left"

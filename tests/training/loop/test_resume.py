@@ -1,4 +1,4 @@
-"""Training is stopped at any moment and started again: the same weights, bit for bit, as without the stop."""
+"""A training that is interrupted and resumed at any step has exactly the same weights as without interruption."""
 
 import functools
 import json
@@ -24,7 +24,7 @@ from tfplm.training.optimizers.make import make_optimizer
 
 @pytest.fixture(autouse=True, scope="module")
 def interruptible():
-    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    """Restores SIGINT, which a shell ignores in background processes and their children."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -33,7 +33,7 @@ PROGRAM = Path(__file__).with_name("resume_program.py")
 
 
 class Crash(Exception):
-    """As sudden as a kill: no callback hears of it."""
+    """An exception that, like a kill, ends the training without calling callbacks."""
 
 
 class CrashAt(keras.callbacks.Callback):
@@ -48,7 +48,7 @@ class CrashAt(keras.callbacks.Callback):
 
 
 def run(folder, crash: int = 0, optimizer=None, fit=None, resume=None, **compiling):
-    """One process' life: the seed, a fresh model, `fit`. Returns the model and history, or None after the crash."""
+    """One process: seed, new model, `fit`. Returns the model and the history, or None after the crash."""
     keras.utils.set_random_seed(3)
     network = compiled(optimizer() if optimizer else None, **compiling)
     keywords = {"x": dataset, "epochs": 3, "validation_data": validation, "callbacks": list, **(fit or {})}
@@ -62,13 +62,13 @@ def run(folder, crash: int = 0, optimizer=None, fit=None, resume=None, **compili
 
 @functools.cache
 def straight_run():
-    """The run without a stop, with the defaults of `run`."""
+    """The run without interruption, with the defaults of `run`."""
     with tempfile.TemporaryDirectory() as folder:
         return run(folder)
 
 
 def same(tmp_path, crashes, **keywords) -> None:
-    """A run with crashes ends as one without."""
+    """Checks that a run with crashes ends like one without."""
     straight, history = run(tmp_path / "straight", **keywords) if keywords else straight_run()
     for crash in crashes:
         assert run(tmp_path / "crashed", crash, **keywords) is None
@@ -84,7 +84,7 @@ def forever():
 
 
 def generator():
-    """A Python generator: nobody knows its length before its end."""
+    """A Python generator, whose length is unknown before its end."""
     ids, labels = arrays()
 
     def batches():
@@ -145,17 +145,17 @@ def test_a_finished_training_is_not_repeated(tmp_path):
 
 
 @pytest.mark.slow
-def test_early_stopping_is_remembered(tmp_path):
+def test_early_stopping_is_restored(tmp_path):
     def stopping():
         return [keras.callbacks.EarlyStopping("val_loss", patience=1, min_delta=0.5, verbose=0)]
 
     same(tmp_path, (12,), fit={"epochs": 6, "callbacks": stopping})
     _, history = run(tmp_path / "crashed", fit={"epochs": 6, "callbacks": stopping}, crash=1)
-    assert len(history.history["loss"]) == 2  # it has stopped, and does not start again
+    assert len(history.history["loss"]) == 2  # the training is complete, and not started again
 
 
 @pytest.mark.slow
-def test_random_states_come_back(tmp_path):
+def test_random_states_are_restored(tmp_path):
     drawn = []
 
     class Draw(keras.callbacks.Callback):
@@ -167,7 +167,7 @@ def test_random_states_come_back(tmp_path):
     assert crashed[-1] == straight[-1] and set(crashed) == set(straight)
 
 
-def test_checkpoints_are_kept_and_the_model_can_be_read_alone(tmp_path):
+def test_checkpoints_are_kept_and_the_model_can_be_loaded(tmp_path):
     network, _ = run(tmp_path, resume={"every_steps": 2, "keep": 2})
     assert len(list(tmp_path.glob("ckpt-*.index"))) == 2
     other = compiled()
@@ -205,10 +205,10 @@ def test_errors(tmp_path):
     with pytest.raises(RuntimeError, match=r"works within Keras' Model.fit .* called from another loop"):
         Resume(tmp_path).on_train_begin()
     run(tmp_path / "other")
-    with pytest.raises(ValueError, match="is of another model or optimizer than the one that is trained"):
+    with pytest.raises(ValueError, match="belongs to another model or optimizer; expected those of this training"):
         run(tmp_path / "other", optimizer=lambda: make_optimizer("sgd", total_steps=20))
     assert run(tmp_path / "short", crash=13, fit={"x": forever, "steps_per_epoch": 20}) is None
-    with pytest.raises(ValueError, match="the data end after 7 batches, training had stopped after 12"):
+    with pytest.raises(ValueError, match="the data end after 7 batches, but the training had stopped after 12"):
         run(tmp_path / "short", fit={"steps_per_epoch": 20})
 
 
@@ -225,13 +225,13 @@ def result(process: subprocess.Popen) -> dict:
 
 @functools.cache
 def straight_program() -> dict:
-    """The program's output without a stop."""
+    """The output of the program without interruption."""
     with tempfile.TemporaryDirectory() as folder:
         return result(launch(folder, 0))
 
 
 def stop(folder, steps: int, number: int, seconds: float = 0.1) -> tuple[int, str]:
-    """Starts the program and sends it a signal after so many steps; its exit status and messages."""
+    """Starts the program, sends it a signal after some steps, and returns its exit status and messages."""
     process = launch(folder, seconds)
     for _ in range(steps):
         assert process.stdout.readline() == "step\n", process.communicate()
@@ -258,11 +258,11 @@ def test_signals_save_and_end(tmp_path, number, status):
     assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
     state = tf.train.load_checkpoint(tf.train.latest_checkpoint(tmp_path / "stopped"))
     saved = json.loads(state.get_tensor("state/.ATTRIBUTES/py_state"))
-    assert saved["epoch"] == 0 and saved["batch"] >= 5  # where it was, not at the multiple of two before
+    assert saved["epoch"] == 0 and saved["batch"] >= 5  # the current batch, not the previous multiple of two
     assert result(launch(tmp_path / "stopped", 0)) == straight
 
 
-def test_handlers_are_given_back(tmp_path):
+def test_handlers_are_restored(tmp_path):
     def own(number, frame):
         raise AssertionError
 
@@ -274,7 +274,7 @@ def test_handlers_are_given_back(tmp_path):
         signal.signal(signal.SIGTERM, before)
 
 
-def test_after_a_crash_ctrl_c_works_at_once(tmp_path):
+def test_after_a_crash_ctrl_c_works_immediately(tmp_path):
     assert run(tmp_path, crash=2) is None and run(tmp_path, crash=2) is None
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)

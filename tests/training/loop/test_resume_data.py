@@ -1,4 +1,4 @@
-"""Data that can start at any batch: a resumed training does not read again what it has seen."""
+"""Data that can start at any batch: a resumed training does not read earlier batches again."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from tests.training.loop.test_resume import run
 
 
 class Stream:
-    """Batches without end, which may start at any of them; `read` are the indices of those that were made."""
+    """Endless batches that can start at any index; `read` has the indices of the generated ones."""
 
     def __init__(self):
         self.start, self.read = 0, []
@@ -29,15 +29,15 @@ class Stream:
 
 
 @pytest.mark.parametrize("crash, saved", [(3, 2), (7, 5), (8, 7)])
-def test_data_that_start_anywhere_are_not_read_again(tmp_path, crash, saved):
-    """Five batches an epoch, stopped in the first and in the second; saved every two, and after each epoch."""
+def test_data_that_can_start_at_any_batch_are_not_read_again(tmp_path, crash, saved):
+    """Five batches per epoch, interrupted in the first and in the second; saved every two, and after each epoch."""
     def streamed(folder, crash=0):
         stream = Stream()
         return stream, run(folder, crash, fit={"x": stream.dataset, "steps_per_epoch": 5},
                            resume={"every_steps": 2, "data": stream})
 
     stream, (straight, history) = streamed(tmp_path / "straight")
-    assert stream.read[:15] == list(range(15))  # the dataset may read ahead
+    assert stream.read[:15] == list(range(15))  # the dataset can prefetch
     assert streamed(tmp_path / "crashed", crash)[1] is None
     resumed_stream, (resumed, resumed_history) = streamed(tmp_path / "crashed")
     assert resumed_stream.read[:15 - saved] == list(range(saved, 15)) and resumed_stream.start == saved

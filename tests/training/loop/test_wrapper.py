@@ -1,4 +1,4 @@
-"""The base of models that train models: losses, counts, what is trained and what is saved."""
+"""The base of models that train models: losses, counts, trained and saved models."""
 
 import keras
 import numpy as np
@@ -18,10 +18,10 @@ def network(seed: int = 0, dtype: str = "float32") -> keras.Model:
 
 
 class Distillation(TrainingModel):
-    """A student that learns the outputs of a teacher; both have their ids in the batch."""
+    """A student that learns the outputs of a teacher; the batch has the ids of both."""
 
     def __init__(self, student: keras.Model, teacher: keras.Model):
-        super().__init__(student, "distillation", beside=[teacher])
+        super().__init__(student, "distillation", untrained=[teacher])
         with self.own_layers():
             self.match = keras.layers.Dense(3, name="match")
         self.match.build((None, 3))
@@ -30,7 +30,7 @@ class Distillation(TrainingModel):
 
     def call(self, batch, training=False):
         self.seen.append(batch["weights"].dtype)
-        wanted = self.beside[0](batch["teacher/input_ids"])
+        wanted = self.untrained[0](batch["teacher/input_ids"])
         return tf.abs(self.match(self.inner(batch["input_ids"])) - tf.cast(wanted, self.compute_dtype))
 
     def example_losses(self, batch, outputs):
@@ -47,7 +47,7 @@ def batch() -> dict:
             "attention_mask": np.arange(4)[None] < rng.integers(1, 5, (6, 1))}
 
 
-def test_two_models_of_which_one_is_trained(tmp_path):
+def test_only_one_of_two_models_is_trained(tmp_path):
     student, teacher = network(0), network(1)
     model, before = Distillation(student, teacher), [v.numpy() for v in teacher.variables]
     model.compile("sgd")
@@ -59,7 +59,7 @@ def test_two_models_of_which_one_is_trained(tmp_path):
     assert last["loss"] < 0.7 * first["loss"]
     assert all(np.array_equal(v.numpy(), old) for v, old in zip(teacher.variables, before))
     known = {id(variable) for variable in model.variables}
-    assert not known & {id(variable) for variable in teacher.variables}  # nor are they in checkpoints
+    assert not known & {id(variable) for variable in teacher.variables}  # they are also not in checkpoints
     assert known >= {id(variable) for variable in [*student.variables, *model.match.variables]}
     assert model.saved_models() == {"": student}
     model.save(tmp_path / "student.keras")

@@ -1,1 +1,1 @@
-"""What surrounds the steps of a training: devices, strategies, resuming, signals, progress."""
+"""The training loop around the steps: devices, strategies, resuming, signals, progress."""

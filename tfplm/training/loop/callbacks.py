@@ -1,4 +1,4 @@
-"""Callbacks of a long training: where it stops, and its speed."""
+"""Callbacks of long trainings: the end, and the speed."""
 
 import time
 
@@ -13,38 +13,38 @@ class End(keras.callbacks.Callback):
         self.steps, self.epoch_steps, self.minutes = steps, epoch_steps, minutes
 
     def on_train_begin(self, logs=None):
-        self._begin, self._before = time.monotonic(), 0
+        self._start, self._before = time.monotonic(), 0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._before = epoch * self.epoch_steps
 
     def on_train_batch_end(self, batch, logs=None):
-        late = self.minutes is not None and time.monotonic() - self._begin >= 60 * self.minutes
+        late = self.minutes is not None and time.monotonic() - self._start >= 60 * self.minutes
         if late or self._before + batch + 1 >= self.steps:
             self.model.stop_training = True
 
 
 class Speed(keras.callbacks.Callback):
-    """`tokens_per_second` (real tokens) of this run, without its first step and without evaluations."""
+    """`tokens_per_second` (real tokens) of this run, without the first step and the evaluations."""
 
     def __init__(self):
         super().__init__()
-        self.tokens_per_second, self._begin = 0.0, None
+        self.tokens_per_second, self._start = 0.0, None
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._begin is None:
-            self._begin = time.monotonic(), self._tokens()
+        if self._start is None:
+            self._start = time.monotonic(), self._tokens()
 
     def on_test_begin(self, logs=None):
         self._pause = time.monotonic()
 
     def on_test_end(self, logs=None):
-        if self._begin is not None:
-            self._begin = self._begin[0] + time.monotonic() - self._pause, self._begin[1]
+        if self._start is not None:
+            self._start = self._start[0] + time.monotonic() - self._pause, self._start[1]
 
     def on_train_end(self, logs=None):
-        if self._begin is not None:
-            seconds, tokens = time.monotonic() - self._begin[0], self._tokens() - self._begin[1]
+        if self._start is not None:
+            seconds, tokens = time.monotonic() - self._start[0], self._tokens() - self._start[1]
             self.tokens_per_second = tokens / max(seconds, 1e-9)
 
     def _tokens(self) -> int:

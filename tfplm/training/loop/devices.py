@@ -1,4 +1,4 @@
-"""Which accelerators TensorFlow may use, and how much of their memory."""
+"""Visible GPUs and their memory."""
 
 import os
 import subprocess
@@ -8,18 +8,23 @@ import tensorflow as tf
 
 def set_devices(gpu: int | str | None = None, memory_fraction: float | None = None, memory_limit: int | None = None,
                 allow_growth: bool = False) -> list[str]:
-    """Chooses the visible GPUs and their memory; to be called before TensorFlow touches a device.
+    """Sets the visible GPUs and the limits of their memory; must be called before TensorFlow uses a device.
 
-    The TF1 settings `CUDA_VISIBLE_DEVICES`, `per_process_gpu_memory_fraction` and `allow_growth`, for TensorFlow 2.
+    These are the TF1 settings `CUDA_VISIBLE_DEVICES`, `per_process_gpu_memory_fraction` and `allow_growth`, for
+    TensorFlow 2.
 
     Args:
-        gpu: index of the one visible GPU, several as `"0,2"`, or -1 for none (CPU only); None leaves all visible.
-        memory_fraction: part of each visible GPU's memory this process may take, in (0, 1].
-        memory_limit: the same as an absolute number, in MiB. At most one of the two.
-        allow_growth: take memory as it is needed, instead of all at once; with a limit, up to it.
+        gpu: index of the visible GPU, several as `"0,2"`, or -1 for none (CPU only); None: all are visible.
+        memory_fraction: fraction of the memory of each visible GPU that this process can use, in (0, 1].
+        memory_limit: the same as an absolute number, in MiB. At most one of the two can be given.
+        allow_growth: allocate memory when it is needed, instead of all at once; with a limit, up to the limit.
 
-    Returns the names of the visible GPUs. Raises ValueError where a GPU does not exist or the settings contradict each
-    other, RuntimeError where TensorFlow has been initialised already, so that the settings would come too late.
+    Returns:
+        The names of the visible GPUs.
+
+    Raises:
+        ValueError: a GPU does not exist, or the settings are contradictory.
+        RuntimeError: TensorFlow is already initialized, so the settings would have no effect.
     """
     _check_memory(memory_fraction, memory_limit)
     present = tf.config.list_physical_devices("GPU")
@@ -30,21 +35,23 @@ def set_devices(gpu: int | str | None = None, memory_fraction: float | None = No
         for device in chosen:
             if limit := memory_limit or (memory_fraction and int(memory_fraction * _memory_of(present, device))):
                 tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration(limit)])
-                if allow_growth:  # TensorFlow refuses set_memory_growth beside a limit; its allocator obeys this
+                if allow_growth:  # TensorFlow rejects set_memory_growth with a limit; its allocator uses this variable
                     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
             elif allow_growth:
                 tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError as error:
-        raise RuntimeError(f"the device settings come too late ({error}); call set_devices(...) at the start of the "
-                           "program, before any tensor, model or strategy is made") from error
+        raise RuntimeError(f"TensorFlow is already initialized, so the device settings have no effect ({error}); call "
+                           "set_devices(...) at the start of the program, before any tensor, model or strategy is "
+                           "created") from error
     return [device.name for device in chosen]
 
 
 def _check_memory(fraction: float | None, limit: int | None) -> None:
     if fraction is not None and limit is not None:
-        raise ValueError("memory_fraction and memory_limit were given; choose one of them")
+        raise ValueError(f"memory_fraction is {fraction} and memory_limit is {limit}; expected only one of them: omit "
+                         "the other")
     if fraction is not None and not 0 < fraction <= 1:
-        raise ValueError(f"memory_fraction is {fraction}; expected a part of the memory in (0, 1], such as 0.33")
+        raise ValueError(f"memory_fraction is {fraction}; expected a fraction in (0, 1], such as 0.33")
     if limit is not None and limit <= 0:
         raise ValueError(f"memory_limit is {limit}; expected a number of MiB, such as 4096")
 
@@ -59,13 +66,14 @@ def _indices(gpu: int | str) -> list[int]:
 
 def _device(present: list, index: int):
     if not 0 <= index < len(present):
-        there = ", ".join(str(number) for number in range(len(present))) or "none"
-        raise ValueError(f"there is no GPU {index}; the GPUs here are: {there}. Choose one of them, or -1 for the CPU")
+        indices = ", ".join(map(str, range(len(present)))) or "none"
+        raise ValueError(f"there is no GPU {index}; expected one of the GPUs of this machine ({indices}), or -1 for "
+                         "the CPU")
     return present[index]
 
 
 def _memory_of(present: list, device) -> int:
-    """The whole memory of a GPU in MiB; TensorFlow tells it only after initialisation, nvidia-smi before."""
+    """The total memory of a GPU in MiB, from nvidia-smi, as TensorFlow provides it only after initialization."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     if visible:
@@ -75,4 +83,4 @@ def _memory_of(present: list, device) -> int:
         return int(lines[present.index(device)])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         raise ValueError(f"the memory of {device.name} could not be read from nvidia-smi ({error}); "
-                         "give memory_limit in MiB instead of memory_fraction") from error
+                         "use memory_limit in MiB instead of memory_fraction") from error

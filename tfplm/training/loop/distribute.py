@@ -1,10 +1,10 @@
-"""One argument for `tf.distribute`: one device, mirrored devices of this machine, or several machines.
+"""Distribution strategies by name: one device, mirrored devices of this machine, or several machines.
 
     strategy = strategy_for("mirrored")
     with strategy.scope():
         model = ...
         model.compile(...)
-    model.fit(dataset)          # the dataset's batch is the global one; it is divided among the replicas
+    model.fit(dataset)          # the batches of the dataset are the global ones; they are divided among the replicas
 """
 
 import inspect
@@ -20,20 +20,20 @@ NAMES = ("auto", "one", "mirrored", "multi_worker")
 
 
 class _Fit:
-    """What Keras' `fit` needs of a strategy, and does not find in TensorFlow's own."""
+    """Mixin with the additions to TensorFlow's strategies that Keras' `fit` needs."""
 
     batch_shares = None  # replica -> tensor, while a train step is traced
 
     def reduce(self, reduce_op, value, axis):
-        """As `tf.distribute.Strategy.reduce`; `fit` reduces the logs of a step along an axis that scalars lack."""
+        """`tf.distribute.Strategy.reduce`, also for scalars: `fit` reduces the logs of a step along an axis."""
         if axis is not None and self.experimental_local_results(value)[0].shape.rank == 0:
             axis = None
         return super().reduce(reduce_op, value, axis)
 
     def experimental_distribute_dataset(self, dataset, options=None):
-        """Every replica gets its part of each global batch, so that the examples of a step are those of one device.
+        """Divides each global batch among the replicas, so that a step has the same examples as on one device.
 
-        A policy that the dataset's own options set is kept (`OFF`: every worker reads what it makes, whole batches).
+        A policy set by the options of the dataset is kept (`OFF`: every worker has a separate dataset of its batches).
         """
         chosen = dataset.options().experimental_distribute.auto_shard_policy
         if chosen == tf.data.experimental.AutoShardPolicy.AUTO:
@@ -47,7 +47,7 @@ class _Fit:
         return shaped
 
     def run(self, fn, args=(), kwargs=None, options=None):
-        """As `tf.distribute.Strategy.run`; for Keras' train step it notes what part of the batch a replica has."""
+        """`tf.distribute.Strategy.run`, which for Keras' train step also records each replica's share of the batch."""
         if getattr(fn, "__name__", "") != "train_step" or not isinstance(getattr(fn, "__self__", None), keras.Model):
             return super().run(fn, args, kwargs, options)
 
@@ -68,10 +68,10 @@ class _Fit:
 
 
 class _ShapesForBuilding:
-    """Mixin of a distributed dataset: `fit` builds the model from the shapes of a batch, without reading one.
+    """Mixin of a distributed dataset with which `fit` builds the model from the shapes of a batch, without reading one.
 
-    Otherwise it reads a batch of an iterator of its own: several workers cannot turn that into shapes, and a shuffled
-    dataset would give the second iterator, with which the training begins, another order than one device gets.
+    By default `fit` reads a batch from a separate iterator: several workers cannot derive shapes from it, and a
+    shuffled dataset would have a different order in the second iterator, the one used for training, than on one device.
     """
 
     def __iter__(self):
@@ -81,7 +81,7 @@ class _ShapesForBuilding:
 
 
 def batch_spec(dataset):
-    """Shapes and types (`tf.TensorSpec`) of a batch on one replica."""
+    """The shapes and types (`tf.TensorSpec`) of a batch on one replica."""
     return tf.nest.map_structure(replica_spec, dataset.element_spec)
 
 
@@ -98,10 +98,10 @@ def _replica(context) -> int:
 
 
 def batch_share() -> tf.Tensor | None:
-    """Inside a replica's train step: (its examples) x (replicas) / (all examples of the step), 1 for an even division.
+    """In the train step of a replica: its examples x replicas / all examples of the step, 1 for an even division.
 
-    Keras' loss is the mean over a replica's examples divided by the number of replicas; a gradient times this share,
-    summed over the replicas, is the gradient of the mean over all examples. None where nothing is distributed.
+    Keras' loss is the mean over the examples of a replica divided by the number of replicas; the sum over the replicas
+    of gradients times this share is the gradient of the mean over all examples. None without distribution.
     """
     context = tf.distribute.get_replica_context()
     shares = getattr(context.strategy, "batch_shares", None) if context else None
@@ -110,18 +110,20 @@ def batch_share() -> tf.Tensor | None:
 
 def strategy_for(name: str = "auto", devices: list[str] | None = None, workers: list[str] | None = None,
                  index: int | None = None) -> tf.distribute.Strategy:
-    """The strategy of that name. Build and compile the model inside `strategy.scope()`, then call `fit` as always.
+    """The strategy with this name. Build and compile the model in `strategy.scope()`, then call `fit` as usual.
 
     Args:
         name: "one" device; "mirrored" on the GPUs (or `devices`) of this machine; "multi_worker", one process per
-            machine; "auto" = multi_worker where TF_CONFIG names several workers, mirrored where there are several
-            GPUs, else one.
-        devices: logical devices to mirror on, such as `["GPU:0", "GPU:2"]`.
-        workers: "host:port" of every worker, the same list in each process, and
-        index: the place of this process in it; sets TF_CONFIG. Without them TF_CONFIG must be set.
+            machine; "auto": multi_worker if TF_CONFIG has several workers, mirrored if there are several GPUs,
+            otherwise one.
+        devices: logical devices for mirroring, such as `["GPU:0", "GPU:2"]`.
+        workers: "host:port" of every worker, the same list in each process; sets TF_CONFIG, together with `index`.
+            Without it TF_CONFIG must be set.
+        index: index of this process in `workers`.
 
-    Every worker must see the same data in the same order: seed the shuffling (`keras.utils.set_random_seed`).
-    Raises ValueError for an unknown name, and where the cluster is not described.
+    Every worker must read the same data in the same order: seed the shuffling (`keras.utils.set_random_seed`).
+
+    Raises ValueError for an unknown name, or a missing description of the cluster.
     """
     if name not in NAMES:
         raise ValueError(f"strategy is {name!r}; expected one of {', '.join(NAMES)}")
@@ -130,7 +132,8 @@ def strategy_for(name: str = "auto", devices: list[str] | None = None, workers: 
     several = len(_cluster()) > 1
     if name == "multi_worker" or (name == "auto" and several):
         if not _cluster():
-            raise ValueError("multi_worker needs TF_CONFIG, or workers=['host:port', ...] and index=0; found neither")
+            raise ValueError("there are neither TF_CONFIG nor workers; multi_worker needs TF_CONFIG, or "
+                             "workers=['host:port', ...] and index=0")
         return MultiWorker()
     devices = devices or [device.name for device in tf.config.list_logical_devices("GPU")]
     if name == "mirrored" or (name == "auto" and len(devices) > 1):
@@ -148,18 +151,18 @@ def _mirrored(devices: list[str]) -> Mirrored:
 
 def _describe_cluster(workers: list[str], index: int | None) -> None:
     if index is None or not 0 <= index < len(workers):
-        raise ValueError(f"index is {index}; expected a place among the {len(workers)} workers, from 0")
+        raise ValueError(f"index is {index}; expected the index of one of the {len(workers)} workers, from 0")
     os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
 
 
 def _cluster() -> list[str]:
-    """The addresses of all processes that train, from TF_CONFIG."""
+    """The addresses of all training processes, from TF_CONFIG."""
     cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     return [address for task in ("chief", "worker") for address in cluster.get(task, [])]
 
 
 def is_chief() -> bool:
-    """True in the one process that writes checkpoints, event files and results: the first of TF_CONFIG, or the only."""
+    """Returns True in the process that writes checkpoints, event files and results: the first or the only one."""
     config = json.loads(os.environ.get("TF_CONFIG") or "{}")
     task = config.get("task", {})
     if not config.get("cluster") or task.get("type") in ("chief", "master", None):

@@ -15,18 +15,18 @@ NOTEBOOK = any("notebook" in base.__module__ for base in tqdm.__mro__)
 
 
 class Progress(keras.callbacks.Callback):
-    """Epoch, step, loss and metrics, examples and tokens per second, time left; pass it to `fit` with `verbose=0`.
+    """Shows epoch, step, loss and metrics, examples and tokens per second, and remaining time; use it with `verbose=0`.
 
         epoch 1/3 |██████    | 540/900  loss 0.4321  accuracy 0.8125  310 examples/s  12,400 tokens/s  0:01:10 left
 
-    A bar in a terminal or notebook. Elsewhere (a file, a pipe) plain lines: one at the end of each epoch, and one every
-    `interval` seconds in between. Tokens are counted where the batch is a dict with `attention_mask` or `input_ids`.
-    Under several workers only the chief shows anything.
+    In a terminal or notebook it is a bar; otherwise (a file, a pipe) plain lines, one at the end of each epoch, and one
+    every `interval` seconds in between. Tokens are counted if the batch is a dict with `attention_mask` or `input_ids`.
+    With several workers only the chief shows progress.
 
     Args:
-        quiet: write nothing at all.
-        interval: seconds between two plain lines; None for one line per epoch only.
-        file: where to write; standard error by default.
+        quiet: show no progress.
+        interval: seconds between two plain lines; None for one line per epoch.
+        file: the output stream (default: standard error).
     """
 
     def __init__(self, quiet: bool = False, interval: float | None = 60.0, file=None):
@@ -77,7 +77,7 @@ class Progress(keras.callbacks.Callback):
         return Line(title, total, self.file or sys.stderr, self.interval, nested)
 
     def _counts(self) -> dict[str, float]:
-        """Examples and tokens so far."""
+        """The numbers of examples and tokens so far."""
         counts = {}
         if (loss := next((metric for metric in self.model.metrics if metric.name == "loss"), None)) is not None:
             counts["examples"] = self._sum(loss.count)
@@ -86,7 +86,7 @@ class Progress(keras.callbacks.Callback):
         return counts
 
     def _sum(self, variable) -> float:
-        """Over the replicas, without asking other workers: those would have to answer."""
+        """The sum over the replicas, without communication with other workers, which would have to take part."""
         strategy = self.model.distribute_strategy
         variable = variable.value if isinstance(variable, keras.Variable) else variable
         parts = strategy.experimental_local_results(variable)
@@ -94,11 +94,11 @@ class Progress(keras.callbacks.Callback):
 
 
 class Line:
-    """One bar, or in its place the plain lines of one epoch."""
+    """A bar, or the plain lines of an epoch."""
 
     def __init__(self, title: str, total: int | None, stream, interval: float | None, nested: bool):
         self.title, self.total, self.stream, self.nested = title, total, stream, nested
-        self.done, self._begin, self._paused = 0, None, None
+        self.done, self._start, self._paused = 0, None, None
         self._live = NOTEBOOK or stream.isatty()
         self._every = 0.2 if self._live else interval
         self._shown = time.monotonic()
@@ -108,8 +108,8 @@ class Line:
     def advance(self, done: int, logs: dict, counts) -> None:
         self.done = min(done, self.total or done)
         now = time.monotonic()
-        if self._begin is None:  # rates without the first step, which compiles, and without what a resume skipped
-            self._begin, self._shown = (now, self.done, counts()), now
+        if self._start is None:  # rates exclude the first step, which compiles, and steps skipped when resuming
+            self._start, self._shown = (now, self.done, counts()), now
         elif self._every is not None and now - self._shown >= self._every and not (self.nested and not self._live):
             self._shown = now
             self._show(self._text(logs, self._rates(now, counts()), now))
@@ -118,13 +118,13 @@ class Line:
         self._paused = time.monotonic(), self._rates(time.monotonic(), counts())
 
     def resume(self) -> None:
-        if self._begin and self._paused:
-            lost = time.monotonic() - self._paused[0]
-            self._begin = (self._begin[0] + lost, *self._begin[1:])
+        if self._start and self._paused:
+            paused = time.monotonic() - self._paused[0]
+            self._start = (self._start[0] + paused, *self._start[1:])
 
     def close(self, logs: dict | None, counts) -> None:
         now = time.monotonic()
-        # a validation has reset the counts of the training
+        # validation resets the counts of the training
         rates = self._paused[1] if self._paused else self._rates(now, counts())
         if self._live or not self.nested:
             self._show(self._text(logs, rates))
@@ -132,11 +132,11 @@ class Line:
             self._bar.close()
 
     def _rates(self, now: float, counts: dict) -> dict[str, float]:
-        if self._begin is None or now <= self._begin[0]:
+        if self._start is None or now <= self._start[0]:
             return {}
-        began, steps, before = self._begin
-        rates = {name: (count - before.get(name, 0)) / (now - began) for name, count in counts.items()}
-        rates["steps"] = (self.done - steps) / (now - began)
+        start, steps, before = self._start
+        rates = {name: (count - before.get(name, 0)) / (now - start) for name, count in counts.items()}
+        rates["steps"] = (self.done - steps) / (now - start)
         return {name: rate for name, rate in rates.items() if rate > 0}
 
     def _text(self, logs: dict | None, rates: dict, now: float | None = None) -> str:
@@ -153,5 +153,5 @@ class Line:
             print(f"{self.title}  step {self.done}/{self.total or '?'}  {text}", file=self.stream, flush=True)
             return
         self._bar.n = self.done
-        self._bar.bar_format = f"{BAR}  {text}"  # tqdm's own postfix begins with a comma
+        self._bar.bar_format = f"{BAR}  {text}"  # tqdm's own postfix starts with a comma
         self._bar.refresh()

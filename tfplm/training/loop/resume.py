@@ -1,4 +1,4 @@
-"""Training that survives: `model.fit(dataset, epochs=3, callbacks=[Resume("checkpoints")])`, started again, resumes."""
+"""Resuming of interrupted trainings: `model.fit(dataset, epochs=3, callbacks=[Resume("checkpoints")])`."""
 
 import os
 import time
@@ -15,34 +15,35 @@ from tfplm.training.loop.state import callback_state, random_state, set_callback
 
 
 class Resume(keras.callbacks.Callback):
-    """Saves the whole state of `fit` now and then, and resumes from the newest checkpoint of the folder.
+    """Saves the complete state of `fit` at intervals, and resumes from the newest checkpoint of the folder.
 
-    Saved with `tf.train.CheckpointManager`: model, optimizer (with its step, and so the schedule), metrics of the
-    running epoch, random state, history, and the place in the data. After a kill the same program ends with the same
-    weights as without: the data must come in the same order (`keras.utils.set_random_seed` at the start), and its
-    random choices must be stateless or Keras' own, as dropout's are; validation needs a dataset object of its own.
-    Ctrl-C and SIGTERM save before they end the program.
+    The checkpoints, written by `tf.train.CheckpointManager`, contain the model, the optimizer (with its step, and so
+    the schedule), the metrics of the current epoch, random states, the history, and the position in the data. A program
+    that was killed and started again ends with the same weights as without interruption, if the data have the same
+    order (`keras.utils.set_random_seed` at the start), and their random choices are stateless or Keras' own, as those
+    of dropout; validation needs a separate dataset object. After Ctrl-C and SIGTERM a checkpoint is saved before the
+    program ends.
 
-    The model alone can be read by `tf.train.Checkpoint(model=model).restore(path).expect_partial()`.
+    To load only the model: `tf.train.Checkpoint(model=model).restore(path).expect_partial()`.
 
-    Under `MultiWorkerMirroredStrategy` every worker needs this callback, with a folder that all of them can read; the
-    chief writes. There `every_minutes` and signals do not count: workers must save at the same step.
+    With `MultiWorkerMirroredStrategy` every worker needs this callback, with a folder that all of them can read; the
+    chief writes. `every_minutes` and signals are then ignored, as all workers must save at the same step.
 
     Args:
-        directory: folder of the checkpoints. To start again, give another or delete it.
-        every_steps: batches between two checkpoints, and
-        every_minutes: minutes between two, whichever comes first; with neither, 10 minutes. Each end of an epoch is
-            saved as well.
-        keep: number of checkpoints that are kept; 2 at least, should the newest be damaged.
-        data: what makes the batches, where it can start anywhere: its attribute `start` is set to the number of batches
-            that were trained on, before the dataset is read, and none is read again. It needs `steps_per_epoch`.
+        directory: folder of the checkpoints. To start from the beginning, use another folder, or delete it.
+        every_steps: number of batches between two checkpoints.
+        every_minutes: minutes between two checkpoints; with both, whichever is first; with neither, 10 minutes. The end
+            of each epoch is also saved.
+        keep: number of checkpoints to keep, at least 2, as the newest could be damaged.
+        data: source of the batches, if it can start at any batch: its attribute `start` is set to the number of trained
+            batches before the dataset is read, and none of them is read again. It requires `steps_per_epoch`.
     """
 
     def __init__(self, directory: str | os.PathLike, every_steps: int | None = None,
                  every_minutes: float | None = None, keep: int = 3, data=None):
         super().__init__()
         if keep < 2:
-            raise ValueError(f"keep is {keep}; expected 2 or more, so that one is left when the newest is damaged")
+            raise ValueError(f"keep is {keep}; expected 2 or more, so that one remains if the newest is damaged")
         self.directory, self.keep, self.every_steps = os.fspath(directory), keep, every_steps
         self.every_minutes = 10.0 if every_steps is None and every_minutes is None else every_minutes
         self.data, self._signals = data, Signals()
@@ -52,23 +53,23 @@ class Resume(keras.callbacks.Callback):
         self._iterator, self._others = local_of_fit("epoch_iterator"), local_of_fit("callbacks").callbacks
         self._first = local_of_fit("initial_epoch")
         strategy = self.model.distribute_strategy
-        with strategy.scope():  # a model that its first batch would build has no variables to save yet
+        with strategy.scope():  # a model that is built by its first batch has no variables yet
             build_for_fit(self.model, self._iterator, batch_spec)
         self._files = RunCheckpoint(self.model, self.directory, self.keep)
         self._epoch, self._batches, self._logs = None, 0, {}
         if self.data is not None:
             self.data.start = 0
         if resumed := self._files.restore():
-            self._go_on(resumed)
+            self._restore_position(resumed)
         self._resumed = resumed  # until the first batch
         self._count, self._time = 0, time.monotonic()
         self._alone = not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         if self._alone:
             self._signals.install()
 
-    def _go_on(self, resumed: dict) -> None:
+    def _restore_position(self, resumed: dict) -> None:
         self.model.history.history.update(resumed["history"])
-        if resumed["stopped"]:  # by EarlyStopping, for example: nothing is left to do
+        if resumed["stopped"]:  # the training is complete, e.g. by EarlyStopping
             start_fit_at(self.model, self.params["epochs"])
             return
         start_fit_at(self.model, resumed["epoch"])
@@ -82,7 +83,7 @@ class Resume(keras.callbacks.Callback):
         start_fit_at(self.model, None)
         if self._epoch is not None:
             self._save(epoch, 0)
-        elif self._resumed:  # fit has just reset the metrics, and callbacks themselves
+        elif self._resumed:  # fit has reset the metrics, and callbacks have reset themselves
             self._files.restore_metrics()
             self._batches, self._logs = self._resumed["batch"], self._resumed["logs"]
             self.model.history.epoch = list(range(self._first, epoch))
@@ -91,11 +92,11 @@ class Resume(keras.callbacks.Callback):
         self._obey_signal()
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self._resumed:  # by now the skipped data have been read, and have drawn their random numbers again
+        if self._resumed:  # now the skipped data have been read, which has changed the random state
             set_random_state(self._resumed["random"])
             self._resumed = None
         self._obey_signal()
-        if self._due():  # here, not after the batch before: by now every callback has seen its end
+        if self._due():  # not at the end of the previous batch, as other callbacks are called after this one
             self._save(self._epoch, self._batches)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -104,15 +105,15 @@ class Resume(keras.callbacks.Callback):
         self._count, self._batches = self._count + done - self._batches, done
 
     def on_test_begin(self, logs=None):
-        if self._epoch is not None and not self._resumed:  # if it is, no batch has run: they are in the checkpoint
-            self._logs = self.model.get_metrics_result()  # evaluation is going to reset them
+        if self._epoch is not None and not self._resumed:  # if resumed, no batch has run: they are in the checkpoint
+            self._logs = self.model.get_metrics_result()  # evaluation resets them
 
     def on_test_batch_end(self, batch, logs=None):
         self._obey_signal()
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in self._logs.items():
-            logs.setdefault(name, float(value))  # the checkpoint was after the last batch: none has run
+            logs.setdefault(name, float(value))  # if the checkpoint was after the last batch, none has run
         self._batches, self._logs = 0, {}
 
     def on_train_end(self, logs=None):
@@ -136,7 +137,7 @@ class Resume(keras.callbacks.Callback):
             self._signals.obey()
 
     def _save(self, epoch: int, batch: int) -> None:
-        """Saves that `batch` batches of `epoch` (from 0) are done."""
+        """Saves the state after `batch` batches of `epoch` (from 0)."""
         history = {name: [float(value) for value in values] for name, values in self.model.history.history.items()}
         self._files.save({
             "epoch": epoch, "batch": batch, "logs": {name: float(value) for name, value in self._logs.items()},

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: written by `tf.train.CheckpointManager`, read from the newest that is whole."""
+"""Checkpoints of a training run, written by `tf.train.CheckpointManager`; the newest complete one is restored."""
 
 import logging
 import os
@@ -15,16 +15,16 @@ log = logging.getLogger(__name__)
 
 
 class RunCheckpoint:
-    """All variables of a compiled, built model, its optimizer and metrics, and a dict of JSON values.
+    """Checkpoints of all variables of a compiled, built model, its optimizer and metrics, and a dict of JSON values.
 
-    Only the chief writes to `directory`; the other workers take part in the saving (variables that live in parts on
-    several workers are summed by all of them) with a folder of their own, which `close` removes.
+    Only the chief writes to `directory`; the other workers take part in saving, as variables with parts on several
+    workers are summed by all of them, with a temporary folder, which `close` removes.
     """
 
     def __init__(self, model: keras.Model, directory: str, keep: int):
         self.directory, self._state = directory, RunState()
         self._metrics = model.metrics_variables
-        # the graph of objects does not reach all variables (the seeds of dropout, for one): hence the list
+        # the list is necessary as the graph of objects does not contain all variables, e.g. the seeds of dropout
         self._checkpoint = tf.train.Checkpoint(
             model=model, optimizer=model.optimizer, state=self._state, metrics=self._metrics,
             variables=[*model.variables, *model.optimizer.variables])
@@ -37,7 +37,7 @@ class RunCheckpoint:
         self._manager.save()
 
     def restore(self) -> dict | None:
-        """The values of the newest checkpoint, after setting all variables; None where there is none."""
+        """Restores all variables from the newest checkpoint, and returns its values; None if there is none."""
         for path in self._newest_first():
             if (damage := _damage(path)) is not None:
                 log.warning("checkpoint %s is damaged and is skipped (%s)", path, damage)
@@ -45,14 +45,15 @@ class RunCheckpoint:
             try:
                 self._checkpoint.restore(path).assert_consumed()
             except (AssertionError, ValueError) as error:
-                raise ValueError(f"checkpoint {path} is of another model or optimizer than the one that is trained; "
-                                 f"give another folder, or delete this one to start again ({error})") from error
+                raise ValueError(f"checkpoint {path} belongs to another model or optimizer; expected those of this "
+                                 "training: use another folder, or delete this one to start again "
+                                 f"({error})") from error
             self._restored = path
             return self._state.values
         return None
 
     def restore_metrics(self) -> None:
-        """The metrics once more, from the checkpoint that `restore` found."""
+        """Restores the metrics again, from the checkpoint that `restore` found."""
         tf.train.Checkpoint(metrics=self._metrics).read(self._restored).expect_partial()
 
     def close(self) -> None:
@@ -66,11 +67,11 @@ class RunCheckpoint:
 
 
 def _damage(path: str) -> str | None:
-    """What is wrong with a checkpoint, found by reading it whole (each tensor has a checksum); None for nothing."""
+    """The damage of a checkpoint, found by reading it completely (each tensor has a checksum), or None."""
     try:
         reader = tf.train.load_checkpoint(path)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
-    except Exception as error:  # the reader turns the one damage into an IndexError, the next into a DataLossError
+    except Exception as error:  # depending on the damage, the reader raises IndexError, DataLossError, ...
         return str(error).partition("\n")[0]
     return None

@@ -1,4 +1,4 @@
-"""The folder of a training: options, prepared data, checkpoints, and at the end the model."""
+"""The output folder of a training: options, prepared data, checkpoints, and finally the model."""
 
 import dataclasses
 import os
@@ -9,14 +9,14 @@ from tfplm.core.config import read_json, write_json
 from tfplm.options.base import TrainingOptions
 
 RUN, RESULTS = "run.json", "results.json"
-# what may change from one start to the next of the same training
+# options that can change when a training is resumed
 _FREE = ("quiet", "output", "log_dir", "minutes", "save_every", "summary_every", "sample_every", "evaluation_batches",
          "strategy")
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """`output`, with `checkpoints` and what data preparation keeps in `data`; and `log_dir`, outside of it."""
+    """The folders of a training: `output`, with `checkpoints` and prepared `data`, and `log_dir`."""
 
     output: Path
     log_dir: Path
@@ -31,10 +31,9 @@ class Folder:
 
 
 def open_folder(options: TrainingOptions, verb: str) -> Folder:
-    """Makes the folder, or finds it where this training was started before, and writes the options into it, as
-    `VERB.json`.
+    """Creates the folder, or opens that of an earlier start of this training, and writes the options as `VERB.json`.
 
-    Raises ValueError where it holds a training with other options.
+    Raises ValueError if it contains a training with other options.
     """
     log_dir = Path(options.log_dir or Path("logs", verb, time.strftime("%Y%m%d-%H%M%S")))
     output = Path(options.output or log_dir / "model")
@@ -55,8 +54,8 @@ def _check_same(options: TrainingOptions, output: Path, verb: str) -> None:
     changes = [f"{name} {before.get(name)!r}, now {value!r}" for name, value in now.items()
                if name not in _FREE and before.get(name) != value]
     if changes:
-        raise ValueError(f"{output} holds a training with other options ({'; '.join(changes)}): choose another "
-                         "--output, or delete that folder to start again")
+        raise ValueError(f"{output} contains a training with other options ({'; '.join(changes)}): use another "
+                         "--output, or delete the folder to start again")
 
 
 def _plain(options: TrainingOptions) -> dict:

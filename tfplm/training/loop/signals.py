@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, noted instead of obeyed at once."""
+"""Deferred handling of Ctrl-C and SIGTERM."""
 
 import signal
 import sys
@@ -8,18 +8,18 @@ from tfplm.core.keras_internals import fit_frame
 
 
 class Signals:
-    """From `install` to `remove` the first SIGINT or SIGTERM is kept in `received`; the second one acts at once."""
+    """From `install` to `remove`, the first SIGINT or SIGTERM is stored in `received`; the second acts immediately."""
 
     def __init__(self):
         self.received, self._before = None, {}
 
     def install(self) -> None:
         self.received = None
-        if threading.current_thread() is threading.main_thread():  # Python delivers signals there only
+        if threading.current_thread() is threading.main_thread():  # Python delivers signals only there
             for number in (signal.SIGINT, signal.SIGTERM):
                 before = signal.signal(number, self._note)
-                while isinstance(left := getattr(before, "__self__", None), Signals):  # by a training that failed
-                    before = left._before.get(number, signal.SIG_DFL)
+                while isinstance(other := getattr(before, "__self__", None), Signals):  # of a training that failed
+                    before = other._before.get(number, signal.SIG_DFL)
                 self._before[number] = before
 
     def remove(self) -> None:
@@ -29,14 +29,14 @@ class Signals:
 
     def _note(self, number, frame):
         self.remove()
-        if fit_frame(frame) is None:  # an error has ended the training, and nobody has removed us
+        if fit_frame(frame) is None:  # the training has ended with an error, and the handlers were not removed
             signal.raise_signal(number)
             return
         self.received = number
-        print(f"\n{signal.Signals(number).name}: saving after this step; once more stops at once", file=sys.stderr)
+        print(f"\n{signal.Signals(number).name}: saving after this step; repeat to stop immediately", file=sys.stderr)
 
     def obey(self) -> None:
-        """Ends the program as the signal would have: KeyboardInterrupt, or exit status 143."""
+        """Ends the program as the signal would have done: KeyboardInterrupt, or exit status 143."""
         number, self.received = self.received, None
         if number == signal.SIGINT:
             raise KeyboardInterrupt

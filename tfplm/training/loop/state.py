@@ -1,4 +1,4 @@
-"""Everything of a training run that is no variable, as one JSON text inside the checkpoint."""
+"""The state of a training run that is not in variables, as a JSON text in the checkpoint."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import random
 import numpy as np
 import tensorflow as tf
 
-# the numbers that callbacks carry from epoch to epoch
+# the attributes of callbacks that change from epoch to epoch
 CALLBACKS = {
     "EarlyStopping": ("wait", "best", "best_epoch", "stopped_epoch"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
@@ -29,7 +29,7 @@ class RunState(tf.train.experimental.PythonState):
 
 
 def random_state() -> dict:
-    """The states of Python's and NumPy's global generators. (Keras' are variables of the model.)"""
+    """The states of Python's and NumPy's global generators; those of Keras are variables of the model."""
     kind, keys, *rest = np.random.get_state()
     version, numbers, gauss = random.getstate()
     return {"numpy": [kind, keys.tolist(), *rest], "python": [version, list(numbers), gauss]}
@@ -43,7 +43,7 @@ def set_random_state(state: dict) -> None:
 
 
 def callback_state(callbacks: list) -> list[dict]:
-    """The numbers of callbacks that have some; in the order of the callbacks."""
+    """The state of the callbacks that have one, in their order."""
     return [{"name": type(callback).__name__,
              "values": {name: _plain(getattr(callback, name, None)) for name in CALLBACKS[type(callback).__name__]}}
             for callback in callbacks if type(callback).__name__ in CALLBACKS]

@@ -1,4 +1,4 @@
-"""The base of Keras models that train other models: pre-training, several tasks, contrastive learning, distillation."""
+"""Base of Keras models that train other models: pre-training, multi-task and contrastive learning, distillation."""
 
 from collections.abc import Iterable
 
@@ -9,46 +9,47 @@ from tfplm.layers.precision import dtype_policy
 
 
 class TrainingModel(keras.Model):
-    """A Keras model around the model that it trains: `compile(...)`, then `fit`, as any other.
+    """A Keras model around the model that it trains; use `compile(...)` and `fit` as for any Keras model.
 
-    Subclasses write `call`, and define what is minimized in one of two ways:
+    Subclasses implement `call`, and define the loss in one of two ways:
 
-    - `example_losses` (and `update_metrics`), where the loss comes from the outputs of `call`; `compile` gets no loss;
-    - neither of them: the loss and the metrics are those of `compile`, as in a plain Keras model.
+    - by `example_losses` (and `update_metrics`), computed from the outputs of `call`; then `compile` gets no loss;
+    - by `compile`, as in any Keras model.
 
-    Batches reach the trained model as they are (`autocast=False`): Keras would round float weights and scores to the
-    dtype of the policy; the trained model's own layers cast what they compute with.
+    Batches are passed to the trained model unchanged (`autocast=False`): Keras would round float weights and scores to
+    the dtype of the policy, whereas the layers of the trained model cast their inputs themselves.
 
     Args:
-        model: the model that is trained, in place, and saved in the end.
-        name: of this Keras model.
-        beside: models that are used without being trained, such as a teacher. They are not tracked: their variables
-            get no gradients and are not in checkpoints.
+        model: the model to train, which is modified, and saved at the end.
+        name: name of this Keras model.
+        untrained: models that are used, but not trained, such as a teacher. They are not tracked: their variables have
+            no gradients, and are not in checkpoints.
 
     Attributes:
-        inner: the trained model. beside: the tuple of the others.
+        inner: the trained model.
+        untrained: tuple of the other models.
         tokens, positions, steps: int64 variables, counted in each training step and saved with checkpoints, so that they
-            count over all runs: real tokens, positions with those of padding, batches.
+            count all runs: real tokens, positions including padding, batches.
     """
 
-    def __init__(self, model: keras.Model, name: str, beside: Iterable[keras.Model] = ()):
+    def __init__(self, model: keras.Model, name: str, untrained: Iterable[keras.Model] = ()):
         super().__init__(name=name, dtype=model.dtype_policy, autocast=False)
         self.inner = model
-        vars(self)["beside"] = tuple(beside)  # past Keras' tracking of attributes
+        vars(self)["untrained"] = tuple(untrained)  # bypasses the tracking of Keras
         self.tokens, self.positions = _counter("tokens", "sum"), _counter("positions", "sum")
         self.steps = _counter("steps", "only_first_replica")
-        self.built = True  # by their constructors, all layers are
+        self.built = True  # all layers are built by their constructors
 
     def own_layers(self):
-        """A context in which layers that the training needs beside the model are made: with the model's dtype policy."""
+        """A context for creating additional layers of the training with the dtype policy of the model."""
         return dtype_policy(self.inner.dtype_policy)
 
     def saved_models(self) -> dict[str, keras.Model]:
-        """What is saved after the training: folder within the output ("" for itself) -> model."""
+        """The models to save after the training: folder in the output ("" for the output itself) -> model."""
         return {"": self.inner}
 
     def save(self, filepath, *arguments, **keywords):
-        """Saves the trained model alone, so that Keras' callbacks write files that can be read without this class."""
+        """Saves only the trained model, so that files written by Keras' callbacks can be loaded without this class."""
         self.inner.save(filepath, *arguments, **keywords)
 
     def counts(self) -> dict[str, int]:
@@ -56,7 +57,7 @@ class TrainingModel(keras.Model):
         return {name: int(keras.ops.convert_to_numpy(getattr(self, name))) for name in ("tokens", "positions", "steps")}
 
     def example_losses(self, batch: dict, outputs) -> tf.Tensor | None:
-        """float32 `[B]`, the loss of each example, from what `call` returned. None: the loss is that of `compile`."""
+        """The loss of each example, float32 `[B]`, from the outputs of `call`; None: the loss of `compile` is used."""
         return None
 
     def update_metrics(self, batch: dict, outputs) -> None:
@@ -67,7 +68,7 @@ class TrainingModel(keras.Model):
         return super().train_step(data)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The mean over the replica's examples, over the number of replicas: the gradients of all of them are added up."""
+        """The mean over the examples of a replica, divided by the number of replicas, as their gradients are summed."""
         losses = self.example_losses(x, y_pred)
         if losses is None:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
