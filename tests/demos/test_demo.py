@@ -92,11 +92,11 @@ def test_unusable_texts(tmp_path):
         (tmp_path / name).write_bytes(content)
         return demo(text=[str(tmp_path / name)], output=str(tmp_path / f"out-{name}"), quiet=True, **options)
 
-    with pytest.raises(ValueError, match="the corpus is empty; some text is expected"):
+    with pytest.raises(ValueError, match="the corpus is empty; expected some text: "):
         attempt("empty.txt", b"\n\n")
     with pytest.raises(ValueError, match="looks like GBK: give --encoding gb18030"):
         attempt("gbk.txt", CHINESE.encode("gb18030") * 20)
-    with pytest.raises(ValueError, match="the corpus is too small for a single batch"):
+    with pytest.raises(ValueError, match="the corpus is too small: expected at least one batch"):
         attempt("line.txt", "却说".encode(), vocab_size=50)
     with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*lime\.txt; the nearest: .*line\.txt"):
         demo(text=[str(tmp_path / "lime.txt")], output=str(tmp_path / "out"))

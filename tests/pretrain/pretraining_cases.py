@@ -1,4 +1,4 @@
-"""Tiny models, documents and batches for the tests of pre-training."""
+"""Tiny models, documents and batches for the pre-training tests."""
 
 import keras
 import numpy as np
@@ -33,20 +33,20 @@ ALL = [*(name for name, kind in OBJECTIVES.items() if kind.packing != "labelled"
 
 
 def documents(count=40, seed=0) -> DocumentList:
-    """Each token follows from the one before it, up to a coin."""
+    """Documents in which the previous token determines the next one, up to a coin flip."""
     rng = np.random.default_rng(seed)
     result = []
     for _ in range(count):
         lengths = rng.integers(5, 12, 20).astype(np.int32)
         ids = np.full(lengths.sum(), 5, np.int32)
-        for place in range(1, len(ids)):
-            ids[place] = 5 + (ids[place - 1] * 3 + rng.integers(0, 2)) % 40
+        for position in range(1, len(ids)):
+            ids[position] = 5 + (ids[position - 1] * 3 + rng.integers(0, 2)) % 40
         result.append(Document(ids, lengths, rng.random(len(ids)) < 0.6))
     return DocumentList(result, VOCABULARY)
 
 
 def config_of(objective: str, **changes) -> Config:
-    """Of the family that the objective is trained with by default."""
+    """A tiny configuration of the family of the objective's default preset."""
     plans = parse_objective(objective)
     base = registry.family(registry.preset(default_preset(plans)).model_type).base
     config = Config.from_dict({**base, **TINY, **FIELDS.get(objective, {}), **changes})
@@ -65,7 +65,7 @@ def make(objective: str, eager: bool = True, dtype: str = "float32", **changes) 
 
 
 def batches_of(model: Pretraining, task: int = 0, length: int = 32, rows: int = 8, seed: int = 0):
-    """Batches of one of its tasks."""
+    """Batches of one of the model's tasks."""
     task = model.tasks[task]
     return token_batches(documents(), Sequences(task.plan.packing, task.raw_length(length)), task.noise, seed=seed,
                          columns=task.columns,

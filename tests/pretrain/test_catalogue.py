@@ -1,4 +1,4 @@
-"""Names, sums and mixtures of objectives, and what they decide about the model."""
+"""Names, sums and mixtures of objectives, and the head and preset that they determine."""
 
 import pytest
 
@@ -26,22 +26,22 @@ def test_classes_of_the_saved_head():
     ("clm,clm-reverse", "gpt2"), ("clm,mlm", "bert-base-uncased"), ("span-corruption", "t5-small"),
     ("mass,span-corruption", "bart-base")])
 def test_default_preset(objective, preset):
-    """Of what suits the fewest architectures, and is written first."""
+    """That of the first objective among those that can train the fewest architectures."""
     assert default_preset(parse_objective(objective)) == preset
 
 
 @pytest.mark.parametrize("text, message", [
-    ("mlmm", "there is no objective 'mlmm'; did you mean 'mlm'\\? Objectives are clm, clm-reverse, denoising, .*mlm, nsp"),
+    ("mlmm", "there is no objective 'mlmm'; did you mean 'mlm'\\? Expected one or more of clm, .*mlm, nsp"),
     ("mlm+", "there is no objective ''"),
-    ("mlm:0", "'0' is no weight; expected a number above 0"),
-    ("mlm@x", "'x' is no weight"),
+    ("mlm:0", "objective 'mlm:0' has the weight '0'; expected a number above 0: write it as in mlm:1"),
+    ("mlm@x", "objective 'mlm@x' has the weight 'x'; expected a number above 0"),
     ("mlm+mlm", "both change the tokens|names one objective twice"),
     ("mlm+rtd", "mlm and rtd both change the tokens of a batch, so they cannot share a batch; train on batches of each: "
                 "mlm,rtd"),
-    ("nsp+sop", "nsp and sop both decide what an example is made of"),
-    ("denoising+nsp", "no architecture suits all of it \\(denoising: seq2seq; nsp: encoder\\)"),
-    ("mlm,denoising", "no architecture suits all of its tasks"),
-    ("rtd,mlm", "cannot be mixed"),
+    ("nsp+sop", "nsp and sop both determine what an example consists of"),
+    ("denoising+nsp", "its objectives need different architectures \\(denoising: seq2seq; nsp: encoder\\)"),
+    ("mlm,denoising", "its tasks need different architectures \\(mlm: encoder; denoising: seq2seq\\)"),
+    ("rtd,mlm", "rtd trains a model without a projection to the vocabulary, so it cannot be combined"),
 ])
 def test_impossible_objectives(text, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""The three kinds of corpus: what they give, and which objectives they refuse."""
+"""The three kinds of corpus: the batches that they provide, and the objectives that they reject."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def task_of(objective: str, tokenizer, classes=("☀", "☔")):
 def test_labelled_texts(tokenizer):
     texts = ["a warm day ☀", "rain again ☔", "no sign at all", "sun, then rain ☀☔", "a new one 🎉"]
     corpus = LabelledCorpus(OPTIONS, tokenizer, kind=OBJECTIVES["emoji"], texts=texts, held=[False] * 3 + [True] * 2)
-    assert corpus.classes == ("☀", "☔")  # of the texts for training alone
+    assert corpus.classes == ("☀", "☔")  # only those of the texts for training
     task = task_of("emoji", tokenizer)
     (training,), (held_out,) = (list(corpus.source(task, 16, held).epoch(0)) for held in (False, True))
     assert sorted(training["emoji_labels"]) == [0, 1] and sorted(held_out["emoji_labels"]) == [0, 1]
@@ -39,22 +39,22 @@ def test_labelled_texts(tokenizer):
 
 
 @pytest.mark.parametrize("objective, message", [
-    ("mlm", "mlm reads running text, emoji labelled texts: train one after the other"),
-    ("emoji+token-document", "needs whole documents, emoji reads single texts")])
-def test_what_labelled_texts_do_not_train(tokenizer, objective, message):
+    ("mlm", "mlm reads running text, but emoji reads labelled texts: train one after the other"),
+    ("emoji+token-document", "needs whole documents, but emoji reads single texts")])
+def test_objectives_that_labelled_texts_cannot_train(tokenizer, objective, message):
     corpus = LabelledCorpus(OPTIONS, tokenizer, kind=OBJECTIVES["emoji"], texts=["a day ☀"], held=[False])
     with pytest.raises(ValueError, match=message):
         corpus.source(task_of(objective, tokenizer), 16)
 
 
-def test_what_records_do_not_train(tokenizer):
-    with pytest.raises(ValueError, match="emoji needs the text itself: name text files in place of --records"):
+def test_objectives_that_records_cannot_train(tokenizer):
+    with pytest.raises(ValueError, match="emoji needs the text itself, .*: name text files instead of --records"):
         DocumentCorpus(OPTIONS, tokenizer, reader=lambda held_out: None).source(task_of("emoji", tokenizer), 16)
-    with pytest.raises(ValueError, match="have their noise already, .* they cannot train tagging, token-document; take mlm"):
+    with pytest.raises(ValueError, match="already contain the masks .* cannot train tagging, token-document: use"):
         FeatureCorpus(OPTIONS, tokenizer, files=[]).source(task_of("mlm+tagging+token-document", tokenizer), 16)
 
 
-def test_a_share_of_static_features_is_held_out(tokenizer, monkeypatch):
+def test_a_fraction_of_static_features_is_held_out(tokenizer, monkeypatch):
     examples = [{"input_ids": np.array([2, index % 50 + 5, index // 50 + 5, 3], np.int32)} for index in range(500)]
     monkeypatch.setattr("tfplm.data.batches.batch_source.read_features", lambda files, rng: iter(examples))
     corpus = FeatureCorpus(PretrainOptions(text=["x"], batch_tokens=64, held_out=0.2), tokenizer, files=["file"])

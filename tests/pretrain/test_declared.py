@@ -1,4 +1,4 @@
-"""Objectives declare themselves: a file in their folder is all that a new one needs."""
+"""Declarations of objectives: a new one needs only a file in their folder."""
 
 import subprocess
 import sys
@@ -55,11 +55,11 @@ def test_flags_of_objectives_are_flags_of_the_verb():
     options = PretrainOptions(generator_size=0.5)
     assert own_flags(options) == {"generator_size": 0.5, "noise": ["permutation", "infilling"]}
     options.noise.append("rotation")
-    assert PretrainOptions().noise == ["permutation", "infilling"]  # each has a list of its own
+    assert PretrainOptions().noise == ["permutation", "infilling"]  # the default is not shared
     done = subprocess.run([sys.executable, "-m", "tfplm.cli", "pretrain", "--help"], capture_output=True, text=True,
                           check=True, timeout=60)
     assert "--generator-size" in done.stdout and "rtd: width of the generator" in done.stdout
-    assert "denoising: some of permutation" in done.stdout and "span-corruption" in done.stdout
+    assert "denoising: any of permutation" in done.stdout and "span-corruption" in done.stdout
 
 
 def test_the_folder_is_that_of_the_package():

@@ -1,4 +1,4 @@
-"""Objectives: each one learns; losses against sums done by hand; the rules of who sees what."""
+"""Objectives: each learns; losses equal sums computed by hand; tokens attend only to those that they may."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from tests.pretrain.pretraining_cases import (
     make,
 )
 from tfplm.data.noise import POLICIES, mask_segment
-from tfplm.pretrain.losses import binary_scores, class_scores, normalised
+from tfplm.pretrain.losses import binary_scores, class_scores, mean_weights
 from tfplm.pretrain.objectives.catalogue import parse_objective
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.replaced_tokens import generator_config, put_at
@@ -57,7 +57,7 @@ def softmax_loss(logits, label):
 def test_class_scores_by_hand():
     logits = np.array([[[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]], [[0.5, 0.5, 3.0], [9.0, 9.0, 9.0]]], np.float32)
     labels, real = np.array([[0, 2], [2, 0]], np.int32), np.array([[1, 1], [1, 0]], np.int32)
-    scores = class_scores(tf.constant(logits), tf.constant(labels), tf.constant(normalised(real)))
+    scores = class_scores(tf.constant(logits), tf.constant(labels), tf.constant(mean_weights(real)))
     losses = [softmax_loss(logits[0, 0], 0), softmax_loss(logits[0, 1], 2), softmax_loss(logits[1, 0], 2)]
     assert float(tf.reduce_mean(scores.losses)) == pytest.approx(np.mean(losses), rel=1e-6)
     assert float(scores.total) == pytest.approx(sum(losses), rel=1e-6)
@@ -66,14 +66,14 @@ def test_class_scores_by_hand():
 
 def test_binary_scores_by_hand():
     logits, labels = np.array([[2.0, -1.0, 5.0]], np.float32), np.array([[1, 1, 0]], np.int32)
-    scores = binary_scores(tf.constant(logits), tf.constant(labels), tf.constant(normalised(np.array([[1, 1, 0]]))))
+    scores = binary_scores(tf.constant(logits), tf.constant(labels), tf.constant(mean_weights(np.array([[1, 1, 0]]))))
     wanted = (np.log1p(np.exp(-2.0)) + np.log1p(np.exp(1.0))) / 2
     assert float(tf.reduce_mean(scores.losses)) == pytest.approx(wanted, rel=1e-6)
     assert (float(scores.correct), float(scores.count), float(scores.ones)) == (1, 2, 2)
 
 
 def test_masked_lm_loss_is_that_of_the_whole_projection():
-    """Projected at the masked places only, or everywhere and then picked: the same numbers."""
+    """Projecting only the masked positions, or all and then selecting them, gives the same loss."""
     model = make("mlm")
     batch = first_batch(model)
     plain = {key: batch[key] for key in ("input_ids", "attention_mask", "token_type_ids")}
@@ -96,19 +96,20 @@ def test_weights_of_a_sum():
 
 
 def test_replicas_with_unequal_predictions_add_up():
-    """Each replica's mean, divided by their number, as gradients are summed: the mean over all predictions."""
+    """Each replica's mean divided by the number of replicas, as gradients are summed, is the mean over all predictions.
+    """
     model = make("mlm")
     batch = first_batch(model)
-    batch["masked_lm_weights"] = normalised(np.arange(8)[:, None] + np.arange(batch["masked_lm_ids"].shape[1]) < 7)
+    batch["masked_lm_weights"] = mean_weights(np.arange(8)[:, None] + np.arange(batch["masked_lm_ids"].shape[1]) < 7)
     halves = [{key: value[part] for key, value in batch.items()} for part in (slice(0, 4), slice(4, 8))]
     assert (halves[0]["masked_lm_weights"] > 0).sum() != (halves[1]["masked_lm_weights"] > 0).sum()
     assert sum(total(model, half) / 2 for half in halves) == pytest.approx(total(model, batch), rel=1e-5)
 
 
-# ---- who sees what
+# ---- attention
 
 
-def test_encoder_as_language_model_does_not_see_the_future():
+def test_encoder_as_language_model_does_not_attend_to_the_future():
     model = make("mlm,clm,clm-reverse")
     ids = np.random.default_rng(0).integers(5, 45, (2, 10)).astype("int32")
     changed = ids.copy()
@@ -135,7 +136,7 @@ def test_unilm_masks():
     np.testing.assert_array_equal(mask[3][:3], [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
 
 
-def test_span_boundary_sees_only_the_neighbours():
+def test_span_boundary_uses_only_the_neighbors():
     model = make("span-boundary")
     batch = {key: tf.constant(value) for key, value in first_batch(model).items()}
     starts, ends, positions = (np.asarray(batch[key]) for key in ("span_starts", "span_ends", "masked_lm_positions"))
@@ -144,25 +145,25 @@ def test_span_boundary_sees_only_the_neighbours():
     x = np.random.default_rng(0).normal(size=(8, 32, 16)).astype("float32")
     head = model.tasks[0].objectives[0].layers[0]
     before = np.asarray(head(x, positions, starts, ends))
-    x[0, positions[0, 0]] += 1.0  # the place itself
+    x[0, positions[0, 0]] += 1.0  # the position itself
     assert positions[0, 0] not in (set(starts[0][real[0]]) | set(ends[0][real[0]]))
     np.testing.assert_allclose(np.asarray(head(x, positions, starts, ends)), before, atol=1e-6)
     x[0, starts[0, 0]] += 1.0
     assert np.abs(np.asarray(head(x, positions, starts, ends))[0, 0] - before[0, 0]).max() > 1e-4
 
 
-def test_mass_decoder_stands_where_the_text_stood():
+def test_mass_decoder_has_the_positions_of_the_text():
     model = make("mass")
     objective = model.tasks[0].objectives[0]
     raw = {"input_ids": np.array([[CLS, *range(10, 18), SEP]], np.int32), "attention_mask": np.ones((1, 10), np.int32),
            "token_type_ids": np.zeros((1, 10), np.int32)}
     noisy = objective.noise(raw, np.random.default_rng(3))
     compact = mask_segment(raw, np.random.default_rng(3), VOCABULARY)
-    places = compact["decoder_position_ids"][0]
-    np.testing.assert_array_equal(np.flatnonzero(noisy["decoder_attention_mask"][0]), places)
-    np.testing.assert_array_equal(noisy["decoder_input_ids"][0][places], compact["decoder_input_ids"][0])
-    np.testing.assert_array_equal(raw["input_ids"][0][places], noisy["labels"][0])
-    assert set(np.delete(noisy["decoder_input_ids"][0], places)) == {MASK}
+    positions = compact["decoder_position_ids"][0]
+    np.testing.assert_array_equal(np.flatnonzero(noisy["decoder_attention_mask"][0]), positions)
+    np.testing.assert_array_equal(noisy["decoder_input_ids"][0][positions], compact["decoder_input_ids"][0])
+    np.testing.assert_array_equal(raw["input_ids"][0][positions], noisy["labels"][0])
+    assert set(np.delete(noisy["decoder_input_ids"][0], positions)) == {MASK}
     batch = {key: tf.constant(value) for key, value in noisy.items()}
     logits = np.asarray(model.tasks[0].predict(model.inner, batch, False)["mass"][0])
     elsewhere = np.where(noisy["decoder_attention_mask"] == 1, noisy["decoder_input_ids"], 20).astype(np.int32)
@@ -197,14 +198,14 @@ def test_replaced_token_detection():
     masked = np.zeros_like(labels)
     real = np.asarray(batch["masked_lm_weights"]) > 0
     masked[np.nonzero(real)[0], np.asarray(batch["masked_lm_positions"])[real]] = 1
-    assert labels.sum() > 0 and (labels <= masked).all()  # only masked places can be replaced
+    assert labels.sum() > 0 and (labels <= masked).all()  # only masked positions can be replaced
     special = np.isin(np.asarray(batch["input_ids"]), [0, CLS, SEP])
     assert (np.asarray(batch["rtd_weights"])[special] == 0).all()
     columns = np.asarray(model(batch)["losses"]).mean(0)
     assert total(model, batch) == pytest.approx(columns[0] + 50 * columns[1], rel=1e-5)
 
 
-def test_what_the_generator_guesses_right_is_original():
+def test_tokens_that_the_generator_predicts_correctly_are_original():
     model = make("rtd")
     batch = {key: tf.constant(value) for key, value in first_batch(model).items()}
     objective = model.tasks[0].objectives[0]
@@ -215,8 +216,8 @@ def test_what_the_generator_guesses_right_is_original():
 def test_samples_follow_the_generator():
     objective = make("rtd").tasks[0].objectives[0]
     logits = tf.tile(tf.math.log(tf.constant([[[0.5, 0.3, 0.2]]])), [1, 20000, 1])
-    drawn = np.bincount(np.asarray(objective.sample(logits, True)).ravel(), minlength=3) / 20000
-    np.testing.assert_allclose(drawn, [0.5, 0.3, 0.2], atol=0.02)
+    sampled = np.bincount(np.asarray(objective.sample(logits, True)).ravel(), minlength=3) / 20000
+    np.testing.assert_allclose(sampled, [0.5, 0.3, 0.2], atol=0.02)
     fixed = [np.asarray(objective.sample(logits, False)) for _ in range(2)]
     np.testing.assert_array_equal(*fixed)
     assert (np.asarray(objective.sample(logits, True)) != np.asarray(objective.sample(logits, True))).any()
@@ -228,14 +229,14 @@ def test_generator_size():
     assert config.num_hidden_layers == 2 and config.word_embedding_size == 256
 
 
-# ---- what does not fit
+# ---- errors
 
 
 @pytest.mark.parametrize("objective, architecture, message", [
-    ("mlm", "denoising", "objective mlm trains an encoder, but bart is an encoder-decoder: take another --preset"),
+    ("mlm", "denoising", "objective mlm trains an encoder, but bart is an encoder-decoder: use another --preset"),
     ("denoising", "mlm", "objective denoising trains an encoder-decoder, but bert is an encoder"),
-    ("rtd", "mlm", "rtd trains ELECTRA's discriminator, found model_type bert"),
-    ("clm-reverse", "clm", "clm-reverse needs attention_type causal_reverse .* found causal: add --attention-type"),
+    ("rtd", "mlm", "model_type is bert, but rtd trains ELECTRA's discriminator: use a preset of electra"),
+    ("clm-reverse", "clm", "attention_type is causal, but clm-reverse needs causal_reverse .*: add --attention-type"),
 ])
 def test_wrong_architecture(objective, architecture, message):
     with pytest.raises(ValueError, match=message):
@@ -257,7 +258,7 @@ def test_shared_objectives_are_one():
 
 
 def test_weights_of_losses_are_not_rounded():
-    """In bfloat16 the layers compute, not the mean over the predictions."""
+    """The layers compute in bfloat16, but the mean over the predictions is computed in float32."""
     model = make("mlm", dtype="mixed_bfloat16")
     batch = {key: tf.constant(value) for key, value in first_batch(model).items()}
     seen = []

@@ -1,4 +1,4 @@
-"""Objectives: the same seed gives the same weights; features are computed once."""
+"""Objectives: the same seed gives the same weights, and features are computed once."""
 
 import keras
 import numpy as np

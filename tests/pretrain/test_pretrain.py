@@ -1,4 +1,4 @@
-"""`tfplm pretrain` from text to a saved model."""
+"""`tfplm pretrain`, from text to a saved model."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ def result(options):
     return pretrain(options)
 
 
-def test_numbers(result):
+def test_metrics_baselines_and_counts(result):
     assert set(result.metrics) == set(result.baselines) == {"mlm_loss", "mlm_accuracy", "sop_loss", "sop_accuracy"}
     assert result.baselines["sop_accuracy"] >= 0.3 and 0.4 < result.baselines["sop_loss"] < 1.2
     assert 1 < result.baselines["mlm_loss"] < np.log(200)
@@ -60,7 +60,7 @@ def test_numbers(result):
     assert saved["metrics"] == result.metrics and saved["steps"] == 7
 
 
-def test_what_is_saved(result, options):
+def test_saved_files(result, options):
     again = tfplm.from_pretrained(result.output, "pretraining")
     ours, theirs = named_variables(result.model), named_variables(again)
     assert set(ours) == set(theirs) and not again.loading_report.fresh
@@ -83,7 +83,7 @@ def test_summaries(result):
     assert "val" not in " ".join(EventFiles(result.log_dir / "validation").tags("scalars"))
 
 
-def test_started_again_nothing_is_left_to_do(result, options):
+def test_starting_a_finished_training_again_changes_nothing(result, options):
     before = (result.output / "model.safetensors").read_bytes()
     again = pretrain(options)
     assert again.steps == 7 and again.tokens == result.tokens and again.tokens_per_second == 0
@@ -92,8 +92,8 @@ def test_started_again_nothing_is_left_to_do(result, options):
 
 
 @pytest.mark.slow
-def test_tasks_do_not_see_each_other(tmp_path):
-    """A batch of one task holds places of the other's arrays; training, evaluation and samples leave them alone."""
+def test_tasks_ignore_the_keys_of_other_tasks(tmp_path):
+    """A batch of one task also has the keys of the other; training, evaluation and samples ignore them."""
     text = write_text(tmp_path / "三国.txt")
     found = pretrain(text=[str(text)], objective="mlm@1,clm@1", vocab_size=200, steps=4, evaluate_every=4, held_out=0.2,
                      summary_every=2, output=str(tmp_path / "model"), log_dir=str(tmp_path / "logs"), **TINY)
@@ -106,8 +106,8 @@ def test_other_options_in_the_same_folder(result, options):
 
 
 @pytest.mark.slow
-def test_interrupted_training_goes_on(result, options, tmp_path):
-    """Stopped after three steps, by time; the second start must end as the uninterrupted run did."""
+def test_interrupted_training_resumes(result, options, tmp_path):
+    """A run that fails after five steps and is started again ends like the uninterrupted run."""
     from tfplm.training.loop import callbacks as pretrain_callbacks
 
     class Stop(pretrain_callbacks.Speed):
@@ -131,7 +131,7 @@ def test_interrupted_training_goes_on(result, options, tmp_path):
 
 @pytest.mark.slow
 def test_config_file_runs_the_same_again(result, options, tmp_path, monkeypatch, capsys):
-    """The saved options as --config, flags before them; twice the same weights."""
+    """The saved options as --config, overridden by flags, give the same weights again."""
     monkeypatch.setitem(cli.VERBS, "pretrain", ("tfplm.options.pretrain:PretrainOptions", "pre-train"))
     status = cli.main(["pretrain", "--config", str(result.output / "pretrain.json"), "--output", str(tmp_path / "again"),
                        "--log-dir", str(tmp_path / "logs"), "--summary-every", "0", "--no-quiet"])
@@ -144,7 +144,7 @@ def test_config_file_runs_the_same_again(result, options, tmp_path, monkeypatch,
 
 @pytest.mark.slow
 def test_from_a_tf1_checkpoint(data, tmp_path):
-    """Domain-adaptive pre-training: weights and vocabulary of Google's own layout."""
+    """Domain-adaptive pre-training, from weights and vocabulary in Google's layout."""
     source = data("tiny_checkpoints", "bert_toy")
     words = [word for word in tfplm.Tokenizer.from_pretrained(source).vocab if word.isalpha()]
     text = tmp_path / "text.txt"
@@ -171,10 +171,10 @@ def test_records_of_berts_own_layout(text, tmp_path):
     common = dict(records=[str(tmp_path / "records")], summary_every=0, steps=2, log_dir=str(tmp_path / "logs"), **TINY)
     result = pretrain(objective="mlm+nsp", output=str(tmp_path / "out"), **common)
     assert {"mlm_accuracy", "nsp_accuracy"} <= set(result.metrics)
-    with pytest.raises(ValueError, match="have their noise already.*cannot train tagging"):
+    with pytest.raises(ValueError, match="already contain the masks .* cannot train tagging"):
         pretrain(objective="mlm+tagging", output=str(tmp_path / "b"), **common)
     files = {**common, "records": [str(tmp_path / "records" / "*.tfrecord*")]}
-    with pytest.raises(ValueError, match="name no vocabulary: give --tokenizer vocab.txt"):
+    with pytest.raises(ValueError, match="do not name their vocabulary; .*: add --tokenizer vocab.txt"):
         pretrain(output=str(tmp_path / "c"), **files)
 
 
@@ -198,13 +198,13 @@ def make_small(folder: Path) -> Path:
     ({"objective": "mlmm"}, "there is no objective 'mlmm'; did you mean 'mlm'"),
     ({"objective": "denoising"}, "objective denoising trains an encoder-decoder, but albert is an encoder"),
     ({"preset": "bert-huge"}, "there is no preset 'bert-huge'"),
-    ({"text": []}, "no corpus was given: name text files, or --records FOLDER"),
-    ({"records": ["x"]}, "both a text and --records were given"),
+    ({"text": []}, "no corpus was given; expected text files or --records FOLDER: add one"),
+    ({"records": ["x"]}, "both text files and --records were given; expected one of them: omit"),
     ({"init": "x"}, "both --init x and --preset albert-tiny-chinese were given"),
-    ({"steps": 0}, "steps is 0: expected 1 or more"),
-    ({"batch_tokens": 8}, "batch_tokens 8 hold not one example of max_length 16"),
-    ({"noise": ["rotate"]}, "unknown noise rotate: expected some of permutation, rotation"),
-    ({"held_out": 1.0}, "held_out is 1.0: expected a share"),
+    ({"steps": 0}, "steps is 0; expected 1 or more: change --steps"),
+    ({"batch_tokens": 8}, r"batch_tokens is 8; expected at least max_length \(16\), .*: increase --batch-tokens"),
+    ({"noise": ["rotate"]}, "unknown noise rotate; expected any of permutation, rotation"),
+    ({"held_out": 1.0}, "held_out is 1.0; expected a fraction from 0 to below 1: change --held-out"),
 ])
 def test_bad_input(options, tmp_path, changes, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
@@ -213,7 +213,7 @@ def test_bad_input(options, tmp_path, changes, message):
 
 def test_empty_corpus(options, tmp_path):
     (tmp_path / "empty.txt").write_text("\n\n")
-    with pytest.raises(ValueError, match="the corpus is empty; some text is expected"):
+    with pytest.raises(ValueError, match="the corpus is empty; expected some text: "):
         pretrain(options, text=[str(tmp_path / "empty.txt")], output=str(tmp_path / "x"))
 
 

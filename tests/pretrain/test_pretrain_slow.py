@@ -1,4 +1,4 @@
-"""Pre-training in earnest, minutes long: real text, over-fitting, kill -9."""
+"""Longer pre-training runs, which take minutes: real text, overfitting, kill -9."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from tfplm.pretrain.run import pretrain
 SMALL = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128,
          "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "max_length": 64, "batch_tokens": 2048,
          "learning_rate": 3e-3, "summary_every": 0, "quiet": True}
-# objective -> options; the labels of unigram baselines are those of the same objective
+# objective -> options
 REAL = {
     "mlm": {}, "mlm+nsp": {}, "mlm+sop": {"curriculum": True}, "mlm+sop3": {}, "clm": {"preset": "gpt2"},
     "clm-reverse": {"preset": "gpt2"}, "rtd": {"generator_size": 0.5}, "span-boundary": {},
@@ -26,10 +26,8 @@ REAL = {
     "mass": {"num_decoder_layers": 2, "decoder_attention_heads": 2},
     "unilm": {}, "tagging": {}, "mlm+token-document": {}, "mlm@2,clm@1": {"layerdrop": 0.1},
 }
-# two hundred steps of a tiny model do not learn what only sentences as wholes show
+# a tiny model does not learn relations between sentences in 200 steps
 TOO_HARD = {"nsp_loss", "sop_loss", "sop3_loss"}
-
-
 IN_CI = ("mlm+sop", "clm", "rtd", "span-corruption", "unilm")  # one of each kind
 
 
@@ -43,14 +41,14 @@ def test_200_steps_on_real_text_beat_the_baseline(objective, data, tmp_path):
     compared = {name: (value, result.baselines[name]) for name, value in result.metrics.items()
                 if name.endswith("_loss") and name not in TOO_HARD}
     assert compared and all(value < baseline for value, baseline in compared.values()), compared
-    # how short infilling makes a text is random: a batch is as wide as its longest row, rounded up to few widths
+    # infilling shortens texts at random, and a batch is as wide as its longest row, rounded up to one of few widths
     assert result.padding < (0.15 if objective == "denoising" else 0.05) and result.steps == 200
     tfplm.from_pretrained(result.output, result.model.head_name)
 
 
 @pytest.mark.slow
 def test_emoji_on_real_tweets(data, tmp_path):
-    """The data set has its emoji taken out; they are put back."""
+    """The dataset has the emoji removed; the test puts them back."""
     folder = data("tweeteval_emoji")
     names = [line.split("\t")[1] for line in (folder / "mapping.txt").read_text(encoding="utf-8").splitlines()]
     texts = (folder / "train_text.txt").read_text(encoding="utf-8").splitlines()
@@ -62,19 +60,19 @@ def test_emoji_on_real_tweets(data, tmp_path):
     assert result.metrics["emoji_loss"] < result.baselines["emoji_loss"]
     assert result.metrics["emoji_accuracy"] > result.baselines["emoji_accuracy"]
     known, labels = {e for name in names for e in find_emoji(name)}, set(result.model.config.id2label.values())
-    assert known <= labels and all(find_emoji(label) == [label] for label in labels)  # the tweets have kept rarer ones
+    assert known <= labels and all(find_emoji(label) == [label] for label in labels)  # others were left in
 
 
 @pytest.mark.slow
-def test_over_fitting_a_tiny_text(data, tmp_path):
-    """BERT's own smoke target: masked tokens and next sentences of a few lines, learned by heart."""
+def test_overfitting_a_tiny_text(data, tmp_path):
+    """BERT's own smoke test: the model memorizes the masked tokens and next sentences of a few lines."""
     text = tmp_path / "few.txt"
     lines = (data("zh_news_sample") / "news_zh_0.txt").read_text(encoding="utf-8").splitlines()
     text.write_text("\n".join(lines[:24]), encoding="utf-8")
     options = {**SMALL, "hidden_size": 128, "max_length": 48, "batch_tokens": 1536, "learning_rate": 1e-3}
     vocabulary = pretrain(text=[str(text)], objective="mlm", held_out=0.0, steps=1, vocab_size=1000,
                           output=str(tmp_path / "vocabulary"), log_dir=str(tmp_path / "a"), **options).output
-    # static masks, as BERT's script makes them: what is evaluated is what was trained on
+    # static masks, as BERT's script makes them, so that evaluation uses the same masks as training
     from tfplm.data.records.build import records
 
     records(text=[str(text)], output=str(tmp_path / "records"), tokenizer=str(vocabulary), layout="bert", max_length=48,
@@ -99,8 +97,8 @@ def evaluated_on_its_records(result, folder: Path) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_killed_and_started_again_is_as_uninterrupted(tmp_path):
-    """kill -9 after seven steps of twelve; with dropout, pairs, a curriculum and two tasks."""
+def test_killed_and_restarted_run_equals_the_uninterrupted_one(tmp_path):
+    """kill -9 after seven of twelve steps, with dropout, pairs, a curriculum and two tasks."""
     text = write_text(tmp_path / "三国.txt")
     options = {"text": [str(text)], "objective": "mlm+sop@2,clm@1", "vocab_size": 200, "steps": 12, "evaluate_every": 5,
                "save_every": 2, "held_out": 0.1, "summary_every": 3, "curriculum": True, **TINY, "max_length": 32,
@@ -117,7 +115,7 @@ def test_killed_and_started_again_is_as_uninterrupted(tmp_path):
     process.communicate()
     again = subprocess.run([*program, str(tmp_path / "killed.json")], check=True, timeout=900, stdout=subprocess.PIPE,
                            text=True)
-    assert 5 <= again.stdout.count("step") <= 8  # from the last checkpoint on, not from the begin
+    assert 5 <= again.stdout.count("step") <= 8  # from the last checkpoint, not from the start
     results = [json.loads((tmp_path / name / "results.json").read_text()) for name in ("whole", "killed")]
     for key in ("steps", "tokens", "padding"):
         assert results[0][key] == results[1][key]
@@ -129,7 +127,7 @@ def test_killed_and_started_again_is_as_uninterrupted(tmp_path):
 
 @pytest.mark.slow
 def test_two_replicas_train_as_one(tmp_path):
-    """`strategy=mirrored` on two logical devices: the same metrics as on one."""
+    """`strategy=mirrored` on two logical devices gives the same metrics as one device."""
     text = write_text(tmp_path / "三国.txt")
     code = ("import sys, json, tensorflow as tf\n"
             "cpu = tf.config.list_physical_devices('CPU')[0]\n"

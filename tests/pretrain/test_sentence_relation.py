@@ -1,4 +1,4 @@
-"""Which head the objectives of sentence relations train."""
+"""The head that the sentence relation objectives train."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Token-document relation: labels by hand, and a model that learns them."""
+"""Token-document relation: labels computed by hand, and a model that learns them."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def batches(documents, task, rows: int = 8, length: int = 16):
 
 
 def test_labels_by_hand():
-    """Rows of six tokens of text; the second document, of which 20 is also a token, lies in the second row alone."""
+    """Rows of six tokens of text; the second document, in which 20 also occurs, is in the second row only."""
     (task,) = make_tasks(parse_objective("token-document"), Setting(config_of("token-document"), VOCABULARY))
     made = batches([document(10, 11, 12, 11, 13, 14, 10, 15, 20), document(20, 21)], task, length=8)
     made.shuffle = False
@@ -32,16 +32,17 @@ def test_labels_by_hand():
     found = {tuple(ids.tolist()): (labels.tolist(), (weights > 0).tolist()) for ids, labels, weights in zip(
         batch["input_ids"], batch["token-document_labels"], batch["token-document_weights"])}
     assert found == {
-        # 10 occurs again in the next row; 11 twice, but only in this one
+        # 10 occurs again in the next row; 11 occurs twice, but only in this row
         (CLS, 10, 11, 12, 11, 13, 14, SEP): ([0, 1, 0, 0, 0, 0, 0, 0], [False, *[True] * 6, False]),
-        # 10 occurred in the row before; the 20 of the other document does not count
+        # 10 occurred in the previous row; the 20 of the other document does not count
         (CLS, 10, 15, 20, SEP, 20, 21, SEP): ([0, 1, 0, 0, 0, 0, 0, 0], [False, True, True, True, False, True, True, False])}
     assert set(batch) == {"input_ids", "token_type_ids", "attention_mask", "token-document_labels",
                           "token-document_weights"}
 
 
 def topical(count: int) -> list[Document]:
-    """Texts of 42 tokens: three topics of ten (5 ... 14) again and again, among others (15 ... 49) that occur once."""
+    """Texts of 42 tokens: three of ten topic tokens (5 ... 14) five times each, and others (15 ... 49) that occur once.
+    """
     rng = np.random.default_rng(0)
     made = []
     for _ in range(count):
@@ -50,26 +51,25 @@ def topical(count: int) -> list[Document]:
     return made
 
 
-def test_it_learns_more_than_how_often_tokens_occur_again():
+def test_it_learns_more_than_the_frequency_of_repeated_tokens():
     model = make("token-document", num_hidden_layers=1)
     documents = topical(60)
     training, held_out = (list(batches(part, model.tasks[0], rows=32).epoch(0)) for part in (documents[:40], documents[40:]))
     labels = np.concatenate([batch["token-document_labels"][batch["token-document_weights"] > 0] for batch in training])
-    share = labels.mean()
-    trivial = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+    rate = labels.mean()
+    trivial = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
     for batch in training * 2:
         model.train_on_batch(batch)
     model.reset_metrics()
     for batch in held_out:
         logs = model.test_on_batch(batch, return_dict=True)
-    assert 0.2 < share < 0.5 and logs["token-document_loss"] < 0.5 * trivial
-    assert logs["token-document_accuracy"] > max(share, 1 - share) + 0.1
+    assert 0.2 < rate < 0.5 and logs["token-document_loss"] < 0.5 * trivial
+    assert logs["token-document_accuracy"] > max(rate, 1 - rate) + 0.1
 
 
 @pytest.mark.parametrize("objective, own", [("token-document", False), ("mlm+token-document", True),
                                             ("tagging,token-document", True)])
-def test_whose_head_it_is(objective, own):
-    """The saved model's where it knows these classes, else one of its own."""
+def test_own_head_unless_the_saved_one_has_its_classes(objective, own):
     model = make(objective)
     found = next(each for task in model.tasks for each in task.objectives if each.name == "token-document")
     assert found.own == own and bool(found.layers) == own

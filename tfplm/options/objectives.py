@@ -1,11 +1,11 @@
-"""What the objectives of pre-training declare: names, help texts and flags, read from their source.
+"""Names, help texts and flags of the pre-training objectives, read from their source.
 
-The source is read, not imported: an objective needs TensorFlow, which `tfplm pretrain --help` does without. An objective
-is a class in a file of `tfplm/pretrain/objectives` that assigns literals to
+The source is parsed, not imported, because an objective imports TensorFlow, which `tfplm pretrain --help` does not
+need. An objective is a class in a file of `tfplm/pretrain/objectives` that assigns literals to
 
-    name    as in `--objective`
-    help    what is learned, and in which models, for `--help`
-    flags   options of this objective alone: {"generator_size": (0.25, "width of the generator")}, default and help
+    name    its name in `--objective`
+    help    a description for `--help`: what is predicted
+    flags   options of this objective alone, with default and help: {"generator_size": (0.25, "width of the generator")}
 """
 
 import ast
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "pretrain" / "objectives"
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
-    """An objective as it declares itself; `module`, a file of `FOLDER` without its suffix, and `kind`, its class."""
+    """The declaration of an objective; `module` is a file of `FOLDER` without its suffix, and `kind` its class."""
 
     name: str
     help: str
@@ -31,7 +31,7 @@ class Declared:
 
 @functools.cache
 def declared(folder: Path = FOLDER) -> dict[str, Declared]:
-    """The objectives by name, in the order of the alphabet. ValueError for a name or a flag that two of them declare."""
+    """The objectives by name, in alphabetical order. Raises ValueError for a name or flag that two of them declare."""
     found, flags = {}, {}
     for file in sorted(folder.glob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
@@ -41,15 +41,15 @@ def declared(folder: Path = FOLDER) -> dict[str, Declared]:
             here = f"{file.name}, {node.name}"
             for kind, names, known in (("objective", [name], found), ("flag", values.get("flags", {}), flags)):
                 if twice := [each for each in names if each in known]:
-                    raise ValueError(f"{here} declares the {kind} {twice[0]!r}, which another objective has declared: "
-                                     "give it another name")
+                    raise ValueError(f"{here} declares the {kind} {twice[0]!r}, which another objective also declares; "
+                                     "expected different names: rename one of them")
             flags |= dict.fromkeys(values.get("flags", {}), name)
             found[name] = Declared(name, values.get("help", ""), values.get("flags", {}), file.stem, node.name)
     return dict(sorted(found.items()))
 
 
 def _literals(node: ast.ClassDef) -> dict[str, object]:
-    """`name = "x"`, and `name, help = "x", "y"`, of a class's body, where the values are literals."""
+    """The values that a class body assigns as literals: `name = "x"`, or `name, help = "x", "y"`."""
     found = {}
     for statement in node.body:
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
@@ -64,7 +64,7 @@ def _literals(node: ast.ClassDef) -> dict[str, object]:
 
 
 def listing() -> str:
-    """A line for each objective."""
+    """One line for each objective: its name and help text."""
     return "\n".join(f"  {each.name:17s}{each.help}" for each in declared().values())
 
 
@@ -87,4 +87,4 @@ def _fields() -> list[tuple]:
 
 
 ObjectiveOptions = dataclasses.make_dataclass("ObjectiveOptions", _fields(), kw_only=True, namespace={
-    "__doc__": "The flags that single objectives declare; to be inherited beside `TrainingOptions`."})
+    "__doc__": "The flags that objectives declare; a base class in addition to `TrainingOptions`."})

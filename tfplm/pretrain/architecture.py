@@ -1,4 +1,4 @@
-"""Which model a pre-training trains: its configuration, fitted to objective and tokenizer, and the model itself."""
+"""The model of a pre-training run: its configuration, adapted to objective and tokenizer, and the model itself."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from tfplm.pretrain.objectives.catalogue import TaskPlan, default_preset, kinds_
 
 
 def base_config(options: PretrainOptions, plans: list[TaskPlan]) -> Config:
-    """The architecture before the vocabulary is known: of --init, --preset, --model-type or the objective."""
+    """The architecture before the vocabulary is known: from --init, --preset, --model-type or the objective."""
     if options.init:
         return open_source(options.init).config_for(saved_head(plans)).replace(**options.overrides())
     if options.preset or not options.model_type:
@@ -27,20 +27,20 @@ def base_config(options: PretrainOptions, plans: list[TaskPlan]) -> Config:
 
 
 def with_labels(config: Config, plans: list[TaskPlan], of_corpus: tuple[str, ...]) -> Config:
-    """`id2label` where the saved head classifies. of_corpus: the classes of a labelled corpus."""
+    """The configuration with `id2label` if the saved head classifies. of_corpus: the classes of a labelled corpus."""
     names = saved_classes(plans, of_corpus)
     return config if names is None else config.replace(id2label=dict(enumerate(names)))
 
 
 def saved_labels(config: Config, plans: list[TaskPlan]) -> int | None:
-    """The number of outputs of the saved head: labels, or relations of two sentences; None for other heads."""
+    """The number of outputs of the saved head: labels, or relations between two sentences; None for other heads."""
     if saved_head(plans) == "pretraining":  # the objective with the fewest classes uses the saved head
         return min(kind.classes for plan in plans for kind in plan.kinds if kind.head == "pretraining")
     return len(config.id2label or ()) or None
 
 
 def make_model(config: Config, plans: list[TaskPlan], options: PretrainOptions) -> keras.Model:
-    """The model with the head that is saved: fresh, or with the weights of --init."""
+    """The model with the head that is saved: newly initialized, or with the weights of --init."""
     head, labels = saved_head(plans), saved_labels(config, plans)
     if not options.init:
         return from_config(config, head, num_labels=labels, dtype=options.dtype)

@@ -1,4 +1,4 @@
-"""Batches of a pre-training: of one task or of several in turns, short sequences first or not, from any step on."""
+"""Batches for pre-training: of one task or of several in turn, with a length curriculum or without, from any step."""
 
 import dataclasses
 import itertools
@@ -16,73 +16,74 @@ from tfplm.pretrain.objectives.task import Task
 
 
 class Batches:
-    """Training batches without end, and the held-out ones.
+    """Endless training batches, and the held-out batches.
 
-    With several tasks a batch has the keys of all of them, those of the others nearly empty, and its task's number.
+    With several tasks, a batch has the keys of all of them (those of the other tasks nearly empty) and the index of its
+    task.
     """
 
     def __init__(self, corpus: Corpus, tasks: list[Task], options: PretrainOptions, replicas: int = 1):
         self.corpus, self.tasks, self.options, self.replicas = corpus, tasks, options, replicas
-        self.start = 0  # batches that a resumed training has seen
+        self.start = 0  # number of batches that a resumed training has already used
         lengths = length_stages(options.steps, options.max_length) if options.curriculum \
             else [(options.steps, options.max_length)]
-        self.stages = [(steps, {str(number): self._source(task, length) for number, task in enumerate(tasks)})
+        self.stages = [(steps, {str(index): self._source(task, length) for index, task in enumerate(tasks)})
                        for steps, length in lengths]
         self._templates = self._first_batches()
         for task, template in zip(tasks, self._templates):
             task.keys = frozenset(template)
 
     def _source(self, task: Task, length: int, held_out: bool = False) -> BatchSource | None:
-        """The batches of a task, in rows for all replicas; None where there is no held-out text."""
+        """The batches of a task, with a multiple of the replicas as rows; None if there is no held-out text."""
         source = self.corpus.source(task, length, held_out)
         if source is not None:
             source.batching = dataclasses.replace(source.batching, rows_multiple=self.replicas)
         return source
 
     def _first_batches(self) -> list[dict]:
-        """One batch of each task. Raises ValueError where the corpus has none."""
+        """One batch of each task. Raises ValueError if the corpus is too small for one."""
         result = []
         for source in self.stages[-1][1].values():
             batch = next(source.epoch(0), None) if source is not None else None
             if batch is None:
-                raise ValueError("the corpus is too small for a single batch of examples: more text, a smaller "
-                                 "--held-out, or a shorter --max-length is needed")
+                raise ValueError("the corpus is too small: expected at least one batch of examples; add text, or use a "
+                                 "smaller --held-out or a shorter --max-length")
             result.append(batch)
         return result
 
     def batches(self, start: int = 0) -> Iterator[dict]:
-        """From the batch number `start` of the run on."""
+        """The batches of the run, starting at index `start`."""
         last = len(self.stages) - 1
-        for number, (steps, sources) in enumerate(self.stages):
-            if start >= steps and number < last:
+        for stage, (steps, sources) in enumerate(self.stages):
+            if start >= steps and stage < last:
                 start -= steps
                 continue
-            stream = self._mixed(sources, self.options.seed + number, start)
-            yield from stream if number == last else itertools.islice(stream, steps - start)
+            stream = self._mixed(sources, self.options.seed + stage, start)
+            yield from stream if stage == last else itertools.islice(stream, steps - start)
             start = 0
 
     def _mixed(self, sources: dict[str, BatchSource], seed: int, start: int) -> Iterator[dict]:
         if len(self.tasks) == 1:
             return sources["0"].batches(start)
-        shares = {str(number): task.plan.share for number, task in enumerate(self.tasks)}
+        shares = {str(index): task.plan.share for index, task in enumerate(self.tasks)}
         return (self.complete(int(name), batch) for name, batch in mixed_batches(sources, shares, seed, start))
 
     def complete(self, task: int, batch: dict) -> dict:
-        """The batch with the keys of all tasks, and the number of its own."""
+        """The batch with the keys of all tasks, and the index `task` of its own."""
         if len(self.tasks) == 1:
             return batch
         return {**with_other_keys(batch, self._templates), TASK: np.full(len(batch["input_ids"]), task, np.int32)}
 
     def held_out(self) -> list[dict]:
-        """At most `evaluation_batches` batches of each task, always the same; empty without a held-out text."""
+        """At most `evaluation_batches` batches of each task, always the same; empty without held-out text."""
         result = []
-        for number, task in enumerate(self.tasks):
+        for index, task in enumerate(self.tasks):
             source = self._source(task, self.options.max_length, held_out=True)
             if source is not None:
                 batches = itertools.islice(source.epoch(0), self.options.evaluation_batches)
-                result += [self.complete(number, batch) for batch in batches]
+                result += [self.complete(index, batch) for batch in batches]
         return result
 
     def dataset(self) -> tf.data.Dataset:
-        """`batches` from `start` on, which a resumed training sets."""
+        """The batches from index `start` on; a resumed training sets `start`."""
         return dataset_like(lambda: self.batches(self.start), self.complete(0, self._templates[0]))

@@ -1,4 +1,4 @@
-"""The corpus of a pre-training: documents, static features, or labelled texts; each gives the batches of a task."""
+"""The pre-training corpus: documents, static features, or labelled texts; each provides the batches of a task."""
 
 import abc
 import dataclasses
@@ -19,19 +19,19 @@ from tfplm.pretrain.objectives.task import Task, finished
 from tfplm.tokenizers import Tokenizer
 
 _ENTIRE = 10_000
-_FEW = 50  # batches in an epoch; below it the last, smaller one is trained on as well
+_FEW = 50  # batches per epoch; up to here the last, smaller batch is trained on as well
 
 
 def is_held_out(data: bytes, share: float) -> bool:
-    """Whether this text or record belongs to the held-out fraction `share`; always the same ones do."""
+    """Returns True if this text or record belongs to the held-out fraction `share`; it depends on `data` alone."""
     return zlib.crc32(data) % _ENTIRE < share * _ENTIRE
 
 
 @dataclasses.dataclass
 class Corpus(abc.ABC):
-    """A corpus, ready for training. Subclasses write `source`.
+    """Base class of corpora. Subclasses implement `source`.
 
-    Attributes: `vocabulary`, the special ids of the tokenizer; `classes`, the names of those of labelled texts.
+    Attributes: `vocabulary`, the special ids of the tokenizer; `classes`, the class names of labelled texts.
     """
 
     options: PretrainOptions
@@ -43,31 +43,32 @@ class Corpus(abc.ABC):
 
     @abc.abstractmethod
     def source(self, task: Task, length: int, held_out: bool = False) -> BatchSource | None:
-        """The batches of a task, in rows of at most `length` tokens; None where there is no held-out text.
+        """The batches of a task, in rows of at most `length` tokens; None if there is no held-out text.
 
-        Raises ValueError where the task cannot learn from such a corpus.
+        Raises ValueError for a task that cannot learn from such a corpus.
         """
 
     def _common(self, length: int, held_out: bool) -> dict:
-        """What all sources have: few widths; the order of the files in evaluation."""
+        """The arguments that all sources share: few row widths; no shuffling in evaluation."""
         batching = Batching(self.options.batch_tokens, multiple=min(max(8, length // 16), length))
         return {"batching": batching, "seed": self.options.seed, "shuffle": not held_out}
 
 
 @dataclasses.dataclass(kw_only=True)
 class DocumentCorpus(Corpus):
-    """Running text. `reader(held_out)` gives its documents; None: there is no held-out text."""
+    """Running text. `reader(held_out)` returns its documents, or None if there is no held-out text."""
 
     reader: Callable[[bool], object]
 
     def source(self, task, length, held_out=False):
         if task.plan.packing == "labelled":
-            raise ValueError(f"{task.plan.text} needs the text itself: name text files in place of --records")
+            raise ValueError(f"{task.plan.text} needs the text itself, and records hold token ids: name text files "
+                             "instead of --records")
         reader = self.reader(held_out)
         if reader is None:
             return None
         common = self._common(length, held_out)
-        if not held_out and reader.tokens > _FEW * self.options.batch_tokens:  # one shape less to compile
+        if not held_out and reader.tokens > _FEW * self.options.batch_tokens:  # one shape fewer to compile
             common["batching"] = dataclasses.replace(common["batching"], drop_remainder=True)
         packing = self.options.packing
         if packing == "auto" or task.plan.packing in ("next", "order", "order3"):
@@ -78,17 +79,17 @@ class DocumentCorpus(Corpus):
 
 @dataclasses.dataclass(kw_only=True)
 class FeatureCorpus(Corpus):
-    """BERT's own records of static features, in `files`. `held`: files of the held-out part; without any, the option
-    `held_out` is the share of the records that belongs to it."""
+    """Records of static features in BERT's layout, in `files`. `held`: files of the held-out part; without any, the
+    option `held_out` is the fraction of the records that is held out."""
 
     files: list[str]
     held: list[str] = dataclasses.field(default_factory=list)
 
     def source(self, task, length, held_out=False):
         if unknown := [kind.name for kind in task.plan.kinds if not kind.in_bert_records]:
-            raise ValueError(f"records of BERT's own layout have their noise already, of masked LM and sentence pairs: "
-                             f"they cannot train {', '.join(sorted(unknown))}; take mlm, mlm+nsp or mlm+sop, or records "
-                             "of the layout tokens")
+            raise ValueError(f"records in BERT's layout already contain the masks and sentence pairs of mlm and nsp or "
+                             f"sop, so they cannot train {', '.join(sorted(unknown))}: use --objective mlm, mlm+nsp or "
+                             "mlm+sop, or records with the layout tokens")
         keep = None if self.held else functools.partial(self._belongs, held_out)
         files = self.held if self.held and held_out else self.files
         return feature_batches(files, keep=keep, noise=lambda batch, _: finished(batch),
@@ -100,7 +101,7 @@ class FeatureCorpus(Corpus):
 
 @dataclasses.dataclass(kw_only=True)
 class LabelledCorpus(Corpus):
-    """Texts with classes, as the objective `kind` finds them; `held[i]`: whether the text i is held out."""
+    """Texts with classes, as the objective `kind` finds them; `held[i]` is True if text i is held out."""
 
     kind: type[Objective]
     texts: list[str]
@@ -109,7 +110,7 @@ class LabelledCorpus(Corpus):
     def __post_init__(self):
         super().__post_init__()
         self.classes = tuple(self.kind.classes_of(self._part(False)))
-        self._examples(False)  # raises ValueError where there is no class at all
+        self._examples(False)  # raises ValueError if there is no class at all
 
     def _part(self, held_out: bool) -> list[str]:
         return [text for text, out in zip(self.texts, self.held) if out == held_out]
@@ -119,11 +120,11 @@ class LabelledCorpus(Corpus):
 
     def source(self, task, length, held_out=False):
         if task.plan.packing != "labelled":
-            raise ValueError(f"{task.plan.text} reads running text, {self.kind.name} labelled texts: train one after the "
-                             "other, the second with --init")
-        if task.columns:
-            raise ValueError(f"{task.plan.text} needs whole documents, {self.kind.name} reads single texts: train one "
+            raise ValueError(f"{task.plan.text} reads running text, but {self.kind.name} reads labelled texts: train one "
                              "after the other, the second with --init")
+        if task.columns:
+            raise ValueError(f"{task.plan.text} needs whole documents, but {self.kind.name} reads single texts: train "
+                             "one after the other, the second with --init")
         examples = self._examples(held_out)
         return text_batches(examples, self.tokenizer, length, f"{self.kind.name}_labels", noise=task.noise,
                             **self._common(length, held_out)) if examples else None
@@ -131,7 +132,7 @@ class LabelledCorpus(Corpus):
 
 @dataclasses.dataclass
 class PartOfRecords:
-    """`TokenRecords` of which a share of the documents is left out (or, held_out=True, only these are there)."""
+    """`TokenRecords` without the held-out fraction `share` of the documents, or (held_out=True) only with it."""
 
     whole: TokenRecords
     share: float

@@ -1,4 +1,4 @@
-"""Losses of the pre-training tasks, per example, with what their metrics need."""
+"""Losses of the pre-training tasks, per example, with the sums that their metrics need."""
 
 import dataclasses
 
@@ -7,8 +7,9 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """`losses` float32 [B], whose mean is the mean over the predictions of the batch; and sums over the predictions:
-    `total` of their losses, `correct` ones, their `count`, and `ones`, those whose label is 1."""
+    """`losses` float32 [B], whose mean is the mean over the predictions of the batch; and scalar sums over the
+    predictions: `total` of their losses, the number that are `correct`, their `count`, and `ones`, the number of labels
+    that are 1."""
 
     losses: tf.Tensor
     total: tf.Tensor
@@ -20,8 +21,8 @@ class Scores:
 def class_scores(logits, labels, weights=None) -> Scores:
     """Softmax cross-entropy: logits float32 [B,C] or [B,P,C], labels int32 [B] or [B,P].
 
-    weights: of the shape of labels, 0 where there is nothing to predict, else 1 times (examples / predictions) of the
-    whole batch, as `normalised` makes them, so that replicas with different numbers of predictions add up rightly.
+    weights: same shape as labels; 0 where there is nothing to predict, else (examples / predictions) of the whole batch
+    (see `mean_weights`), so that the losses of replicas with different numbers of predictions add up correctly.
     """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     hits = tf.equal(tf.argmax(logits, -1, tf.int32), labels)
@@ -44,6 +45,7 @@ def _scores(losses, hits, labels, weights) -> Scores:
                   tf.reduce_sum(counted), tf.reduce_sum(tf.cast(tf.equal(labels, 1), tf.float32) * counted))
 
 
-def normalised(weights):
-    """NumPy int [B,P] of 0 and 1 -> float32, times B / their sum: then a mean over examples is one over predictions."""
+def mean_weights(weights):
+    """NumPy int [B,P] of 0 and 1 -> float32 [B,P], scaled by B / their sum: the mean over examples of the weighted
+    losses is then the mean over predictions."""
     return (weights * (len(weights) / max(weights.sum(), 1))).astype("float32")

@@ -7,17 +7,17 @@ from tfplm.pretrain.losses import Scores, binary_scores, class_scores
 from tfplm.pretrain.objectives.task import Task
 from tfplm.training.loop.wrapper import TrainingModel
 
-TASK = "task"  # the key of the number of a batch's task, int32 [B], where there are several
+TASK = "task"  # key of the index of a batch's task, int32 [B], if there are several tasks
 
 
 class Pretraining(TrainingModel):
-    """Batches are dicts as `Task.noise` makes them; what it returns are losses and counts, not logits.
+    """Takes batches (dicts, as `Task.noise` makes them) and returns losses and counts, not logits.
 
-    With several tasks each batch is of one of them (its number is in `batch["task"]`) and has the keys of all.
+    With several tasks, each batch belongs to one of them (its index is `batch["task"]`) and has the keys of all.
 
     Args:
-        model: with the head that is to be saved; it is trained in place.
-        tasks: made by `make_tasks` for this model's configuration.
+        model: the model with the head that is to be saved; it is trained in place.
+        tasks: tasks that `make_tasks` made for this model's configuration.
     """
 
     def __init__(self, model: keras.Model, tasks: list[Task]):
@@ -32,28 +32,28 @@ class Pretraining(TrainingModel):
         self.parts = tuple(parts.values())
         self.loss_means = [keras.metrics.Mean(name=f"{part.name}_loss") for part in self.parts]
         self.accuracies = [keras.metrics.Mean(name=f"{part.name}_accuracy") for part in self.parts]
-        # labels that the model makes itself: how many are 1
+        # for labels that the model makes itself: the fraction that are 1
         self.rates = {part.name: keras.metrics.Mean(name=f"{part.name}_replaced")
                       for part in self.parts if part.labels is None}
 
     def call(self, batch, training=False, **taps):
         """
         Returns:
-            dict: `losses` float32 [B,K], per example and part (`self.parts`), each column's mean being the loss of
-            that part; `sums` [K,4]: total loss, correct ones, number of the predictions, labels 1. With `taps`
-            (`output_attentions=True`, ...) what the model itself returns.
+            dict: `losses` float32 [B,K], per example and part (`self.parts`); the mean of a column is the loss of
+            that part. `sums` float32 [K,4], per part: total loss, correct predictions, all predictions, labels that
+            are 1. With `taps` (`output_attentions=True`, ...), the outputs of the model itself.
         """
         if taps:
             return self.inner(batch, training=training, **taps)
         if len(self.tasks) == 1:
             return self._scores(self.tasks[0], batch, training)
         batch = dict(batch)
-        number = batch.pop(TASK)[0]
+        index = batch.pop(TASK)[0]
 
         def branch(task):
             return lambda: self._scores(task, batch, training)
 
-        return tf.switch_case(number, [branch(task) for task in self.tasks])
+        return tf.switch_case(index, [branch(task) for task in self.tasks])
 
     def _scores(self, task: Task, batch: dict, training: bool) -> dict:
         predictions = task.predict(self.inner, batch, training)
@@ -63,7 +63,7 @@ class Pretraining(TrainingModel):
         return {"losses": tf.stack(losses, 1), "sums": tf.stack(sums)}
 
     def example_losses(self, batch, outputs):
-        """The weighted sums of the parts."""
+        """The weighted sum of the parts' losses, float32 [B]."""
         return tf.linalg.matvec(outputs["losses"], tf.constant([part.factor for part in self.parts]))
 
     def update_metrics(self, batch, outputs):
@@ -75,7 +75,7 @@ class Pretraining(TrainingModel):
                 rate.update_state(tf.math.divide_no_nan(ones, count), sample_weight=count)
 
     def saved_models(self) -> dict[str, keras.Model]:
-        """The model, and those among the objectives' own layers, such as the generator of rtd."""
+        """The model, and the models among the objectives' own layers, such as the generator of rtd."""
         return super().saved_models() | {layer.name: layer for layer in self.extras if isinstance(layer, keras.Model)}
 
 

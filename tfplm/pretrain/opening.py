@@ -1,4 +1,4 @@
-"""From the text or records of a pre-training to its corpus; tokenizer and records are made once and kept in a folder."""
+"""Opening of a pre-training corpus from text or records; vocabulary and records are made once and kept in a folder."""
 
 import dataclasses
 import glob
@@ -29,14 +29,15 @@ from tfplm.tokenizers.train import learn_once
 
 
 def open_corpus(options: PretrainOptions, config: Config, folder: Path, labelled: type[Objective] | None = None) -> Corpus:
-    """Reads, and where need be makes, vocabulary and records; `folder` keeps them, so that a restart finds them.
+    """Reads vocabulary and records, or makes them; they are kept in `folder`, where a restart finds them.
 
-    labelled: the objective that finds classes in texts, where there is one.
-    Raises ValueError for a corpus that is missing or empty, and for records that were made with another tokenizer.
+    labelled: the objective that finds classes in texts, if there is one.
+    Raises ValueError if the corpus is missing or empty, or if records were made with another tokenizer.
     """
     if bool(options.text) == bool(options.records):
-        raise ValueError("no corpus was given: name text files, or --records FOLDER" if not options.text else
-                         "both a text and --records were given: leave one of them out")
+        raise ValueError("no corpus was given; expected text files or --records FOLDER: add one of them"
+                         if not options.text else
+                         "both text files and --records were given; expected one of them: omit the other")
     if options.records:
         return _from_records(options)
     options = _keep_standard_input(options, folder)
@@ -61,7 +62,7 @@ def open_corpus(options: PretrainOptions, config: Config, folder: Path, labelled
 
 
 class Sentences:
-    """The sentences of a corpus, as often as they are asked for."""
+    """The sentences of a corpus, which can be iterated over more than once."""
 
     def __init__(self, options: PretrainOptions):
         self.options = options
@@ -75,18 +76,18 @@ def documents_of(options: PretrainOptions, layout: str | None = None) -> Iterato
 
 
 def _keep_standard_input(options: PretrainOptions, folder: Path) -> PretrainOptions:
-    """Standard input can be read once only, so it becomes a file."""
+    """Copies standard input, which can be read only once, to a file."""
     if "-" not in options.text:
         return options
     kept = folder / "standard-input.txt"
     if not kept.exists():
-        with replacing(kept) as beside, open(beside, "wb") as file:
+        with replacing(kept) as temporary, open(temporary, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
     return dataclasses.replace(options, text=[str(kept) if name == "-" else name for name in options.text])
 
 
 def _tokenizer_source(options: PretrainOptions, config: Config, folder: Path) -> str:
-    """Where the tokenizer is; a learned one is learned once."""
+    """The file or folder of the tokenizer; a vocabulary that has to be learned is learned once."""
     if options.tokenizer or options.init:
         return options.tokenizer or options.init
     return str(learn_once(folder / "vocabulary", Sentences(options), config.model_type, options.vocabulary,
@@ -104,7 +105,8 @@ def _from_records(options: PretrainOptions) -> Corpus:
         files, held = (split_files(first, index, split) for split in ("train", "held-out"))
         return FeatureCorpus(options, tokenizer, files=files, held=held)
     if not (options.tokenizer or options.init):
-        raise ValueError("BERT's own records name no vocabulary: give --tokenizer vocab.txt")
+        raise ValueError("records in BERT's layout do not name their vocabulary; expected the one that they were made "
+                         "with: add --tokenizer vocab.txt")
     tokenizer = Tokenizer.from_pretrained(options.tokenizer or options.init)
     return FeatureCorpus(options, tokenizer, files=[name for pattern in options.records for name in _files(pattern)])
 
@@ -114,18 +116,18 @@ def _files(pattern: str) -> list[str]:
     names = sorted(map(str, path.iterdir())) if path.is_dir() else sorted(glob.glob(pattern))
     names = [name for name in names if Path(name).is_file()]
     if not names:
-        raise FileNotFoundError(f"{pattern}: there are no records; expected a folder that `tfplm records` wrote, or "
-                                "TFRecord files")
+        raise FileNotFoundError(f"{pattern}: there are no records here; expected TFRecord files, or a folder that "
+                                "`tfplm records` wrote: check --records")
     return names
 
 
 def _check_same_tokenizer(options: PretrainOptions, tokenizer: Tokenizer, index: dict, folder: Path) -> None:
     if options.init and Tokenizer.from_pretrained(options.init).vocab != tokenizer.vocab:
         raise ValueError(f"the records in {folder} were made with another vocabulary ({len(tokenizer):,} tokens) than "
-                         f"that of {options.init}: make records with --tokenizer {options.init}")
+                         f"that of {options.init}: make the records with --tokenizer {options.init}")
     if len(tokenizer) != index["vocabulary"]["size"]:
         raise ValueError(f"the tokenizer has {len(tokenizer):,} tokens, but the records in {folder} were made with "
-                         f"{index['vocabulary']['size']:,}: leave --tokenizer out")
+                         f"{index['vocabulary']['size']:,}: omit --tokenizer")
 
 
 def _from_token_records(options: PretrainOptions, tokenizer: Tokenizer, folder: Path, index: dict) -> Corpus:

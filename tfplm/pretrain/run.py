@@ -40,16 +40,16 @@ from tfplm.training.optimizers.make import compile_arguments
 def pretrain(options: PretrainOptions) -> PretrainResult:
     """Trains a language model on text or records and saves it with its tokenizer; see `PretrainOptions`.
 
-    Started again with the same `output`, it resumes where it was stopped or killed, in the middle of an epoch, and ends
-    with the same weights.
+    When it is started again with the same `output`, it resumes where it was stopped or killed, even in the middle of an
+    epoch, and ends with the same weights.
 
     Raises:
-        ValueError: objective, architecture, vocabulary and corpus do not fit together.
+        ValueError: objective, architecture, vocabulary and corpus do not match.
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     _check(options)
     plans = parse_objective(options.objective)
-    if options.init:  # from here on, no file of it is read twice
+    if options.init:  # opened once: no file of it is read twice
         options = dataclasses.replace(options, init=open_source(options.init))
     config = base_config(options, plans)
     _check_architecture(plans, config)
@@ -69,7 +69,7 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
         model.compile(**compile_arguments(options, options.steps))
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
-        print(f"{options.objective}: {model.inner.name} of {model.inner.count_params():,} parameters, vocabulary "
+        print(f"{options.objective}: {model.inner.name} with {model.inner.count_params():,} parameters, vocabulary "
               f"{config.vocab_size:,}, {len(held_out)} held-out batches; summaries: tensorboard --logdir "
               f"{folder.log_dir}")
     speed = _fit(model, batches, held_out, options, folder)
@@ -78,21 +78,22 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
 
 def _check(options: PretrainOptions) -> None:
     for name in ("steps", "max_length", "batch_tokens"):
-        if getattr(options, name) < 1:
-            raise ValueError(f"{name} is {getattr(options, name)}: expected 1 or more")
+        if (value := getattr(options, name)) < 1:
+            raise ValueError(f"{name} is {value}; expected 1 or more: change --{name.replace('_', '-')}")
     if not 0 <= options.held_out < 1:
-        raise ValueError(f"held_out is {options.held_out}: expected a share from 0 to below 1")
+        raise ValueError(f"held_out is {options.held_out}; expected a fraction from 0 to below 1: change --held-out")
     if options.batch_tokens < options.max_length:
-        raise ValueError(f"batch_tokens {options.batch_tokens} hold not one example of max_length {options.max_length}")
+        raise ValueError(f"batch_tokens is {options.batch_tokens}; expected at least max_length "
+                         f"({options.max_length}), so that a batch has at least one example: increase --batch-tokens")
     if options.init and options.preset:
-        raise ValueError(f"both --init {options.init} and --preset {options.preset} were given: the architecture is that of "
-                         "--init; leave one of them out")
+        raise ValueError(f"both --init {options.init} and --preset {options.preset} were given, but the architecture "
+                         "is that of --init: omit one of them")
     for kind in OBJECTIVES.values():
         kind.check_flags(own_flags(options))
 
 
 def _check_architecture(plans: list[TaskPlan], config) -> None:
-    """Before any work on the corpus is done."""
+    """Checks the architecture before any work on the corpus is done."""
     for kind in kinds_of(plans):
         kind.check_architecture(config)
 
@@ -108,7 +109,7 @@ def _setting(options: PretrainOptions, config, corpus: Corpus) -> Setting:
 
 
 def _check_layout(model: keras.Model) -> None:
-    """Raises ValueError at the start for a model that could not be saved at the end."""
+    """Raises ValueError, before training starts, for a model that could not be saved at the end."""
     export(model, registry.family(model.config.model_type).names, "hf")
 
 
@@ -132,7 +133,7 @@ def _held_out_dataset(held_out: list[dict]):
 
 def _finish(model: Pretraining, batches: Batches, held_out: list[dict], folder: Folder, speed: Speed,
             options: PretrainOptions) -> PretrainResult:
-    """The last evaluation, and the files of the finished model."""
+    """Evaluates the trained model and saves it."""
     metrics, trivial = {}, {}
     if held_out:
         metrics = model.evaluate(_held_out_dataset(held_out), return_dict=True, verbose=0)

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a pre-training: samples, embeddings, attention, beside the curves."""
+"""TensorBoard summaries of a pre-training: curves, histograms, samples, embeddings and attention."""
 
 import keras
 import numpy as np
@@ -8,14 +8,14 @@ from tfplm.pretrain.model import TASK, Pretraining
 from tfplm.pretrain.objectives.task import Task
 from tfplm.summaries import Embedding, Every, Look, SummaryCallback
 
-ROWS, POINTS, LONGEST = 4, 1000, 40  # samples; embeddings in the projector; tokens on an image
+ROWS, POINTS, LONGEST = 4, 1000, 40  # samples; embeddings in the projector; tokens in an image
 
 
 def samples(model: Pretraining, held_out: list[dict], tokenizer) -> list[tuple[str, str, str]]:
     """(input, prediction, label) for a few held-out examples of each task that predicts tokens."""
     rows = []
-    for number, task in enumerate(model.tasks):
-        batch = next((batch for batch in held_out if len(model.tasks) == 1 or batch[TASK][0] == number), None)
+    for index, task in enumerate(model.tasks):
+        batch = next((batch for batch in held_out if len(model.tasks) == 1 or batch[TASK][0] == index), None)
         if batch is not None:
             few = {key: tf.constant(value[:ROWS]) for key, value in batch.items() if key != TASK}
             rows += _predicted(task, model.inner, few, tokenizer)
@@ -38,7 +38,7 @@ def _predicted(task: Task, model: keras.Model, batch: dict, tokenizer) -> list[t
 
 
 def embeddings(model: Pretraining, tokenizer) -> dict[str, Embedding]:
-    """The vectors of the first tokens that are not special: with a learned vocabulary, the commonest."""
+    """The vectors of the first tokens that are not special: the most frequent ones of a learned vocabulary."""
     special = set(tokenizer.all_special_ids)
     ids = [i for i in range(len(tokenizer)) if i not in special][:POINTS]
     table = keras.ops.convert_to_numpy(model.inner.embeddings.word.embeddings)
@@ -46,10 +46,10 @@ def embeddings(model: Pretraining, tokenizer) -> dict[str, Embedding]:
 
 
 def summaries(log_dir, held_out: list[dict], tokenizer, every: int, sample_every: int) -> SummaryCallback:
-    """The callback: curves every so many steps; histograms of weights, and with a held-out text samples, embeddings
-    and attention of one example, every `sample_every` steps."""
-    cadences = Every(scalars=every, weights=sample_every, projector=sample_every,
-                     samples=sample_every if held_out else 0, attentions=sample_every if held_out else 0)
+    """The callback that writes curves every `every` steps, and every `sample_every` steps histograms of the weights,
+    embeddings and, with held-out text, samples and the attention of one example."""
+    intervals = Every(scalars=every, weights=sample_every, projector=sample_every,
+                      samples=sample_every if held_out else 0, attentions=sample_every if held_out else 0)
     look = Look(projector=lambda model: embeddings(model, tokenizer))
     if held_out:
         example = {key: value[:1] for key, value in held_out[0].items()}
@@ -60,4 +60,4 @@ def summaries(log_dir, held_out: list[dict], tokenizer, every: int, sample_every
         look.tokens = tokenizer.convert_ids_to_tokens(look.probe[key][0][:LONGEST])
         look.attentions = {"layers": [0, -1], "heads": [0, 1]}
         look.samples = lambda model: [("input", "predicted", "label"), *samples(model, held_out, tokenizer)]
-    return SummaryCallback(log_dir, cadences, look, graph=False)
+    return SummaryCallback(log_dir, intervals, look, graph=False)

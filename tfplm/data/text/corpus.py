@@ -152,4 +152,4 @@ def _not_empty(documents: Iterator[list[str]], name: str) -> Iterator[list[str]]
         empty = False
         yield document
     if empty:
-        raise ValueError(f"{name}: the corpus is empty; some text is expected")
+        raise ValueError(f"{name}: the corpus is empty; expected some text: name other files")

@@ -1,1 +1,1 @@
-"""Objectives of pre-training: noise + heads + loss + metrics, each a short file, by name in `catalogue`."""
+"""Pre-training objectives: each is a file with noise, heads, losses and metrics; `catalogue` lists them by name."""

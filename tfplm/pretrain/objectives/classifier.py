@@ -1,4 +1,4 @@
-"""The base of objectives with classes, of tokens or of texts."""
+"""Base class of objectives that classify tokens or texts."""
 
 import keras
 
@@ -7,10 +7,10 @@ from tfplm.pretrain.objectives.objective import Objective, Part
 
 
 class Classifier(Objective):
-    """Learns by the classifier of the model, where that is saved, or by one of its own beside another head.
+    """Uses the model's own classifier if that is the head to be saved, else an additional classifier.
 
-    Subclasses set `head`, token_classification or sequence_classification, write `class_names`, and put into the batch
-    `NAME_labels`, int32 [B,T] or [B], and `NAME_weights`, 0 and 1 [B,T]; none for texts.
+    Subclasses set `head` (token_classification or sequence_classification), implement `class_names`, and add to the
+    batch `NAME_labels`, int32 [B,T] (tokens) or [B] (texts), and for tokens `NAME_weights`, 0 or 1 [B,T].
     """
 
     head = "token_classification"
@@ -38,7 +38,7 @@ class Classifier(Objective):
 
 @keras.saving.register_keras_serializable("tfplm")
 class OwnSequenceHead(SequenceClassificationHead):
-    """The classifier beside another head, from the first token where the model has no pooler."""
+    """An additional classifier of texts; it uses the first token if the model has no pooler."""
 
     def __init__(self, config, model, num_labels, **keywords):
         pooling = "first" if config.classifier_pooling == "pooler" and model.pooler is None \

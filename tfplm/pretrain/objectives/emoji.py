@@ -1,11 +1,11 @@
-"""The emoji of a text (DeepMoji, Felbo et al. 2017)."""
+"""Emoji prediction (DeepMoji, Felbo et al. 2017)."""
 
 from tfplm.data.text.emoji import emoji_classes, emoji_examples
 from tfplm.pretrain.objectives.classifier import Classifier
 
 
 class EmojiPrediction(Classifier):
-    """`emoji`: predicts which emoji the writer put into a text; the corpus is texts with emoji."""
+    """`emoji`: predicts the emoji that the writer put into a text; the corpus consists of texts with emoji."""
 
     name, help = "emoji", "the emoji that the writer put into a text (DeepMoji), on texts with emoji"
     head, packing = "sequence_classification", "labelled"

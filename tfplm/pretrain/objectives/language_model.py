@@ -1,4 +1,4 @@
-"""Autoregressive language models, from left to right and from right to left."""
+"""Autoregressive language modeling, from left to right and from right to left."""
 
 from keras import ops
 
@@ -8,9 +8,9 @@ from tfplm.pretrain.objectives.objective import Objective, Part
 
 
 class LanguageModel(Objective):
-    """`clm`: predicts the next token (Radford et al. 2018). An encoder with full attention gets a mask of the future."""
+    """`clm`: predicts the next token (Radford et al. 2018). Encoders with full attention get a causal mask."""
 
-    name, help = "clm", "the next token (GPT), also of decoders"
+    name, help = "clm", "the next token (GPT); for decoders and encoders"
     architectures, preset, head, packing, corrupts = ("decoder", "encoder"), "gpt2", "causal_lm", "stream", True
     direction, own_attention = "left-to-right", "causal"
 
@@ -18,8 +18,8 @@ class LanguageModel(Objective):
     def check_architecture(cls, config):
         super().check_architecture(config)
         if config.attention_type not in (cls.own_attention, "full"):
-            raise ValueError(f"{cls.name} needs attention_type {cls.own_attention} (or full, and a mask is made), found "
-                             f"{config.attention_type}: add --attention-type {cls.own_attention}")
+            raise ValueError(f"attention_type is {config.attention_type}, but {cls.name} needs {cls.own_attention} (or "
+                             f"full, for which it makes the mask): add --attention-type {cls.own_attention}")
 
     def parts(self):
         return [Part(self.name, "labels", "label_weights", self.setting.config.vocab_size, self.factor, True)]
@@ -38,9 +38,9 @@ class LanguageModel(Objective):
 
 
 class ReverseLanguageModel(LanguageModel):
-    """`clm-reverse`: predicts the token before."""
+    """`clm-reverse`: predicts the previous token."""
 
-    name, help = "clm-reverse", "the token before, also of decoders"
+    name, help = "clm-reverse", "the previous token; for decoders and encoders"
     direction, own_attention = "right-to-left", "causal_reverse"
 
     @classmethod

@@ -1,11 +1,11 @@
-"""Masked language modelling (Devlin et al. 2019, section 3.1)."""
+"""Masked language modeling (Devlin et al. 2019, section 3.1)."""
 
 from tfplm.data.noise import mask_tokens
 from tfplm.pretrain.objectives.objective import Objective, Part
 
 
 class MaskedLanguageModel(Objective):
-    """`mlm`: predicts the masked tokens; only their positions go through the vocabulary's projection."""
+    """`mlm`: predicts the masked tokens; only their positions are projected to the vocabulary."""
 
     name, help = "mlm", "the masked tokens (BERT)"
     head, corrupts, in_bert_records = "masked_lm", True, True

@@ -1,7 +1,7 @@
-"""The interface of the objectives: noise, heads, losses. The files beside this one fill it in.
+"""The interface of the objectives: noise, heads, losses. The other files of this folder implement it.
 
-An objective is one file: a class that sets `name` and `help` is found by `catalogue`, and listed by
-`tfplm pretrain --help`, without being named anywhere else.
+An objective is one file: `catalogue` finds every class that sets `name` and `help`, and `tfplm pretrain --help` lists
+it; it need not be named anywhere else.
 """
 
 import abc
@@ -18,10 +18,10 @@ from tfplm.data.noise import Masking, NoiseVocabulary, PhraseTable, join_phrases
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One loss of an objective, with its metrics `NAME_loss`, `NAME_accuracy` and, if `perplexity`, that as well.
+    """One loss of an objective, with the metrics `NAME_loss`, `NAME_accuracy` and, if `perplexity`, `NAME_perplexity`.
 
-    labels, weights: the keys of the batch that hold them; no labels: they come out of the model (rtd).
-    classes: how many labels there are. factor: of this loss in the sum.
+    labels, weights: their keys in the batch; labels=None: the model makes the labels itself (rtd).
+    classes: number of different labels. factor: weight of this loss in the sum.
     """
 
     name: str
@@ -34,9 +34,9 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What objectives are made with: the architecture, the special ids, what is masked, and the values of their flags.
+    """The settings that objectives share: the architecture, the special ids, the masking, the values of their flags.
 
-    classes: the names of the classes of a labelled corpus.
+    classes: the class names of a labelled corpus.
     """
 
     config: Config
@@ -48,16 +48,16 @@ class Setting:
 
 
 class Objective(abc.ABC):
-    """Base of the objectives, which write `parts` and `predict`; one instance belongs to one task of one model.
+    """Base class of objectives; subclasses implement `parts` and `predict`. An instance belongs to one model.
 
     Class attributes:
         name, help, flags: literals, see `tfplm.options.objectives`; the values of the flags are in `self.flags`.
-        architectures: `Config.architecture` values it can train.
-        preset: what is trained where no architecture is asked for; None: no wish of its own.
-        head: of the model that is saved.
-        packing: of `tfplm.data.sequences.recipes`, or "labelled": texts with classes, see `classes_of`.
-        corrupts: whether the noise changes the tokens (at most one objective of a sum does).
-        in_bert_records: whether its labels are in records of BERT's own layout.
+        architectures: the `Config.architecture` values that it can train.
+        preset: the default preset; None: that of another objective, or bert-base-uncased.
+        head: the head of the model that is saved.
+        packing: one of `tfplm.data.sequences.recipes`, or "labelled": texts with classes, see `classes_of`.
+        corrupts: True if the noise changes the tokens (in a sum, of at most one objective).
+        in_bert_records: True if records in BERT's layout contain its labels.
     """
 
     name = help = ""
@@ -77,64 +77,64 @@ class Objective(abc.ABC):
 
     @classmethod  # noqa: B027 (most objectives have no flags)
     def check_flags(cls, values: Mapping[str, object]) -> None:
-        """Raises ValueError for values of the objective's own flags that it does not know."""
+        """Raises ValueError for unknown values of the objective's own flags."""
 
     @classmethod
     def check_architecture(cls, config: Config) -> None:
-        """Raises ValueError where the architecture does not suit the objective."""
+        """Raises ValueError if the objective cannot train the architecture."""
         if config.architecture not in cls.architectures:
             raise ValueError(f"objective {cls.name} trains {_one_of(cls.architectures)}, but {config.model_type} is "
-                             f"{_one_of((config.architecture,))}: take another --preset or --init")
+                             f"{_one_of((config.architecture,))}: use another --preset or --init")
 
     @classmethod
     def suited(cls, config: Config) -> Config:
-        """An architecture changed so that it suits the objective, where that is a matter of one field."""
+        """The architecture, changed for the objective if that takes only one field."""
         return config
 
     @classmethod
     def class_names(cls, of_corpus: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The names of the classes that the saved model's head knows; None for heads that do not classify."""
+        """The class names of the saved model's head; None for heads that do not classify."""
         return None
 
     @classmethod
     def classes_of(cls, texts: Iterable[str]) -> list[str]:
-        """Of packing "labelled": the names of the classes, from the texts for training."""
-        raise NotImplementedError(f"objective {cls.name} has packing {cls.packing!r}: it takes no labelled texts")
+        """For packing "labelled": the class names, from the texts for training."""
+        raise NotImplementedError(f"objective {cls.name} has packing {cls.packing!r}; only 'labelled' has classes")
 
     @classmethod
     def examples_of(cls, texts: Iterable[str], classes: list[str]) -> Iterable[tuple[str, int]]:
-        """Of packing "labelled": (text, index in `classes`) of the texts that have one."""
-        raise NotImplementedError(f"objective {cls.name} has packing {cls.packing!r}: it takes no labelled texts")
+        """For packing "labelled": (text, index in `classes`) of the texts that have a class."""
+        raise NotImplementedError(f"objective {cls.name} has packing {cls.packing!r}; only 'labelled' has classes")
 
-    def check(self) -> None:  # noqa: B027 (most objectives suit every vocabulary)
-        """Raises ValueError where the vocabulary does not suit the objective."""
+    def check(self) -> None:  # noqa: B027 (most objectives work with every vocabulary)
+        """Raises ValueError if the vocabulary lacks tokens that the objective needs."""
 
     @abc.abstractmethod
     def parts(self) -> list[Part]:
-        """Its losses, in order."""
+        """The losses of the objective, in order."""
 
     def columns(self) -> Mapping[str, Column]:
-        """What `noise` must know of whole documents: key of the batch -> a function of the document that gives a value
-        for each token. Only of packings of running text; `noise` takes these keys out of the batch."""
+        """Values that `noise` needs of whole documents: key in the batch -> a function of the document that returns a
+        value for each token. Only for packings of running text; `noise` removes these keys from the batch."""
         return {}
 
     def raw_length(self, length: int) -> int:
-        """Tokens of an example whose corrupted form has `length` tokens."""
+        """The length of an example whose corrupted form has `length` tokens."""
         return length
 
     def noise(self, batch: dict, rng: np.random.Generator) -> dict:
-        """The batch with what has to be predicted; weights are 0 and 1."""
+        """The batch with the labels to predict; weights are 0 or 1."""
         return batch
 
     def build(self, model: keras.Model) -> None:  # noqa: B027 (most objectives need no layer of their own)
-        """Makes the `layers` that the model itself does not have."""
+        """Creates `layers`, those that the model itself does not have."""
 
     @abc.abstractmethod
     def predict(self, forward: "Forward") -> dict[str, tuple]:
         """Part's name -> (logits, labels, weights)."""
 
     def masking_of(self, batch: dict) -> Masking:
-        """The masking with as many predictions as rows of this width can need, so that hardly any is empty."""
+        """The masking with as many predictions as rows of this width need, so that few are unused."""
         masking = self.setting.masking
         return dataclasses.replace(masking, max_predictions=max(1, round(batch["input_ids"].shape[1] * masking.rate)))
 
@@ -148,9 +148,9 @@ def _one_of(architectures: tuple[str, ...]) -> str:
 
 
 class Forward:
-    """One pass of the model over a batch, shared by the objectives of a sum.
+    """One forward pass of the model over a batch, shared by the objectives of a sum.
 
-    An objective that corrupts the tokens inside the model changes `batch` before the features are made.
+    An objective that corrupts the tokens inside the model changes `batch` before the features are computed.
     """
 
     def __init__(self, model: keras.Model, batch: dict, training: bool):
@@ -170,6 +170,6 @@ class Forward:
         return self._head
 
     def language_model(self):
-        """Logits over the vocabulary: [B,T,V], or [B,P,V] of the masked positions."""
+        """Logits over the vocabulary: [B,T,V], or [B,P,V] for the masked positions."""
         output = self.head()
         return output["masked_lm"] if isinstance(output, dict) else output

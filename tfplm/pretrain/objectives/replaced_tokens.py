@@ -1,4 +1,4 @@
-"""ELECTRA: a small masked language model replaces tokens, the model predicts which ones (Clark et al. 2020)."""
+"""ELECTRA: a small masked language model replaces tokens, and the model predicts which ones (Clark et al. 2020)."""
 
 import dataclasses
 
@@ -15,11 +15,12 @@ from tfplm.layers.stack import Stack
 from tfplm.models.encoder import Encoder
 from tfplm.pretrain.objectives.objective import Objective, Part
 
-DISCRIMINATOR_WEIGHT = 50.0  # section 3.1, lambda
+DISCRIMINATOR_WEIGHT = 50.0  # lambda of section 3.1
 
 
 class SharedEmbeddings(Embeddings):
-    """All tables and the norm of another model's embeddings; only the projection to the hidden size is its own."""
+    """Embeddings that share all tables and the norm with those of another model; only the projection to the hidden size
+    is separate."""
 
     def __init__(self, config: Config, other: Embeddings, **keywords):
         keras.layers.Layer.__init__(self, **keywords)
@@ -37,7 +38,7 @@ class Generator(Encoder):
     """An encoder with a masked-LM head on another model's embeddings."""
 
     def __init__(self, config: Config, discriminator: Encoder, **keywords):
-        self._shared = (discriminator.embeddings,)  # a tuple: not a layer of its own yet
+        self._shared = (discriminator.embeddings,)  # in a tuple, so that Keras does not track it as a layer
         super().__init__(config, "masked_lm", **keywords)
 
     def build_backbone(self):
@@ -46,7 +47,7 @@ class Generator(Encoder):
 
 
 def generator_config(config: Config, size: float) -> Config:
-    """The generator's architecture: `size` times as wide (hidden, feed-forward, heads), as deep (section 3.2)."""
+    """The generator's architecture: `size` times as wide (hidden, feed-forward, heads) and as deep (section 3.2)."""
     heads = max(1, round(config.num_attention_heads * size))
     hidden = max(1, round(config.hidden_size * size / heads)) * heads
     return config.replace(hidden_size=hidden, num_attention_heads=heads, embedding_size=config.word_embedding_size,
@@ -55,22 +56,22 @@ def generator_config(config: Config, size: float) -> Config:
 
 
 def put_at(ids, positions, values, weights):
-    """ids [B,T] with `values` at `positions` (both [B,P]) where weights [B,P] are not 0."""
+    """ids [B,T], with `values` at `positions` (both [B,P]) where weights [B,P] are not 0."""
     rows, width = tf.shape(ids)[0], tf.shape(ids)[1]
-    places = tf.where(weights > 0, positions, width)  # an additional column takes what is no prediction
-    indices = tf.stack([tf.broadcast_to(tf.range(rows)[:, None], tf.shape(places)), places], -1)
+    columns = tf.where(weights > 0, positions, width)  # unused predictions go to an additional column
+    indices = tf.stack([tf.broadcast_to(tf.range(rows)[:, None], tf.shape(columns)), columns], -1)
     return tf.tensor_scatter_nd_update(tf.pad(ids, [[0, 0], [0, 1]]), indices, values)[:, :width]
 
 
 class ReplacedTokenDetection(Objective):
-    """`rtd`: generator and discriminator in one step, on shared embeddings; the discriminator is what is saved.
+    """`rtd`: trains generator and discriminator in one step, on shared embeddings; the discriminator is saved.
 
-    The generator learns by masked language modelling alone; what it puts in is drawn from its distribution (Gumbel),
-    and a token that it guesses right counts as original (section 2).
+    The generator learns by masked language modeling alone; the tokens that it inserts are sampled from its distribution
+    (with the Gumbel trick), and a token that it predicts correctly counts as original (section 2).
     """
 
     name, help = "rtd", "which tokens a small generator has replaced (ELECTRA)"
-    flags = {"generator_size": (0.25, "width of the generator as a part of the discriminator's")}
+    flags = {"generator_size": (0.25, "width of the generator as a fraction of the discriminator's")}
     head, corrupts, preset = "replaced_token_detection", True, "electra-small-discriminator"
 
     def __init__(self, setting, factor=None):
@@ -80,7 +81,7 @@ class ReplacedTokenDetection(Objective):
     def check_architecture(cls, config):
         super().check_architecture(config)
         if all(row[0] != "rtd_out" for row in registry.family(config.model_type).names.heads):
-            raise ValueError(f"rtd trains ELECTRA's discriminator, found model_type {config.model_type}: take a preset "
+            raise ValueError(f"model_type is {config.model_type}, but rtd trains ELECTRA's discriminator: use a preset "
                              "of electra, such as --preset electra-small-discriminator")
 
     def check(self):
@@ -115,7 +116,7 @@ class ReplacedTokenDetection(Objective):
                 "rtd": (found, tf.cast(tf.not_equal(original, replaced), tf.int32), batch["rtd_weights"])}
 
     def sample(self, logits, training: bool):
-        """int32 [B,P], drawn by the Gumbel trick; the same ones each time outside of training."""
+        """Token ids int32 [B,P], sampled with the Gumbel trick; outside of training always with the same seed."""
         seed = tf.cast(self.seed.next(), tf.int32) if training else tf.constant([0, 0])
         uniform = tf.random.stateless_uniform(tf.shape(logits), seed, minval=1e-9, maxval=1.0)
         return tf.argmax(logits - tf.math.log(-tf.math.log(uniform)), -1, tf.int32)

@@ -1,4 +1,4 @@
-"""Relations of two segments: next sentence (BERT), sentence order (ALBERT), both in one (StructBERT)."""
+"""Relations between two segments: next sentence (BERT), sentence order (ALBERT), or both (StructBERT)."""
 
 import keras
 
@@ -8,7 +8,7 @@ from tfplm.pretrain.objectives.objective import Objective, Part
 
 
 class RelationHead(keras.layers.Layer):
-    """The pooled first token -> dropout -> logits [B,classes]; with a pooler of its own where the model has none."""
+    """Pooled first token -> dropout -> logits float32 [B,classes]; `own_pooler` adds a pooler if the model has none."""
 
     def __init__(self, config, classes: int, own_pooler: bool, **keywords):
         super().__init__(**keywords)
@@ -25,7 +25,8 @@ class RelationHead(keras.layers.Layer):
 
 
 class NextSentence(Objective):
-    """`nsp`: does the second segment follow the first, or is it from another document? (Devlin et al., section 3.1)"""
+    """`nsp`: predicts whether the second segment follows the first or is from another document (Devlin et al. 2019,
+    section 3.1)."""
 
     name, help = "nsp", "whether the second segment follows the first (BERT)"
     head, packing, in_bert_records, classes = "pretraining", "next", True, 2
@@ -38,7 +39,7 @@ class NextSentence(Objective):
         if self.own:
             self.layers = [RelationHead(model.config, self.classes, model.pooler is None, name=self.name)]
             if model.head_name == "pretraining":
-                model.head.next_sentence.trainable = False  # has other classes, and nothing to learn here
+                model.head.next_sentence.trainable = False  # it has other classes: nothing trains it here
 
     def predict(self, forward):
         if self.own:
@@ -49,14 +50,15 @@ class NextSentence(Objective):
 
 
 class SentenceOrder(NextSentence):
-    """`sop`: are two segments in their order, or swapped? (Lan et al. 2020, section 3.1)"""
+    """`sop`: predicts whether two segments are in order or swapped (Lan et al. 2020, section 3.1)."""
 
     name, help = "sop", "whether two segments are in order or swapped (ALBERT)"
     packing = "order"
 
 
 class SentenceOrder3(NextSentence):
-    """`sop3`: in order, swapped, or from another document? (StructBERT, Wang et al. 2020, section 2.3)"""
+    """`sop3`: predicts whether two segments are in order, swapped, or from two documents (StructBERT, Wang et al. 2020,
+    section 2.3)."""
 
-    name, help = "sop3", "in order, swapped, or from another document (StructBERT)"
+    name, help = "sop3", "whether two segments are in order, swapped, or from two documents (StructBERT)"
     packing, classes = "order3", 3

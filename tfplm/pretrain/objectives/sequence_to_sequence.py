@@ -1,4 +1,4 @@
-"""Encoder-decoders: T5's span corruption, BART's denoising, MASS."""
+"""Objectives of encoder-decoders: span corruption (T5), denoising (BART), masked segments (MASS)."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from tfplm.pretrain.objectives.objective import Objective, Part
 
 
 class SpanCorruption(Objective):
-    """`span-corruption`: the encoder reads a text with sentinels for the masked spans, the decoder predicts the spans
-    (Raffel et al. 2020, section 3.1.4)."""
+    """`span-corruption`: the encoder reads a text with sentinels in place of the masked spans, and the decoder predicts
+    the spans (Raffel et al. 2020, section 3.1.4)."""
 
-    name, help = "span-corruption", "masked spans (T5), of encoder-decoders"
+    name, help = "span-corruption", "masked spans (T5); for encoder-decoders"
     architectures, preset, head, packing, corrupts = ("seq2seq",), "t5-small", "seq2seq_lm", "stream", True
 
     def check(self):
@@ -32,16 +32,18 @@ class SpanCorruption(Objective):
 
 
 class Denoising(SpanCorruption):
-    """`denoising`: the encoder reads a corrupted text, the decoder predicts the whole (Lewis et al. 2020, section 2.2)."""
+    """`denoising`: the encoder reads a corrupted text, and the decoder predicts the original text (Lewis et al. 2020,
+    section 2.2)."""
 
-    name, help = "denoising", "the text without its noise (BART), of encoder-decoders"
-    flags = {"noise": (["permutation", "infilling"], "some of permutation, rotation, deletion, masking, infilling")}
+    name, help = "denoising", "the text without its noise (BART); for encoder-decoders"
+    flags = {"noise": (["permutation", "infilling"], "any of permutation, rotation, deletion, masking, infilling")}
     packing, preset = "framed", "bart-base"
 
     @classmethod
     def check_flags(cls, values):
         if unknown := set(values["noise"]) - set(KINDS):
-            raise ValueError(f"unknown noise {', '.join(sorted(unknown))}: expected some of {', '.join(KINDS)}")
+            raise ValueError(f"unknown noise {', '.join(sorted(unknown))}; expected any of {', '.join(KINDS)}: change "
+                             "--noise")
 
     def check(self):
         if {"masking", "infilling"} & set(self.flags["noise"]):
@@ -56,21 +58,21 @@ class Denoising(SpanCorruption):
 
 
 class MaskedSegment(Denoising):
-    """`mass`: the encoder reads a text with one half masked, the decoder predicts that half (Song et al. 2019)."""
+    """`mass`: the encoder reads a text with one half masked, and the decoder predicts that half (Song et al. 2019)."""
 
-    name, help = "mass", "a masked half of the text (MASS), of encoder-decoders"
+    name, help = "mass", "the masked half of the text (MASS); for encoder-decoders"
 
     def check(self):
         self.setting.vocabulary.need("mask")
 
     def noise(self, batch, rng):
-        """The masked run has the same positions in the decoder as in the text; its other positions are attended to by
-        none, as if they were not there (section 3.2)."""
+        """The masked segment has the same positions in the decoder as in the text; no token attends to the decoder's
+        other positions, as if they did not exist (section 3.2)."""
         noisy = mask_segment(batch, rng, self.setting.vocabulary)
-        places, run = noisy.pop("decoder_position_ids"), noisy["decoder_attention_mask"] == 1
-        rows = np.broadcast_to(np.arange(len(run))[:, None], run.shape)[run]
+        positions, real = noisy.pop("decoder_position_ids"), noisy["decoder_attention_mask"] == 1
+        rows = np.broadcast_to(np.arange(len(real))[:, None], real.shape)[real]
         wide = {"decoder_input_ids": np.full_like(noisy["input_ids"], self.setting.vocabulary.mask),
                 "decoder_attention_mask": np.zeros_like(noisy["input_ids"])}
         for name, array in wide.items():
-            array[rows, places[run]] = noisy[name][run]
-        return {**noisy, **wide, "masked_lm_positions": places}
+            array[rows, positions[real]] = noisy[name][real]
+        return {**noisy, **wide, "masked_lm_positions": positions}

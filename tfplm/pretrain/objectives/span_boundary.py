@@ -1,4 +1,4 @@
-"""SpanBERT: masked spans, each token predicted twice, from its own position and from the span's two neighbours."""
+"""SpanBERT: masked spans, in which each token is predicted from its own position and from the span's two neighbors."""
 
 import dataclasses
 
@@ -13,15 +13,15 @@ from tfplm.layers.norms import make_norm
 from tfplm.pretrain.objectives.masked_lm import MaskedLanguageModel
 from tfplm.pretrain.objectives.objective import Part
 
-POSITIONS = 32  # places in a span that have an embedding of their own
+POSITIONS = 32  # positions in a span that have their own embedding; later ones share the last
 
 
 class SpanBoundaryHead(keras.layers.Layer):
-    """Joshi et al. 2020, section 3.2, equations 1 and 2, for the token x_i of the span (x_s ... x_e):
+    """Span boundary objective (Joshi et al. 2020, section 3.2, equations 1 and 2) for token x_i of a span x_s ... x_e:
 
         h0 = [x_(s-1) ; x_(e+1) ; p_(i-s+1)],  h1 = norm(gelu(W1 h0)),  y = norm(gelu(W2 h1)) -> vocabulary
 
-    The vocabulary's weights are the input embeddings.
+    The output weights are the input embeddings.
     """
 
     def __init__(self, config, table, **keywords):
@@ -38,18 +38,18 @@ class SpanBoundaryHead(keras.layers.Layer):
         self.built = True
 
     def call(self, x, positions, starts, ends):
-        """x [B,T,H]; positions, and the neighbours starts, ends of their spans, int32 [B,P] -> logits [B,P,V]."""
-        place = ops.clip(positions - starts - 1, 0, POSITIONS - 1)
-        left, right = (ops.take_along_axis(x, neighbours[:, :, None], axis=1) for neighbours in (starts, ends))
-        h = ops.concatenate([left, right, self.places(place)], axis=-1)  # [B,P,3H]
+        """x [B,T,H]; positions, and the neighbors `starts`, `ends` of their spans, int32 [B,P] -> float32 [B,P,V]."""
+        offsets = ops.clip(positions - starts - 1, 0, POSITIONS - 1)
+        left, right = (ops.take_along_axis(x, neighbors[:, :, None], axis=1) for neighbors in (starts, ends))
+        h = ops.concatenate([left, right, self.places(offsets)], axis=-1)  # [B,P,3H]
         h = self.norm_2(self.dense_2(self.norm_1(self.dense_1(h))))  # [B,P,E]
         return ops.cast(kernels.dense_transposed(h, self.table.embeddings), "float32") + ops.cast(self.bias, "float32")
 
 
 class SpanBoundary(MaskedLanguageModel):
-    """`span-boundary`: `mlm` on geometric spans, and the boundary objective."""
+    """`span-boundary`: `mlm` on spans of geometric length, and the span boundary objective."""
 
-    name, help = "span-boundary", "the tokens of masked spans, also from the spans' neighbours (SpanBERT)"
+    name, help = "span-boundary", "the tokens of masked spans, also from the spans' neighbors (SpanBERT)"
     in_bert_records = False
 
     def parts(self):

@@ -1,12 +1,11 @@
-"""Tags of words, as they are in word segmentation."""
+"""Tagging of each token with its position in the word, as in word segmentation."""
 
 from tfplm.data.noise import WORD_TAGS, tag_words
 from tfplm.pretrain.objectives.classifier import Classifier
 
 
 class Tagging(Classifier):
-    """`tagging`: predicts the position of each token in its word (first, middle, last, only one), or in a listed phrase.
-    """
+    """`tagging`: predicts the position of each token in its word (first, middle, last, single) or listed phrase."""
 
     name, help = "tagging", "the position of each token in its word (first, middle, last, single)"
 

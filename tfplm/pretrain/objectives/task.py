@@ -1,10 +1,10 @@
-"""A task: the objectives of one kind of batch, with the noise that makes the batch and the losses that come of it."""
+"""A task: the objectives of one kind of batch, with the noise that makes the batch and the predictions for it."""
 
 import keras
 import numpy as np
 
 from tfplm.data.batches.batch_source import Column
-from tfplm.pretrain.losses import normalised
+from tfplm.pretrain.losses import mean_weights
 from tfplm.pretrain.objectives.catalogue import OBJECTIVES, TaskPlan
 from tfplm.pretrain.objectives.objective import Forward, Objective, Part, Setting
 
@@ -12,10 +12,10 @@ _FOR_NOISE_ONLY = ("word_starts", "sentence_ids")
 
 
 class Task:
-    """`objectives` share the batches that `noise` makes. Those that corrupt the tokens come first in the model and last
-    in the noise: the others label the whole text.
+    """Objectives that share the batches that `noise` makes. Those that corrupt the tokens come first in the model but
+    last in the noise, because the others label the uncorrupted text.
 
-    keys: of its own batches, where batches have those of other tasks as well; None where they have no others.
+    keys: the keys of its own batches, if batches have the keys of other tasks as well; else None.
     """
 
     def __init__(self, plan: TaskPlan, objectives: list[Objective]):
@@ -35,13 +35,13 @@ class Task:
         return self.objectives[0].raw_length(length)
 
     def noise(self, batch: dict, rng: np.random.Generator) -> dict:
-        """A packed batch -> what the model is given and has to predict. int32, weights float32 (see `normalised`)."""
+        """A packed batch -> inputs and labels of the model, int32, and weights, float32 (see `mean_weights`)."""
         for objective in reversed(self.objectives):
             batch = objective.noise(batch, rng)
         return finished(batch)
 
     def predict(self, model: keras.Model, batch: dict, training: bool) -> dict[str, tuple]:
-        """Part's name -> (logits, labels, weights)."""
+        """Name of a part -> (logits, labels, weights)."""
         own = {key: value for key, value in batch.items() if self.keys is None or key in self.keys}
         forward, predictions = Forward(model, own, training), {}
         for objective in self.objectives:
@@ -50,15 +50,15 @@ class Task:
 
 
 def finished(batch: dict) -> dict:
-    """The batch as the model gets it: nothing that only noise needs, weights that make means over predictions."""
-    return {name: normalised(value) if name.endswith("_weights") else value
+    """The batch without the keys that only noise needs, and with `mean_weights`."""
+    return {name: mean_weights(value) if name.endswith("_weights") else value
             for name, value in batch.items() if name not in _FOR_NOISE_ONLY}
 
 
 def make_tasks(plans: list[TaskPlan], setting: Setting) -> list[Task]:
-    """The tasks; an objective with the same weight in two of them is one and the same.
+    """The tasks; two of them that have an objective with the same weight share it.
 
-    Raises ValueError where the architecture or the vocabulary does not suit an objective.
+    Raises ValueError if an objective does not work with the architecture or the vocabulary.
     """
     config, made = setting.config, {}
     for plan in plans:

@@ -10,8 +10,8 @@ from tfplm.pretrain.objectives.classifier import Classifier
 class TokenDocument(Classifier):
     """`token-document`: predicts for each token of a segment whether it occurs in other segments of its document.
 
-    Words of many segments are common ones, or the document's topic. A segment is the part of a document that lies in one
-    example, so that the model does not have the others before it. Special tokens are not predicted.
+    Words that occur in many segments are common, or belong to the document's topic. A segment is the part of a document
+    that is in one example, so the model does not see the other segments. Special tokens are not predicted.
     """
 
     name, help = "token-document", "which tokens occur again elsewhere in their document (ERNIE 2.0)"
@@ -32,18 +32,18 @@ class TokenDocument(Classifier):
 
 
 def _identity(document) -> np.ndarray:
-    """A number that only tokens of this document have."""
+    """For each token, a number that identifies its document."""
     return np.full(len(document), zlib.crc32(document.ids.tobytes()) & 0x7fffffff)
 
 
 def _counts(document) -> np.ndarray:
-    """How often each token occurs in the document."""
+    """For each token, the number of its occurrences in the document."""
     _, inverse, counts = np.unique(document.ids, return_inverse=True, return_counts=True)
     return counts[inverse]
 
 
 def _counts_in_rows(ids: np.ndarray, document: np.ndarray) -> np.ndarray:
-    """How often each token `[B,T]` occurs in its row, within the part of its document."""
+    """For each token, [B,T], the number of its occurrences in its row, within the same document."""
     rows = np.broadcast_to(np.arange(len(ids))[:, None], ids.shape)
     keys = np.stack([rows.ravel(), document.ravel(), ids.ravel()])
     _, inverse, counts = np.unique(keys, axis=1, return_inverse=True, return_counts=True)

@@ -8,7 +8,8 @@ from tfplm.pretrain.objectives.objective import Part
 
 
 def combined_mask(attention_mask, prefix_lengths, attention_policy):
-    """int32 [B,T,T]: tokens attend to the prefix and to those before them (right to left: after), never to padding.
+    """int32 [B,T,T]: each token attends to the prefix and to the tokens up to itself (right to left: from itself on),
+    never to padding.
 
     attention_mask [B,T]; prefix_lengths, attention_policy [B] as `mix_policies` makes them.
     """
@@ -20,7 +21,8 @@ def combined_mask(attention_mask, prefix_lengths, attention_policy):
 
 
 class UniLM(MaskedLanguageModel):
-    """`unilm`: a third of the examples bidirectional, a third sequence to sequence, a sixth each way."""
+    """`unilm`: masked tokens; attention is bidirectional in a third of the examples, sequence-to-sequence in a third,
+    left-to-right in a sixth and right-to-left in a sixth."""
 
     name, help = "unilm", "masked tokens under four attention masks (UniLM)"
     packing, in_bert_records = "order", False
@@ -29,8 +31,8 @@ class UniLM(MaskedLanguageModel):
     def check_architecture(cls, config):
         super().check_architecture(config)
         if config.attention_type != "full":
-            raise ValueError("unilm makes its own masks and needs attention_type full, found "
-                             f"{config.attention_type}: add --attention-type full")
+            raise ValueError(f"attention_type is {config.attention_type}, but unilm makes its own masks and needs "
+                             "full: add --attention-type full")
 
     def parts(self):
         return [Part("unilm", "masked_lm_ids", "masked_lm_weights", self.setting.config.vocab_size, self.factor)]
