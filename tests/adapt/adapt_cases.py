@@ -1,4 +1,4 @@
-"""Tiny models, small labelled files, and a call of `finetune` that is quick and silent."""
+"""Tiny models, small labelled files, and a quick, silent call of `finetune`."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ TINY = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "in
 
 
 def characters() -> list[str]:
-    """All characters of the texts here, and ASCII."""
+    """All characters of the texts in this file, and ASCII."""
     texts = [*GOOD, *BAD, *(words for words, _ in SENTENCES)]
     for context, questions in PARAGRAPHS:
         texts += [context, *(question for question, _ in questions)]
@@ -33,7 +33,7 @@ def characters() -> list[str]:
 
 
 def save_bert(folder: Path, preset: str = "bert-tiny", **changes) -> Path:
-    """A tiny model of BERT's kind with fresh weights, and its vocabulary."""
+    """Saves a tiny, newly initialized model (default: BERT) and its vocabulary."""
     import keras
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def save_bert(folder: Path, preset: str = "bert-tiny", **changes) -> Path:
 
 
 def train(init, output: Path, **options):
-    """`finetune` without noise; the defaults overfit a handful of examples that the training file repeats."""
+    """`finetune` without output; the defaults overfit a few examples that the training file repeats."""
     options = {"epochs": 2, "batch_size": 8, "learning_rate": 3e-3, "max_length": 32, "quiet": True, "summary_every": 0,
                "warmup_ratio": 0.0, **options}
     if "preset" not in options:
@@ -56,7 +56,7 @@ def train(init, output: Path, **options):
 
 
 def write_texts(folder: Path, splits=("train", "dev", "test"), rows=None, repeat: int = 15) -> Path:
-    """The same rows, `text<TAB>label`, in each split; in the training file `repeat` times."""
+    """Writes the same rows, `text<TAB>label`, for each split; the training file repeats them."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = rows or [*((text, "好评") for text in GOOD), *((text, "差评") for text in BAD)]
     header = {2: "text\tlabel\n", 3: "sentence1\tsentence2\tlabel\n"}[len(rows[0])]
@@ -67,7 +67,7 @@ def write_texts(folder: Path, splits=("train", "dev", "test"), rows=None, repeat
 
 
 def write_tags(folder: Path, splits=("train", "dev"), sentences=None, repeat: int = 15) -> Path:
-    """CoNLL files; the tags are BIO of LOC; `repeat` as in `write_texts`."""
+    """Writes CoNLL files with BIO tags of LOC; `repeat` as in `write_texts`."""
     folder.mkdir(parents=True, exist_ok=True)
     blocks = ["\n".join(f"{character}\t{tag if tag == 'O' else tag + '-LOC'}" for character, tag in zip(words, tags))
               for words, tags in sentences or SENTENCES]
@@ -78,17 +78,17 @@ def write_tags(folder: Path, splits=("train", "dev"), sentences=None, repeat: in
 
 
 def write_questions(folder: Path, splits=("train", "dev"), impossible: bool = False, repeat: int = 30) -> Path:
-    """SQuAD's JSON; with `impossible` in the layout of 2.0, a question of each paragraph without an answer."""
+    """Writes SQuAD's JSON; with `impossible` in the 2.0 layout, with one question without an answer per paragraph."""
     folder.mkdir(parents=True, exist_ok=True)
     paragraphs = []
-    for place, (context, questions) in enumerate(PARAGRAPHS):
-        qas = [{"id": f"{place}-{number}", "question": question,
+    for paragraph, (context, questions) in enumerate(PARAGRAPHS):
+        qas = [{"id": f"{paragraph}-{index}", "question": question,
                 "answers": [{"text": answer, "answer_start": context.index(answer)}]}
-               for number, (question, answer) in enumerate(questions)]
+               for index, (question, answer) in enumerate(questions)]
         if impossible:
             for row in qas:
                 row["is_impossible"] = False
-            qas.append({"id": f"{place}-none", "question": "今天的天气怎么样?", "answers": [], "is_impossible": True})
+            qas.append({"id": f"{paragraph}-none", "question": "今天的天气怎么样?", "answers": [], "is_impossible": True})
         paragraphs.append({"context": context, "qas": qas})
     for split in splits:
         (folder / f"{split}.json").write_text(

@@ -1,4 +1,4 @@
-"""Models that several files of tests look at, trained once."""
+"""Models that several test files use, trained once per session."""
 
 import dataclasses
 from pathlib import Path
@@ -11,7 +11,7 @@ from tfplm.adapt.finetune.result import FinetuneResult
 
 @dataclasses.dataclass
 class Trained:
-    """What was trained, its folder, and that of its data."""
+    """The result of a fine-tuning, the model's folder, and the folder of the data."""
 
     result: FinetuneResult
     folder: Path
@@ -20,13 +20,13 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
-    """A BERT of one layer and 32 units, with fresh weights and the characters of the tests' texts."""
+    """A newly initialized BERT with one layer and 32 units, and a vocabulary of the characters in the tests."""
     return save_bert(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def classifier(tiny, tmp_path_factory) -> Trained:
-    """Of single Chinese texts."""
+    """A classifier of single Chinese texts."""
     folder = tmp_path_factory.mktemp("classifier")
     data = write_texts(folder / "data")
     return Trained(train(tiny, folder / "model", data=str(data), epochs=3), folder / "model", data)
@@ -34,7 +34,7 @@ def classifier(tiny, tmp_path_factory) -> Trained:
 
 @pytest.fixture(scope="session")
 def tagger(tiny, tmp_path_factory) -> Trained:
-    """With a random field; the sentences are longer than its rows."""
+    """A tagger with a CRF; some sentences are longer than its rows."""
     folder = tmp_path_factory.mktemp("tagger")
     data = write_tags(folder / "data", repeat=30)
     return Trained(train(tiny, folder / "model", task="tagging", crf=True, data=str(data), epochs=2, max_length=8,
@@ -43,7 +43,7 @@ def tagger(tiny, tmp_path_factory) -> Trained:
 
 @pytest.fixture(scope="session")
 def answerer(tiny, tmp_path_factory) -> Trained:
-    """Questions as in SQuAD 2.0, some without an answer."""
+    """A question answering model; as in SQuAD 2.0, some questions have no answer."""
     folder = tmp_path_factory.mktemp("answerer")
     data = write_questions(folder / "data", impossible=True, repeat=50)
     return Trained(train(tiny, folder / "model", task="question-answering", data=str(data), epochs=3, max_length=64),

@@ -1,4 +1,4 @@
-"""Several tasks with one encoder."""
+"""Multi-task training with one encoder."""
 
 import collections
 import json
@@ -24,9 +24,9 @@ from tfplm.options.multitask import MultitaskOptions
 
 
 def tasks_of(folder) -> tuple[dict, dict]:
-    """A classification of 30 texts and a tagging of 10 sentences: tasks and features."""
+    """Tasks and features: classification of 30 texts, and tagging of 10 sentences."""
     tokenizer, settings = tfplm.Tokenizer.from_pretrained(folder), TaskSettings(max_length=16, stride=4)
-    texts = [TextExample((GOOD + BAD)[place % 16], label=str(place % 3)) for place in range(30)]
+    texts = [TextExample((GOOD + BAD)[index % 16], label=str(index % 3)) for index in range(30)]
     sentences = [TaggedExample(("我", "去", "北京"), ("O", "O", "B-LOC"))] * 10
     tasks = {"texts": Classification(tokenizer, settings), "tags": Tagging(tokenizer, settings)}
     examples = {"texts": texts, "tags": sentences}
@@ -36,7 +36,7 @@ def tasks_of(folder) -> tuple[dict, dict]:
 
 
 @pytest.mark.parametrize("alpha, share", [(1.0, 0.75), (0.0, 0.5), (0.5, 3 ** 0.5 / (1 + 3 ** 0.5))])
-def test_shares_of_the_tasks(tiny, alpha, share):
+def test_sampling_rates_of_the_tasks(tiny, alpha, share):
     tasks, features = tasks_of(tiny)
     batches = MixedBatches(tasks, features, MultitaskOptions(tasks=[], init="", alpha=alpha, batch_size=5, epochs=2.0))
     assert batches.steps == 16
@@ -48,7 +48,7 @@ def test_shares_of_the_tasks(tiny, alpha, share):
     assert counts[0] / 400 == pytest.approx(share, abs=0.07) and len(keys) == 1
 
 
-def test_the_loss_of_a_batch_is_that_of_its_task(tiny):
+def test_loss_of_a_batch_is_the_loss_of_its_task(tiny):
     tasks, features = tasks_of(tiny)
     keras.utils.set_random_seed(0)
     model = MultiTask(tfplm.from_pretrained(tiny), tasks)
@@ -56,20 +56,21 @@ def test_the_loss_of_a_batch_is_that_of_its_task(tiny):
     batches = MixedBatches(tasks, features, MultitaskOptions(tasks=[], init="", batch_size=5))
     seen = set()
     for _, batch in zip(range(12), batches.batches()):
-        number = int(batch[TASK][0])
-        seen.add(number)
-        x, y, weights = (of_prefix(batch, f"{number}/{kind}/") for kind in "xyw")
-        expected = CrossEntropy()(y[""], model.outputs(number, x), sample_weight=weights[""])
+        index = int(batch[TASK][0])
+        seen.add(index)
+        x, y, weights = (of_prefix(batch, f"{index}/{kind}/") for kind in "xyw")
+        expected = CrossEntropy()(y[""], model.outputs(index, x), sample_weight=weights[""])
         found = model.compute_loss(y_pred=model(batch))
         assert float(found) == pytest.approx(float(expected), rel=1e-5)
     assert seen == {0, 1}
 
 
 @pytest.mark.parametrize("texts, message", [
-    (["a=classification:x"], r"1 task: expected two or more; for one there is tfplm finetune"),
-    (["a=classification:x", "a=tagging:y"], "the name 'a' is given twice"),
-    (["a=translation:x", "b=tagging:y"], "'a=translation:x': expected NAME=TASK:DATA, TASK being one of classification"),
-    (["a:x", "b=tagging:y"], "'a:x': expected NAME=TASK:DATA"), (["a=tagging:", "b=tagging:y"], "'a=tagging:'")])
+    (["a=classification:x"], r"1 task was given; expected two or more: add one, or use tfplm finetune"),
+    (["a=classification:x", "a=tagging:y"], "two tasks have the name 'a'; expected different names"),
+    (["a=translation:x", "b=tagging:y"], "task is 'a=translation:x'; expected NAME=TASK:DATA, where TASK is one of"),
+    (["a:x", "b=tagging:y"], "task is 'a:x'; expected NAME=TASK:DATA"),
+    (["a=tagging:", "b=tagging:y"], "task is 'a=tagging:'")])
 def test_wrong_tasks(texts, message):
     with pytest.raises(ValueError, match=message):
         parse_tasks(texts)
@@ -96,7 +97,7 @@ def test_scores_of_both(together):
     assert json.loads((folder / "model" / "results.json").read_text(encoding="utf-8")) == scores
 
 
-def test_the_saved_models_give_these_scores(together):
+def test_saved_models_have_the_same_scores(together):
     scores, folder = together
     for name, data in (("s", "texts/dev.tsv"), ("t", "tags/dev.conll")):
         found = evaluate(source=str(folder / "model" / name), data=str(folder / data), quiet=True)
@@ -108,10 +109,10 @@ def test_the_saved_models_give_these_scores(together):
 
 @pytest.mark.slow
 def test_all_kinds_of_tasks(tiny, tmp_path):
-    rows = [(text, str(place % 5)) for place, text in enumerate(GOOD + BAD)]
+    rows = [(text, str(index % 5)) for index, text in enumerate(GOOD + BAD)]
     numbers = write_texts(tmp_path / "numbers", ("train", "dev"), rows, repeat=2)
-    labels = write_texts(tmp_path / "labels", ("train", "dev"), [(text, "甲|乙" if place % 2 else "乙") for place, (text, _)
-                                                                in enumerate(rows)], repeat=2)
+    labels = write_texts(tmp_path / "labels", ("train", "dev"), repeat=2, rows=[
+        (text, "甲|乙" if index % 2 else "乙") for index, (text, _) in enumerate(rows)])
     questions = write_questions(tmp_path / "questions", repeat=4)
     scores = multitask(tasks=[f"n=regression:{numbers}", f"l=multi-label:{labels}", f"q=question-answering:{questions}"],
                        init=str(tiny), epochs=1.0, batch_size=8, max_length=64, stride=16, quiet=True, summary_every=5,

@@ -1,4 +1,4 @@
-"""`tfplm run-classifier`: BERT's own workflow, its flags and its files."""
+"""`tfplm run-classifier`: the workflow, flags and files of BERT's `run_classifier.py`."""
 
 import pytest
 
@@ -52,20 +52,20 @@ def test_train_evaluate_and_predict(arguments, tiny, tmp_path):
     assert [row[1] > row[0] for row in rows].count(True) == 8  # in the order of get_labels
     assert (tmp_path / "out" / RESULTS).is_file()
     again = run_classifier(do_eval=True, **arguments)
-    assert again == pytest.approx(found)  # of the model in the output folder
+    assert again == pytest.approx(found)  # evaluates the model in the output folder
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({}, "at least one of --do_train, --do_eval, --do_predict"),
-    ({"do_train": True}, "--do_train needs --init_checkpoint"),
-    ({"do_train": True, "num_train_epochs": 1.5, "init_checkpoint": "x"}, "num_train_epochs is 1.5: expected a whole"),
-    ({"do_eval": True, "use_tpu": True}, "TPUs are not supported"),
-    ({"do_eval": True, "processor": "reviews.py"}, "expected file.py:ClassName, the file being there")])
+    ({}, "no step was given; expected --do_train, --do_eval or --do_predict: add"),
+    ({"do_train": True}, "--do_train was given without a model; .* add --init_checkpoint"),
+    ({"do_train": True, "num_train_epochs": 1.5, "init_checkpoint": "x"}, "num_train_epochs is 1.5; expected a whole"),
+    ({"do_eval": True, "use_tpu": True}, "TPUs are not supported: omit it"),
+    ({"do_eval": True, "processor": "reviews.py"}, "'reviews.py'; expected file.py:ClassName of an existing file")])
 def test_wrong_flags(arguments, changes, message):
     with pytest.raises(ValueError, match=message):
         run_classifier(**{**arguments, **changes})
 
 
 def test_a_model_that_was_not_fine_tuned(arguments, tmp_path):
-    with pytest.raises(ValueError, match="is not fine-tuned: give --do_train as well"):
+    with pytest.raises(ValueError, match="is not a fine-tuned model; expected one, .*: add --do_train"):
         run_classifier(do_eval=True, init_checkpoint=str(save_bert(tmp_path / "plain")), **arguments)

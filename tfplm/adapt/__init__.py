@@ -1,1 +1,1 @@
-"""A trained model -> another: fine-tuning, evaluation and prediction, several tasks at once, new classes."""
+"""Adaptation of trained models: fine-tuning, evaluation, prediction, multi-task training, new classes."""

@@ -1,4 +1,4 @@
-"""`tfplm run-classifier`: the workflow of google-research/bert's `run_classifier.py`, for scripts that know its flags."""
+"""`tfplm run-classifier`: the workflow and the flags of `run_classifier.py` from google-research/bert."""
 
 import importlib.util
 import shutil
@@ -28,9 +28,9 @@ _CONFIG, _VOCAB, _STEP = bert.TF1.config, "vocab.txt", "global_step"
 
 @verb(RunClassifierOptions)
 def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
-    """Trains, evaluates, predicts, as the flags say; returns the content of `eval_results.txt`.
+    """Trains, evaluates and predicts, as the flags request; returns the content of `eval_results.txt`.
 
-    Raises ValueError for flags that do not fit together, FileNotFoundError for files that are not there.
+    Raises ValueError for flags that contradict each other, FileNotFoundError for missing files.
     """
     _check(options)
     processor = load_processor(options.processor) if options.processor else find_processor(options.task_name)
@@ -50,33 +50,33 @@ def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
 
 def _check(options: RunClassifierOptions) -> None:
     if not (options.do_train or options.do_eval or options.do_predict):
-        raise ValueError("at least one of --do_train, --do_eval, --do_predict must be given")
+        raise ValueError("no step was given; expected --do_train, --do_eval or --do_predict: add at least one of them")
     if options.use_tpu:
-        raise ValueError("--use_tpu: TPUs are not supported; leave it out")
+        raise ValueError("--use_tpu was given, but TPUs are not supported: omit it")
     if options.num_train_epochs != int(options.num_train_epochs) or options.num_train_epochs < 1:
-        raise ValueError(f"num_train_epochs is {options.num_train_epochs}: expected a whole number, 1 or more")
+        raise ValueError(f"num_train_epochs is {options.num_train_epochs}; expected a whole number, 1 or more: change "
+                         "--num_train_epochs")
     if options.do_train and not options.init_checkpoint:
-        raise ValueError("--do_train needs --init_checkpoint, the pre-trained model")
+        raise ValueError("--do_train was given without a model; expected the pre-trained one: add --init_checkpoint")
 
 
-def load_processor(place: str):
-    """An object of the class that `file.py:ClassName` names."""
-    file, colon, name = place.rpartition(":")
+def load_processor(source: str):
+    """An instance of the class that `source`, "file.py:ClassName", names."""
+    file, colon, name = source.rpartition(":")
     if not colon or not Path(file).is_file():
-        raise ValueError(f"processor is {place!r}: expected file.py:ClassName, the file being there")
+        raise ValueError(f"processor is {source!r}; expected file.py:ClassName of an existing file: change --processor")
     spec = importlib.util.spec_from_file_location("processor_of_the_user", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, name):
-        raise ValueError(f"{file} has no {name}; it has {', '.join(n for n in vars(module) if not n.startswith('_'))}")
+        names = ", ".join(each for each in vars(module) if not each.startswith("_"))
+        raise ValueError(f"{file} has no {name}; it has {names}: name one of these in --processor")
     return getattr(module, name)()
 
 
 def source_of(options: RunClassifierOptions, folder: Path) -> Path:
-    """Where the pre-trained model is read from: the checkpoint with config and vocabulary beside it.
-
-    Where these lie elsewhere, they are brought together in `folder`, links where the system has them.
-    """
+    """The pre-trained model: the checkpoint, if config and vocabulary are in its folder; else `folder`, into which
+    all three are linked (or copied, if the file system has no hard links)."""
     checkpoint = resolve(options.init_checkpoint)
     home = checkpoint if checkpoint.is_dir() else checkpoint.parent
     given = {_CONFIG: options.bert_config_file, _VOCAB: options.vocab_file}
@@ -93,13 +93,13 @@ def source_of(options: RunClassifierOptions, folder: Path) -> Path:
         source = Path(path) if path else home / name
         if not source.is_file():
             flag = "--vocab_file" if name == _VOCAB else "--bert_config_file"
-            raise FileNotFoundError(f"{source} is not there: give {flag}")
+            raise FileNotFoundError(f"{source} does not exist; expected it there, or its path in {flag}: add {flag}")
         shutil.copyfile(source, folder / name)
     return folder
 
 
 def _train(options: RunClassifierOptions, processor, output: Path) -> int:
-    """Trains and saves; the number of updates."""
+    """Trains and saves; returns the number of updates."""
     labels = processor_labels(processor)
     source = source_of(options, output / "init")
     tuning = FinetuneOptions(
@@ -108,7 +108,7 @@ def _train(options: RunClassifierOptions, processor, output: Path) -> int:
         batch_size=options.train_batch_size,
         learning_rate=options.learning_rate, epochs=int(options.num_train_epochs), max_length=options.max_seq_length,
         stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
-        save_every=options.save_checkpoints_steps, keep="last",  # the script knows no best epoch
+        save_every=options.save_checkpoints_steps, keep="last",  # the script does not select a best epoch
         quiet=options.quiet)
     start = Start.of(tuning, _tokenizer(options, source), LabelMap(labels) if labels else None)
     task = make_task(start)
@@ -131,8 +131,8 @@ def _tokenizer(options: RunClassifierOptions, source: Path) -> Tokenizer:
 def _trained(checkpoint: str) -> Path:
     path = resolve(checkpoint)
     if not has_task(path):
-        raise ValueError(f"{checkpoint} is not fine-tuned: give --do_train as well, or as --init_checkpoint the output "
-                         "folder of an earlier training")
+        raise ValueError(f"{checkpoint} is not a fine-tuned model; expected one, because --do_train was not given: add "
+                         "--do_train, or pass the output folder of an earlier training as --init_checkpoint")
     return path
 
 
@@ -156,7 +156,7 @@ def _evaluate(predictor: Predictor, examples: list, step: int, output: Path) -> 
 
 
 def _predict(predictor: Predictor, examples: list, output: Path) -> None:
-    """`test_results.tsv`: the probabilities of the labels in their order, a line for each example."""
+    """Writes `test_results.tsv`: for each example a line with the probabilities of the labels, in their order."""
     rows = predictor.predict_examples(examples)
     if predictor.task.labels is None:
         lines = [str(row["value"]) for row in rows]

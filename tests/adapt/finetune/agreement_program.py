@@ -1,4 +1,4 @@
-"""Fine-tunes under one strategy and writes the weights; run by test_finetune_strategy.py.
+"""Fine-tunes under a strategy and writes the weights; run by test_strategy.py.
 
     python agreement_program.py one|mirrored FOLDER INIT
 """
@@ -22,10 +22,10 @@ def main(strategy: str, folder: str, init: str) -> None:
     if strategy == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    place, results = Path(folder) / strategy, {}
-    data = {"texts": write_texts(place / "texts", repeat=1), "tags": write_tags(place / "tags", repeat=2)}
+    output, results = Path(folder) / strategy, {}
+    data = {"texts": write_texts(output / "texts", repeat=1), "tags": write_tags(output / "tags", repeat=2)}
     for name, options in CASES.items():
-        result = train(init, place / name, data=str(data["texts" if name == "texts" else "tags"]), strategy=strategy,
+        result = train(init, output / name, data=str(data["texts" if name == "texts" else "tags"]), strategy=strategy,
                        epochs=1, batch_size=6, optimizer="sgd", learning_rate=0.05, clip_norm=0.0, crf_rate=1.0, **options)
         results |= {f"{name}/{path}": variable.numpy() for path, variable in named_variables(result.model).items()}
         results |= {f"{name}/score {key}": np.asarray(value) for key, value in result.dev.items()}

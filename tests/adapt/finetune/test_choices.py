@@ -1,4 +1,4 @@
-"""Multiple choice, also with different numbers of choices."""
+"""Multiple choice, with the same and with different numbers of choices."""
 
 import json
 
@@ -16,12 +16,12 @@ from tfplm.tokenizers import Tokenizer
 
 
 def write_choices(folder, repeat: int = 40):
-    """Which of two or three sentences is friendly?"""
+    """Writes questions: which of two or three sentences is positive?"""
     folder.mkdir()
     rows = []
-    for place, (good, bad) in enumerate(zip(GOOD, BAD)):
-        choices = [bad, BAD[place - 1]][:1 + place % 2]
-        choices.insert(place % 3 % (len(choices) + 1), good)
+    for index, (good, bad) in enumerate(zip(GOOD, BAD)):
+        choices = [bad, BAD[index - 1]][:1 + index % 2]
+        choices.insert(index % 3 % (len(choices) + 1), good)
         rows.append({"text": "哪一句好?", "choices": choices, "label": choices.index(good)})
     for split in ("train", "dev"):
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows * (repeat if split == "train" else 1)]
@@ -41,7 +41,7 @@ def test_different_numbers_of_choices(tiny):
     assert row["choice"] == 1 and row["text"] == "坏" and len(row["probabilities"]) == 2
 
 
-def test_as_many_choices_as_a_row_has_places(tiny, tmp_path):
+def test_number_of_choices_equal_to_the_width_of_a_row(tiny, tmp_path):
     import tfplm
     from tfplm.adapt.finetune.inference import Inference
 
@@ -53,13 +53,13 @@ def test_as_many_choices_as_a_row_has_places(tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_learns_a_handful_by_heart(tiny, tmp_path):
+def test_overfits_a_few_examples(tiny, tmp_path):
     data = write_choices(tmp_path / "data")
     result = train(tiny, tmp_path / "model", task="multiple-choice", data=str(data), epochs=3)
     assert result.dev["accuracy"] >= 0.9
     (row,) = Predictor.from_pretrained(tmp_path / "model").predict([("哪一句好?", [BAD[0], GOOD[0]])])
     assert row["choice"] == 1 and row["text"] == GOOD[0] and sum(row["probabilities"]) == pytest.approx(1)
-    with pytest.raises(ValueError, match="choices come from a file"):
+    with pytest.raises(ValueError, match="texts were given without choices; expected a file"):
         predict(source=str(tmp_path / "model"), texts=["a"])
     rows = predict(source=str(tmp_path / "model"), file=str(data / "dev.jsonl"), output=str(tmp_path / "o.tsv"), quiet=True)
     assert len(rows) == len(GOOD)

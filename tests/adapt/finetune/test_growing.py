@@ -1,4 +1,4 @@
-"""New labels for a model that was fine-tuned before, replayed examples, and what is forgotten."""
+"""New labels for a fine-tuned model, replay of earlier examples, and forgetting."""
 
 import dataclasses
 
@@ -20,8 +20,8 @@ NEW = ["电影一般般", "还可以吧", "不好也不坏", "马马虎虎"]
 
 def task_of(folder, labels, tags: bool = False):
     task = open_task(folder)
-    task.learn([TaggedExample((f"{place}",), (label,)) if tags else TextExample("x", label=label)
-                for place, label in enumerate(labels)])
+    task.learn([TaggedExample((f"{index}",), (label,)) if tags else TextExample("x", label=label)
+                for index, label in enumerate(labels)])
     return task
 
 
@@ -36,7 +36,7 @@ def test_old_labels_keep_their_weights(classifier):
             assert value.shape[-1] == 4 and np.ptp(value[..., 2:]) >= 0
             value = value[..., :2]
         np.testing.assert_array_equal(value, before, err_msg=path)
-    assert np.abs(new["classifier/kernel"].numpy()[:, 2:]).max() > 0  # fresh, not zero
+    assert np.abs(new["classifier/kernel"].numpy()[:, 2:]).max() > 0  # random, not zero
 
 
 def test_labels_in_another_order(classifier):
@@ -60,16 +60,16 @@ def test_old_tags_keep_their_scores(tagger):
     assert model.config.id2label == {0: "O", 1: "B-LOC", 2: "I-LOC", 3: "B-PER"}
 
 
-def test_no_new_label_and_a_lost_one(classifier):
+def test_no_new_label_and_a_missing_one(classifier):
     model = grown(classifier.folder, task_of(classifier.folder, ["好评"]))
     assert model.config.id2label == {0: "好评", 1: "差评"}
     task = open_task(classifier.folder)
     task.labels = type(task.labels)(["好评", "中评"])
-    with pytest.raises(ValueError, match="knows the labels 差评, which the task has not: start from the model before"):
+    with pytest.raises(ValueError, match="has the labels 差评, which the task does not have; .*: start from"):
         grown(classifier.folder, task)
 
 
-def test_another_task_takes_the_encoder_alone(classifier, tagger):
+def test_another_task_keeps_only_the_encoder(classifier, tagger):
     options = FinetuneOptions(init=str(classifier.folder), task="tagging", max_length=8)
     task = open_task(tagger.folder)
     model = make_model(Start.of(options, task.tokenizer), task)
@@ -86,7 +86,7 @@ def test_forgetting():
 
 
 @pytest.mark.slow
-def test_replay_keeps_what_was_known(classifier, tmp_path, capsys):
+def test_replay_prevents_forgetting(classifier, tmp_path, capsys):
     data = write_texts(tmp_path / "data", ("train", "dev"), [(text, "中评") for text in NEW], repeat=20)
     options = {"data": str(data), "epochs": 3, "learning_rate": 2e-3}
     plain = train(classifier.folder, tmp_path / "plain", **options)
@@ -103,14 +103,14 @@ def test_replay_keeps_what_was_known(classifier, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_replay_needs_something_to_be_scored_by(classifier, tiny, tmp_path):
+def test_replay_needs_an_evaluation_file(classifier, tiny, tmp_path):
     data = write_texts(tmp_path / "old", ("train",))
-    with pytest.raises(ValueError, match=r"replay needs a train and a dev \(or test\) file"):
+    with pytest.raises(ValueError, match=r"expected a train and a dev \(or test\) file for --replay"):
         train(tiny, tmp_path / "model", data=str(classifier.data), replay=str(data))
 
 
 @pytest.mark.slow
-def test_growing_a_tagger_and_training_it_on(tagger, tmp_path):
+def test_continued_training_of_a_tagger_with_a_crf(tagger, tmp_path):
     data = write_tags(tmp_path / "data", sentences=[("李白去了成都", "OOOOBI")], repeat=20)
     result = train(tagger.folder, tmp_path / "model", task="tagging", crf=True, data=str(data), max_length=8, stride=2)
     assert result.task.labels.names == ("O", "B-LOC", "I-LOC")

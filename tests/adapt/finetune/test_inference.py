@@ -1,4 +1,4 @@
-"""Outputs for many features: in their order, cut to their length, whatever they are batched with."""
+"""Inference: outputs are in the order of the features, without padding, and independent of the batching."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ LENGTHS = [5, 16, 1, 9, 8, 30, 5]
 
 def features_of(lengths=LENGTHS):
     rng = np.random.RandomState(0)
-    return [{"input_ids": rng.randint(5, 50, length).astype("int32"), "example": np.int32(place), "label": np.int32(0)}
-            for place, length in enumerate(lengths)]
+    return [{"input_ids": rng.randint(5, 50, length).astype("int32"), "example": np.int32(index), "label": np.int32(0)}
+            for index, length in enumerate(lengths)]
 
 
 def test_order_and_padding():
@@ -33,27 +33,27 @@ def test_dicts_of_outputs():
 
 
 @pytest.mark.parametrize("labels", [2, 8, 16])
-def test_as_many_labels_as_a_batch_has_places(labels):
+def test_number_of_labels_equal_to_the_width_of_a_batch(labels):
     model = tfplm.from_config("bert-tiny", "sequence_classification", num_labels=labels, **{**TINY, "vocab_size": 50})
     found = Inference(model)(features_of(), ("label",))
     assert [row.shape for row in found] == [(labels,)] * len(LENGTHS)
 
 
-def test_nothing_and_progress():
+def test_no_features_and_progress():
     model = tfplm.from_config("bert-tiny", "sequence_classification", **{**TINY, "vocab_size": 50})
-    said = []
+    calls = []
 
     class Progress:
         def advance(self, done, logs, counts):
-            said.append((done, counts()))
+            calls.append((done, counts()))
 
     inference = Inference(model)
     assert inference([]) == []
     inference(features_of([512] * 0 + [60] * 200), ("label",), Progress())
-    assert said[-1] == (200, {"examples": 200}) and len(said) > 1
+    assert calls[-1] == (200, {"examples": 200}) and len(calls) > 1
 
 
-def test_padding_on_the_left_is_the_tokenizers_own():
+def test_padding_uses_the_pad_token_of_the_tokenizer():
     model = tfplm.from_config("gpt2", "sequence_classification",
                               **{**TINY, "vocab_size": 50, "pad_token_id": 49, "embedding_dropout_prob": 0.0})
     features = features_of()

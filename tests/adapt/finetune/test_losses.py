@@ -1,4 +1,4 @@
-"""Losses and weights against numbers worked out by hand."""
+"""Losses and weights equal numbers computed by hand."""
 
 import keras
 import numpy as np
@@ -29,11 +29,11 @@ def test_cross_entropy_with_smoothing():
     assert float(copy(LABELS, LOGITS)) == pytest.approx(-(target * logs).sum() / 2, rel=1e-5)
 
 
-def test_choices_that_are_not_there_do_not_count():
+def test_missing_choices_are_ignored():
     y = np.array([[0, 2], [1, 3]], np.int32)
     first, second = (np.log(softmax(row)) for row in (LOGITS[0, :2], LOGITS[1]))
     assert float(ChoiceCrossEntropy()(y, LOGITS)) == pytest.approx(-(first[0] + second[1]) / 2, rel=1e-5)
-    smooth = [0.9 * row[place] + 0.1 * row.mean() for row, place in ((first, 0), (second, 1))]
+    smooth = [0.9 * row[index] + 0.1 * row.mean() for row, index in ((first, 0), (second, 1))]
     assert float(ChoiceCrossEntropy(0.1)(y, LOGITS)) == pytest.approx(-sum(smooth) / 2, rel=1e-5)
 
 
@@ -44,19 +44,19 @@ def test_cross_entropy_of_tokens_is_per_token():
     assert float(weighted) == pytest.approx(float(losses[0, 0]), rel=1e-5)
 
 
-def test_numbers_and_several_labels():
+def test_squared_error_and_binary_cross_entropy():
     assert float(SquaredError()(np.array([1.0, 2.0]), np.array([[3.0], [2.5]]))) == pytest.approx((4 + 0.25) / 2)
     truth, logits = np.array([[1.0, 0.0]]), np.array([[0.3, -0.7]])
     expected = -(np.log(1 / (1 + np.exp(-0.3))) + np.log(1 - 1 / (1 + np.exp(0.7)))) / 2
     assert float(BinaryCrossEntropy()(truth, logits)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_random_field_over_the_labelled_places():
+def test_crf_over_the_labelled_positions():
     crf = CRF(2)
     crf.transitions.assign([[0.3, -0.2], [0.1, 0.5]])
     crf.start.assign([0.2, -0.1])
     logits = np.random.RandomState(0).randn(1, 4, 2).astype("float32")
-    truth = np.array([[0, 2, 0, 1]], np.int32)  # labels 1 and 0 at the second and the last place
+    truth = np.array([[0, 2, 0, 1]], np.int32)  # labels 1 and 0 at the second and the last position
 
     def score(first, second):
         return (logits[0, 1, first] + logits[0, 3, second] + crf.transitions.numpy()[first, second]
@@ -81,9 +81,9 @@ def test_balanced_weights():
 
 def test_a_single_label_and_no_label():
     task = Classification(None, TaskSettings())
-    with pytest.raises(ValueError, match="all 2 training examples have the label '甲': expected two labels or more"):
+    with pytest.raises(ValueError, match="all 2 training examples have the label '甲'; expected two or more labels"):
         task.learn([TextExample("x", label="甲")] * 2)
-    with pytest.raises(ValueError, match="a.tsv:7: no label, but one is needed for training and evaluation"):
+    with pytest.raises(ValueError, match="a.tsv:7: no label; expected one for training and evaluation"):
         task.learn([TextExample("x", label="甲"), TextExample("y", origin="a.tsv:7")])
 
 
@@ -116,5 +116,5 @@ def test_auxiliary_language_model_by_hand():
 
 def test_auxiliary_language_model_needs_causal_attention():
     model = tfplm.from_config("bert-tiny", "sequence_classification", **TINY)
-    with pytest.raises(ValueError, match="needs causal attention, but attention_type is 'full'"):
+    with pytest.raises(ValueError, match="attention_type is 'full', but the auxiliary language model needs causal"):
         WithLanguageModel(model)

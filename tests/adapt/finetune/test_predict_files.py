@@ -1,4 +1,4 @@
-"""`tfplm predict` and `evaluate` on odd texts and files, and what they write."""
+"""`tfplm predict` and `evaluate` on unusual texts and files, and the files that they write."""
 
 import json
 
@@ -48,12 +48,12 @@ def test_outputs(classifier, tmp_path, suffix):
     assert [path.name] == [found.name for found in path.parent.iterdir()]
 
 
-def test_a_file_name_that_says_nothing_is_refused_before_the_model_is_read(tmp_path):
-    with pytest.raises(ValueError, match=r"predictions are written as .jsonl, .json, .tsv; name the file so"):
+def test_unknown_suffix_is_rejected_before_the_model_is_read(tmp_path):
+    with pytest.raises(ValueError, match=r"has the suffix '.xlsx'; expected .jsonl, .json, .tsv: change --output"):
         predict(source=str(tmp_path / "none"), texts=["a"], output=str(tmp_path / "out.xlsx"))
 
 
-def test_a_write_that_fails_leaves_what_was_there(tmp_path):
+def test_a_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "out.json"
     path.write_text("old", encoding="utf-8")
     with pytest.raises(TypeError):
@@ -61,7 +61,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     assert path.read_text(encoding="utf-8") == "old"
 
 
-def test_rows_tell_what_they_are_for():
+def test_rows_contain_the_inputs():
     (row,) = rows_of([{"text": "Ein Hund."}], [TargetExample("A dog.", "Ein Hund", "7")])
     assert row == {"source": "A dog.", "id": "7", "text": "Ein Hund."}
     (row,) = rows_of([{"answer": "甲", "start": 0}], [QuestionExample("谁?", "甲乙", id="q1")])
@@ -118,7 +118,7 @@ def test_questions_as_arguments(answerer, tmp_path):
     (row,) = predict(texts=["长江有多长?", context], n_best=3, **arguments)
     assert row["answer"] == "约6300公里" == context[row["start"]:row["start"] + 7]
     assert len(row["n_best"]) == 3 and row["n_best"][0]["probability"] >= row["n_best"][1]["probability"]
-    with pytest.raises(ValueError, match="1 texts: expected questions and contexts in turns"):
+    with pytest.raises(ValueError, match="1 texts were given; expected a context after each question: add"):
         predict(texts=["长江有多长?"], **arguments)
 
 
@@ -127,7 +127,7 @@ def test_pairs_as_arguments():
     assert _rows(["a", "b", "c", "d"], pairs, True) == [("a", "b", None), ("c", "d", None)]
     assert _rows(["a", "b"], texts, True) == [("a", None), ("b", None)]
     assert _rows(["a\tb"], pairs, False) == _rows(["a\tb"], texts, True) == [("a", "b", None)]
-    with pytest.raises(ValueError, match="3 texts: expected texts and their second texts in turns"):
+    with pytest.raises(ValueError, match="3 texts were given; expected a second text after each text: add"):
         _rows(["a", "b", "c"], pairs, True)
 
 

@@ -1,4 +1,4 @@
-"""Extractive question answering: SQuAD 1.1, 2.0 and CMRC."""
+"""Extractive question answering: SQuAD 1.1, SQuAD 2.0 and CMRC."""
 
 import numpy as np
 import pytest
@@ -23,12 +23,12 @@ def test_questions_without_an_answer(answerer):
     assert rows[1]["answer"] == "" and rows[1]["null_gap"] > 0 and rows[1]["start"] == -1
 
 
-def test_evaluate_gives_the_scores_of_the_training(answerer):
+def test_evaluate_returns_the_scores_of_the_training(answerer):
     scores = evaluate(source=str(answerer.folder), data=str(answerer.data), quiet=True)
     assert scores == pytest.approx(answerer.result.dev)
 
 
-def test_the_gap_decides_between_an_answer_and_none(answerer, tmp_path):
+def test_min_null_gap_decides_between_an_answer_and_none(answerer, tmp_path):
     predictor = Predictor.from_pretrained(answerer.folder)
     question = [("鲁迅的本名是什么?", PARAGRAPHS[0][0], ())]
     gap = predictor.predict(question)[0]["null_gap"]
@@ -38,7 +38,7 @@ def test_the_gap_decides_between_an_answer_and_none(answerer, tmp_path):
     assert predictor.predict(question)[0]["answer"] == ""
 
 
-def test_the_loss_is_the_mean_over_start_and_end(tiny):
+def test_loss_is_the_mean_over_start_and_end(tiny):
     task = QuestionAnswering(Tokenizer.from_pretrained(tiny), TaskSettings(max_length=40, stride=8))
     rng = np.random.RandomState(0)
     logits = {name: rng.randn(2, 6).astype("float32") for name in ("start", "end")}
@@ -54,7 +54,7 @@ def test_the_loss_is_the_mean_over_start_and_end(tiny):
 
 def test_training_needs_answers(tiny):
     task = QuestionAnswering(Tokenizer.from_pretrained(tiny), TaskSettings())
-    with pytest.raises(ValueError, match="d.json: no question has an answer; they are needed for training"):
+    with pytest.raises(ValueError, match="d.json: no question has an answer; expected answers for training"):
         task.learn([QuestionExample("谁?", "甲", origin="d.json")])
     task.learn([QuestionExample("谁?", "甲", (Answer("甲", 0),))])
     assert not task.settings.null_answers and task.definition == "squad"

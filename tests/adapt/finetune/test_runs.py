@@ -1,4 +1,4 @@
-"""The course of a training: best weights, early stopping, seeds, going on after a stop, cross-validation."""
+"""Training runs: best weights, early stopping, seeds, resuming, cross-validation."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ SMALL = [*((text, "好评") for text in GOOD[:4]), *((text, "差评") for text i
 
 @pytest.fixture(autouse=True, scope="module")
 def interruptible():
-    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    """Restores the SIGINT handler: shells start background processes with SIGINT ignored, and children inherit that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -29,7 +29,7 @@ def interruptible():
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Eight rows, twelve batches of two in three epochs."""
+    """Eight rows: in batches of two, three epochs have twelve batches."""
     return write_texts(tmp_path_factory.mktemp("small"), ("train", "dev"), SMALL, repeat=1)
 
 
@@ -54,20 +54,20 @@ def test_best_weights(tmp_path, scores, kept):
     best.restore()
     assert bias.numpy().tolist() == ([99, 99] if kept is None else [kept, kept])
     assert not list(tmp_path.rglob("*.part"))
-    with pytest.raises(ValueError, match="the logs have no val_accuracy, only loss"):
+    with pytest.raises(ValueError, match="the logs have loss, but not val_accuracy: place a callback"):
         best.on_epoch_end(0, {"loss": 1.0})
 
 
 def test_early_stopping(tiny, small, tmp_path):
     result = train(tiny, tmp_path / "model", data=str(small), epochs=9, patience=2, learning_rate=0.0, train="head")
-    assert len(result.history["loss"]) == 3  # the first is the best, two without a better one
+    assert len(result.history["loss"]) == 3  # the first is the best, followed by two that are not better
     assert json.loads((tmp_path / "model" / "finetune.json").read_text(encoding="utf-8"))["learning_rate"] == 0.0
     start = weights(tfplm.from_pretrained(tiny, None))
     assert all(np.array_equal(value, start[path]) for path, value in weights(result.model).items() if path in start
                and path.startswith("encoder"))
 
 
-def test_started_again_a_finished_training_keeps_its_best_weights(classifier, tiny, tmp_path):
+def test_restarting_a_finished_training_keeps_its_best_weights(classifier, tiny, tmp_path):
     shutil.copytree(classifier.folder, tmp_path / "model")
     again = train(tiny, tmp_path / "model", data=str(classifier.data), epochs=3)
     assert same(weights(again.model), weights(classifier.result.model)) and again.dev == classifier.result.dev
@@ -76,7 +76,7 @@ def test_started_again_a_finished_training_keeps_its_best_weights(classifier, ti
 
 
 class Stop(Progress):
-    """Stops the training as a crash or Ctrl-C does."""
+    """Stops the training like a crash or Ctrl-C."""
 
     at, how, seen = 0, None, 0
 
@@ -88,7 +88,7 @@ class Stop(Progress):
 
 
 class Crash(Exception):
-    """As sudden as a kill: no callback hears of it."""
+    """An exception that no callback handles, like a kill."""
 
 
 def crash():
@@ -103,7 +103,7 @@ def press():
 @pytest.mark.parametrize("options", [
     {"train": "features"}, {"hidden_dropout_prob": 0.1, "unfreeze_every": 2},
     pytest.param({"class_weights": "balanced", "patience": 5, "hidden_dropout_prob": 0.1}, marks=pytest.mark.all)])
-def test_after_a_crash_and_ctrl_c_it_ends_with_the_same_weights(tiny, small, tmp_path, monkeypatch, options):
+def test_weights_are_the_same_after_a_crash_and_ctrl_c(tiny, small, tmp_path, monkeypatch, options):
     options = {"data": str(small), "batch_size": 2, "epochs": 3, **options}
     straight = train(tiny, tmp_path / "straight", **options)
     monkeypatch.setattr(run_module, "Progress", Stop)
@@ -120,14 +120,14 @@ def test_after_a_crash_and_ctrl_c_it_ends_with_the_same_weights(tiny, small, tmp
 
 @pytest.mark.slow
 def test_seeds(tiny, small, tmp_path):
-    results = [weights(train(tiny, tmp_path / str(number), data=str(small), seed=seed, hidden_dropout_prob=0.1).model)
-               for number, seed in enumerate((1, 1, 2))]
+    results = [weights(train(tiny, tmp_path / str(index), data=str(small), seed=seed, hidden_dropout_prob=0.1).model)
+               for index, seed in enumerate((1, 1, 2))]
     assert same(results[0], results[1]) and not same(results[0], results[2])
 
 
 @pytest.mark.slow
 def test_cross_validation_predicts_each_example_once(tiny, tmp_path):
-    rows = [*SMALL, ("只有一次的类", "怪")]  # of a label that only one fold's training lacks
+    rows = [*SMALL, ("只有一次的类", "怪")]  # a label that is missing from the training part of one fold only
     data = write_texts(tmp_path / "data", ("train", "test"), rows, repeat=1)
     result = train(tiny, tmp_path / "model", data=str(data), folds=2, epochs=1, train="head")
     lines = (tmp_path / "model" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
@@ -140,15 +140,15 @@ def test_cross_validation_predicts_each_example_once(tiny, tmp_path):
     assert (tmp_path / "model" / "fold-2" / "test_predictions.jsonl").read_text(encoding="utf-8").count("\n") == len(rows)
     predictor = Predictor.from_pretrained(tmp_path / "model" / "fold-1")
     assert set(predictor.task.labels.names) == {"好评", "差评", "怪"}
-    with pytest.raises(ValueError, match="9 examples are too few for 10 folds"):
+    with pytest.raises(ValueError, match="there are 9 examples; expected at least one for each of 10 folds: use"):
         train(tiny, tmp_path / "many", data=str(data), folds=10)
 
 
-def test_without_development_data_a_tenth_is_held_back(tiny, tmp_path, capsys):
+def test_without_development_data_a_tenth_is_held_out(tiny, tmp_path, capsys):
     data = write_texts(tmp_path / "data", ("train",), repeat=5)
     result = train(tiny, tmp_path / "model", data=str(data), epochs=1, train="head", quiet=False)
     printed = capsys.readouterr()
-    assert "no development data: 8 of the training examples are held back" in printed.out
+    assert "no development data: 8 of the training examples are held out for evaluation" in printed.out
     assert f"dev   accuracy {result.dev['accuracy']:.4f}" in printed.out and "epoch 1/1" in printed.err
     assert "tensorboard --logdir" in printed.out
 
@@ -160,7 +160,7 @@ def test_other_precisions(classifier, tiny, tmp_path, dtype):
     result = train(tiny, tmp_path / "model", data=str(classifier.data), dtype=dtype, epochs=3)
     assert np.isfinite(result.history["loss"]).all()
     predictor = Predictor.from_pretrained(tmp_path / "model", "bfloat16")
-    if dtype != "bfloat16":  # whose weights are rounded after each update, so that small ones are lost
+    if dtype != "bfloat16":  # rounds the weights after each update, which loses small updates
         assert result.dev["accuracy"] >= 0.9 and predictor.predict(GOOD[:1])[0]["label"] == "好评"
     assert np.isclose(sum(predictor.predict(GOOD[:1])[0]["probabilities"].values()), 1)
 

@@ -1,4 +1,4 @@
-"""What is decided before a fine-tuning: lengths, tokenizer, labels, and whether a head is kept."""
+"""The start of a fine-tuning: lengths, tokenizer, labels, and when the head is kept."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ def start_of(**options) -> Start:
 
 
 @pytest.mark.parametrize("asked, found", [(400, 64), (32, 32)])
-def test_rows_are_as_long_as_task_and_model_agree(tiny, asked, found):
+def test_rows_are_limited_by_the_option_and_the_model(tiny, asked, found):
     start = start_of(init=str(tiny), max_length=asked)
     task = make_task(start)
     assert start.options.max_length == task.settings.max_length == found
@@ -28,8 +28,8 @@ def test_rows_are_as_long_as_task_and_model_agree(tiny, asked, found):
     assert make_model(start, task).config.position_limit == 64
 
 
-def test_fresh_weights_have_positions_for_the_rows_that_are_asked_for(tmp_path):
-    """Or rows as long as the positions that are asked for."""
+def test_new_models_have_positions_for_max_length(tmp_path):
+    """If max_position_embeddings is given, it limits the rows instead."""
     fresh = {"preset": "bert-tiny", "num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 1, "vocab_size": 200}
     for changes, positions, rows in (({"max_length": 600}, 600, 600),
                                      ({"max_length": 600, "max_position_embeddings": 40}, 40, 40)):
@@ -38,7 +38,7 @@ def test_fresh_weights_have_positions_for_the_rows_that_are_asked_for(tmp_path):
         assert start.config.vocab_size == len(start.tokenizer) <= 200
 
 
-def test_labels_of_the_same_task_are_known_and_their_head_is_kept(classifier, tagger):
+def test_labels_and_head_of_the_same_task_are_kept(classifier, tagger):
     same = start_of(init=str(classifier.folder))
     assert same.grows and make_task(same).labels.names == ("好评", "差评")
     other = start_of(init=str(classifier.folder), task="tagging")
@@ -47,7 +47,7 @@ def test_labels_of_the_same_task_are_known_and_their_head_is_kept(classifier, ta
     assert given.grows and make_task(given).labels.names == ("中评", "好评", "差评")
 
 
-def test_gpt_tokens_make_room_in_the_vocabulary(tmp_path):
+def test_gpt_tokens_enlarge_the_vocabulary(tmp_path):
     folder = save_bert(tmp_path / "gpt", "gpt2", intermediate_size=None)
     options = with_defaults(FinetuneOptions(init=str(folder), gpt_inputs=True))
     start = open_start(options, (), tmp_path)
@@ -57,7 +57,7 @@ def test_gpt_tokens_make_room_in_the_vocabulary(tmp_path):
     assert make_model(start, task).config.vocab_size == len(start.tokenizer)
 
 
-def test_evaluation_and_prediction_leave_the_options_as_they_are(classifier, tmp_path):
+def test_evaluation_and_prediction_do_not_change_the_options(classifier, tmp_path):
     for function, options in (
             (evaluate, EvaluateOptions(source=str(classifier.folder), data=str(classifier.data), quiet=True,
                                        label_kind="number")),

@@ -1,4 +1,4 @@
-"""Two mirrored devices fine-tune as one device does."""
+"""Fine-tuning on two mirrored devices equals fine-tuning on one."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def runs(tiny, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_weights_scores_and_loss_are_those_of_one_device(runs, case):
+def test_weights_scores_and_loss_equal_those_of_one_device(runs, case):
     one, two = runs
     keys = [key for key in one if key.startswith(case + "/")]
     assert len(keys) > 20 and one.keys() == two.keys()

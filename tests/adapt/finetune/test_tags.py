@@ -1,4 +1,4 @@
-"""Tagging, with a softmax for each word and with a random field over all."""
+"""Tagging with a softmax for each word, and with a CRF over all words."""
 
 import json
 
@@ -14,7 +14,7 @@ from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.data.tasks.examples import TaggedExample
 
 
-def test_long_sentences_with_a_random_field(tagger):
+def test_long_sentences_with_a_crf(tagger):
     assert tagger.result.dev["f1"] == 1.0 and tagger.result.dev["accuracy"] == 1.0
     features = tagger.result.task.features([TaggedExample(tuple("我在北京大学学习"))], False)
     assert len(features) == 2 and all(len(feature["input_ids"]) <= 8 for feature in features)
@@ -38,7 +38,7 @@ def test_the_saved_tagger(tagger, tmp_path):
     assert scores == pytest.approx(tagger.result.dev)
 
 
-def test_probabilities_of_the_field_are_its_marginals(tagger):
+def test_probabilities_of_the_crf_are_its_marginals(tagger):
     task, model = tagger.result.task, tagger.result.model
     features = task.features([TaggedExample(tuple("他去了广州"))], False)
     logits = np.asarray(model({"input_ids": features[0]["input_ids"][None]}))[0, 1:-1]
@@ -46,10 +46,10 @@ def test_probabilities_of_the_field_are_its_marginals(tagger):
     paths = np.stack(np.meshgrid(*[range(3)] * 5, indexing="ij"), -1).reshape(-1, 5)
     scores = crf.start.numpy()[paths[:, 0]] + crf.end.numpy()[paths[:, -1]] + logits[np.arange(5), paths].sum(1) \
         + crf.transitions.numpy()[paths[:, :-1], paths[:, 1:]].sum(1)
-    shares = np.exp(scores - scores.max())
-    shares /= shares.sum()
+    probabilities = np.exp(scores - scores.max())
+    probabilities /= probabilities.sum()
     best = paths[scores.argmax()]
-    expected = [shares[paths[:, place] == best[place]].sum() for place in range(5)]
+    expected = [probabilities[paths[:, position] == best[position]].sum() for position in range(5)]
     predictor = Predictor(model, task)
     ((chosen, found),) = task.outputs(model, features, predictor._inference)
     np.testing.assert_array_equal(chosen[1:-1], best)
@@ -73,7 +73,7 @@ def test_tags_of_no_scheme_and_missing_tags(tiny):
     task = Tagging(tfplm.Tokenizer.from_pretrained(tiny), TaskSettings())
     with pytest.raises(ValueError, match="the tag is 'LOC'; expected O, or one of B, I, E, S"):
         task.learn([TaggedExample(("他",), ("O",)), TaggedExample(("他",), ("LOC",))])
-    with pytest.raises(ValueError, match="f.txt:3: no tags, but one is needed"):
+    with pytest.raises(ValueError, match="f.txt:3: no tags; expected one for training and evaluation"):
         task.learn([TaggedExample(("他",), origin="f.txt:3")])
 
 
@@ -89,7 +89,7 @@ def test_parts_of_speech(tiny, tmp_path):
     assert row["tags"] == ["r", "p", "ns", "ns"] and len(row["probabilities"]) == 4 and "spans" not in row
     scored = result.task.score([{"tags": ["r", "p"]}, {"tags": ["v"]}],
                                [TaggedExample(("a", "b"), ("r", "p")), TaggedExample(("c",), ("新",))])
-    assert scored["accuracy"] == pytest.approx(2 / 3)  # a tag that was never seen is missed
+    assert scored["accuracy"] == pytest.approx(2 / 3)  # an unseen tag counts as an error
 
 
 def test_text_of_a_span():
@@ -103,7 +103,7 @@ def test_text_of_a_span():
                                       "hidden_dropout_prob": 0.0},
                                      {"preset": "textcnn", "hidden_size": 36, "embedding_size": 32}],
                          ids=["softmax", "smoothed", "bilstm", "textcnn"])
-def test_without_a_field(tiny, tmp_path, options):
+def test_without_a_crf(tiny, tmp_path, options):
     data = write_tags(tmp_path / "data", repeat=30)
     result = train(tiny, tmp_path / "model", task="tagging", data=str(data), epochs=4,
                    learning_rate=2e-2 if "preset" in options else 5e-3, **options)

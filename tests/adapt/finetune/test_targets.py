@@ -1,4 +1,4 @@
-"""Text to text: translation, summaries, and an encoder-decoder that begins as two encoders."""
+"""Text-to-text tasks: translation, summarization, and an encoder-decoder that is initialized from an encoder."""
 
 import gzip
 import subprocess
@@ -29,8 +29,9 @@ SIZES = {"num_hidden_layers": 1, "hidden_size": 48, "num_attention_heads": 2, "i
 def write_pairs(folder, repeat: int = 60):
     folder.mkdir()
     for split, times in (("train", repeat), ("dev", 1)):
-        for side, place in (("zh", 0), ("en", 1)):
-            (folder / f"{split}.{side}").write_text("".join(pair[place] + "\n" for pair in PAIRS) * times, encoding="utf-8")
+        for side, index in (("zh", 0), ("en", 1)):
+            text = "".join(pair[index] + "\n" for pair in PAIRS) * times
+            (folder / f"{split}.{side}").write_text(text, encoding="utf-8")
     return {f"{split}_file": f"{folder / f'{split}.zh'},{folder / f'{split}.en'}" for split in ("train", "dev")}
 
 
@@ -39,7 +40,7 @@ def features(tokenizer, **settings) -> list[dict]:
     return task, task.features([TargetExample("电影", "我 喜 欢"), TargetExample("音乐", "电")], True)
 
 
-def test_a_bert_begins_with_cls_and_ends_with_sep(tiny):
+def test_targets_of_bert_start_with_cls_and_end_with_sep(tiny):
     tokenizer = Tokenizer.from_pretrained(tiny)
     task, (first, _) = features(tokenizer)
     plain = tokenizer("我 喜 欢", add_special_tokens=False)["input_ids"][0].tolist()
@@ -49,7 +50,7 @@ def test_a_bert_begins_with_cls_and_ends_with_sep(tiny):
 
 
 @pytest.mark.parametrize("family, kind", [("bart", "byte_bpe"), ("t5", "sentencepiece")])
-def test_other_families_begin_as_they_were_trained(family, kind):
+def test_targets_of_other_families_start_as_in_their_pretraining(family, kind):
     texts = [text for pair in PAIRS for text in pair] * 20
     tokenizer = train_vocabulary(texts, kind, 400, model_type=family)
     task, (first, second) = features(tokenizer)
@@ -64,14 +65,14 @@ def test_other_families_begin_as_they_were_trained(family, kind):
     assert weights.sum() == pytest.approx(weights.size) and (weights > 0).sum() == len(whole) + len(second["target_ids"])
 
 
-def test_targets_are_cut_to_their_length(tiny):
+def test_targets_are_truncated(tiny):
     task, (first, _) = features(Tokenizer.from_pretrained(tiny), max_target_length=3)
     assert len(first["decoder_input_ids"]) <= 3
-    with pytest.raises(ValueError, match="x.tsv:2: no target, but one is needed"):
+    with pytest.raises(ValueError, match="x.tsv:2: no target; expected one for training and evaluation"):
         task.features([TargetExample("电影", origin="x.tsv:2")], True)
 
 
-def test_scores_in_the_language(tiny):
+def test_scores_depend_on_the_language(tiny):
     tokenizer = Tokenizer.from_pretrained(tiny)
     examples = [TargetExample("x", "今天天气很热"), TargetExample("y", "我喜欢电影")]
     same, other = [{"text": example.target} for example in examples], [{"text": "今天天气很冷"}, {"text": "我喜欢音乐"}]
@@ -83,7 +84,7 @@ def test_scores_in_the_language(tiny):
     assert Summarization(tokenizer, TaskSettings()).score(other, examples)["rouge_1"] == 0  # one English word each
 
 
-def test_both_stacks_begin_as_the_encoder(tiny):
+def test_both_stacks_start_with_the_weights_of_the_encoder(tiny):
     tokenizer = Tokenizer.from_pretrained(tiny)
     model = warm_start(tiny, tokenizer)
     source = named_variables(tfplm.from_pretrained(tiny))
@@ -99,18 +100,18 @@ def test_both_stacks_begin_as_the_encoder(tiny):
     assert model.config.eos_token_id == tokenizer.sep_token_id
 
 
-def test_what_cannot_be_warm_started(tmp_path):
+def test_models_that_cannot_be_warm_started(tmp_path):
     for name, preset, changes in (("decoder", "gpt2", {}), ("shared", "bert-tiny", {"share": "all"})):
         model = tfplm.from_config(preset, **{**TINY, **changes, "vocab_size": 40})
         tfplm.save_pretrained(model, tmp_path / name)
-        with pytest.raises(ValueError, match="can be warm-started from an encoder whose layers share nothing"):
+        with pytest.raises(ValueError, match="expected an encoder whose layers share no weights"):
             warm_start(tmp_path / name, None)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset, changes", [("bart-base", {}), ("t5-small", {
     "head_dim": 24, "num_hidden_layers": 2, "initializer_range": 1.0})], ids=["bart", "t5"])
-def test_fresh_models_learn_by_heart(tmp_path, preset, changes):
+def test_new_models_overfit_a_few_pairs(tmp_path, preset, changes):
     data = write_pairs(tmp_path / "data")
     result = train(None, tmp_path / "model", task="translation", preset=preset, **data, **{**SIZES, **changes},
                    vocab_size=400, epochs=6, max_target_length=28)
@@ -133,7 +134,7 @@ def test_two_encoders_become_an_encoder_decoder(tmp_path):
     assert Predictor.from_pretrained(tmp_path / "model").predict(sources) == before
     assert sum(row["text"] == target for row, (_, target) in zip(before, PAIRS)) >= 5
     program = f"import tfplm; tfplm.from_pretrained({str(tmp_path / 'model')!r}, 'seq2seq_lm')"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)  # where no loss of fine-tuning is imported
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)  # does not import fine-tuning losses
     model = tfplm.from_pretrained(tmp_path / "model", "seq2seq_lm")
     batch = result.task.tokenizer(sources[:1])
     assert np.asarray(model.generate(batch, max_new_tokens=8)).shape[0] == 1

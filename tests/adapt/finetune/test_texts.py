@@ -1,4 +1,4 @@
-"""Classification, several labels, numbers: from a file to a saved model that says the same."""
+"""Classification, multi-label classification and regression: from a file to a saved model with the same predictions."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from tfplm.options.reading import Reading
 from tfplm.tokenizers import Tokenizer
 
 
-def test_classification_learns_a_handful_by_heart(classifier):
+def test_classification_overfits_a_few_examples(classifier):
     result = classifier.result
     assert result.dev["accuracy"] == 1.0 and result.test["accuracy"] == 1.0 and result.dev["mcc"] == 1.0
     assert result.history["loss"][-1] < 0.5 * result.history["loss"][0]
@@ -27,7 +27,7 @@ def test_classification_learns_a_handful_by_heart(classifier):
     assert {"val_accuracy", "val_f1_macro", "val_mcc", "val_loss", "loss"} <= set(result.history)
 
 
-def test_the_folder_holds_everything(classifier):
+def test_files_of_the_output_folder(classifier):
     names = {path.name for path in classifier.folder.iterdir()}
     assert {"config.json", "model.safetensors", "task.json", "finetune.json", "results.json", "vocab.txt",
             "tokenizer.json", "tokenizer_config.json", "test_predictions.jsonl"} <= names
@@ -47,7 +47,7 @@ def test_from_pretrained_reads_head_and_labels(classifier):
     np.testing.assert_array_equal(np.argmax(model(batch), -1), [0] * len(GOOD) + [1] * len(BAD))
 
 
-def test_the_predictor_says_the_same_before_and_after_saving(classifier):
+def test_predictions_are_the_same_after_saving(classifier):
     texts = [*GOOD, *BAD, "没见过的句子"]
     before = Predictor(classifier.result.model, classifier.result.task).predict(texts)
     after = Predictor.from_pretrained(classifier.folder).predict(texts)
@@ -57,7 +57,7 @@ def test_the_predictor_says_the_same_before_and_after_saving(classifier):
     assert sum(after[-1]["probabilities"].values()) == pytest.approx(1)
 
 
-def test_evaluate_gives_the_scores_of_the_training(classifier, tmp_path, capsys):
+def test_evaluate_returns_the_scores_of_the_training(classifier, tmp_path, capsys):
     scores = evaluate(source=str(classifier.folder), data=str(classifier.data), quiet=True,
                       output=str(tmp_path / "new" / "scores.json"), pictures=str(tmp_path / "pictures"))
     assert scores == pytest.approx(classifier.result.test)
@@ -68,18 +68,18 @@ def test_evaluate_gives_the_scores_of_the_training(classifier, tmp_path, capsys)
     assert low["accuracy"] == 1.0 and low["loss"] == pytest.approx(scores["loss"], abs=0.05)
 
 
-def test_labels_that_were_never_trained_count_as_missed(classifier, tmp_path):
+def test_unseen_labels_count_as_errors(classifier, tmp_path):
     (tmp_path / "test.tsv").write_text(f"text\tlabel\n{GOOD[0]}\t好评\n{BAD[0]}\t中评\n", encoding="utf-8")
     scores = evaluate(source=str(classifier.folder), data=str(tmp_path / "test.tsv"), quiet=True)
     assert scores["accuracy"] == 0.5 and scores["recall/中评"] == 0 and scores["loss"] > 10
     evaluate(source=str(classifier.folder), data=str(tmp_path / "test.tsv"), quiet=True, pictures=str(tmp_path / "p"))
 
 
-def test_evaluate_without_labels_is_refused(classifier, tmp_path):
+def test_evaluate_rejects_data_without_labels(classifier, tmp_path):
     (tmp_path / "test.txt").write_text("\n".join(GOOD) + "\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="the examples have no labels to be scored by; tfplm predict"):
+    with pytest.raises(ValueError, match="the examples have no labels; expected a label for each, .* tfplm predict"):
         evaluate(source=str(classifier.folder), data=str(tmp_path / "test.txt"), quiet=True)
-    with pytest.raises(FileNotFoundError, match=r"has no task.json: it was not written by tfplm finetune"):
+    with pytest.raises(FileNotFoundError, match=r"has no task.json; expected a folder that tfplm finetune wrote"):
         evaluate(source=str(tmp_path), data=str(tmp_path / "test.txt"), quiet=True)
 
 
@@ -97,8 +97,8 @@ def test_pairs(tiny, tmp_path):
 
 @pytest.mark.slow
 def test_several_labels(tiny, tmp_path):
-    rows = [(text, "正面" if place % 2 else "正面|电影") for place, text in enumerate(GOOD)]
-    rows += [(text, "" if place % 2 else "电影") for place, text in enumerate(BAD)]
+    rows = [(text, "正面" if index % 2 else "正面|电影") for index, text in enumerate(GOOD)]
+    rows += [(text, "" if index % 2 else "电影") for index, text in enumerate(BAD)]
     data = write_texts(tmp_path / "data", ("train", "dev"), rows)
     result = train(tiny, tmp_path / "model", task="multi-label", data=str(data), epochs=6)
     assert result.dev["f1_micro"] > 0.95 and result.dev["subset_accuracy"] > 0.9
@@ -112,9 +112,9 @@ def test_several_labels(tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_numbers(tiny, tmp_path):
-    rows = [(text, str(84 + place / 10)) for place, text in enumerate(GOOD)]  # far from 0
-    rows += [(text, str(81 + place / 10)) for place, text in enumerate(BAD)]
+def test_regression(tiny, tmp_path):
+    rows = [(text, str(84 + index / 10)) for index, text in enumerate(GOOD)]  # far from 0
+    rows += [(text, str(81 + index / 10)) for index, text in enumerate(BAD)]
     data = write_texts(tmp_path / "data", ("train", "dev"), rows)
     result = train(tiny, tmp_path / "model", task="regression", data=str(data), epochs=8)
     assert result.dev["pearson"] > 0.95 and result.dev["mse"] < 0.3
@@ -124,10 +124,10 @@ def test_numbers(tiny, tmp_path):
     assert values[0] > values[1]
 
 
-def test_a_regression_begins_at_the_mean(tiny):
+def test_a_new_regression_head_predicts_the_mean(tiny):
     model = from_pretrained(tiny, "sequence_classification", num_labels=1)
     task = Regression(Tokenizer.from_pretrained(tiny))
-    for labels, mean in (((50.0, 70.0), 60.0), ((1.0, 2.0), 60.0)):  # a head that has learned is left alone
+    for labels, mean in (((50.0, 70.0), 60.0), ((1.0, 2.0), 60.0)):  # a trained head is not changed
         features = task.features([TextExample(text, label=label) for text, label in zip(GOOD, labels, strict=False)], True)
         task.init_head(model.head, features)
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.head.classifier.bias), [mean])
@@ -144,7 +144,7 @@ def test_baselines(classifier, tmp_path, options):
 
 
 @pytest.mark.slow
-def test_a_fresh_model_learns_its_vocabulary(classifier, tmp_path):
+def test_a_new_model_learns_its_vocabulary(classifier, tmp_path):
     options = {**TINY, "preset": "bert-tiny", "max_position_embeddings": None}
     result = train(None, tmp_path / "model", data=str(classifier.data), epochs=3, vocab_size=300, **options)
     assert result.dev["accuracy"] >= 0.9 and len(result.task.tokenizer) <= 300

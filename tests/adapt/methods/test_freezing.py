@@ -1,4 +1,4 @@
-"""How much is trained: which variables change, and which do not."""
+"""Freezing: only the variables that are trained change."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def model_of(preset: str = "bert-tiny", head: str = "sequence_classification", *
 
 
 def trained_parts(model) -> set[str]:
-    """The parts that are trained: `encoder/block_2`, `pooler`, ..."""
+    """The trainable parts of the model: `encoder/block_2`, `pooler`, ..."""
     return {"/".join(path.split("/")[:2]) if path.startswith(("encoder/block", "decoder/block")) else path.split("/")[0]
             for path, variable in named_variables(model).items() if variable.trainable}
 
@@ -86,8 +86,8 @@ def compiled(model, eager: bool = True, **options):
     return model
 
 
-class Noted(keras.callbacks.Callback):
-    """What is trained in each epoch, and what changes."""
+class Record(keras.callbacks.Callback):
+    """Records the trainable parts of each epoch, and the parts that changed."""
 
     def __init__(self):
         super().__init__()
@@ -104,17 +104,17 @@ class Noted(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("every, first", [(1, 3), (2, 1), (2, 3), pytest.param(1, 0, marks=pytest.mark.slow)])
 def test_gradual_unfreezing(every, first):
-    model, noted = compiled(model_of(), eager=every > 1), Noted()  # a graph must be made anew
+    model, record = compiled(model_of(), eager=every > 1), Record()  # a graph has to be traced again
     data = next(iter(batches(1)))
-    model.fit(*data, epochs=5, initial_epoch=first, verbose=0, callbacks=[GradualUnfreezing(every), noted])
+    model.fit(*data, epochs=5, initial_epoch=first, verbose=0, callbacks=[GradualUnfreezing(every), record])
     head = {"pooler", "classifier"}
     tops = [head, head | {"encoder/block_2"}, head | {"encoder/block_1", "encoder/block_2"}, ALL - {"embeddings"}, ALL]
     expected = [tops[min(epoch // every, 4)] for epoch in range(first, 5)]
-    assert noted.trained == expected and noted.changed == expected
+    assert record.trained == expected and record.changed == expected
     assert trained_parts(model) == ALL
 
 
-def test_layer_rates_fall_from_the_head_to_the_embeddings():
+def test_layer_rates_decrease_from_the_head_to_the_embeddings():
     model = compiled(model_of(), layer_decay=0.5, weight_decay=0.0, optimizer="sgd", clip_norm=0.0)
     other = compiled(model_of(), weight_decay=0.0, optimizer="sgd", clip_norm=0.0)
     before = {path: variable.numpy() for path, variable in named_variables(model).items()}
@@ -131,7 +131,7 @@ def test_layer_rates_fall_from_the_head_to_the_embeddings():
     ("sequence_classification", {}), ("token_classification", {}),
     pytest.param("question_answering", {}, marks=pytest.mark.slow),
     pytest.param("sequence_classification", {"classifier_pooling": "last"}, marks=pytest.mark.slow)])
-def test_frozen_features_give_what_the_model_gives(head, changes):
+def test_outputs_from_frozen_features_equal_those_of_the_model(head, changes):
     model = model_of(head=head, **changes)
     frozen = FrozenFeatures(model)
     features = [{"input_ids": np.arange(3, 3 + length, dtype=np.int32)} for length in (5, 9, 2)]
@@ -146,14 +146,14 @@ def test_frozen_features_give_what_the_model_gives(head, changes):
 
 @pytest.mark.parametrize("preset, head", [("textcnn", "sequence_classification"), ("bilstm", "token_classification"),
                                           ("bart-base", "seq2seq_lm"), ("bert-tiny", "multiple_choice")])
-def test_what_has_no_frozen_features(preset, head):
+def test_models_without_frozen_features(preset, head):
     model = model_of(preset, head, **({"hidden_size": 36, "num_attention_heads": 1} if preset == "textcnn" else {}))
-    with pytest.raises(ValueError, match="features of the frozen model work for encoders and decoders"):
+    with pytest.raises(ValueError, match=rf"--train features was given for \w+ with the head {head}; expected an"):
         FrozenFeatures(model)
 
 
 @pytest.mark.slow
-def test_features_train_as_the_head_alone(tiny, classifier, tmp_path):
+def test_training_on_features_equals_training_the_head(tiny, classifier, tmp_path):
     results = [train(tiny, tmp_path / amount, data=str(classifier.data), train=amount) for amount in ("head", "features")]
     start = named_variables(tfplm.from_pretrained(tiny, None))
     for path, variable in named_variables(results[0].model).items():

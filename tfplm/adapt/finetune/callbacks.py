@@ -1,4 +1,4 @@
-"""Callbacks of a fine-tuning: scores of the development set, and the best weights."""
+"""Fine-tuning callbacks: scores on the development set, and the best weights."""
 
 import os
 from pathlib import Path
@@ -16,10 +16,10 @@ from tfplm.training.loop.distribute import is_chief
 
 
 class Evaluation(keras.callbacks.Callback):
-    """At the end of each epoch: the task's scores on the development set, and pictures of them.
+    """Computes the task's scores on the development set at the end of each epoch, and images of them.
 
-    The main ones (`task.shown`) are in the logs as `val_NAME`, for callbacks that read them and therefore come
-    after it (EarlyStopping, `BestWeights`, SummaryCallback); all others are in TensorBoard under `scores/`.
+    The main scores (`task.shown`) are added to the logs as `val_NAME`, for callbacks that come after this one
+    (EarlyStopping, `BestWeights`, SummaryCallback); the others are written to TensorBoard under `scores/`.
     """
 
     def __init__(self, task: Task, examples: list, features: list[dict], inference: Inference, log_dir=None,
@@ -29,7 +29,7 @@ class Evaluation(keras.callbacks.Callback):
         self.log_dir, self.pretrained = log_dir, model
 
     def predictions(self) -> list[dict]:
-        """The predictions for the development set with the present weights."""
+        """The predictions for the development set with the current weights."""
         return self.task.predict(self.pretrained or self.model, self.examples, self.inference, self.features)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -47,9 +47,9 @@ class Evaluation(keras.callbacks.Callback):
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the largest `monitor`, in a file, so that a resumed training finds them.
+    """Saves the weights of the epoch with the largest `monitor` to a file, where a resumed training finds them.
 
-    Read them back by `restore`. Sibling: Keras' ModelCheckpoint, which leaves half a file when it is killed.
+    `restore` reads them back. Unlike Keras' ModelCheckpoint, it does not leave an incomplete file when it is killed.
     """
 
     def __init__(self, path: str | os.PathLike, monitor: str, model: keras.Model):
@@ -59,16 +59,17 @@ class BestWeights(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         score = (logs or {}).get(self.monitor)
         if score is None:
-            raise ValueError(f"the logs have no {self.monitor}, only {', '.join(logs or {}) or 'nothing'}")
+            raise ValueError(f"the logs have {', '.join(logs or {}) or 'no keys'}, but not {self.monitor}: place a "
+                             "callback that adds it before BestWeights, or monitor another score")
         if np.isfinite(score) and (self.best is None or score > self.best):
             self.best = float(score)
             if is_chief():
-                with replacing(self.path) as beside, open(beside, "wb") as file:
+                with replacing(self.path) as temporary, open(temporary, "wb") as file:
                     np.savez(file, **{path: keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
                                       for path, variable in named_variables(self.pretrained).items()})
 
     def restore(self) -> None:
-        """Sets the weights of the best epoch, where there is one."""
+        """Loads the weights of the best epoch, if there is one."""
         if self.path.is_file():
             with np.load(self.path, allow_pickle=False) as file:
                 for path, variable in named_variables(self.pretrained).items():

@@ -1,4 +1,4 @@
-"""K-fold cross-validation: every training example is predicted once by a model that has not seen it."""
+"""K-fold cross-validation: each example is predicted once, by a model that was not trained on it."""
 
 import dataclasses
 
@@ -15,27 +15,30 @@ from tfplm.training.loop.run_folder import RESULTS, Folder
 
 
 def cross_validate(start: Start, task: Task, data: Examples, folder: Folder) -> FinetuneResult:
-    """Trains `folds` models on training and development examples together, each without one part, which it is scored
-    on. `OUTPUT/fold-N` holds the models, `OUTPUT/predictions.jsonl` the predictions for all examples. Each model predicts
-    the test set too, in its own folder; its scores are the means over the folds."""
+    """Trains `folds` models on training and development examples together; each omits one part, on which it is scored.
+
+    The models are saved in `OUTPUT/fold-N`, the predictions for all examples in `OUTPUT/predictions.jsonl`. Each model
+    also predicts the test set, in its own folder; the result has the mean test scores over the folds.
+    """
     options, examples = start.options, [*data.train, *data.dev]
     if len(examples) < options.folds:
-        raise ValueError(f"{len(examples)} examples are too few for {options.folds} folds")
+        raise ValueError(f"there are {len(examples)} examples; expected at least one for each of {options.folds} "
+                         "folds: use a smaller --folds")
     part = np.random.default_rng(options.seed).permutation(len(examples)) % options.folds
     folds, tests, predictions = [], [], [None] * len(examples)
-    for number in range(options.folds):
-        inside, outside = np.flatnonzero(part != number), np.flatnonzero(part == number)
-        output = folder.output / f"fold-{number + 1}"
+    for index in range(options.folds):
+        inside, outside = np.flatnonzero(part != index), np.flatnonzero(part == index)
+        output = folder.output / f"fold-{index + 1}"
         own = dataclasses.replace(folder, output=output, log_dir=folder.log_dir / output.name)
         output.mkdir(parents=True, exist_ok=True)
         if not options.quiet:
-            print(f"fold {number + 1} of {options.folds}")
+            print(f"fold {index + 1} of {options.folds}")
         fold = prepare(start, task, own, Examples([examples[i] for i in inside], [examples[i] for i in outside],
                                                   data.test))
         fit(fold)
         dev, found = scores(fold, fold.data.dev)
-        for index, prediction in zip(outside, found):
-            predictions[index] = prediction
+        for i, prediction in zip(outside, found):
+            predictions[i] = prediction
         test, test_predictions = scores(fold, data.test) if data.test else ({}, [])
         save(fold, FinetuneResult(output, fold.model, task, own.log_dir, dev, test), test_predictions)
         folds.append(dev)
@@ -48,7 +51,7 @@ def cross_validate(start: Start, task: Task, data: Examples, folder: Folder) -> 
 
 
 def _means(folds: list[dict[str, float]], monitor: str) -> dict[str, float]:
-    """Means of the scores that every fold has, and the deviation of the main one."""
+    """Means of the scores that all folds have, and the standard deviation of the main one."""
     names = [name for name in folds[0] if all(name in scores for scores in folds)]
     means = {name: float(np.mean([scores[name] for scores in folds])) for name in names}
     if monitor in names:  # a test set without labels has no scores

@@ -14,9 +14,9 @@ from tfplm.options.finetune import EvaluateOptions
 
 @verb(EvaluateOptions)
 def evaluate(options: EvaluateOptions) -> dict[str, float]:
-    """The scores, printed and given back; see `EvaluateOptions`.
+    """Prints and returns the scores; see `EvaluateOptions`.
 
-    Raises ValueError where the data have no labels.
+    Raises ValueError if the data have no labels.
     """
     predictor = Predictor.from_pretrained(options.source, options.dtype)
     task = predictor.task
@@ -44,8 +44,8 @@ def _examples(options: EvaluateOptions, kind: str) -> list:
             if has_labels(examples):
                 break
     if not has_labels(examples):
-        raise ValueError(f"{options.data}: the examples have no labels to be scored by; tfplm predict gives predictions "
-                         "without")
+        raise ValueError(f"{options.data}: the examples have no labels; expected a label for each, to score against: "
+                         "add them, or use tfplm predict, which needs none")
     return examples
 
 

@@ -1,4 +1,4 @@
-"""A model's outputs for many features, quickly: sorted by length, in batches of about as many tokens each."""
+"""Fast inference over many features: sorted by length, in batches with a similar number of tokens."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -17,15 +17,15 @@ _BATCH_TOKENS = 8192
 
 
 class Inference:
-    """`Inference(model)(features)` -> the outputs of each feature, in their order, in NumPy.
+    """`Inference(model)(features)` -> the outputs for each feature, as NumPy arrays, in the order of the features.
 
-    The model is traced once; what comes later with other shapes needs no new trace.
+    The model is traced once for all batch shapes.
 
     Args:
-        model: whose outputs for a batch `[B,T]` are a tensor or dict of tensors `[B,...]`.
-        pads: how the features are padded, as in `collate`.
-        call: in place of the model, a function of the batch.
-        collate: makes a batch of features, as `tfplm.data.batches.batching.collate` does.
+        model: a model whose outputs for a batch `[B,T]` are a tensor or dict of tensors `[B,...]`.
+        pads: the padding of the features, as in `collate`.
+        call: a function of the batch to use instead of the model.
+        collate: a function that makes a batch of features, like `tfplm.data.batches.batching.collate`.
     """
 
     def __init__(self, model: keras.Model, pads: Mapping[str, Pad] | None = None, call: Callable | None = None,
@@ -35,21 +35,21 @@ class Inference:
 
     def __call__(self, features: list[dict], skip: tuple[str, ...] = (), progress: Line | None = None,
                  per_token: bool = False) -> list:
-        """skip: keys of the features that the model does not take, beside `example`. per_token: the outputs are
-        `[B,T,...]`, and each is cut to its row's length."""
+        """skip: keys of the features that are not inputs of the model, in addition to `example`. per_token: the outputs
+        are `[B,T,...]`, and padding is removed from them."""
         outputs = [None] * len(features)
         for part, width in inference_batches(features, _BATCH_TOKENS, progress):
-            examples = [{key: value for key, value in features[place].items() if key not in (*skip, "example")}
-                        for place in part]
+            examples = [{key: value for key, value in features[index].items() if key not in (*skip, "example")}
+                        for index in part]
             result = tf.nest.map_structure(lambda x: x.numpy(), self._call(self._collate(examples, width, self.pads)))
-            for row, place in enumerate(part):
-                length = np.shape(features[place]["input_ids"])[-1] if per_token else None
-                outputs[place] = tf.nest.map_structure(lambda x, at=(row, slice(length)): x[at[0]][at[1]] if per_token
+            for row, index in enumerate(part):
+                length = np.shape(features[index]["input_ids"])[-1] if per_token else None
+                outputs[index] = tf.nest.map_structure(lambda x, at=(row, slice(length)): x[at[0]][at[1]] if per_token
                                                        else x[at[0]], result)
         return outputs
 
     def _call(self, batch: dict[str, np.ndarray]):
-        """The model's outputs, by a graph for batches of these keys and of any sizes."""
+        """The model's outputs, from a graph that takes batches with these keys and any sizes."""
         kind = tuple((key, value.ndim, value.dtype.name) for key, value in batch.items())
         if kind not in self._traced:
             self._traced[kind] = tf.function(self._model, input_signature=[open_specs(batch)], autograph=False)
@@ -58,8 +58,8 @@ class Inference:
 
 def inference_batches(features: list[dict], batch_tokens: int, progress: Line | None = None
                       ) -> Iterator[tuple[np.ndarray, int]]:
-    """(indices of the features of a batch, its width): the longest first, of about `batch_tokens` tokens each."""
-    shapes = [np.shape(feature["input_ids"]) for feature in features]  # [T], or [C,T] in multiple choice
+    """(indices of the features of a batch, its width), longest first, with about `batch_tokens` tokens in each."""
+    shapes = [np.shape(feature["input_ids"]) for feature in features]  # [T], or [C,T] for multiple choice
 
     def rows(left: np.ndarray) -> int:
         *versions, longest = shapes[left[0]]

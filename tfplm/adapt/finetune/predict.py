@@ -1,4 +1,4 @@
-"""`tfplm predict`: predictions of a fine-tuned model, in the terms of its task."""
+"""`tfplm predict`: predictions of a fine-tuned model."""
 
 import dataclasses
 from pathlib import Path
@@ -14,7 +14,7 @@ from tfplm.options.finetune import PredictOptions
 
 @verb(PredictOptions)
 def run(options: PredictOptions) -> list[dict]:
-    """Predictions, written and given back; see `PredictOptions`."""
+    """Writes and returns predictions; see `PredictOptions`."""
     if options.output:
         check_format(Path(options.output))
     predictor = Predictor.from_pretrained(options.source, options.dtype, n_best=options.n_best)
@@ -32,16 +32,17 @@ def run(options: PredictOptions) -> list[dict]:
 
 
 def _rows(texts: list[str], task, arguments: bool) -> list:
-    """Texts as the task takes them; questions, and lines with a tab, are pairs."""
+    """Texts as inputs of the task; questions, and lines with a tab, are pairs."""
     pairs = task.kind == "question" or (task.kind == "text" and task.settings.pairs)
     if pairs and arguments:
         if len(texts) % 2:
-            what = "questions and contexts" if task.kind == "question" else "texts and their second texts"
-            raise ValueError(f"{len(texts)} texts: expected {what} in turns")
+            what = "a context after each question" if task.kind == "question" else "a second text after each text"
+            raise ValueError(f"{len(texts)} texts were given; expected {what}: add the missing text")
         end = () if task.kind == "question" else None
         return [(first, second, end) for first, second in zip(texts[::2], texts[1::2])]
     if task.kind == "choice":
-        raise ValueError("choices come from a file: give --file FILE with JSON lines of text and choices")
+        raise ValueError("texts were given without choices; expected a file for multiple choice: use --file FILE with "
+                         "JSON lines of text and choices")
     rows = [tuple(text.split("\t")) if "\t" in text else (text,) for text in texts]
     if task.kind == "question":
         return [(*row[:2], ()) for row in rows]

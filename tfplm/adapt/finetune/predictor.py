@@ -1,4 +1,4 @@
-"""A fine-tuned model, opened for use."""
+"""Prediction with a fine-tuned model."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from tfplm.training.loop.progress import Line
 
 
 class Predictor:
-    """What `tfplm finetune` wrote, ready to predict: `Predictor.from_pretrained("model").predict(["文本", ...])`.
+    """A model that `tfplm finetune` wrote, ready to predict: `Predictor.from_pretrained("model").predict(["文本", ...])`.
 
     Attributes: `model`, `task` (with `tokenizer` and `labels`).
     """
@@ -26,17 +26,17 @@ class Predictor:
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None, **settings) -> "Predictor":
-        """From a folder that a fine-tuning wrote; FileNotFoundError if it has no task.
+        """Loads a folder that a fine-tuning wrote. Raises FileNotFoundError if it has no task.
 
-        settings: fields of `TaskSettings` in place of the saved ones, such as `n_best=5` or `num_beams=4`.
+        settings: fields of `TaskSettings` that replace the saved ones, such as `n_best=5` or `num_beams=4`.
         """
         source = open_source(source)
         task = open_task(source, **settings)
         return cls(from_pretrained(source, task.head, dtype=dtype), task)
 
     def examples(self, source) -> list:
-        """Examples from what `read_examples` takes, or from plain texts; for tags a text becomes words: what blanks
-        separate, and single characters where there are Chinese ones."""
+        """Examples from anything that `read_examples` accepts, or from plain texts; for tagging, a text is split into
+        words (see `words_of`)."""
         if not isinstance(source, str | os.PathLike):
             source = [self._plain(item) for item in source]
         return read_examples(source, self.task.kind)
@@ -47,15 +47,15 @@ class Predictor:
         return (words_of(item), None) if self.task.kind == "tagging" else (item, None)
 
     def predict(self, source, progress: str | None = None) -> list[dict]:
-        """A prediction for each example, as the task makes them.
+        """A prediction for each example, as `task.decode` makes it.
 
         source: a list of texts, of tuples (text, pair, None), (words, None), (question, context), or of examples.
-        progress: the title of a line on standard error that shows how far it is; None for no line.
+        progress: the title of a progress line on standard error; None for no line.
         """
         return self.predict_examples(self.examples(source), progress)
 
     def predict_examples(self, examples: Sequence, progress: str | None = None) -> list[dict]:
-        """The same for examples as `tfplm.data.tasks.examples` has them."""
+        """The same for examples of `tfplm.data.tasks.examples`."""
         line = None if progress is None else Line(progress, len(examples), sys.stderr, 60.0, False)
         predictions = self.task.predict(self.model, examples, self._inference, progress=line)
         if line is not None:
@@ -64,7 +64,7 @@ class Predictor:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a plain text: blanks separate them, and each Chinese, Japanese or Korean character stands alone."""
+    """The words of a plain text: separated by spaces, and each Chinese, Japanese or Korean character on its own."""
     words, open_word = [], False
     for character in text:
         alone = "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3" or character >= "\uf900"

@@ -1,4 +1,4 @@
-"""`tfplm finetune`: a pre-trained model and labelled data -> a trained, evaluated, saved model."""
+"""`tfplm finetune`: trains, evaluates and saves a pre-trained model on labelled data."""
 
 import dataclasses
 
@@ -22,11 +22,12 @@ from tfplm.training.loop.run_folder import open_folder
 def finetune(options: FinetuneOptions) -> FinetuneResult:
     """Trains a model on a task and saves it with its labels and tokenizer; see `FinetuneOptions`.
 
-    Started again with the same `output`, it resumes where it was stopped or killed.
+    When it is started again with the same `output`, it resumes where it was stopped or killed.
 
     Raises:
-        ValueError: options, model and data do not fit together, or a row cannot be read.
-        FileNotFoundError: data or model are not there. KeyboardInterrupt: Ctrl-C, after saving.
+        ValueError: options, model and data do not match, or a row cannot be read.
+        FileNotFoundError: data or model do not exist.
+        KeyboardInterrupt: Ctrl-C, after saving.
     """
     _check(options)
     options = with_defaults(options)
@@ -35,7 +36,7 @@ def finetune(options: FinetuneOptions) -> FinetuneResult:
     data = load_examples(options, kind, report_line)
     replay = Replay(options, kind, len(data.train), report_line) if options.replay else None
     folder = open_folder(options, "finetune")
-    if options.init:  # from here on, no file of it is read twice
+    if options.init:  # opened once: no file of it is read twice
         options = dataclasses.replace(options, init=open_source(options.init))
     keras.utils.set_random_seed(options.seed)
     start = open_start(options, _texts(data.train), folder.data)
@@ -50,7 +51,7 @@ def finetune(options: FinetuneOptions) -> FinetuneResult:
 
 
 def with_defaults(options: FinetuneOptions) -> FinetuneOptions:
-    """The options with the values that depend on task and model where None was given."""
+    """The options, in which None is replaced by defaults that depend on task and model."""
     rate = 1e-3 if options.preset or options.train in ("head", "features") else 5e-5
     length, parts = (384, 3) if options.task == "question-answering" else (128, 4)
     length = length if options.max_length is None else options.max_length
@@ -60,7 +61,7 @@ def with_defaults(options: FinetuneOptions) -> FinetuneOptions:
 
 
 def _texts(examples: list):
-    """All texts of examples, for a vocabulary."""
+    """All texts of the examples, from which a vocabulary is learned."""
     for example in examples:
         for field in ("text", "pair", "question", "context", "target"):
             if isinstance(value := getattr(example, field, None), str):
@@ -72,28 +73,30 @@ def _texts(examples: list):
 def _check(options: FinetuneOptions) -> None:
     for name in ("epochs", "batch_size", "max_length", "most_examples", "max_answer_length", "max_target_length",
                  "num_beams", "accumulation", "save_every"):
-        if getattr(options, name) is not None and getattr(options, name) < 1:
-            raise ValueError(f"{name} is {getattr(options, name)}: expected 1 or more")
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise ValueError(f"{name} is {value}; expected 1 or more: change --{name.replace('_', '-')}")
     for name in ("learning_rate", "stride", "patience", "unfreeze_every", "auxiliary_lm", "replay_share", "crf_rate"):
-        if getattr(options, name) is not None and getattr(options, name) < 0:
-            raise ValueError(f"{name} is {getattr(options, name)}: expected 0 or more")
+        if (value := getattr(options, name)) is not None and value < 0:
+            raise ValueError(f"{name} is {value}; expected 0 or more: change --{name.replace('_', '-')}")
     parse_amount(options.train)
     if options.folds == 1 or options.folds < 0:
-        raise ValueError(f"folds is {options.folds}: expected 2 or more, or 0 for none")
+        raise ValueError(f"folds is {options.folds}; expected 2 or more, or 0 for no cross-validation: change --folds")
     if options.crf and options.task != "tagging":
-        raise ValueError(f"--crf is for --task tagging, not {options.task}")
+        raise ValueError(f"--crf was given for --task {options.task}, but only tagging has a CRF: omit --crf")
     if options.folds and options.replay:
-        raise ValueError("--folds and --replay do not go together: leave one of them out")
+        raise ValueError("--folds and --replay were both given, but cannot be combined: omit one of them")
     if options.class_weights != "none" and options.task != "classification":
-        raise ValueError(f"--class-weights is for --task classification, not {options.task}")
+        raise ValueError(f"--class-weights was given for --task {options.task}, but only classification has class "
+                         "weights: omit --class-weights")
     if not 0 <= options.label_smoothing < 1:
-        raise ValueError(f"label_smoothing is {options.label_smoothing}: expected a share from 0 to below 1")
+        raise ValueError(f"label_smoothing is {options.label_smoothing}; expected a number from 0 to below 1: change "
+                         "--label-smoothing")
     if options.label_smoothing and (options.crf or options.task in ("multi-label", "regression")):
-        raise ValueError("--label-smoothing is for tasks whose loss is a cross-entropy of classes, not for "
-                         f"{'--crf' if options.crf else options.task}")
+        raise ValueError(f"--label-smoothing was given for {'--crf' if options.crf else options.task}, but only tasks "
+                         "whose loss is a cross-entropy over classes have it: omit --label-smoothing")
     if options.unfreeze_every and options.train not in ("all", "features"):
-        raise ValueError(f"--unfreeze-every trains more and more of the model, down to all of it: it does not go with "
-                         f"--train {options.train}")
+        raise ValueError(f"--unfreeze-every was given with --train {options.train}, but unfreezes the whole model step "
+                         "by step: use --train all")
     if options.train == "features" and (options.auxiliary_lm or options.unfreeze_every or options.augment != "none"):
-        raise ValueError("--train features computes the model's features once: it goes with neither --auxiliary-lm, "
-                         "--unfreeze-every nor --augment; choose --train head")
+        raise ValueError("--train features computes the model's features once, so it cannot be combined with "
+                         "--auxiliary-lm, --unfreeze-every or --augment: omit these, or use --train head")

@@ -1,4 +1,4 @@
-"""What a fine-tuning starts from: tokenizer, lengths and architecture, decided once; then the task and the model."""
+"""The start of a fine-tuning: tokenizer, lengths and architecture are determined once; then task and model are made."""
 
 import dataclasses
 import logging
@@ -30,14 +30,15 @@ log = logging.getLogger("tfplm")
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """The decisions that `make_task` and `make_model` share.
+    """The settings that `make_task` and `make_model` share.
 
     Attributes:
-        options: of the fine-tuning; `max_length` and `max_target_length` are such as the model has positions for.
-        tokenizer: with GPT's tokens, where `options.gpt_inputs` asks for them.
-        config: the architecture, fitted to options and tokenizer. source: that of --init as it is; None for fresh weights.
-        labels: those that are known before the training examples are read, or None.
-        grows: whether --init was fine-tuned on the same task, so that its head is kept and learns new labels.
+        options: the options; `max_length` and `max_target_length` are limited to the positions that the model has.
+        tokenizer: the tokenizer, with GPT's tokens if `options.gpt_inputs`.
+        config: the architecture, adapted to options and tokenizer.
+        source: the unchanged architecture of --init; None for newly initialized weights.
+        labels: the labels that are known before the training examples are read, or None.
+        grows: True if --init was fine-tuned on the same task, so that its head is kept and learns new labels.
     """
 
     options: FinetuneOptions
@@ -49,13 +50,13 @@ class Start:
 
     @classmethod
     def of(cls, options: FinetuneOptions, tokenizer: Tokenizer, labels: LabelMap | None = None) -> "Start":
-        """labels: default those of --init, where it was fine-tuned on the same task.
+        """labels: the known labels (default: those of --init, if it was fine-tuned on the same task).
 
-        Raises ValueError where the tokenizer has more tokens than the model, or rows are longer than its positions.
+        Raises ValueError if the tokenizer has more tokens than the model, or the model has too few positions.
         """
         source = source_config(options.init) if options.init else None
         config = (source or registry.preset(options.preset)).replace(**options.overrides())
-        if options.init or options.max_position_embeddings:  # else there will be positions for all of max_length
+        if options.init or options.max_position_embeddings:  # else the model gets max_length positions
             options = dataclasses.replace(options, **{name: config.row_limit(getattr(options, name))
                                                       for name in ("max_length", "max_target_length")})
         if gpt_frame(tokenizer) is not None and options.init:
@@ -67,7 +68,7 @@ class Start:
 
 
 def open_start(options: FinetuneOptions, texts: Iterable[str], folder: Path) -> Start:
-    """The start of `tfplm finetune`; `texts` and `folder` as in `open_tokenizer`."""
+    """The `Start` of `tfplm finetune`; `texts` and `folder` as in `open_tokenizer`."""
     tokenizer = open_tokenizer(options, texts, folder)
     if options.gpt_inputs:
         add_gpt_tokens(tokenizer)
@@ -75,13 +76,14 @@ def open_start(options: FinetuneOptions, texts: Iterable[str], folder: Path) -> 
 
 
 def open_tokenizer(options: FinetuneOptions, texts, folder: Path) -> Tokenizer:
-    """That of --tokenizer or --init, else one learned from `texts`, which `folder` keeps.
+    """The tokenizer of --tokenizer or --init, else one learned from `texts`, which is saved in `folder`.
 
-    Raises ValueError where neither --init nor --preset is given, or both.
+    Raises ValueError if neither --init nor --preset is given, or both.
     """
     if bool(options.init) == bool(options.preset):
-        raise ValueError("give --init MODEL to fine-tune a pre-trained model, or --preset NAME for fresh weights"
-                         + ("; both were given" if options.init else ""))
+        found = "both --init and --preset were" if options.init else "neither --init nor --preset was"
+        raise ValueError(f"{found} given; expected one of them: use --init MODEL for a pre-trained model, or --preset "
+                         "NAME for newly initialized weights")
     if options.tokenizer or options.init:
         return Tokenizer.from_pretrained(options.tokenizer or options.init)
     family = registry.preset(options.preset).model_type
@@ -90,18 +92,18 @@ def open_tokenizer(options: FinetuneOptions, texts, folder: Path) -> Tokenizer:
 
 
 def make_task(start: Start) -> Task:
-    """The task, which has yet to learn from the training examples."""
+    """The task, which has not learned from the training examples yet."""
     return TASKS[start.options.task](start.tokenizer, settings_of(start.options), start.labels)
 
 
 def make_model(start: Start, task: Task) -> PretrainedModel:
-    """The model with the task's head: weights of --init, or fresh ones of --preset."""
+    """The model with the task's head: with the weights of --init, or newly initialized from --preset."""
     options, config = start.options, start.config
     other = task.head == "seq2seq_lm" and config.architecture != "seq2seq"
     if start.source is None:
         if other:
-            raise ValueError(f"--task {task.name} needs an encoder-decoder, but --preset {options.preset} is none: take one "
-                             "such as bart-base or t5-small, or give an encoder as --init for both stacks")
+            raise ValueError(f"--preset {options.preset} is not an encoder-decoder, which --task {task.name} needs: "
+                             "use bart-base or t5-small, or as --init an encoder, which initializes both stacks")
         return from_config(config.replace(**task.config_changes()), task.head, num_labels=task.num_labels,
                            dtype=options.dtype)
     changes = {**options.overrides(), **task.config_changes()}
@@ -117,53 +119,56 @@ def make_model(start: Start, task: Task) -> PretrainedModel:
 
 
 def grown(source, task: Task, dtype=None, **changes) -> PretrainedModel:
-    """The model of `source` with the task's labels: weights of labels that it knew are kept, others are fresh.
+    """The model of `source` with the task's labels: known labels keep their weights, those of others are newly
+    initialized.
 
-    Raises ValueError where the task lacks a label that the model knows.
+    Raises ValueError if the task does not have a label of the model.
     """
     wanted = list(task.labels.names)
     old = from_pretrained(source, task.head, dtype=dtype,
                           **{name: value for name, value in changes.items() if name != "id2label"})
-    known = [old.config.id2label[place] for place in range(old.num_labels)] if old.config.id2label else []
+    known = [old.config.id2label[index] for index in range(old.num_labels)] if old.config.id2label else []
     if known == wanted:
         return old
     if lost := [name for name in known if name not in wanted]:
-        raise ValueError(f"{source} knows the labels {', '.join(lost)}, which the task has not: start from the model "
-                         "before its fine-tuning, or keep its labels")
+        raise ValueError(f"{source} has the labels {', '.join(lost)}, which the task does not have; expected all of "
+                         "its labels: start from the model before its fine-tuning, or keep its labels")
     new = from_config(old.config.replace(id2label=dict(enumerate(wanted))), task.head, num_labels=len(wanted),
                       dtype=dtype)
-    places, before = [wanted.index(name) for name in known], named_variables(old)
+    indices, before = [wanted.index(name) for name in known], named_variables(old)
     for path, variable in named_variables(new).items():
         value = keras.ops.convert_to_numpy(keras.ops.cast(before[path], "float32"))
         if value.shape != tuple(variable.shape):
-            fresh = np.array(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
-            fresh[np.ix_(*(places if one != other else range(one)
-                           for one, other in zip(value.shape, variable.shape)))] = value
-            value = fresh
+            resized = np.array(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
+            resized[np.ix_(*(indices if one != other else range(one)
+                             for one, other in zip(value.shape, variable.shape)))] = value
+            value = resized
         variable.assign(value)
     return new
 
 
 def warm_start(source, tokenizer, dtype=None, **changes) -> PretrainedModel:
-    """A `Seq2Seq` with the head `seq2seq_lm`: the encoder's weights in both stacks, its embeddings in both, its masked
-    LM head on top; cross-attention is fresh.
+    """A `Seq2Seq` with the head `seq2seq_lm`, initialized from an encoder: both stacks have its embeddings and layers,
+    the head that of its masked LM; cross-attention is newly initialized.
 
     Args:
-        source: of an encoder (BERT, RoBERTa, ...). tokenizer: its tokenizer, for the ids that start and end a text.
+        source: an encoder (BERT, RoBERTa, ...).
+        tokenizer: its tokenizer, for the ids that start and end a text.
         changes: fields of `Config`.
 
-    Raises ValueError for models that are no encoders, and for shared layers.
+    Raises ValueError for models that are not encoders, and for shared layers.
     """
     source = open_source(source)
     config = source.config_for("masked_lm")
     if config.architecture != "encoder" or config.share != "none":
-        raise ValueError(f"{source} is a {config.architecture} with share={config.share!r}: an encoder-decoder can be "
-                         "warm-started from an encoder whose layers share nothing, such as BERT")
+        raise ValueError(f"{source} has the architecture {config.architecture!r} and share={config.share!r}; expected "
+                         "an encoder whose layers share no weights, from which an encoder-decoder can start: use a "
+                         "model such as BERT")
     roles = {"decoder_start_token_id": tokenizer.cls_token_id, "eos_token_id": tokenizer.sep_token_id}
     config = config.replace(architecture="seq2seq", pooler=False, **{**roles, **changes})
     model = from_config(config, "seq2seq_lm", dtype=dtype)
     values = named_variables(from_pretrained(source, "masked_lm", dtype=dtype))
-    fresh = []
+    new = []
     for path, variable in named_variables(model).items():
         name = path.replace("decoder_embeddings/", "embeddings/")
         if name.startswith("decoder/"):
@@ -171,6 +176,6 @@ def warm_start(source, tokenizer, dtype=None, **changes) -> PretrainedModel:
         if name in values and values[name].shape == variable.shape:
             variable.assign(values[name])
         else:
-            fresh.append(path)
-    log.warning("%s: freshly initialised: %s", model.name, ", ".join(fresh))
+            new.append(path)
+    log.warning("%s: newly initialized: %s", model.name, ", ".join(new))
     return model

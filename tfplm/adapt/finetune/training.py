@@ -32,27 +32,29 @@ from tfplm.training.optimizers.make import compile_arguments
 
 
 class Seconds(keras.callbacks.Callback):
-    """`epochs`: the seconds that each took, before its evaluation."""
+    """Measures `epochs`, the seconds that each epoch took without its evaluation."""
 
     def on_train_begin(self, logs=None):
         self.epochs = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._begin = time.monotonic()
+        self._start = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.epochs.append(time.monotonic() - self._begin)
+        self.epochs.append(time.monotonic() - self._start)
 
 
 @dataclasses.dataclass
 class Prepared:
-    """A fine-tuning that is ready to be trained.
+    """A fine-tuning that is ready to train.
 
     Attributes:
-        model: with its head, as it is saved. trained: what `fit` is called on, the model or a `TrainingModel` around it.
-        batches: of the training examples. inference: of the model.
-        evaluation: the callback that scores the development set; on frozen features, these are used again.
-        feature_seconds: with --train features, of computing them.
+        model: the model with its head, as it is saved.
+        trained: the model that `fit` is called on: `model`, or a `TrainingModel` around it.
+        batches: batches of the training examples.
+        inference: inference of `model`.
+        evaluation: the callback that scores the development set; with --train features, from precomputed features.
+        feature_seconds: with --train features, the time to compute the features.
     """
 
     start: Start
@@ -69,7 +71,7 @@ class Prepared:
 
 
 def prepare(start: Start, task: Task, folder: Folder, data: Examples, replay: Replay | None = None) -> Prepared:
-    """Computes the features, makes and compiles the model. Raises ValueError where options, data and model do not fit."""
+    """Computes the features, makes and compiles the model. Raises ValueError if options, data and model disagree."""
     options = start.options
     features = task.features([*data.train, *(replay.examples if replay else [])], labelled=True)
     dev_features = task.features(data.dev, labelled=False)
@@ -105,7 +107,7 @@ def _around(model: PretrainedModel, task: Task, options: FinetuneOptions) -> ker
 
 
 def _remember(frozen: FrozenFeatures, task: Task, sets: list[list[dict]], quiet: bool) -> float:
-    """Computes the hidden states of all features; the seconds that it took."""
+    """Computes the hidden states of all features; returns the seconds that it took."""
     start = time.monotonic()
     for features in sets:
         frozen.remember(features, task.targets)
@@ -116,7 +118,7 @@ def _remember(frozen: FrozenFeatures, task: Task, sets: list[list[dict]], quiet:
 
 
 def train(prepared: Prepared) -> FinetuneResult:
-    """Trains, scores the best weights, saves."""
+    """Trains, scores the best weights, and saves."""
     task, data, folder = prepared.task, prepared.data, prepared.folder
     old = prepared.replay.held_out if prepared.replay else []
     before = scores(prepared, old)[0] if old else {}
@@ -132,7 +134,7 @@ def train(prepared: Prepared) -> FinetuneResult:
 
 
 def fit(prepared: Prepared) -> tuple[dict, list[float]]:
-    """Trains; the best weights are in the model afterwards. The history, and the seconds of each epoch."""
+    """Trains; afterwards the model has the best weights. Returns the history and the seconds of each epoch."""
     options, batches, monitor = prepared.start.options, prepared.batches, f"val_{prepared.task.monitor}"
     best, seconds = BestWeights(prepared.folder.checkpoints / "best.npz", monitor, prepared.model), Seconds()
     callbacks = [Resume(prepared.folder.checkpoints, options.save_every, data=batches), seconds, prepared.evaluation,
@@ -152,19 +154,19 @@ def fit(prepared: Prepared) -> tuple[dict, list[float]]:
 
 
 def scores(prepared: Prepared, examples: list) -> tuple[dict[str, float], list[dict]]:
-    """Scores and predictions of the model with its present weights; scores are empty without labels."""
+    """Scores and predictions of the model with its current weights; without labels the scores are empty."""
     task = prepared.task
     predictions = task.predict(prepared.model, examples, prepared.inference)
     return (task.score(predictions, examples) if has_labels(examples) else {}), predictions
 
 
 def save(prepared: Prepared, result: FinetuneResult, predictions: list[dict]) -> None:
-    """Model, tokenizer, task, numbers, and the predictions for the test set."""
+    """Saves model, tokenizer, task, results, and the predictions for the test set."""
     output, model, task = prepared.folder.output, prepared.model, prepared.task
     set_trained(model, "all")
     try:
         save_pretrained(model, output, task.tokenizer)
-    except ValueError:  # no other library has a name for all of it, such as BERT2BERT
+    except ValueError:  # the model has no Hugging Face class, such as BERT2BERT
         _without_optimizer(model).save(output / "model.keras")
         task.tokenizer.save_pretrained(output)
     save_task(task, output)
@@ -176,12 +178,12 @@ def save(prepared: Prepared, result: FinetuneResult, predictions: list[dict]) ->
 def _require_scores(examples: list, name: str) -> None:
     if examples and not has_labels(examples):
         origin = examples[0].origin.rpartition(":")[0] or examples[0].origin
-        raise ValueError(f"{origin}: the {name} examples have no labels to be scored by (not all of them): give a labelled "
-                         "file; without any development file a tenth of the training examples is held back")
+        raise ValueError(f"{origin}: some {name} examples have no label; expected a label for each, to score against: "
+                         "use a labelled file; without a development file, a tenth of the training examples is held out")
 
 
 def _without_optimizer(model: PretrainedModel) -> PretrainedModel:
-    """A copy that was never compiled: its file is smaller, and is read without the losses of fine-tuning."""
+    """An uncompiled copy: its file is smaller, and loading it does not need the losses of fine-tuning."""
     copy, values = from_config(model.config, model.head_name, dtype=model.dtype_policy), named_variables(model)
     for path, variable in named_variables(copy).items():
         variable.assign(values[path])
@@ -189,7 +191,7 @@ def _without_optimizer(model: PretrainedModel) -> PretrainedModel:
 
 
 def has_labels(examples: list) -> bool:
-    """Whether all examples have what they are scored by."""
+    """Returns True if all examples have the labels that scores need."""
     for name in ("label", "tags", "target", "answers"):
         if examples and hasattr(examples[0], name):
             return all(getattr(example, name) is not None and (name != "answers" or example.answers

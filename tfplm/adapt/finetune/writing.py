@@ -1,4 +1,4 @@
-"""Predictions in files: JSON lines, one JSON list, or TSV."""
+"""Writing of predictions: JSON lines, a JSON list, or TSV."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ FORMATS = (".jsonl", ".json", ".tsv")
 
 
 def rows_of(predictions: list[dict], examples: list) -> Iterable[dict]:
-    """Each prediction together with what it is for; a text that is predicted a text for is its `source`."""
+    """Each prediction with the inputs of its example; if the prediction is a text, the input text is its `source`."""
     for prediction, example in zip(predictions, examples):
         given = {field.name: value for field in dataclasses.fields(example)
                  if (value := getattr(example, field.name)) is not None
@@ -24,9 +24,10 @@ def rows_of(predictions: list[dict], examples: list) -> Iterable[dict]:
 
 
 def write_predictions(path: str | os.PathLike | None, predictions: list[dict], examples: list) -> None:
-    """Writes beside and renames; None: JSON lines to standard output, TSV where that is a terminal.
+    """Writes predictions to a file, in the format of its suffix; path=None: to standard output, as TSV if that is a
+    terminal, else as JSON lines.
 
-    In TSV nested values are JSON, and tabs and line breaks of texts are spaces.
+    In TSV, nested values are JSON, and tabs and line breaks in texts become spaces.
     """
     rows = list(rows_of(predictions, examples))
     if path is None:
@@ -38,9 +39,9 @@ def write_predictions(path: str | os.PathLike | None, predictions: list[dict], e
 
 
 def check_format(path: Path) -> None:
-    """Raises a ValueError unless predictions can be written to a file of that name."""
+    """Raises ValueError if the file name has no suffix of a known format."""
     if path.suffix not in FORMATS:
-        raise ValueError(f"{path}: predictions are written as {', '.join(FORMATS)}; name the file so")
+        raise ValueError(f"{path} has the suffix {path.suffix!r}; expected {', '.join(FORMATS)}: change --output")
 
 
 def _text(rows: list[dict], suffix: str) -> str:

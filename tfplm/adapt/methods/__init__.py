@@ -1,1 +1,1 @@
-"""Ways to adapt a model: freezing, frozen features, replay, an auxiliary language model."""
+"""Methods of adaptation: freezing, frozen features, augmentation, replay, an auxiliary language model."""

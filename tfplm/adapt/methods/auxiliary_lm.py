@@ -1,4 +1,4 @@
-"""The language model's loss beside the task's while fine-tuning (Radford et al. 2018, section 3.2, eq. 5)."""
+"""Auxiliary language model loss during fine-tuning (Radford et al. 2018, section 3.2, equation 5)."""
 
 import tensorflow as tf
 
@@ -8,20 +8,21 @@ from tfplm.training.loop.wrapper import TrainingModel
 
 
 class WithLanguageModel(TrainingModel):
-    """A causal model with its task's head, whose loss is L_task + weight x L_LM, the mean over the tokens in nats.
+    """A causal model with the head of a task, whose loss is L_task + weight x L_LM, where L_LM is the mean over the
+    tokens, in nats.
 
     Args:
-        model: a decoder (or an encoder with causal attention) with a head, trained in place; logits come from its
-            embeddings (the model that is saved has no language model's head).
-        weight: lambda of the paper, 0.5 there.
+        model: a decoder (or an encoder with causal attention) with a head; it is trained in place. The logits of the
+            language model are computed from its embeddings; the saved model has no language model head.
+        weight: lambda of the paper, which uses 0.5.
 
-    Raises ValueError for a model whose attention is not causal: it would see the token it is to predict.
+    Raises ValueError if attention is not causal, because tokens would then attend to the token to be predicted.
     """
 
     def __init__(self, model: PretrainedModel, weight: float = 0.5):
         if not model.is_causal:
-            raise ValueError(f"the auxiliary language model needs causal attention, but attention_type is "
-                             f"{model.config.attention_type!r}: leave --auxiliary-lm out, or take a model such as gpt2")
+            raise ValueError(f"attention_type is {model.config.attention_type!r}, but the auxiliary language model "
+                             "needs causal attention: omit --auxiliary-lm, or use a model such as gpt2")
         super().__init__(model, "with_language_model")
         self.weight = weight
         with self.own_layers():

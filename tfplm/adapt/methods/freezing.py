@@ -1,4 +1,4 @@
-"""How much of a model is trained: its head alone, the last layers, everything; or more from epoch to epoch."""
+"""Freezing of parts of a model: only the head, the last layers, or all of it is trained; or gradually more."""
 
 import re
 
@@ -12,20 +12,20 @@ AMOUNTS = "all, head, features, or last:N for the N top layers"
 
 
 def parse_amount(amount: str) -> int | None:
-    """Number of top blocks that are trained below the head: 0 for "head" and "features", None for all of the model."""
+    """The number of top blocks to train in addition to the head: 0 for "head" and "features", None for all of them."""
     if amount == "all":
         return None
     if amount in ("head", "features"):
         return 0
     if (found := re.fullmatch(r"last:(\d+)", amount)) is None:
-        raise ValueError(f"train is {amount!r}: expected {AMOUNTS}")
+        raise ValueError(f"train is {amount!r}; expected {AMOUNTS}: change --train")
     return int(found.group(1))
 
 
 def set_trained(model: PretrainedModel, amount: str) -> None:
-    """Freezes what `amount` leaves out. The pooler counts as a part of the head.
+    """Freezes the layers that `amount` does not include. The pooler counts as part of the head.
 
-    Call it before `compile`. Raises ValueError as `check_amount` does.
+    Call it before `compile`. Raises ValueError as in `check_amount`.
     """
     check_amount(model, amount)
     top = parse_amount(amount)
@@ -37,14 +37,14 @@ def set_trained(model: PretrainedModel, amount: str) -> None:
 
 
 def check_amount(model: PretrainedModel, amount: str) -> None:
-    """Raises ValueError for single layers of a model that has none (`share="all"`, as in ALBERT)."""
+    """Raises ValueError for "last:N" if the layers of the model share their weights (`share="all"`, as in ALBERT)."""
     if parse_amount(amount) and model.config.share != "none":
         raise ValueError(f"train is {amount!r}, but the layers of this model share their weights "
-                         f"(share={model.config.share!r}): choose all or head")
+                         f"(share={model.config.share!r}): use --train all or head")
 
 
 def _leaves(layer: keras.layers.Layer):
-    """Layers that own variables."""
+    """The layers that own variables."""
     children = sublayers(layer)
     if not children or own_weights(layer)[0]:
         yield layer
@@ -53,7 +53,7 @@ def _leaves(layer: keras.layers.Layer):
 
 
 def _height(path: str, depth: int) -> int:
-    """0 for the top block, ..., `depth` for the embeddings; norms after the last block belong to it."""
+    """The distance from the top: 0 for the top block and the norm after it, ..., `depth` for the embeddings."""
     found = re.search(BLOCK, path)
     if found:
         return depth - 1 - int(found.group(1))
@@ -61,10 +61,11 @@ def _height(path: str, depth: int) -> int:
 
 
 class GradualUnfreezing(keras.callbacks.Callback):
-    """Trains the head first, then one more block, from the top, every `epochs` epochs (Howard & Ruder 2018, 3.3).
+    """Trains only the head at first, then one more block, from the top, every `epochs` epochs (Howard & Ruder 2018,
+    section 3.3).
 
-    The optimizer must know all variables: compile with everything trainable. `model`: whose layers are frozen, where
-    `fit` is called on another that wraps it.
+    The optimizer must know all variables: compile with everything trainable. `model`: the model whose layers are
+    frozen, if `fit` is called on a model that wraps it.
     """
 
     def __init__(self, epochs: int = 1, model: PretrainedModel | None = None):

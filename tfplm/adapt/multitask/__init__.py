@@ -1,4 +1,4 @@
-"""One encoder with several heads, trained on several tasks at once."""
+"""Multi-task training: one encoder with several heads, trained on several tasks at once."""
 
 from tfplm.core.lazy import lazy_exports
 

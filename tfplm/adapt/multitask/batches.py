@@ -1,4 +1,4 @@
-"""Batches of one task at a time (MT-DNN, Liu et al. 2019, algorithm 1), as one dataset."""
+"""One dataset with batches of several tasks, one task per batch (MT-DNN, Liu et al. 2019, algorithm 1)."""
 
 import math
 from collections.abc import Iterator
@@ -15,10 +15,11 @@ from tfplm.options.multitask import MultitaskOptions
 
 
 class MixedBatches:
-    """Batches of several tasks, each of one of them, drawn by (number of examples) ** alpha; without end.
+    """Endless batches of several tasks; the task of a batch is sampled with probability proportional to (number of
+    examples) ** alpha.
 
-    Each has the keys of all tasks: `INDEX/x/KEY` for the model, `INDEX/y/KEY` to be predicted, `INDEX/w/KEY` the weights
-    (KEY is empty where there is one array only); those of other tasks are nearly empty.
+    Each batch has the keys of all tasks: `INDEX/x/KEY` for the inputs, `INDEX/y/KEY` for the labels, `INDEX/w/KEY` for
+    the weights (KEY is empty if there is only one array); those of other tasks are nearly empty.
     """
 
     def __init__(self, tasks: dict[str, Task], features: dict[str, list[dict]], options: MultitaskOptions):
@@ -38,18 +39,18 @@ class MixedBatches:
         return with_prefix(flat, f"{index}/")
 
     def _complete(self, index: int, flat: dict) -> dict:
-        mask = flat[f"{index}/x/attention_mask"]  # once more by its usual name, for tokens to be counted
+        mask = flat[f"{index}/x/attention_mask"]  # also under its usual name, with which tokens are counted
         return {**with_other_keys(flat, self._templates), "attention_mask": mask,
                 TASK: np.full(len(mask), index, np.int32)}
 
     def batches(self, start: int = 0) -> Iterator[dict]:
-        """From the batch with the index `start` of the training on."""
+        """The batches of the training, starting at index `start`."""
         indices = {name: index for index, name in enumerate(self.tasks)}
         for name, batch in mixed_batches(self.sources, self.shares, self.seed, start):
             yield self._complete(indices[name], self._flat(indices[name], name, batch))
 
     def dataset(self) -> tf.data.Dataset:
-        """`batches` from `start` on, which a resumed training sets."""
+        """The batches from index `start` on; a resumed training sets `start`."""
         return dataset_like(lambda: self.batches(self.start), self._complete(0, self._templates[0]))
 
 

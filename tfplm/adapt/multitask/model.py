@@ -17,12 +17,12 @@ TASK = "task"  # key of the index of a batch's task, int32 [B]
 
 
 class MultiTask(TrainingModel):
-    """A headless model and a head for each task. Batches are of one task, and hold its arrays, targets and weights under
-    the prefixes `INDEX/x/`, `INDEX/y/` and `INDEX/w/`, as `MixedBatches` makes them.
+    """A model without a head, and a head for each task. A batch belongs to one task, and has its inputs, labels and
+    weights under the prefixes `INDEX/x/`, `INDEX/y/` and `INDEX/w/`, as `MixedBatches` makes them.
 
     Args:
-        model: without a head, trained in place.
-        tasks: name -> task, with its labels learned.
+        model: a model without a head; it is trained in place.
+        tasks: name -> task, which has already learned its labels.
     """
 
     def __init__(self, model: PretrainedModel, tasks: dict[str, Task]):
@@ -37,13 +37,13 @@ class MultiTask(TrainingModel):
         self.loss_means = [keras.metrics.Mean(name=f"{name}_loss") for name in tasks]
 
     def outputs(self, index: int, batch: dict, training=False):
-        """What the head of the task with this index gives."""
+        """The outputs of the head of the task with this index."""
         return self.task_heads[index](self.inner.features(batch, training=training), batch, training=training)
 
     def call(self, batch, training=False):
         """
         Returns:
-            dict: `losses` float32 `[B]` of the examples, each with its weight; `task`, the index of their task.
+            dict: `losses` float32 `[B]`, the weighted loss of each example; `task`, the index of their task.
         """
         index = batch[TASK][0]
         branches = [lambda own=own: self._batch_losses(own, batch, training) for own in range(len(self.tasks))]
@@ -62,7 +62,7 @@ class MultiTask(TrainingModel):
             mean.update_state(tf.reduce_mean(outputs["losses"]), sample_weight=own)
 
     def saved_models(self) -> dict[str, PretrainedModel]:
-        """The model of each task by itself, made from the present weights."""
+        """A separate model for each task, with the current weights."""
         return {name: self._single(task, head) for (name, task), head in zip(self.tasks.items(), self.task_heads)}
 
     def _single(self, task: Task, head: keras.layers.Layer) -> PretrainedModel:
@@ -76,13 +76,13 @@ class MultiTask(TrainingModel):
 
 @dataclasses.dataclass
 class WithHead:
-    """What a task's loss may want of a model."""
+    """The part of a model that a task's loss may use."""
 
     head: keras.layers.Layer
 
 
 def _per_example(loss, y: dict, outputs, weights: dict):
-    """float32 `[B]`: means over the positions of each example; of several outputs the sum over these."""
+    """float32 `[B]`: the mean over the positions of each example; the sum over several outputs."""
     if isinstance(outputs, dict):
         parts = [_per_example(loss[name], {"": y[name]}, outputs[name], {"": weights.get("", weights.get(name))})
                  for name in outputs]

@@ -1,4 +1,4 @@
-"""One encoder, several heads, batches of one task at a time (MT-DNN, Liu et al. 2019, algorithm 1)."""
+"""`tfplm multitask`: one encoder, several heads, one task per batch (MT-DNN, Liu et al. 2019, algorithm 1)."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ _TOGETHER = ("classification", "multi-label", "regression", "tagging", "question
 
 
 class _Evaluations(keras.callbacks.Callback):
-    """Scores of every task's development set, as `val_TASK_NAME`."""
+    """Adds the main score of each task on its development set to the logs, as `val_TASK_SCORE`."""
 
     def __init__(self, evaluations: dict[str, Evaluation]):
         super().__init__()
@@ -44,18 +44,19 @@ class _Evaluations(keras.callbacks.Callback):
 
 
 def parse_tasks(texts: list[str]) -> dict[str, tuple[str, str]]:
-    """`["sst=classification:data/sst2", ...]` -> name -> (task, data); Raises ValueError for other texts."""
+    """`["sst=classification:data/sst2", ...]` -> name -> (task, data). Raises ValueError for other texts."""
     found = {}
     for text in texts:
         name, equals, rest = text.partition("=")
         task, colon, data = rest.partition(":")
         if not (name and equals and colon and data) or task not in _TOGETHER:
-            raise ValueError(f"{text!r}: expected NAME=TASK:DATA, TASK being one of {', '.join(_TOGETHER)}")
+            raise ValueError(f"a task is {text!r}; expected NAME=TASK:DATA, where TASK is one of {', '.join(_TOGETHER)}"
+                             ": write it like sst=classification:data/sst2")
         if name in found:
-            raise ValueError(f"the name {name!r} is given twice")
+            raise ValueError(f"two tasks have the name {name!r}; expected different names: rename one of them")
         found[name] = task, data
     if len(found) < 2:
-        raise ValueError(f"{len(found)} task: expected two or more; for one there is tfplm finetune")
+        raise ValueError(f"{len(found)} task was given; expected two or more: add one, or use tfplm finetune")
     return found
 
 
@@ -74,9 +75,9 @@ def _open(options: MultitaskOptions, tokenizer: Tokenizer) -> dict[str, tuple[Ta
 
 @verb(MultitaskOptions)
 def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
-    """Trains all tasks together, prints and gives back the scores of each: `{name: scores}`.
+    """Trains all tasks together; prints and returns the scores of each: `{name: scores}`.
 
-    The model of each is saved in OUTPUT/NAME, the scores in OUTPUT/results.json.
+    The model of each task is saved in OUTPUT/NAME, the scores in OUTPUT/results.json.
     """
     options = dataclasses.replace(options, init=open_source(options.init))
     opened = _open(options, tokenizer := Tokenizer.from_pretrained(options.init))

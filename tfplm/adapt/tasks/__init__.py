@@ -1,1 +1,1 @@
-"""Tasks: how examples become a model's batches, and its outputs the user's terms again."""
+"""Tasks: conversion of examples to model inputs, and of model outputs to predictions; losses and scores."""

@@ -1,4 +1,4 @@
-"""Extractive question answering: the answer is a span of the context (Devlin et al. 2019, sections 4.2, 4.3)."""
+"""Extractive question answering: the answer is a span of the context (Devlin et al. 2019, sections 4.2 and 4.3)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,23 +13,24 @@ from tfplm.data.tasks.examples import QuestionExample
 from tfplm.data.tasks.windows import WindowSettings, question_windows
 from tfplm.training.metrics import QuestionMetrics
 
-_PLACES = ("context_begin", "context_first", "context_length", "null")
+_WINDOW_KEYS = ("context_begin", "context_first", "context_length", "null")
 
 
 class QuestionAnswering(Task):
-    """The first and the last token of the answer, in windows over the context.
+    """Predicts the first and the last token of the answer, in windows over the context.
 
-    Where training has questions without an answer (SQuAD 2.0), the empty answer is one of the possible ones. A
-    prediction: `answer` (of the context, character by character), `start` (its first character, -1 for none),
-    `probability`, and with `settings.n_best` above 1 the list `n_best` of such dicts.
+    If the training data have questions without an answer (SQuAD 2.0), the answer can be empty. A prediction has
+    `answer` (an exact substring of the context), `start` (the index of its first character, -1 for an empty answer),
+    `probability`, and if `settings.n_best` is above 1, `n_best`, a list of such dicts.
     """
 
     name, kind, head, monitor = "question-answering", "question", "question_answering", "f1"
-    targets, shown, per_token = ("start", "end", *_PLACES), ("exact_match", "f1"), True
+    targets, shown, per_token = ("start", "end", *_WINDOW_KEYS), ("exact_match", "f1"), True
 
     def learn(self, examples: Sequence[QuestionExample]) -> None:
         if not any(example.answers or example.impossible for example in examples):
-            raise ValueError(f"{examples[0].origin}: no question has an answer; they are needed for training")
+            raise ValueError(f"{examples[0].origin}: no question has an answer; expected answers for training: use a "
+                             "labelled file")
         if any(example.impossible for example in examples):
             self.settings = dataclasses.replace(self.settings, null_answers=True)
 
@@ -39,10 +40,10 @@ class QuestionAnswering(Task):
             settings.max_length, settings.stride, min(settings.max_query_length, settings.max_length // 3)), labelled)
 
     def split(self, batch: dict) -> tuple:
-        for name in _PLACES:
+        for name in _WINDOW_KEYS:
             batch.pop(name)
         y = {name: batch.pop(name) for name in ("start", "end")}
-        weights = np.full(len(y["start"]), 0.5, np.float32)  # the loss is the mean of both, as BERT's
+        weights = np.full(len(y["start"]), 0.5, np.float32)  # the loss is the mean of both, as in BERT
         return batch, y, {"start": weights, "end": weights}
 
     def loss(self, model: keras.Model):
@@ -66,13 +67,13 @@ class QuestionAnswering(Task):
 
     @property
     def definition(self) -> str:
-        """Whose definition of the scores counts: CMRC's for Chinese, SQuAD 2's where answers may be empty."""
+        """The definition of the scores: CMRC's for Chinese, SQuAD 2.0's if answers may be empty, else SQuAD 1.1's."""
         if self.settings.language == "zh":
             return "cmrc"
         return "squad2" if self.settings.null_answers else "squad"
 
     def score(self, predictions, examples) -> dict[str, float]:
-        """`exact_match` and `f1` of the definition, in percent of all questions."""
+        """`exact_match` and `f1` by the definition, as percentages of all questions."""
         metric = QuestionMetrics(self.definition)
         metric.update([row["answer"] for row in predictions],
                       [[answer.text for answer in example.answers] for example in examples])

@@ -15,6 +15,6 @@ LABEL_KINDS = {"multi-label": "multi", "regression": "number"}
 
 
 def settings_of(options, **changes) -> TaskSettings:
-    """The settings among the fields of options (`FinetuneOptions`)."""
+    """The `TaskSettings` among the fields of options (`FinetuneOptions`)."""
     names = {field.name for field in dataclasses.fields(TaskSettings)} & set(vars(options))
     return TaskSettings(**{name: getattr(options, name) for name in names} | changes)

@@ -1,4 +1,5 @@
-"""Multiple choice: the likeliest of several continuations (Radford et al. 2018, section 3.3; Devlin et al. 2019, 4.4)."""
+"""Multiple choice: the most probable of several continuations (Radford et al. 2018, section 3.3; Devlin et al. 2019,
+section 4.4)."""
 
 from collections.abc import Sequence
 
@@ -15,8 +16,8 @@ from tfplm.training.metrics import ClassificationMetrics
 
 
 class MultipleChoice(Task):
-    """A text with each of its choices is a row; the softmax goes over the choices. A prediction: `choice` (its place,
-    from 0), `text`, `probabilities`."""
+    """Each choice forms a row together with the text; the softmax is over the choices. A prediction has `choice` (its
+    index), `text` and `probabilities`."""
 
     name, kind, head, monitor, targets = "multiple-choice", "choice", "multiple_choice", "accuracy", ("label",)
     shown = ("accuracy",)
@@ -26,16 +27,16 @@ class MultipleChoice(Task):
             require_labels(examples)
         most = max((len(example.choices) for example in examples), default=0)
         features, frame = [], gpt_frame(self.tokenizer)
-        for place, example in enumerate(examples):
+        for index, example in enumerate(examples):
             batch = encode_pairs(self.tokenizer, [example.text] * len(example.choices), list(example.choices),
                                  self.settings.max_length, frame)
             batch["attention_mask"] = [np.ones(len(ids), np.int32) for ids in batch["input_ids"]]
-            # a batch has as many choices in all its rows: those that are missing have one token, and are never right
+            # all examples get the same number of choices: missing ones have one token, and are never correct
             extra = [np.ones(1, np.int32)] * (most - len(example.choices))
             width = max(map(len, batch["input_ids"]))
             keys = ("input_ids", "token_type_ids", "attention_mask")
             feature = {key: padded([*batch[key], *extra], width) for key in keys}
-            feature |= {"example": np.int32(place), "choices": np.int32(len(example.choices))}
+            feature |= {"example": np.int32(index), "choices": np.int32(len(example.choices))}
             features.append(feature | ({"label": np.int32(example.label)} if labelled else {}))
         return features
 
@@ -59,7 +60,7 @@ class MultipleChoice(Task):
         return predictions
 
     def score(self, predictions, examples) -> dict[str, float]:
-        """`accuracy`."""
+        """The `accuracy`."""
         require_labels(examples)
         metric = ClassificationMetrics(max(len(example.choices) for example in examples))
         metric.update([row["choice"] for row in predictions], [example.label for example in examples])

@@ -1,4 +1,4 @@
-"""Texts and pairs of texts as token ids, framed as the family does it or as GPT.
+"""Encoding of texts and pairs of texts, with the special tokens of the family or those of GPT.
 
 GPT's task-specific input transformations (Radford et al. 2018, section 3.3, figure 1):
 
@@ -34,9 +34,9 @@ def gpt_frame(tokenizer: Tokenizer) -> Frame | None:
 
 def encode_pairs(tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int,
                  frame: Frame | None = None) -> dict[str, list[np.ndarray]]:
-    """`input_ids` and `token_type_ids`, int32 `[T_i]`, of texts or pairs of at most `max_length` tokens.
+    """`input_ids` and `token_type_ids`, int32 `[T_i]`, of texts or pairs, truncated to `max_length` tokens.
 
-    frame: the special tokens around them; None: those of the tokenizer. The longer text of a pair is cut first.
+    frame: the special tokens around them; None: those of the tokenizer. The longer text of a pair is truncated first.
     """
     if frame is None:
         return tokenizer(texts, pairs, max_length=max_length, padding=False)

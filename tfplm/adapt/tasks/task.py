@@ -14,12 +14,14 @@ from tfplm.tokenizers import Tokenizer
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TaskSettings:
-    """What a saved model must remember of its task; numbers are tokens unless said.
+    """The settings of a task that are saved with the model; lengths are in tokens.
 
-    max_length, stride: of a row, and the overlap of rows where a text is cut into several. label_kind: of texts, one
-    class, several, or a number. pairs: whether texts come in pairs; both_orders: of them. crf: of tags.
-    language: whose words the scores count ("en", ...). null_answers: whether questions may have no answer;
-    min_null_gap: how much better the empty one must then be. n_best: how many answers a prediction lists.
+    max_length, stride: length of a row, and overlap of the rows of a text that is split. label_kind: "class", "multi"
+    (several classes) or "number". pairs: True if examples are pairs of texts; both_orders: encode each pair in both
+    orders. crf: tagging with a CRF. label_smoothing, class_weights: of the loss. null_answers: True if questions may
+    have no answer; min_null_gap: by how much the score of the empty answer must exceed that of the best other one.
+    n_best: number of answers in a prediction. num_beams: 1 for greedy search. language: determines how scores split
+    texts into words ("en", "zh", ...).
     """
 
     max_length: int = 128
@@ -43,17 +45,18 @@ class TaskSettings:
 class Task(abc.ABC):
     """Examples -> features -> (head, loss) -> outputs -> predictions -> scores.
 
-    Attributes: `kind`, of the examples; `head`, of the model; `monitor`, the score that chooses the best weights, the
-    larger the better; `shown`, the scores that are worth a line; `labels`, a `LabelMap` or None. A feature is a dict of
-    int32 arrays, `input_ids [T]` and what else the model takes, and `example`, the place of its example. `targets` are
-    the keys that the model does not take: labels, and what `decode` needs.
+    Attributes: `kind`, the kind of examples; `head`, the model's head; `monitor`, the score that selects the best
+    weights (larger is better); `shown`, the scores that are printed; `labels`, a `LabelMap` or None. A feature is a
+    dict of int32
+    arrays: `input_ids [T]` and the other inputs of the model, and `example`, the index of its example. `targets` are
+    the keys that are not inputs of the model: labels, and keys that `decode` needs.
     """
 
     name = kind = head = monitor = ""
     targets: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
-    token_targets: tuple[str, ...] = ()  # the targets that have a value for each token
-    per_token = False  # whether the model has outputs for each token
+    token_targets: tuple[str, ...] = ()  # the targets with a value for each token
+    per_token = False  # True if the model has outputs for each token
 
     def __init__(self, tokenizer: Tokenizer, settings: TaskSettings | None = None, labels: LabelMap | None = None):
         self.tokenizer, self.settings, self.labels = tokenizer, settings or TaskSettings(), labels
@@ -64,11 +67,11 @@ class Task(abc.ABC):
 
     @property
     def pads(self) -> dict[str, Pad]:
-        """How features are padded, see `collate`."""
+        """The padding of the features, see `collate`."""
         return token_pads(self.tokenizer.pad_token_id or 0, also=self.token_targets)
 
-    def learn(self, examples: Sequence) -> None:  # noqa: B027 (choices and target texts have nothing to learn)
-        """Learns the labels of the training examples; those already known keep their places."""
+    def learn(self, examples: Sequence) -> None:  # noqa: B027 (choices and target texts have no labels to learn)
+        """Learns the labels of the training examples; known labels keep their ids."""
 
     def config_changes(self) -> dict:
         """Fields of the model's `Config` that the task sets."""
@@ -76,7 +79,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def features(self, examples: Sequence, labelled: bool) -> list[dict]:
-        """Features of examples; with `labelled` each has its targets, and examples without any are an error."""
+        """The features of examples; with `labelled=True` with their targets, and ValueError if an example has none."""
 
     def split(self, batch: dict) -> tuple:
         """A batch of features -> `(x, y, sample_weight)` for Keras' `fit`."""
@@ -85,28 +88,28 @@ class Task(abc.ABC):
         return batch, y, np.ones(len(y), np.float32)
 
     def init_head(self, head: keras.layers.Layer, features: Sequence[dict]) -> None:  # noqa: B027 (most are random)
-        """Sets what a fresh head should know before it is trained on these features."""
+        """Initializes a new head from the features that it will be trained on."""
 
     @abc.abstractmethod
     def loss(self, model: keras.Model):
         """The loss for `compile`."""
 
     def metrics(self) -> list:
-        """Keras metrics of the running training; the scores of an evaluation are `score`'s."""
+        """Keras metrics during training; `score` computes the scores of an evaluation."""
         return []
 
     def outputs(self, model: keras.Model, features: list[dict], inference: Callable, progress=None) -> list:
-        """What the model gives for each feature. `inference`: an `Inference` of the model."""
+        """The model's outputs for each feature. inference: an `Inference` of the model."""
         return inference(features, self.targets, progress, self.per_token)
 
     @abc.abstractmethod
     def decode(self, outputs: list, features: list[dict], examples: Sequence, model: keras.Model) -> list[dict]:
-        """What the model gave for each feature (in NumPy, without padding) -> a prediction for each example, as a dict
-        of JSON values."""
+        """The model's outputs for each feature (NumPy, without padding) -> a prediction for each example, a dict of
+        JSON values."""
 
     def predict(self, model: keras.Model, examples: Sequence, inference: Callable, features: list[dict] | None = None,
                 progress=None) -> list[dict]:
-        """A prediction for each example, as `decode` makes them. features: of the examples, where they are there."""
+        """A prediction for each example, as `decode` makes it. features: those of the examples, if already computed."""
         if features is None:
             features = self.features(examples, labelled=False)
         outputs = self.outputs(model, features, inference, progress)
@@ -114,16 +117,16 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def score(self, predictions: list[dict], examples: Sequence) -> dict[str, float]:
-        """Scores of predictions against labelled examples; from 0 to 1, or the metric's usual range."""
+        """Scores of predictions on labelled examples, from 0 to 1 or in the metric's usual range."""
 
     def pictures(self, predictions: list[dict], examples: Sequence) -> dict[str, np.ndarray]:
-        """Images (uint8 [H,W,3]) that show the scores, by their tags in TensorBoard."""
+        """Images of the scores: TensorBoard tag -> uint8 [H,W,3]."""
         return {}
 
 
 def require_labels(examples: Sequence, field: str = "label") -> None:
-    """Raises a ValueError that names the first example without a label."""
+    """Raises ValueError, which names the first example without a label."""
     for example in examples:
         if getattr(example, field) is None:
-            raise ValueError(f"{example.origin or 'an example'}: no {field}, but one is needed for training and "
-                             "evaluation: does the file have that column?")
+            raise ValueError(f"{example.origin or 'an example'}: no {field}; expected one for training and evaluation: "
+                             "check that the file has this column")

@@ -1,4 +1,4 @@
-"""Texts and pairs of texts: one class, several, or a number (Devlin et al. 2019, section 4.1)."""
+"""Classification, multi-label classification and regression of texts and pairs (Devlin et al. 2019, section 4.1)."""
 
 import abc
 import dataclasses
@@ -21,7 +21,7 @@ _TEXTS_AT_ONCE = 2048
 
 
 class TextTask(Task):
-    """What the tasks over texts have in common: the features, one row for each text or pair."""
+    """Base class of the tasks on texts; a feature is one text or pair."""
 
     kind, head, targets = "text", "sequence_classification", ("label",)
 
@@ -29,17 +29,17 @@ class TextTask(Task):
         if labelled:
             require_labels(examples)
         features = []
-        for begin in range(0, len(examples), _TEXTS_AT_ONCE):
-            part = examples[begin:begin + _TEXTS_AT_ONCE]
+        for start in range(0, len(examples), _TEXTS_AT_ONCE):
+            part = examples[start:start + _TEXTS_AT_ONCE]
             pairs = [example.pair for example in part]
             paired = any(pair is not None for pair in pairs)
             sides = [[example.text for example in part], [pair or "" for pair in pairs] if paired else None]
             rows = self._rows(*sides)
             if paired and self.settings.both_orders:
                 rows = [_stacked(row, other) for row, other in zip(rows, self._rows(*sides[::-1]))]
-            for place, row in enumerate(rows):
-                feature = {**row, "example": np.int32(begin + place)}
-                features.append(feature | ({"label": self.target(part[place])} if labelled else {}))
+            for index, row in enumerate(rows):
+                feature = {**row, "example": np.int32(start + index)}
+                features.append(feature | ({"label": self.target(part[index])} if labelled else {}))
         return features
 
     def _rows(self, texts: list[str], pairs: list[str] | None) -> list[dict]:
@@ -53,11 +53,11 @@ class TextTask(Task):
 
     @abc.abstractmethod
     def target(self, example: TextExample) -> np.ndarray:
-        """The label of an example as the loss takes it."""
+        """The label of an example, in the form that the loss expects."""
 
 
 class Classification(TextTask):
-    """One class for a text or a pair. A prediction: `label`, `probabilities` (a dict, the largest first)."""
+    """Predicts one class for a text or pair. A prediction has `label` and `probabilities` (a dict, largest first)."""
 
     name, monitor, shown = "classification", "accuracy", ("accuracy", "f1_macro", "mcc", "loss")
 
@@ -65,8 +65,8 @@ class Classification(TextTask):
         super().learn(examples)
         self.labels = LabelMap.learn((example.label for example in examples), known=self.labels)
         if len(self.labels) < 2:
-            raise ValueError(f"all {len(examples)} training examples have the label {self.labels.names[0]!r}: expected two "
-                             "labels or more; is --label-column the right one?")
+            raise ValueError(f"all {len(examples)} training examples have the label {self.labels.names[0]!r}; expected "
+                             "two or more labels: check --label-column")
         counts = Counter(example.label for example in examples)
         self._weights = np.ones(len(self.labels.names), np.float32)
         if self.settings.class_weights == "balanced":
@@ -93,17 +93,17 @@ class Classification(TextTask):
             probabilities = softmax(logits)
             order = np.argsort(-probabilities, kind="stable")
             predictions.append({"label": names[order[0]],
-                                "probabilities": {names[place]: float(probabilities[place]) for place in order}})
+                                "probabilities": {names[index]: float(probabilities[index]) for index in order}})
         return predictions
 
     def score(self, predictions, examples) -> dict[str, float]:
-        """`accuracy`, `mcc`, P/R/F1 (micro, macro, per class), `loss` in nats. A label that was never trained counts as
-        one that is always missed."""
+        """`accuracy`, `mcc`, P/R/F1 (micro, macro, per class), `loss` in nats. A label that was not in the training
+        data counts as an error."""
         require_labels(examples)
         known = self.labels.ids
         unseen = sorted({example.label for example in examples} - set(known))
         metric = ClassificationMetrics([*self.labels.names, *unseen])
-        ids = known | {name: len(known) + place for place, name in enumerate(unseen)}
+        ids = known | {name: len(known) + index for index, name in enumerate(unseen)}
         metric.update([ids[prediction["label"]] for prediction in predictions], [ids[e.label] for e in examples])
         likelihoods = [prediction["probabilities"].get(example.label, 0.0)
                        for prediction, example in zip(predictions, examples)]
@@ -125,7 +125,8 @@ class Classification(TextTask):
 
 
 class MultiLabel(TextTask):
-    """Any number of classes for a text. A prediction: `labels`, those above one half, and `probabilities`."""
+    """Predicts any number of classes for a text. A prediction has `labels`, the classes with a probability above 0.5,
+    and `probabilities`."""
 
     name, monitor, shown = "multi-label", "f1_micro", ("f1_micro", "f1_macro", "subset_accuracy")
 
@@ -157,8 +158,8 @@ class MultiLabel(TextTask):
         return scores, np.array([[name in example.label for name in self.labels.names] for example in examples])
 
     def score(self, predictions, examples) -> dict[str, float]:
-        """Subset accuracy and P/R/F1 (micro, macro, per class). A label that was never trained counts as one that is
-        always missed."""
+        """Subset accuracy and P/R/F1 (micro, macro, per class). A label that was not in the training data counts as an
+        error."""
         require_labels(examples)
         unseen = sorted({name for example in examples for name in example.label} - set(self.labels.names))
         metric = MultiLabelMetrics([*self.labels.names, *unseen])
@@ -174,7 +175,7 @@ class MultiLabel(TextTask):
 
 
 class Regression(TextTask):
-    """A number for a text or a pair. A prediction: `value`."""
+    """Predicts a number for a text or pair. A prediction has `value`."""
 
     name, monitor, shown, num_labels = "regression", "spearman", ("pearson", "spearman", "mse"), 1
 
@@ -182,7 +183,8 @@ class Regression(TextTask):
         return {"problem_type": "regression", "id2label": None}
 
     def init_head(self, head, features) -> None:
-        """A fresh head gives the mean of the labels: far from 0, a fine-tuning's small steps would hardly reach it."""
+        """Initializes a new head to predict the mean of the labels; if that is far from 0, the small learning rates of
+        fine-tuning would hardly reach it."""
         bias = head.classifier.bias
         if bias is not None and not keras.ops.convert_to_numpy(bias).any():
             bias.assign([np.mean([feature[self.targets[0]] for feature in features])])
@@ -205,7 +207,7 @@ class Regression(TextTask):
 
 
 def _stacked(row: dict, other: dict) -> dict:
-    """Two versions of a text, `[T]` each, as one feature `[2,T]`."""
+    """Stacks two versions of a text, `[T]` each, to one feature `[2,T]`."""
     width = max(len(row["input_ids"]), len(other["input_ids"]))
     both = {key: padded([row[key], other[key]], width) for key in row}
     return both | {"attention_mask": padded([np.ones(len(one["input_ids"]), np.int32) for one in (row, other)], width)}
