@@ -18,7 +18,7 @@ from tfplm.embed.search.index.exact import ExactIndex
 from tfplm.embed.search.index.faiss import KINDS, code_bytes_for, hash_bits_for, lists_for
 from tfplm.embed.search.index.kinds import make_index
 from tfplm.embed.search.index.recall import recall_of
-from tfplm.embed.search.index.vector_index import IndexSettings, normalised
+from tfplm.embed.search.index.vector_index import IndexSettings, unit_rows
 from tfplm.embed.search.manifest import SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
@@ -36,7 +36,7 @@ def made(count: int, queries: int, dimension: int) -> tuple[np.ndarray, np.ndarr
         noise = rng.standard_normal((size, dimension)).astype(np.float32)
         vectors[start:start + size] = centres[rng.integers(0, len(centres), size)] + 0.6 * noise
     near = vectors[rng.integers(0, count, queries)]
-    return normalised(vectors), normalised(near + 0.3 * rng.standard_normal(near.shape).astype(np.float32))
+    return unit_rows(vectors), unit_rows(near + 0.3 * rng.standard_normal(near.shape).astype(np.float32))
 
 
 def rate(search, queries: np.ndarray) -> float:

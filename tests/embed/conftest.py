@@ -1,4 +1,4 @@
-"""A tiny sentence encoder in memory and in a folder."""
+"""A tiny sentence encoder, in memory and saved in a folder."""
 
 import pytest
 

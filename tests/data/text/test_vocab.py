@@ -95,7 +95,7 @@ def test_gbk_is_reported(tmp_path):
 def test_an_empty_corpus(tmp_path, text):
     path = tmp_path / "empty.txt"
     path.write_text(text)
-    with pytest.raises(ValueError, match="the corpus is empty; some text is expected"):
+    with pytest.raises(ValueError, match="the corpus is empty; expected some text: name other files"):
         learn(path, tmp_path / "out")
 
 

@@ -1,4 +1,4 @@
-"""Trains a few steps under one strategy and writes the weights: `contrastive_program.py one|mirrored LOSS FILE.npz`."""
+"""Trains a few steps under a strategy and writes the weights: `contrastive_program.py one|mirrored LOSS FILE.npz`."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ def main(name: str, loss: str, file: str) -> None:
     data = tf.data.Dataset.from_generator(lambda: iter(arrays), output_signature={
         key: tf.TensorSpec([None] * value.ndim, value.dtype) for key, value in arrays[0].items()})
     history = model.fit(data, epochs=1, steps_per_epoch=6, verbose=0, shuffle=False)
-    weights = {f"weight {number}": weight for number, weight in enumerate(model.get_weights())}
+    weights = {f"weight {index}": weight for index, weight in enumerate(model.get_weights())}
     np.savez(file, replicas=strategy.num_replicas_in_sync, loss=history.history["loss"], **weights)
 
 

@@ -1,4 +1,4 @@
-"""Contrastive training: data, model, and the verb, which learns, keeps the best, and goes on after a kill."""
+"""Contrastive training: data, model, and the verb, which learns, keeps the best weights, and resumes."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ WORDS = ["cat", "dog", "stone", "rates", "我", "们", "天", "气", "公", "园
 
 
 def rows(count: int, seed: int = 0):
-    """Pairs of two words each; the score is how many words they share."""
+    """Pairs of texts with two words each; the score is the number of words that they share."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         first, second = rng.choice(WORDS, 2, replace=False), rng.choice(WORDS, 2, replace=False)
@@ -58,7 +58,7 @@ def start(tmp_path):
 def test_groups(files):
     assert read_groups([str(files / "texts.txt")], "simcse") == [Group((text, text)) for text in TEXTS[:2]]
     train = list(rows(300))
-    words = {text for a, b, _ in train for text in (a, b)}  # of a folder the train file, of a table the texts
+    words = {text for a, b, _ in train for text in (a, b)}  # from a folder the train file, from a table the texts
     for source in (files, files / "train.tsv"):
         assert {group.texts[0] for group in read_groups([str(source)], "simcse")} == words
     assert len(read_groups([str(files)], "simcse")) == len(words)
@@ -78,16 +78,16 @@ def test_groups_of_afqmc(data):
 
 def test_wrong_data(files, tmp_path):
     (tmp_path / "one.tsv").write_text("a dog\t1\na cat\t2\n", "utf-8")
-    with pytest.raises(ValueError, match="one.tsv:1: the loss cosent needs two texts and a number"):
+    with pytest.raises(ValueError, match="one.tsv:1: the row has only one text; expected two texts and a number"):
         read_groups([str(tmp_path / "one.tsv")], "cosent")
-    with pytest.raises(ValueError, match="cannot use hard negatives"):
+    with pytest.raises(ValueError, match="--negatives was given with the loss cosine, which needs pairs with scores"):
         read_groups([str(files / "triples.tsv")], "cosine", negatives=True)
-    with pytest.raises(ValueError, match="nothing to train on"):
+    with pytest.raises(ValueError, match="there are 0 examples to train on; expected texts or pairs"):
         GroupBatches([], None, 4)
 
 
 @pytest.mark.parametrize("changes", [{}, {"by_length": True}, {"repetition": 0.9}])
-def test_batches_depend_on_their_number_alone(changes, tmp_path):
+def test_batches_depend_only_on_their_index(changes, tmp_path):
     groups = [Group((a, b), float(n)) for a, b, n in rows(23)]
     made = GroupBatches(groups, TextReader(tokenizer(tmp_path), 40), 5, seed=3, **changes)
     assert made.steps == 4
@@ -97,21 +97,21 @@ def test_batches_depend_on_their_number_alone(changes, tmp_path):
         again = next(made.batches(start))
         for name, array in whole[start].items():
             np.testing.assert_array_equal(again[name], array)
-    assert not np.array_equal(whole[0]["labels"], whole[4]["labels"])  # another order in the second epoch
+    assert not np.array_equal(whole[0]["labels"], whole[4]["labels"])  # the second epoch has another order
     batch = whole[0]
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (5, 2, 8)
     row = made.reader([next(g for g in groups if g.score == batch["labels"][0]).texts[0]])
     assert len(row[0]) == 4 and batch["attention_mask"].sum(-1).min() == 4
 
 
-def test_batches_of_one_length(tmp_path):
-    groups = [Group(("cat" + " dog" * (number % 7), "cat"), float(number)) for number in range(58)]
+def test_batches_of_similar_length(tmp_path):
+    groups = [Group(("cat" + " dog" * (index % 7), "cat"), float(index)) for index in range(58)]
     reader, spans = TextReader(tokenizer(tmp_path), 40), {}
     for by_length in (False, True):
         stream = (made := GroupBatches(groups, reader, 4, by_length=by_length)).batches()
         epochs = [[next(stream) for _ in range(made.steps)] for _ in range(2)]
         chosen = [np.concatenate([batch["labels"] for batch in epoch]) for epoch in epochs]
-        assert all(len(set(numbers)) == 56 for numbers in chosen) and set(chosen[0]) != set(chosen[1])
+        assert all(len(set(labels)) == 56 for labels in chosen) and set(chosen[0]) != set(chosen[1])
         lengths = [batch["attention_mask"][:, 0].sum(-1) for batch in epochs[0]]
         assert np.any(np.diff(list(map(np.mean, lengths))) < 0)  # not from short to long
         spans[by_length] = np.mean(list(map(np.ptp, lengths)))
@@ -122,13 +122,13 @@ def test_tokens_are_repeated_in_the_second_copy(tmp_path):
     text = " ".join(WORDS)
     made = GroupBatches([Group((text, text))] * 40, TextReader(tokenizer(tmp_path), 14), 40, repetition=0.4)
     batch = next(made.batches())
-    first, second = (batch["input_ids"][:, place] for place in (0, 1))
+    first, second = (batch["input_ids"][:, index] for index in (0, 1))
     lengths = batch["attention_mask"].sum(-1)
     assert (first == first[0]).all() and set(lengths[:, 0]) == {12}
-    assert set(lengths[:, 1]) == {12, 13, 14}  # up to four more tokens, of which max_length has room for two
+    assert set(lengths[:, 1]) == {12, 13, 14}  # up to four more tokens, of which max_length allows two
     for row in second:
         ids = row[row > 0].tolist()
-        assert list(dict.fromkeys(ids)) == first[0, :12].tolist()  # the same tokens in their order
+        assert list(dict.fromkeys(ids)) == first[0, :12].tolist()  # the same tokens in the same order
         assert ids.count(ids[0]) == ids.count(ids[-1]) == 1  # [CLS] and [SEP] once
         assert max(map(ids.count, ids)) <= 2
     longer = GroupBatches(made.groups, TextReader(made.reader.tokenizer, 40), 40, repetition=0.4)
@@ -137,15 +137,16 @@ def test_tokens_are_repeated_in_the_second_copy(tmp_path):
     assert set(next(short.batches())["attention_mask"].sum(-1).ravel()) == {2, 3, 4}
 
 
-def test_vectors_in_training_are_those_of_the_encoder(tmp_path):
+def test_vectors_in_training_equal_those_of_the_encoder(tmp_path):
     made = encoder(tmp_path, "CLS_TOKEN", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     wrapped = Contrastive(made.model, made.recipe.plan, "ranking")
     groups = [Group((a, b)) for a, b, _ in rows(6)]
     batch = GroupBatches(groups, TextReader(made.tokenizer, 40), 6).batch(range(6))
     for training in (False, True):
         vectors = np.asarray(wrapped(batch, training=training))
-        for place in (0, 1):
-            np.testing.assert_allclose(vectors[:, place], made.encode([group.texts[place] for group in groups]), atol=2e-5)
+        for index in (0, 1):
+            expected = made.encode([group.texts[index] for group in groups])
+            np.testing.assert_allclose(vectors[:, index], expected, atol=2e-5)
     headed = Contrastive(made.model, made.recipe.plan, "simcse")
     np.testing.assert_allclose(headed(batch, training=False), vectors, atol=2e-5)
     assert np.abs(np.asarray(headed(batch, training=True)) - vectors).max() > 0.01
@@ -159,9 +160,9 @@ def test_dropout_makes_two_vectors_of_one_text(tmp_path):
     assert np.abs(vectors[:, 0] - vectors[:, 1]).min(axis=1).max() > 0 and np.abs(vectors[0] - vectors[1]).max() > 1e-3
 
 
-def test_only_sentence_vectors_are_compared(tmp_path):
+def test_poolings_without_sentence_vectors_are_rejected(tmp_path):
     made = encoder(tmp_path)
-    with pytest.raises(ValueError, match="NONE gives no sentence vectors to compare"):
+    with pytest.raises(ValueError, match="the pooling is NONE, which makes no sentence vectors; expected one"):
         Contrastive(made.model, PoolingPlan.of("NONE"), "simcse")
 
 
@@ -193,11 +194,11 @@ def test_every_loss_trains(loss, source, changes, start, files, tmp_path):
     before = SentenceEncoder.from_pretrained(start, [strategy.name for strategy in result.encoder.recipe.plan.strategies])
     assert np.abs(result.encoder.encode(TEXTS) - before.encode(TEXTS)).max() > 1e-3
     assert result.spearman is None and (tmp_path / "out" / "modules.json").is_file()
-    assert result.encoder.origin["source"] == tmp_path / "out"  # which other processes read
+    assert result.encoder.origin["source"] == tmp_path / "out"  # from which other processes can load it
 
 
 @pytest.mark.slow
-def test_what_was_killed_before_its_first_checkpoint_begins_anew(start, files, tmp_path, monkeypatch):
+def test_run_killed_before_its_first_checkpoint_starts_again(start, files, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(KeepBest, "_evaluate", lambda self, logs: (_ for _ in ()).throw(Kill))
         with pytest.raises(Kill):
@@ -208,11 +209,11 @@ def test_what_was_killed_before_its_first_checkpoint_begins_anew(start, files, t
     assert result.before != 0.0 and result.spearman < 99
 
 
-def test_what_cannot_be_trained_is_refused(start, files, tmp_path):
+def test_recipes_that_cannot_be_trained_are_rejected(start, files, tmp_path):
     dense = DenseModule(np.eye(12, 5, dtype=np.float32))
     made = SentenceEncoder.from_pretrained(start)
     made.with_recipe(Recipe(dense=(dense,))).save_pretrained(tmp_path / "dense")
-    with pytest.raises(ValueError, match="has Dense modules after its pooling, which cannot be trained"):
+    with pytest.raises(ValueError, match="has Dense modules, which cannot be trained: use the model itself"):
         contrastive(options(str(tmp_path / "dense"), files, tmp_path / "out"))
 
 
@@ -226,7 +227,7 @@ def test_unused_layers_are_not_trained(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on(start, files, tmp_path, monkeypatch):
+def test_killed_training_resumes(start, files, tmp_path, monkeypatch):
     whole = contrastive(options(start, files, tmp_path / "whole", save_every=3))
     count = [0]
 
@@ -246,7 +247,7 @@ def test_a_killed_training_goes_on(start, files, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["ranking", "cosine", pytest.param("cosent", marks=pytest.mark.all)])
-def test_two_devices_train_as_one(loss, tmp_path):
+def test_training_on_two_devices_equals_training_on_one(loss, tmp_path):
     program = Path(__file__).with_name("contrastive_program.py")
     weights = []
     for strategy in ("one", "mirrored"):
@@ -259,9 +260,9 @@ def test_two_devices_train_as_one(loss, tmp_path):
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"repetition": 0.3}, "repetition is 0.3 and the loss cosent: expected a share from 0 to 1, with the loss simcse"),
+    ({"repetition": 0.3}, "repetition is 0.3 and the loss cosent; expected a rate from 0 to 1, and the loss simcse"),
     ({"loss": "simcse", "repetition": -1.0}, "repetition is -1.0"),
-    ({"epochs": 0}, "epochs is 0: expected more than 0"), ({"temperature": 0.0}, "temperature is 0.0"),
+    ({"epochs": 0}, "epochs is 0; expected more than 0: change --epochs"), ({"temperature": 0.0}, "temperature is 0.0"),
     ({"dropout": 1.0}, "dropout is 1.0")])
 def test_wrong_options(changes, message, start, files, tmp_path):
     with pytest.raises(ValueError, match=message):

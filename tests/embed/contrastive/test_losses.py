@@ -1,4 +1,4 @@
-"""Losses against sentence-transformers', frozen, and by hand."""
+"""Losses equal those of sentence-transformers (golden values) and values computed by hand."""
 
 from pathlib import Path
 
@@ -47,6 +47,6 @@ def test_cosent_by_hand():
     np.testing.assert_allclose(same, 0, atol=1e-6)
 
 
-def test_what_losses_need():
+def test_requirements_of_losses():
     assert [name for name, loss in LOSSES.items() if loss.labelled] == ["cosent", "cosine"]
     assert [name for name, loss in LOSSES.items() if loss.head] == ["simcse", "supervised_simcse"]

@@ -1,4 +1,4 @@
-"""Tiny models with a real tokenizer, and a few texts."""
+"""Tiny models with a real tokenizer, and example texts."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""Single texts, until their programs are compiled."""
+"""Example texts for single-text programs, and functions that wait until these are compiled."""
 
 import threading
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.embed.encoder import encoder_cases
 
-TEXTS = [encoder_cases.TEXTS[index] for index in (0, 2, 6, 9)]  # of few widths: XLA compiles a program for each
+TEXTS = [encoder_cases.TEXTS[index] for index in (0, 2, 6, 9)]  # few widths: XLA compiles a program for each
 
 
 def finish_compiling():
@@ -20,7 +20,7 @@ def one_by_one(made, texts=TEXTS):
 
 
 def compiled(made):
-    """The widths that are compiled after every text came once."""
+    """The widths that are compiled after each text was encoded once."""
     for text in TEXTS:
         made.encode(text)
     finish_compiling()

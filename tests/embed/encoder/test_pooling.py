@@ -1,4 +1,4 @@
-"""Every strategy against plain NumPy over the model's hidden states."""
+"""Pooling strategies equal plain NumPy on the model's hidden states."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tfplm.embed.encoder.vectors import normalize_rows
 
 
 def states_and_masks(encoder, texts):
-    """Per text the hidden states `[layers + 1,T,H]` and the mask, from a batch of that text alone."""
+    """For each text the hidden states `[layers + 1,T,H]`, from a batch with only this text."""
     for row in encoder.tokenize(texts):
         batch = {"input_ids": row.input_ids[None], "token_type_ids": row.token_type_ids[None],
                  "attention_mask": np.ones((1, len(row)), np.int32)}
@@ -28,7 +28,7 @@ BY_HAND = {
 }
 
 
-def test_numbers_are_those_of_bert_as_service():
+def test_numbers_equal_those_of_bert_as_service():
     names = ["NONE", "REDUCE_MAX", "REDUCE_MEAN", "REDUCE_MEAN_MAX", "FIRST_TOKEN", "LAST_TOKEN", "CLS_POOLED",
              "CLASSIFICATION", "REGRESSION"]
     assert [Pooling[name].value for name in names] == list(range(9))
@@ -36,7 +36,7 @@ def test_numbers_are_those_of_bert_as_service():
     assert Pooling.of("mean") is Pooling.of(2) is Pooling.of("reduce-mean") is Pooling.of(Pooling.REDUCE_MEAN)
 
 
-QUICK = ("REDUCE_MEAN_MAX", "LAST_TOKEN", "WEIGHTED_MEAN")  # the others are parts of these, or like them
+QUICK = ("REDUCE_MEAN_MAX", "LAST_TOKEN", "WEIGHTED_MEAN")  # the others are parts of these, or similar
 
 
 @pytest.mark.parametrize(("name", "layers"), [
@@ -49,7 +49,7 @@ def test_strategies(name, layers, tmp_path):
     vectors = made.encode(TEXTS)
     assert vectors.dtype == np.float32 and vectors.shape == (len(TEXTS), made.dimension)
     for vector, states in zip(vectors, states_and_masks(made, TEXTS)):
-        outputs = states[1:]  # no embedding layer
+        outputs = states[1:]  # without the embedding layer
         expected = BY_HAND[name](np.concatenate([outputs[layer] for layer in layers], -1))
         np.testing.assert_allclose(vector, expected, atol=2e-5)
 
@@ -60,13 +60,13 @@ def test_layers_averaged(tmp_path):
         np.testing.assert_allclose(vector, ((states[1] + states[-1]) / 2).mean(0), atol=2e-5)
 
 
-def test_several_strategies_side_by_side(tmp_path):
+def test_several_strategies_are_concatenated(tmp_path):
     made = encoder(tmp_path, PoolingPlan.of(["cls", "mean"]))
     for vector, states in zip(made.encode(TEXTS), states_and_masks(made, TEXTS)):
         np.testing.assert_allclose(vector, np.concatenate([states[-1][0], states[-1].mean(0)]), atol=2e-5)
 
 
-def test_none_gives_tokens_and_zeros(tmp_path):
+def test_none_returns_tokens_and_zeros(tmp_path):
     made = encoder(tmp_path, "NONE")
     vectors = made.encode(TEXTS)
     assert vectors.shape[0] == len(TEXTS) and vectors.shape[2] == made.dimension == 12
@@ -106,7 +106,7 @@ def test_heads(name, labels, tmp_path):
 
 @pytest.mark.parametrize("name", ["REDUCE_MEAN", *[
     pytest.param(name, marks=pytest.mark.slow) for name in ("LAST_TOKEN", "NONE")]])
-def test_mask_cls_sep_changes_attention_too(name, tmp_path):
+def test_mask_cls_sep_also_changes_attention(name, tmp_path):
     made = encoder(tmp_path, PoolingPlan.of(name, mask_cls_sep=True))
     texts = [TEXTS[0], TEXTS[1], "a dog"]
     for vector, row in zip(made.encode(texts), made.tokenize(texts)):
@@ -126,11 +126,11 @@ def test_upper_layers_are_not_computed(tmp_path):
     for block in whole.model.stack.blocks[1:]:
         for variable in block.variables:
             variable.assign(ops.full_like(variable, float("nan")))
-    fresh = SentenceEncoder(whole.model, whole.tokenizer, whole.recipe)
-    np.testing.assert_array_equal(fresh.encode(TEXTS), before)
+    other = SentenceEncoder(whole.model, whole.tokenizer, whole.recipe)
+    np.testing.assert_array_equal(other.encode(TEXTS), before)
     needed = [len(one._function._graph.get_concrete_function().captured_inputs)
-              for one in (fresh, encoder(tmp_path, "mean"))]
-    assert needed[0] < needed[1] / 2  # variables
+              for one in (other, encoder(tmp_path, "mean"))]
+    assert needed[0] < needed[1] / 2  # numbers of variables
 
 
 def test_pre_norm_stack_ends_with_its_norm(tmp_path):
@@ -151,8 +151,8 @@ def test_normalize_rows():
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: Pooling.of("REDUCE_MEEN"), "did you mean 'REDUCE_MEAN'"),
     (lambda: Pooling.of(9), r"no pooling with number 9; expected one of 0 \(NONE\)"),
-    (lambda: PoolingPlan.of(["NONE", "mean"]), "NONE cannot be combined with other poolings"),
-    (lambda: PoolingPlan.of("mean", ()), "at least one strategy and one layer"),
+    (lambda: PoolingPlan.of(["NONE", "mean"]), "poolings are NONE, REDUCE_MEAN, but NONE cannot be combined with"),
+    (lambda: PoolingPlan.of("mean", ()), "there are 1 pooling strategies and 0 layers; expected at least one"),
     (lambda: Recipe(PoolingPlan.of("WEIGHTED_MEAN"), pool_prompt=False), "cannot exclude the prompt"),
 ])
 def test_errors_of_plans(make, message):
@@ -162,9 +162,9 @@ def test_errors_of_plans(make, message):
 
 @pytest.mark.parametrize(("recipe", "changes", "message"), [
     (PoolingPlan.of("mean", 3), {}, "there is no layer 3: the model has 3 layers"),
-    ("CLS_POOLED", {"pooler": False}, "CLS_POOLED needs a model with a pooler"),
-    ("CLASSIFICATION", {}, "needs a model with the head 'sequence_classification', found None"),
-    ("REGRESSION", {"head": "sequence_classification", "num_labels": 3}, "one output, found 3"),
+    ("CLS_POOLED", {"pooler": False}, "has no pooler; expected a model with a pooler for CLS_POOLED: use REDUCE_MEAN"),
+    ("CLASSIFICATION", {}, "the head is None; expected 'sequence_classification' for CLASSIFICATION"),
+    ("REGRESSION", {"head": "sequence_classification", "num_labels": 3}, "head has 3 outputs; expected 1 for"),
 ])
 def test_errors_of_models(recipe, changes, message, tmp_path):
     with pytest.raises(ValueError, match=message):

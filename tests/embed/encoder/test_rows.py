@@ -1,4 +1,4 @@
-"""Packing texts into rows: nothing lost, little padding, few shapes."""
+"""Packing of texts into rows: no token is lost, there is little padding, and there are few shapes."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ LENGTHS = [list(np.random.default_rng(1).integers(3, 60, 700)), [1], [64], [65],
 
 @pytest.mark.parametrize("lengths", LENGTHS, ids=lambda x: f"{len(x)} texts of {x[0]}")
 @pytest.mark.parametrize("pack", [True, False])
-def test_every_token_is_there_once(lengths, pack):
+def test_each_token_occurs_once(lengths, pack):
     texts = texts_of(lengths)
     seen = set()
     for packed in pack_texts(lengths, PackingLimits(1024, pack)):
@@ -47,7 +47,7 @@ def test_sequences_of_a_row_differ():
     assert [int((batch["sequence_ids"] == n).sum()) for n in range(5)] == [0, 20, 20, 20, 4]
 
 
-def test_padding_and_shapes_are_few():
+def test_little_padding_and_few_shapes():
     lengths = list(np.random.default_rng(0).geometric(0.06, 5000).clip(3, 250))
     batches = pack_texts(lengths, PackingLimits(2048))
     size = sum(packed.count * packed.width for packed in batches)
@@ -57,14 +57,14 @@ def test_padding_and_shapes_are_few():
 
 
 @pytest.mark.parametrize("pack", [True, False])
-def test_few_rows_without_text(pack):
+def test_few_empty_rows(pack):
     for texts in range(1, 200):
         batches = pack_texts([64] * texts, PackingLimits(2048 + 3 * 64, pack))
         assert sum(packed.count for packed in batches) <= texts * 17 / 16 + 1
         assert max(packed.count for packed in batches) <= 35
 
 
-def test_a_large_call_ends_with_a_batch_like_the_others():
+def test_last_batch_of_a_large_call_has_the_shape_of_the_others():
     assert {packed.count for packed in pack_texts([64] * 1000, PackingLimits(2048))} == {32}
 
 
@@ -81,14 +81,14 @@ def test_unpacked_rows_stay_within_the_positions():
     assert all(len(row) == 1 for packed in batches for row in packed.rows)
 
 
-def test_a_text_longer_than_the_budget_is_a_batch_of_its_own():
+def test_a_text_longer_than_the_budget_forms_a_batch():
     batches = pack_texts([3000, 5, 5], PackingLimits(1024))
     assert sum(len(row) for packed in batches for row in packed.rows) == 3
     assert max(packed.width for packed in batches) == 4096
 
 
-def test_a_prompt_is_skipped_in_pooling():
+def test_pooling_skips_a_prompt():
     text = TextIds(np.arange(10, dtype=np.int32), np.zeros(10, np.int32), skip=4)
     batch = assemble([text], pack_texts([10], PackingLimits())[0])
     assert batch["lengths"].tolist() == [6] and batch["token_index"][0].tolist() == [4, 5, 6, 7, 8, 9]
-    assert (batch["sequence_ids"] > 0).sum() == 10  # the prompt is attended to
+    assert (batch["sequence_ids"] > 0).sum() == 10  # tokens attend to the prompt

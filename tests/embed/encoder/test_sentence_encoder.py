@@ -1,4 +1,4 @@
-"""`SentenceEncoder`: the same vector whatever stands beside a text, all kinds of input, and the errors."""
+"""`SentenceEncoder`: vectors do not depend on the other texts; all kinds of inputs; errors."""
 
 import dataclasses
 
@@ -43,7 +43,7 @@ def test_families(fields, tmp_path):
         np.testing.assert_allclose(vector, hidden.mean(0), atol=2e-5)
 
 
-def test_one_text_gives_one_vector(made):
+def test_one_text_returns_one_vector(made):
     assert made.encode("a dog").shape == (12,) and made.encode(["a dog"]).shape == (1, 12)
     assert made.encode([]).shape == (0, 12)
 
@@ -71,8 +71,7 @@ def test_lists_of_tokens_are_looked_up(made):
     np.testing.assert_allclose(vectors[3], made.encode(""), atol=2e-6)
 
 
-def test_ids_are_framed_as_their_tokens_are(made):
-    """Without a way through the tokens' names."""
+def test_ids_are_framed_like_their_tokens(made):
     first, second = ["a", "dog"], ["the", "cat"]
     for tokens, halves in (([*first], [first]), ([*first, "|||", *second], [first, second]), ([], [[]])):
         (row,) = made.tokenize([tokens])
@@ -82,7 +81,7 @@ def test_ids_are_framed_as_their_tokens_are(made):
     assert len(made.frame([5] * 30, [6] * 30)) == 40
 
 
-def test_long_lists_of_tokens_are_cut_as_texts_are(made):
+def test_long_lists_of_tokens_are_truncated_like_texts(made):
     (row,) = made.tokenize([["dog"] * 90])
     assert len(row) == 40 and row.input_ids[-1] == made.tokenizer.sep_token_id
     for first, second in ((45, 4), (4, 45)):
@@ -90,17 +89,17 @@ def test_long_lists_of_tokens_are_cut_as_texts_are(made):
         expected = made.tokenizer("dog " * first, "cat " * second, max_length=40)
         np.testing.assert_array_equal(row.token_type_ids, expected["token_type_ids"][0])
         np.testing.assert_array_equal(row.input_ids, expected["input_ids"][0])
-    (row,) = made.tokenize([["dog"] * 30 + ["|||"] + ["cat"] * 40])  # of two alike the second is cut, as in BERT
+    (row,) = made.tokenize([["dog"] * 30 + ["|||"] + ["cat"] * 40])  # of equally long texts the second, as in BERT
     assert len(row) == 40 and row.token_type_ids.sum() == 18 + 1
 
 
-def test_a_mixture_of_kinds(made):
+def test_inputs_of_several_kinds(made):
     vectors = made.encode(["a dog", ("a dog", "the cat"), ["a", "dog"]])
     np.testing.assert_allclose(vectors[0], vectors[2], atol=2e-6)
     np.testing.assert_allclose(vectors[1], made.encode(("a dog", "the cat")), atol=2e-6)
 
 
-def test_max_length_cuts_on_the_right(tmp_path):
+def test_max_length_truncates_on_the_right(tmp_path):
     made = SentenceEncoder(model(), tokenizer(tmp_path), Recipe(max_length=6))
     np.testing.assert_allclose(made.encode("the cat sleeps on the warm stone"), made.encode("the cat sleeps on"), atol=2e-6)
 
@@ -121,13 +120,13 @@ def test_prompts(tmp_path):
     np.testing.assert_allclose(made.encode("a dog", prompt=""), bare.encode("a dog"), atol=2e-6)
 
 
-def test_prompt_left_out_of_the_pooling(tmp_path):
+def test_prompt_excluded_from_pooling(tmp_path):
     recipe = Recipe(prompts={"q": "query: "}, default_prompt="q", pool_prompt=False)
     made = SentenceEncoder(model(), tokenizer(tmp_path), recipe)
     batch = made.tokenizer("query: a dog")
     hidden = np.asarray(made.model(batch)["sequence_output"])[0]
     np.testing.assert_allclose(made.encode("a dog"), hidden[3:].mean(0), atol=2e-5)  # [CLS] query :
-    (tokens,) = made.encode([["a", "dog"]])  # before which there is no prompt
+    (tokens,) = made.encode([["a", "dog"]])  # lists of tokens get no prompt
     np.testing.assert_allclose(tokens, SentenceEncoder(made.model, made.tokenizer).encode("a dog"), atol=2e-6)
 
 
@@ -154,7 +153,7 @@ def test_embed_of_tokens_keeps_the_width(made):
     assert vectors.shape == (4, 40, 12) and not vectors[batch["attention_mask"] == 0].any()
 
 
-def test_bfloat16_is_near(tmp_path):
+def test_bfloat16_is_close(tmp_path):
     made = encoder(tmp_path, dtype="bfloat16", initializer_range=0.05)
     exact = encoder(tmp_path, initializer_range=0.05).encode(TEXTS)
     vectors = made.encode(TEXTS)
@@ -163,7 +162,7 @@ def test_bfloat16_is_near(tmp_path):
     assert cosine.min() > 0.999
 
 
-def test_a_decoder_gives_the_empty_text_a_token(tmp_path):
+def test_empty_text_gets_a_token_in_a_decoder(tmp_path):
     made = encoder(tmp_path, preset="gpt2", intermediate_size=48)
     made.tokenizer._backend.post_processor = None
     assert [len(row) for row in made.tokenize(["", "a"])] == [1, 1]
@@ -200,13 +199,14 @@ def test_the_encoder_of_an_encoder_decoder(tmp_path):
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda e: e.encode(["a", 3]), TypeError, "text 1 is int '3': expected a str, a pair"),
+    (lambda e: e.encode(["a", 3]), TypeError, "text 1 is int '3'; expected a str, a pair"),
     (lambda e: e.encode([["a", 3]]), TypeError, "text 0 is list"),
-    (lambda e: e.encode_ids([[]]), ValueError, "text 0 has no token"),
-    (lambda e: e.encode_ids([[2, 99, 3]]), ValueError, "outside of the vocabulary of 39"),
-    (lambda e: e.encode_ids([[5] * 41]), ValueError, "41 tokens, but the model has positions for 40"),
+    (lambda e: e.encode_ids([[]]), ValueError, "text 0 has 0 tokens; expected 1 or more"),
+    (lambda e: e.encode_ids([[2, 99, 3]]), ValueError, "an id that is not in the vocabulary; expected 0 to 38"),
+    (lambda e: e.encode_ids([[5] * 41]), ValueError, "41 tokens, but the model has 40 positions: truncate"),
     (lambda e: e.embed({"input_ids": [[2, 5]], "attention_mask": [[0, 1]]}), ValueError, "padding on the left"),
-    (lambda e: SentenceEncoder(e.model, e.tokenizer, Recipe(max_length=2)), ValueError, "leaves no room for text"),
+    (lambda e: SentenceEncoder(e.model, e.tokenizer, Recipe(max_length=2)), ValueError,
+     "max_length is 2; expected more than the 2 special tokens"),
     (lambda e: dataclasses.replace(e.recipe, default_prompt="q"), ValueError, "the default prompt is 'q'"),
 ])
 def test_errors(call, error, message, made):
@@ -214,7 +214,7 @@ def test_errors(call, error, message, made):
         call(made)
 
 
-def test_ids_may_be_lists(made):
+def test_lists_of_ids(made):
     row = made.tokenize(["a dog"])[0]
     np.testing.assert_array_equal(made.encode_ids([row.input_ids.tolist()]), made.encode_ids([TextIds(
         row.input_ids, row.token_type_ids)]))

@@ -1,4 +1,4 @@
-"""Texts that come one by one: their own program, and when it must not be used."""
+"""Single texts: their separate program, and when it must not be used."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +17,7 @@ from tfplm.embed.encoder.recipe import Recipe
 
 @pytest.fixture
 def loaded(tmp_path, monkeypatch, request):
-    """An encoder of `from_pretrained`, whose single texts are compiled at the second one of a width."""
+    """An encoder of `from_pretrained` that compiles its program for single texts at the second one of a width."""
     monkeypatch.setattr(single_texts, "_CALLS", 2)
     source = encoder(tmp_path)
     tfplm.save_pretrained(source.model, tmp_path / "saved", source.tokenizer)
@@ -26,14 +26,14 @@ def loaded(tmp_path, monkeypatch, request):
 
 @pytest.mark.parametrize(("loaded", "atol"), [
     (None, 2e-6), pytest.param("bfloat16", 0.03, marks=pytest.mark.slow)], indirect=["loaded"])
-def test_single_texts_are_compiled_after_a_while(loaded, atol):
+def test_single_texts_are_compiled_after_some_calls(loaded, atol):
     expected = loaded.encode(TEXTS)
     assert compiled(loaded)
     np.testing.assert_allclose(one_by_one(loaded), expected, atol=atol)
     assert loaded._function.traces == 1
 
 
-def test_any_number_of_threads_may_ask(loaded):
+def test_several_threads(loaded):
     expected = loaded.encode(TEXTS)
     with ThreadPoolExecutor(4) as threads:
         for vectors in threads.map(lambda _: one_by_one(loaded), range(8)):
@@ -41,10 +41,10 @@ def test_any_number_of_threads_may_ask(loaded):
     assert compiled(loaded)
 
 
-def test_a_count_that_was_missed_does_not_matter(loaded):
+def test_inexact_call_counts_do_not_matter(loaded):
     loaded.encode(TEXTS[0])
     counted = loaded._function.single_texts._current._calls
-    counted.update(dict.fromkeys(counted, 7))  # as when several threads count at once
+    counted.update(dict.fromkeys(counted, 7))  # as if several threads counted at the same time
     loaded.encode(TEXTS[0])
     finish_compiling()
     assert loaded._function.single_texts._current.ready
@@ -58,33 +58,33 @@ def test_single_texts_keep_the_width_of_their_tokens(loaded):
         np.testing.assert_allclose(tokens.encode(text), vectors, atol=2e-6)
 
 
-def test_weights_that_may_change_are_not_made_constants(loaded):
+def test_weights_that_may_change_do_not_become_constants(loaded):
     assert compiled(loaded)
     expected = loaded.encode(TEXTS)
-    for weight in loaded.model.weights:  # asks for the model
+    for weight in loaded.model.weights:  # reads `model`, so the weights may change
         if weight.path.endswith("/kernel"):
             weight.assign(weight * 2)
     np.testing.assert_allclose(one_by_one(loaded), loaded.encode(TEXTS), atol=2e-6)
     assert np.abs(loaded.encode(TEXTS) - expected).max() > 0.01 and not compiled(loaded)
 
 
-def test_encoders_of_one_model_learn_together_that_it_may_change(loaded):
+def test_encoders_of_one_model_share_its_ownership(loaded):
     other = loaded.with_recipe(Recipe(PoolingPlan.of("max")))
     assert compiled(other) and compiled(loaded)
     assert loaded.model is other.model
     assert not compiled(other) and not compiled(loaded)
 
 
-def test_large_models_are_not_copied_unasked(loaded, monkeypatch):
+def test_large_models_are_copied_only_by_freeze(loaded, monkeypatch):
     monkeypatch.setattr(single_texts, "UNASKED", 100)
     assert not compiled(loaded.with_recipe(loaded.recipe)) and not compiled(loaded.freeze(max_bytes=100))
     monkeypatch.setattr(single_texts, "_LIMIT", 100)
-    with pytest.raises(ValueError, match=r"the weights of .* have 0 MB, of which a program can hold 0: it cannot be frozen"):
+    with pytest.raises(ValueError, match=r"the weights of .* have 0 MB; expected at most 0 MB to freeze them"):
         loaded.freeze()
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 2e-6), pytest.param("bfloat16", 0.03, marks=pytest.mark.slow)])
-def test_freezing_is_a_promise(tmp_path, dtype, atol):
+def test_frozen_weights_are_constants_until_the_next_call(tmp_path, dtype, atol):
     made = encoder(tmp_path, dtype=dtype)
     assert not compiled(made)
     expected = made.encode(TEXTS)
@@ -93,13 +93,13 @@ def test_freezing_is_a_promise(tmp_path, dtype, atol):
     for weight in made.model.weights:
         if weight.path.endswith("/kernel"):
             weight.assign(weight * 2)
-    np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=atol)  # as promised: they do not change
+    np.testing.assert_allclose(made.encode(TEXTS[0]), expected[0], atol=atol)  # constants: they do not change
     assert np.abs(made.encode(TEXTS)[0] - expected[0]).max() > 4 * atol
     assert compiled(made.freeze())
     np.testing.assert_allclose(made.encode(TEXTS[0]), made.encode(TEXTS)[0], atol=10 * atol)
 
 
-def test_who_owns_the_weights_is_told_and_may_be_set(tmp_path, loaded):
+def test_state_of_the_weights_may_be_set(tmp_path, loaded):
     other = loaded.with_recipe(Recipe(PoolingPlan.of("max")))
     assert (loaded.weights, encoder(tmp_path).weights) == ("private", "shared")
     assert compiled(loaded)
@@ -107,22 +107,22 @@ def test_who_owns_the_weights_is_told_and_may_be_set(tmp_path, loaded):
         if weight.path.endswith("/kernel"):
             weight.assign(weight * 2)
     assert loaded.weights == other.weights == "shared"
-    other.weights = "private"  # the last change is made
+    other.weights = "private"  # after the last change
     assert loaded.weights == "private" and compiled(loaded)
     np.testing.assert_allclose(one_by_one(loaded), loaded.encode(TEXTS), atol=2e-6)
     loaded.weights = "frozen"
-    assert loaded.model is other.model and other.weights == "frozen"  # a promise outlives a look at the model
-    with pytest.raises(ValueError, match="weights is 'mine', expected one of private, shared, frozen"):
+    assert loaded.model is other.model and other.weights == "frozen"  # reading `model` does not undo it
+    with pytest.raises(ValueError, match="weights is 'mine'; expected one of private, shared, frozen"):
         loaded.weights = "mine"
 
 
-def test_freezing_what_has_no_program_for_single_texts(tmp_path):
+def test_freezing_an_encoder_without_a_program_for_single_texts(tmp_path):
     made = encoder(tmp_path, "CLASSIFICATION", head="sequence_classification")
     expected = made.encode(TEXTS)
     np.testing.assert_allclose(made.freeze().encode(TEXTS[0]), expected[0], atol=2e-6)
 
 
-def test_what_xla_cannot_compile_runs_as_before(made, monkeypatch, caplog):
+def test_texts_that_xla_cannot_compile_use_the_graph(made, monkeypatch, caplog):
     caplog.set_level("INFO", logger="tfplm.embed.encoder.single_texts")
 
     def fail(table):

@@ -22,7 +22,7 @@ _SORTED = 50  # batches whose texts are sorted by length together
 
 @dataclasses.dataclass
 class Group:
-    """Texts that belong together, the text itself first, and the score of a pair."""
+    """Texts that form one example, the anchor text first, and the score of a pair."""
 
     texts: tuple[str, ...]
     score: float | None = None
@@ -30,29 +30,31 @@ class Group:
 
 def read_groups(sources: list[str], loss: str, split: str = "train", negatives: bool = False, encoding: str = "utf-8"
                 ) -> list[Group]:
-    """What a loss needs of files or folders.
+    """Reads the examples of files or folders for a loss.
 
-    `simcse`: each line is a text; of a table, such as the train file of a folder with pairs, the texts of each row, each
-    once. The others: two texts a row; with `negatives` a third
-    column, a text that is not alike. `cosent`, `cosine`: with a number; for `cosine` divided by the largest one.
-    `ranking`, `supervised_simcse`: where rows have a number, only those with the largest are alike, the rest is left
-    out. ValueError where rows have not what the loss needs.
+    `simcse`: each line is a text; from a table, such as the train file of a folder with pairs, all distinct texts are
+    used. The other losses: two texts per row, and with `negatives` a third one, which is dissimilar. `cosent` and
+    `cosine` also need a number, which for `cosine` is divided by the largest one. `ranking`, `supervised_simcse`: if
+    rows have a number, only those with the largest one are used. Raises ValueError for rows without the columns that
+    the loss needs.
     """
     kind = LOSSES[loss]
     if kind.twice:
         return [Group((text, text)) for source in sources for text in _texts(source, split, encoding)]
     if negatives:
         if kind.labelled:
-            raise ValueError(f"the loss {loss} compares pairs with scores: it cannot use hard negatives")
+            raise ValueError(f"--negatives was given with the loss {loss}, which needs pairs with scores: omit "
+                             "--negatives, or use the loss ranking or supervised_simcse")
         reading = Reading(text_column="0", pair_column="1", label_column="2", encoding=encoding)
     else:
         reading = Reading(label_kind="number", encoding=encoding)
     examples = [example for source in sources for example in read_examples(source, "text", reading, split)]
     for example in examples:
         if example.pair is None or (kind.labelled and example.label is None):
-            raise ValueError(f"{example.origin}: the loss {loss} needs two texts"
-                             f"{' and a number' if kind.labelled else ''} in each row, found only "
-                             f"{'one text' if example.pair is None else 'the texts'}")
+            found = "one text" if example.pair is None else "two texts"
+            raise ValueError(f"{example.origin}: the row has only {found}; expected two texts"
+                             f"{' and a number' if kind.labelled else ''} for the loss {loss}: add the missing column, "
+                             "or use another --loss")
     if negatives:
         return [Group((example.text, example.pair, example.label)) for example in examples]
     largest = max((example.label for example in examples if example.label is not None), default=None)
@@ -63,7 +65,7 @@ def read_groups(sources: list[str], loss: str, split: str = "train", negatives: 
 
 
 def _texts(source: str, split: str, encoding: str) -> list[str]:
-    """The lines of a source's files, or the texts of their rows. Of a folder with a file of the split that one counts."""
+    """The lines of a source's files, or the texts in their rows; of a folder, only the file of the split, if any."""
     if Path(source).is_dir():
         with contextlib.suppress(ValueError):  # a folder of texts
             source = find_splits(source).get(split, source)
@@ -78,30 +80,32 @@ def _texts(source: str, split: str, encoding: str) -> list[str]:
 
 
 class GroupBatches:
-    """Batches without end, of `batch_size` groups each; which ones depends on (seed, number of the batch) alone.
+    """Endless batches of `batch_size` groups; a batch depends only on (seed, index of the batch).
 
-    A batch is as wide as its longest text, rounded up to one of few widths. The last, smaller batch of an epoch is left
-    out, but where it is the only one.
+    A batch is as wide as its longest text, rounded up to one of few widths. The last, smaller batch of an epoch is
+    dropped, unless it is the only one.
 
     Args:
-        reader: texts to tokens. pad: id of the padding. prompt: is written before each text.
-        by_length: the texts of a batch are of about the same length, else any. That is faster, and the length does not
-            distinguish a text from the negatives.
-        repetition: where the pair is one text twice, the second one has up to max(2, `repetition` x tokens) of its tokens
-            twice (ESimCSE, Wu et al. 2022, section 3.1: 0.32), so that like length is no sign of like meaning.
+        reader: converts texts to token ids.
+        pad: id of the padding token.
+        prompt: text that is put before each text.
+        by_length: put texts of similar length into a batch. That is faster, and the length does not distinguish a text
+            from the negatives.
+        repetition: if a pair is the same text twice, up to max(2, `repetition` x tokens) tokens of the second one are
+            repeated (ESimCSE, Wu et al. 2022, section 3.1: 0.32), so that equal length does not indicate similarity.
     """
 
     def __init__(self, groups: list[Group], reader: TextReader, batch_size: int, seed: int = 0, pad: int = 0,
                  prompt: str = "", *, by_length: bool = False, repetition: float = 0.0):
         if not groups:
-            raise ValueError("there is nothing to train on: no text, or no pair that is alike")
+            raise ValueError("there are 0 examples to train on; expected texts or pairs of similar texts: check --data")
         self.groups, self.reader, self.seed, self.pad, self.prompt = groups, reader, seed, pad, prompt
         self.batch_size, self.repetition, self.start = min(batch_size, len(groups)), repetition, 0
-        self.steps = len(groups) // self.batch_size  # of an epoch
+        self.steps = len(groups) // self.batch_size  # per epoch
         self._lengths = np.array([max(map(len, group.texts)) for group in groups]) if by_length else None
 
     def batches(self, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
-        """From the batch number `start` of the training on."""
+        """The batches of the training, starting at index `start`."""
         epoch = start // self.steps
         while True:
             chosen = self._chosen(np.random.default_rng((self.seed, epoch)))
@@ -110,11 +114,11 @@ class GroupBatches:
             epoch += 1
 
     def dataset(self):
-        """`batches` from `start` on, which a resumed training sets, as a `tf.data.Dataset`."""
+        """The batches from index `start` on, as a `tf.data.Dataset`; a resumed training sets `start`."""
         return dataset_like(lambda: self.batches(self.start), self.batch(range(self.batch_size)))
 
     def _chosen(self, random: np.random.Generator) -> np.ndarray:
-        """The groups of each batch of an epoch `[steps, batch_size]`."""
+        """The indices of the groups of each batch of an epoch, `[steps, batch_size]`."""
         order = random.permutation(len(self.groups))[:self.steps * self.batch_size]
         if self._lengths is not None:
             for part in np.split(order, range(_SORTED * self.batch_size, len(order), _SORTED * self.batch_size)):
@@ -122,12 +126,13 @@ class GroupBatches:
             return random.permutation(order.reshape(self.steps, -1))
         return order.reshape(self.steps, -1)
 
-    def batch(self, numbers, random: np.random.Generator | None = None) -> dict[str, np.ndarray]:
-        """`input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, and `labels` float32 `[B]`.
+    def batch(self, indices, random: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+        """The batch of the groups with these indices: `input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`,
+        and `labels` float32 `[B]` if groups have scores.
 
-        random: for the repetition; None for none.
+        random: generator for the repetition; None for no repetition.
         """
-        groups = [self.groups[number] for number in numbers]
+        groups = [self.groups[index] for index in indices]
         rows = self.reader([text for group in groups for text in group.texts], self.prompt)
         if self.repetition and random is not None:
             rows[1::2] = [repeated(row, self.repetition, self.reader, random) for row in rows[1::2]]
@@ -142,9 +147,10 @@ class GroupBatches:
 
 
 def repeated(row: TextIds, rate: float, reader: TextReader, random: np.random.Generator) -> TextIds:
-    """Some of a text's tokens twice, but the special ones around; how many is drawn from 0 to max(2, rate x tokens)."""
-    before, after = reader.around
-    tokens = len(row) - before - after  # below 0 where a text without tokens has but one
+    """The text with some of its tokens repeated, but no special tokens; their number is sampled from 0 to max(2, rate x
+    tokens)."""
+    before, after = reader.special_counts
+    tokens = len(row) - before - after  # below 0 for an empty text, which has a single token
     room = tokens if reader.max_length is None else reader.max_length - len(row)
     count = min(random.integers(0, max(2, int(rate * tokens)), endpoint=True), tokens, room)
     times = np.ones(len(row), np.int64)

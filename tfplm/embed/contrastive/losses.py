@@ -1,15 +1,15 @@
-"""Losses that train sentence vectors, each a function of vectors alone.
+"""Losses for training sentence vectors; each is a function of the vectors and labels.
 
-| loss | data | what it learns |
+| loss | data | objective |
 |---|---|---|
-| `simcse` | texts | a text is nearest to itself under another dropout mask, of all texts of the batch |
-| `supervised_simcse` | (text, alike[, not alike]) | the same with entailed sentences, and contradictions as hard negatives |
-| `ranking` | (text, alike[, not alike]) | the same, without SimCSE's extra layer: for pairs such as question and answer |
-| `cosent` | (text, text, score) | the order of the pairs by their cosine; scores are compared, not met |
-| `cosine` | (text, text, score) | the cosine itself, scores scaled to 0 ... 1 |
+| `simcse` | texts | of all texts of the batch, a text is nearest to itself with another dropout mask |
+| `supervised_simcse` | (text, similar[, dissimilar]) | the same for entailed sentences; contradictions as hard
+negatives | | `ranking` | (text, similar[, dissimilar]) | the same without SimCSE's extra layer; for pairs such as
+question and answer | | `cosent` | (text, text, score) | the order of the pairs by cosine equals their order by score |
+| `cosine` | (text, text, score) | the cosine equals the score, scaled to 0 ... 1 |
 
-The first three need texts that are not alike in one batch, and larger batches are better. With graded or binary scores
-`cosent` is the usual choice, since what is tested is an order, too.
+The first three need dissimilar texts in a batch, and larger batches are better. With graded or binary scores, `cosent`
+is the usual choice, because evaluation also measures an order.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ import tensorflow as tf
 
 
 def gather(values):
-    """`[B,...]` of this replica -> those of all replicas `[RB,...]`, with gradients to each of them."""
+    """`[B,...]` of this replica -> those of all R replicas, `[RB,...]`; gradients flow to each of them."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return values
@@ -27,7 +27,7 @@ def gather(values):
 
 
 def _own_rows(count):
-    """Where the rows of this replica stand among those of all."""
+    """The indices of this replica's rows among those of all replicas, int32 `[count]`."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tf.range(count)
@@ -35,28 +35,28 @@ def _own_rows(count):
 
 
 def in_batch(vectors, labels=None, temperature: float = 0.05):
-    """Softmax cross-entropy of cosines / temperature: which text of the batch belongs to this one?
+    """Softmax cross-entropy of cosines / temperature, with in-batch negatives.
 
-    InfoNCE (van den Oord et al. 2018), the loss of SimCSE (Gao et al. 2021, equations 1 and 5) and, with 1 / temperature
-    called scale, sentence-transformers' MultipleNegativesRankingLoss. The candidates are those of all replicas.
+    InfoNCE (van den Oord et al. 2018), the loss of SimCSE (Gao et al. 2021, equations 1 and 5) and, with a scale of 1 /
+    temperature, sentence-transformers' MultipleNegativesRankingLoss. The candidates are the texts of all replicas.
 
     Args:
-        vectors: float32 `[B,K,H]`: of each example the text, the one that is like it, and K - 2 hard negatives.
+        vectors: float32 `[B,K,H]`: for each example the anchor, the positive, and K - 2 hard negatives.
         labels: not used.
 
     Returns:
-        losses float32 `[B]`, hits float32 `[B]`: 1 where the right one is the nearest.
+        losses float32 `[B]`; hits float32 `[B]`, 1 if the positive is the nearest candidate.
     """
     vectors = tf.math.l2_normalize(vectors, -1)
     candidates = tf.reshape(tf.transpose(gather(vectors[:, 1:]), [1, 0, 2]), [-1, vectors.shape[-1]])  # positives first
     logits = tf.matmul(vectors[:, 0], candidates, transpose_b=True) / temperature
-    right = _own_rows(tf.shape(logits)[0])
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(right, logits)
-    return losses, tf.cast(tf.equal(tf.argmax(logits, -1, tf.int32), right), tf.float32)
+    positives = _own_rows(tf.shape(logits)[0])
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(positives, logits)
+    return losses, tf.cast(tf.equal(tf.argmax(logits, -1, tf.int32), positives), tf.float32)
 
 
 def cosines(vectors):
-    """float32 `[B]` of `[B,2,H]`."""
+    """The cosines of pairs of vectors: `[B,2,H]` -> float32 `[B]`."""
     vectors = tf.math.l2_normalize(vectors, -1)
     return tf.reduce_sum(vectors[:, 0] * vectors[:, 1], -1)
 
@@ -64,25 +64,26 @@ def cosines(vectors):
 def cosent(vectors, labels, temperature: float = 0.05):
     """`log(1 + sum of exp((cos_i - cos_j) / temperature) over all i, j with score_i < score_j)` (Su 2022, CoSENT).
 
-    Beside `cosine_regression` it does not force two texts of score 0 to be at right angles, and beside `in_batch` it
-    uses every degree of likeness. It does not fall apart into examples: each gets the loss of the batch (of all
+    Unlike `cosine_regression`, it does not force two texts with score 0 to be orthogonal; unlike `in_batch`, it uses
+    all degrees of similarity. The loss is not a sum over examples: each example gets the loss of the batch (of all
     replicas).
 
     Args:
-        vectors: float32 `[B,2,H]`. labels: float32 `[B]`, larger is more alike.
+        vectors: float32 `[B,2,H]`.
+        labels: float32 `[B]`, larger means more similar.
 
     Returns:
-        losses float32 `[B]`, all the same; None.
+        losses float32 `[B]`, all equal; None.
     """
     scores, labels = gather(cosines(vectors)) / temperature, gather(labels)
     differences = scores[:, None] - scores[None, :]
-    wrong_way = tf.where(labels[:, None] < labels[None, :], differences, tf.constant(-1e12))
-    loss = tf.reduce_logsumexp(tf.concat([[0.0], tf.reshape(wrong_way, [-1])], 0))
+    ordered = tf.where(labels[:, None] < labels[None, :], differences, tf.constant(-1e12))
+    loss = tf.reduce_logsumexp(tf.concat([[0.0], tf.reshape(ordered, [-1])], 0))
     return tf.fill([tf.shape(vectors)[0]], 1.0) * loss, None
 
 
 def cosine_regression(vectors, labels, temperature: float = 0.05):
-    """`(cosine - score)^2`, scores 0 ... 1 (Reimers and Gurevych 2019, section 3); the temperature is not used.
+    """`(cosine - score)^2`, with scores from 0 to 1 (Reimers and Gurevych 2019, section 3); temperature is not used.
 
     Returns:
         losses float32 `[B]`, None.
@@ -92,8 +93,11 @@ def cosine_regression(vectors, labels, temperature: float = 0.05):
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """A loss and what it needs. twice: the text itself is its pair. labelled: pairs have scores. head: a dense layer
-    with tanh follows the pooling while training, and is then left out (SimCSE, section 6.3)."""
+    """A loss and its requirements.
+
+    twice: the text is paired with itself. labelled: pairs have scores. head: a dense layer with tanh follows the
+    pooling during training only (Gao et al. 2021, section 6.3).
+    """
 
     function: Callable
     twice: bool = False

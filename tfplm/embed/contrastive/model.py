@@ -1,4 +1,4 @@
-"""An encoder together with a loss of `contrastive_losses`, as one Keras model: `compile(optimizer)`, then `fit`."""
+"""An encoder together with a contrastive loss, as one Keras model: `compile(optimizer)`, then `fit`."""
 
 import keras
 import tensorflow as tf
@@ -13,21 +13,23 @@ from tfplm.training.loop.wrapper import TrainingModel
 
 
 class Contrastive(TrainingModel):
-    """Trains `model`, in place, so that vectors of texts that are alike are near each other.
+    """Trains `model`, in place, so that similar texts have similar vectors.
 
-    Batches are dicts: `input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, K texts an example, and where
-    the loss wants scores, `labels` float32 `[B]`.
+    Batches are dicts with `input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, K texts per example, and if
+    the loss needs scores, `labels` float32 `[B]`.
 
     Args:
-        model: a headless encoder. plan: pooling of its vectors; those that other code will use.
-        loss: a key of `LOSSES`. temperature: of the loss.
+        model: an encoder without a head.
+        plan: the pooling that makes its vectors, in training and in use.
+        loss: a key of `LOSSES`.
+        temperature: the temperature of the loss.
     """
 
     def __init__(self, model: PretrainedModel, plan: PoolingPlan, loss: str, temperature: float = 0.05):
         check_model(model, plan)
         if plan.of_tokens or (plan.of_model and plan.strategies[0] is not Pooling.CLS_POOLED):
-            raise ValueError(f"{plan.strategies[0].name} gives no sentence vectors to compare; use REDUCE_MEAN, "
-                             "FIRST_TOKEN or another pooling")
+            raise ValueError(f"the pooling is {plan.strategies[0].name}, which makes no sentence vectors; expected one "
+                             "that does: use REDUCE_MEAN, FIRST_TOKEN or another pooling")
         super().__init__(model, "contrastive")
         self.plan, self.kind, self.temperature = plan, LOSSES[loss], temperature
         self.projection = None
@@ -41,7 +43,7 @@ class Contrastive(TrainingModel):
 
     @property
     def trainable_variables(self):
-        """Without those of layers that the plan does not need."""
+        """The trainable variables, without those of layers that the plan does not use."""
         return [variable for variable in super().trainable_variables if id(variable) not in self._unused]
 
     @property
@@ -49,7 +51,7 @@ class Contrastive(TrainingModel):
         return self.trainable_variables
 
     def call(self, batch, training=False):
-        """float32 vectors `[B,K,H]`; after the projection while training."""
+        """Vectors float32 `[B,K,H]`; in training, after the projection."""
         texts = {name: tf.reshape(batch[name], [-1, tf.shape(batch[name])[-1]])
                  for name in ("input_ids", "attention_mask", "token_type_ids")}  # [B*K,T]
         hidden = hidden_states(self.inner, texts, self.plan, training)
@@ -64,7 +66,7 @@ class Contrastive(TrainingModel):
                                                          vectors.shape[-1]])
 
     def example_losses(self, batch, outputs):
-        """Also counts the hits, which are found on the way."""
+        """The loss of each example, float32 `[B]`; also updates the accuracy."""
         losses, hits = self.kind.function(outputs, batch.get("labels"), self.temperature)
         if hits is not None:
             self.hits.update_state(hits)
@@ -72,6 +74,6 @@ class Contrastive(TrainingModel):
 
 
 def _unused_layers(model: PretrainedModel, plan: PoolingPlan) -> list[keras.layers.Layer]:
-    """The pooler, and the blocks above the highest layer of the plan, where these are not used."""
+    """The pooler, if it is not used, and the blocks above the highest layer of the plan."""
     unused = [model.pooler] if model.pooler is not None and not plan.of_model else []
     return unused + model.unused_layers(max(plan.resolve(model.config.num_hidden_layers)))

@@ -1,4 +1,4 @@
-"""`tfplm contrastive`: training of sentence vectors."""
+"""`tfplm contrastive`: contrastive training of sentence vectors."""
 
 import dataclasses
 from pathlib import Path
@@ -29,8 +29,15 @@ BEST = "best.json"
 
 @dataclasses.dataclass(frozen=True)
 class ContrastiveResult:
-    """A finished training. output: folder of the encoder. spearman: x 100 on the dev pairs, of the saved weights;
-    before: of the model that it began with; None without dev pairs. steps: updates of the weights."""
+    """The result of a finished training.
+
+    Attributes:
+        output: the folder of the encoder.
+        encoder: the encoder that was saved there.
+        spearman: Spearman correlation x 100 of the saved weights on the dev pairs; None without dev pairs.
+        before: that of the initial weights.
+        steps: updates of the weights.
+    """
 
     output: Path
     encoder: SentenceEncoder
@@ -41,22 +48,23 @@ class ContrastiveResult:
 
 @verb(ContrastiveOptions)
 def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
-    """Trains a model to give sentence vectors and saves it as a folder of sentence-transformers.
+    """Trains a model to produce sentence vectors, and saves it as a folder of sentence-transformers.
 
-    Started again with the same `output`, it resumes where it was stopped or killed.
+    When it is started again with the same `output`, it resumes where it was stopped or killed.
 
     Raises:
-        ValueError: data that the loss cannot use, or options that do not fit. FileNotFoundError: no such file.
+        ValueError: the loss cannot use the data, or options contradict each other.
+        FileNotFoundError: a file does not exist.
         KeyboardInterrupt: Ctrl-C, after saving.
     """
     if options.dropout is not None and not 0 <= options.dropout < 1:
-        raise ValueError(f"dropout is {options.dropout}: expected a rate from 0 to below 1")
+        raise ValueError(f"dropout is {options.dropout}; expected a rate from 0 to below 1: change --dropout")
     for name in ("epochs", "batch_size", "max_length", "temperature"):
-        if getattr(options, name) <= 0:
-            raise ValueError(f"{name} is {getattr(options, name)}: expected more than 0")
+        if (value := getattr(options, name)) <= 0:
+            raise ValueError(f"{name} is {value}; expected more than 0: change --{name.replace('_', '-')}")
     if not 0 <= options.repetition <= 1 or (options.repetition and not LOSSES[options.loss].twice):
-        raise ValueError(f"repetition is {options.repetition} and the loss {options.loss}: expected a share from 0 to 1, "
-                         "with the loss simcse, where a text is its own pair")
+        raise ValueError(f"repetition is {options.repetition} and the loss {options.loss}; expected a rate from 0 to "
+                         "1, and the loss simcse, which pairs a text with itself: change --repetition or --loss")
     groups = read_groups(options.data, options.loss, negatives=options.negatives, encoding=options.encoding)
     pairs = read_pairs(options.dev, encoding=options.encoding) if options.dev else None
     folder = open_folder(options, "contrastive")
@@ -73,7 +81,7 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
         model.compile(**compile_arguments(options, batches.steps * options.epochs))
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
-        print(f"{options.loss}: {len(groups):,} examples, {batches.steps:,} steps of {batches.batch_size} an epoch; "
+        print(f"{options.loss}: {len(groups):,} examples, {batches.steps:,} steps of {batches.batch_size} per epoch; "
               f"summaries: tensorboard --logdir {folder.log_dir}")
     best = KeepBest(encoder, pairs, folder, options)
     _fit(model, batches, best, options, folder)
@@ -81,15 +89,16 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
 
 
 def _open(options: ContrastiveOptions) -> SentenceEncoder:
-    """The encoder to be trained, with its dropout and pooling."""
+    """The encoder to train, with its dropout and pooling."""
     source = open_source(options.init)
     known = read_recipe(source.path) if source.path.is_dir() else None
     default = None if known else ["CLS_TOKEN" if LOSSES[options.loss].head else "REDUCE_MEAN"]
     changes = {} if options.dropout is None else {"hidden_dropout_prob": options.dropout,
                                                   "attention_probs_dropout_prob": options.dropout}
     if known and (known.dense or not known.pool_prompt):
-        raise ValueError(f"{source} has {'Dense modules' if known.dense else 'prompts that are not pooled'} after its "
-                         "pooling, which cannot be trained: start with the model itself, or with a folder without them")
+        found = "Dense modules" if known.dense else "prompts that are excluded from pooling"
+        raise ValueError(f"{source} has {found}, which cannot be trained: use the model itself, or a folder without "
+                         "them, as --init")
     return SentenceEncoder.from_pretrained(source, options.pooling or default, max_length=options.max_length,
                                            dtype=_dtype(options), **changes)
 
@@ -99,10 +108,11 @@ def _dtype(options: ContrastiveOptions) -> str | None:
 
 
 def _divisible(batch_size: int, groups: int, replicas: int) -> int:
-    """The batch's size, a multiple of the replicas."""
+    """The batch size, rounded down to a multiple of the replicas."""
     size = min(batch_size, groups) // replicas * replicas
     if size < 1:
-        raise ValueError(f"{groups} examples and a batch of {batch_size} do not suffice for {replicas} devices")
+        raise ValueError(f"there are {groups} examples and batch_size is {batch_size}; expected at least one per batch "
+                         f"for each of {replicas} devices: add examples, or increase --batch-size")
     return size
 
 
@@ -115,14 +125,14 @@ def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: C
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Evaluates now and then and saves the encoder when it is the best so far; without pairs only `finish` saves."""
+    """Evaluates periodically, and saves the encoder when it is the best so far; without pairs, it saves nothing."""
 
     def __init__(self, encoder: SentenceEncoder, pairs: list[TextExample] | None, folder: Folder,
                  options: ContrastiveOptions):
         super().__init__()
         self.encoder, self.pairs, self.folder, self.quiet = encoder, pairs, folder, options.quiet
         self.every = options.evaluate_every
-        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else it was killed before there was anything to resume from
+        resumed = any(folder.checkpoints.glob("ckpt-*.index"))  # else the scores belong to a run that starts again
         self.scores = read_json(folder.output / BEST) if resumed and (folder.output / BEST).is_file() else {}
 
     def on_train_begin(self, logs=None):
@@ -130,7 +140,7 @@ class KeepBest(keras.callbacks.Callback):
         if self.pairs and "before" not in self.scores:
             self.scores = {"before": self._score(), "best": None, "step": 0}
             self._write()
-            self._say(f"Spearman before the training: {self.scores['before']:.2f}")
+            self._print(f"Spearman before training: {self.scores['before']:.2f}")
 
     def on_train_batch_end(self, batch, logs=None):
         if self.pairs and ((batch + 1) % self.every == 0 or batch + 1 == self.params["steps"]):
@@ -144,7 +154,7 @@ class KeepBest(keras.callbacks.Callback):
             if is_chief():
                 self.encoder.save_pretrained(self.folder.output)
             self._write()
-        self._say(f"Spearman {score:.2f}, best {self.scores['best']:.2f}")
+        self._print(f"Spearman {score:.2f}, best {self.scores['best']:.2f}")
 
     def _write(self) -> None:
         if is_chief():
@@ -153,7 +163,7 @@ class KeepBest(keras.callbacks.Callback):
     def _score(self) -> float:
         return evaluate(self.encoder, self.pairs, show_progress=False)[0]
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if not self.quiet and is_chief():
             print(text, flush=True)
 

@@ -1,1 +1,1 @@
-"""From texts to vectors: tokens, packed batches, the pooled forward pass."""
+"""Encoding of texts as vectors: tokenization, packed batches, pooled forward pass."""

@@ -1,4 +1,4 @@
-"""From the hidden states of tokens to one vector: the strategies of bert-as-service, and of sentence-transformers."""
+"""Pooling of hidden states to one vector: the strategies of bert-as-service and of sentence-transformers."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ from keras import ops
 
 from tfplm.options.pooling import Pooling
 
-# what is computed from the whole model, not from a layer
+# outputs of the whole model, not of a layer
 OF_MODEL = (Pooling.CLS_POOLED, Pooling.CLASSIFICATION, Pooling.REGRESSION)
 _LOW = 1e30
 
 
 @dataclasses.dataclass(frozen=True)
 class PoolingPlan:
-    """What a vector is made of.
+    """The composition of a vector.
 
-    strategies: side by side in the vector; `NONE` and the strategies of the whole model stand alone.
-    layers: indices into the outputs of the layers, as in a list: 0 the first layer's, -1 the last one's (the embeddings
-        have none). Several are put side by side, token by token, before pooling; with average_layers their mean is
-        taken ("first-last" of the whitening and SimCSE papers is `(0, -1)` averaged).
-    mask_cls_sep: as bert-as-service's flag does it: the mask of the first and the last token is zeroed *before* the
-        model, so that no token attends to them; they do not count in means and maxima, and `LAST_TOKEN` becomes the
-        token at (number of unmasked tokens) - 1, the second but last of the text.
+    strategies: concatenated in the vector; `NONE` and the strategies of the whole model cannot be combined.
+    layers: indices of layer outputs: 0 for the first layer, -1 for the last (the embeddings have no index). Several are
+        concatenated for each token, before pooling; with average_layers their mean is used ("first-last" in the
+        whitening and SimCSE papers is `(0, -1)` averaged).
+    mask_cls_sep: like bert-as-service's flag: the mask of the first and the last token is set to 0 *before* the model,
+        so no token attends to them; means and maxima ignore them, and `LAST_TOKEN` becomes the token at (number of
+        unmasked tokens) - 1, the third-last token of the text.
     """
 
     strategies: tuple[Pooling, ...] = (Pooling.REDUCE_MEAN,)
@@ -32,50 +32,51 @@ class PoolingPlan:
 
     def __post_init__(self):
         if not self.strategies or not self.layers:
-            raise ValueError("pooling needs at least one strategy and one layer, found none")
+            raise ValueError(f"there are {len(self.strategies)} pooling strategies and {len(self.layers)} layers; "
+                             "expected at least one strategy and one layer: add the missing one")
         alone = [s.name for s in self.strategies if s in (Pooling.NONE, *OF_MODEL)]
         if alone and len(self.strategies) > 1:
-            raise ValueError(f"{alone[0]} cannot be combined with other poolings, found "
-                             f"{', '.join(s.name for s in self.strategies)}")
+            raise ValueError(f"the poolings are {', '.join(s.name for s in self.strategies)}, but {alone[0]} cannot be "
+                             "combined with others: use it alone, or omit it")
 
     @classmethod
     def of(cls, pooling: "Pooling | str | int | Sequence", layers: int | Sequence[int] = (-1,), **keywords
            ) -> "PoolingPlan":
-        """A plan from what a user writes: one strategy or several, one layer or several."""
+        """A plan from one strategy or several, and one layer or several."""
         several = pooling if isinstance(pooling, list | tuple) else [pooling]
         layers = (layers,) if isinstance(layers, int) else tuple(layers)
         return cls(tuple(Pooling.of(one) for one in several), layers, **keywords)
 
     @property
     def of_model(self) -> bool:
-        """Whether the vector is an output of the whole model: `CLS_POOLED`, `CLASSIFICATION`, `REGRESSION`."""
+        """True if the vector is an output of the whole model: `CLS_POOLED`, `CLASSIFICATION`, `REGRESSION`."""
         return self.strategies[0] in OF_MODEL
 
     @property
     def of_tokens(self) -> bool:
-        """Whether every token keeps its vector."""
+        """True if every token has its own vector (`NONE`)."""
         return self.strategies[0] is Pooling.NONE
 
     def width(self, hidden_size: int) -> int:
-        """Numbers of a vector that is made of hidden states `[B,T,hidden_size]`; for `NONE` of a token's vector.
+        """Number of components of a vector pooled from hidden states `[B,T,hidden_size]`; for `NONE` of a token vector.
 
-        Not for `CLASSIFICATION` and `REGRESSION`, whose vectors are as wide as the model's head.
+        Not for `CLASSIFICATION` and `REGRESSION`, whose vectors have one component for each output of the model's head.
         """
         layers = 1 if self.average_layers or self.of_model else len(self.layers)
         return hidden_size * layers * sum(1 + (strategy is Pooling.REDUCE_MEAN_MAX) for strategy in self.strategies)
 
     def resolve(self, depth: int) -> tuple[int, ...]:
-        """The layers as 1 ... depth, positions in `hidden_states`. ValueError for a layer that the model does not have."""
+        """The layers as indices in `hidden_states`, 1 ... depth. Raises ValueError for a layer that does not exist."""
         if self.of_model:
             return (depth,)
         if wrong := [layer for layer in self.layers if not -depth <= layer < depth]:
-            raise ValueError(f"there is no layer {wrong[0]}: the model has {depth} layers, {-depth} (or 0) the first, "
-                             f"-1 (or {depth - 1}) the last")
+            raise ValueError(f"there is no layer {wrong[0]}: the model has {depth} layers; expected {-depth} (or 0), "
+                             f"the first, to -1 (or {depth - 1}), the last: change the layers")
         return tuple(layer % depth + 1 for layer in self.layers)
 
 
 def combine_layers(hidden_states: Sequence, plan: PoolingPlan):
-    """The wanted ones of `hidden_states` (embeddings first), `[B,T,H]` each, side by side or averaged."""
+    """The plan's layers among `hidden_states` (embeddings first), `[B,T,H]` each, concatenated or averaged."""
     chosen = [hidden_states[index] for index in plan.resolve(len(hidden_states) - 1)]
     if len(chosen) == 1:
         return chosen[0]
@@ -85,14 +86,15 @@ def combine_layers(hidden_states: Sequence, plan: PoolingPlan):
 
 
 def pool(hidden, mask, strategies: Sequence[Pooling]):
-    """Token vectors to vectors, in float32.
+    """Pools the vectors of tokens.
 
     Args:
-        hidden: `[B,T,H]`. mask: `[B,T]`, 1 = real; rows are padded on the right.
-        strategies: not those of the whole model.
+        hidden: `[B,T,H]`.
+        mask: `[B,T]`, 1 = real; rows are padded on the right.
+        strategies: any except those of the whole model.
 
     Returns:
-        `[B, H x strategies]` (`REDUCE_MEAN_MAX` counts twice); for `NONE` `[B,T,H]`, zero where the mask is.
+        float32 `[B, H x strategies]` (`REDUCE_MEAN_MAX` counts twice); for `NONE` `[B,T,H]`, zero where the mask is 0.
     """
     hidden, mask = ops.cast(hidden, "float32"), ops.cast(mask, "float32")[:, :, None]  # [B,T,1]
     parts = [_STRATEGIES[strategy](hidden, mask) for strategy in strategies]

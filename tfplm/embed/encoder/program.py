@@ -1,4 +1,4 @@
-"""Batches of token ids to pooled vectors: one TensorFlow graph for all shapes, layers above the wanted one left out."""
+"""The forward pass from token ids to pooled vectors: one TensorFlow graph for all shapes, without unused layers."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,22 +13,22 @@ _SIGNATURE = {"input_ids": _ROWS, "token_type_ids": _ROWS, "position_ids": _ROWS
 
 
 def can_pack(model: PretrainedModel, plan: PoolingPlan) -> bool:
-    """Whether texts may share a row: nothing but the mask and relative or given positions tells tokens apart.
+    """Returns True if texts may share a row, that is, if only the mask and given or relative positions separate them.
 
-    Not with `mask_cls_sep`: a text without words then has no token to attend to, and would attend to its neighbours.
+    False with `mask_cls_sep`: an empty text would have no token to attend to, and would attend to its neighbors.
     """
     return (model.can_pack and plan.strategies[0] not in (Pooling.CLASSIFICATION, Pooling.REGRESSION)
             and not plan.mask_cls_sep)
 
 
 def hidden_states(model: PretrainedModel, batch: dict, plan: PoolingPlan, training: bool = False):
-    """The layers of the plan, combined: `[B,T,H]` (several side by side `[B,T,kH]`)."""
+    """The combined hidden states of the plan's layers: `[B,T,H]` (k concatenated layers: `[B,T,kH]`)."""
     layers = plan.resolve(model.config.num_hidden_layers)
     depth = max(layers)
     last = layers == (model.config.num_hidden_layers,)
     keywords = {"training": training, "taps": () if last else ("hidden_states",)}
     if model.can_exit_early and depth < model.config.num_hidden_layers:
-        keywords["depth"] = depth  # layers above are not computed
+        keywords["depth"] = depth  # layers above it are not computed
     features = model.features(batch, **keywords)
     if last:
         return features["sequence_output"]
@@ -37,7 +37,7 @@ def hidden_states(model: PretrainedModel, batch: dict, plan: PoolingPlan, traini
 
 
 def head_outputs(model: PretrainedModel, batch: dict, strategy: Pooling):
-    """`CLS_POOLED` `[B,H]`, `CLASSIFICATION` probabilities `[B,num_labels]`, `REGRESSION` `[B,1]`."""
+    """For `CLS_POOLED` `[B,H]`, for `CLASSIFICATION` probabilities `[B,num_labels]`, for `REGRESSION` `[B,1]`."""
     if strategy is Pooling.CLS_POOLED:
         return tf.cast(model.features(batch)["pooled_output"], tf.float32)
     logits = tf.cast(model(batch, training=False), tf.float32)
@@ -45,29 +45,29 @@ def head_outputs(model: PretrainedModel, batch: dict, strategy: Pooling):
 
 
 def check_model(model: PretrainedModel, plan: PoolingPlan) -> None:
-    """Raises ValueError where the model has not what the pooling needs."""
+    """Raises ValueError if the model lacks layers, a pooler or a head that the pooling needs."""
     strategy = plan.strategies[0]
     plan.resolve(model.config.num_hidden_layers)
     if model.is_seq2seq:
-        raise ValueError("sentence vectors are made by an encoder: load the model with architecture='encoder'")
+        raise ValueError("the model is an encoder-decoder; expected an encoder for sentence vectors: load the model "
+                         "with architecture='encoder'")
     if strategy is Pooling.CLS_POOLED and model.pooler is None:
-        raise ValueError(f"CLS_POOLED needs a model with a pooler, but {model.name} "
-                         f"{'was made with the head ' + model.head_name if model.head_name else 'has none'}; use "
-                         "REDUCE_MEAN or FIRST_TOKEN")
+        raise ValueError(f"{model.name} {'has the head ' + model.head_name if model.head_name else 'has no pooler'}; "
+                         "expected a model with a pooler for CLS_POOLED: use REDUCE_MEAN or FIRST_TOKEN")
     if strategy in (Pooling.CLASSIFICATION, Pooling.REGRESSION):
         if model.head_name != "sequence_classification":
-            raise ValueError(f"{strategy.name} needs a model with the head 'sequence_classification', found "
-                             f"{model.head_name!r}")
+            raise ValueError(f"the head is {model.head_name!r}; expected 'sequence_classification' for "
+                             f"{strategy.name}: load the model with this head, or use another pooling")
         if strategy is Pooling.REGRESSION and model.num_labels != 1:
-            raise ValueError(f"REGRESSION needs a head with one output, found {model.num_labels}; use CLASSIFICATION, "
+            raise ValueError(f"the head has {model.num_labels} outputs; expected 1 for REGRESSION: use CLASSIFICATION, "
                              "or num_labels=1")
 
 
 class EncodeFunction:
-    """`encode(batch)`: the arrays of `rows.assemble` to float32 vectors, one for each text, in a single graph.
+    """`encode(batch)`: the arrays of `rows.assemble` -> float32 vectors, one for each text, in a single graph.
 
-    Any shape runs without being traced again; the graph's fused parts are compiled once per shape, which is why
-    `rows.pack_texts` makes few of them. Short texts that come one by one have a program of their own, see `SingleTexts`.
+    All shapes share one trace; the graph's fused parts are compiled once per shape, which is why `rows.pack_texts`
+    makes few shapes. Short single texts have a separate program, see `SingleTexts`.
     """
 
     def __init__(self, model: PretrainedModel, plan: PoolingPlan, ownership: Ownership):
@@ -81,13 +81,13 @@ class EncodeFunction:
         rows, width = batch["input_ids"].shape
         if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= LONGEST:
             vectors = self.single_texts(batch)
-            if vectors is not None:  # with pooling NONE as wide as the program
+            if vectors is not None:  # for pooling NONE, they are as wide as the program
                 return vectors[:, :batch["token_index"].shape[1]] if self.plan.of_tokens else vectors
         return self._graph({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
 
     @property
     def traces(self) -> int:
-        """How many times the graph was traced: once, whatever the shapes."""
+        """The number of times that the graph was traced."""
         return self._graph.experimental_get_tracing_count()
 
     def _packed(self, batch: dict):
@@ -105,7 +105,7 @@ class EncodeFunction:
         return pool(tokens, mask, self.plan.strategies)
 
     def _padded(self, batch: dict):
-        mask = batch["sequence_ids"]  # one text a row: 1 and 0
+        mask = batch["sequence_ids"]  # with one text per row: 1 for tokens, 0 for padding
         if self.plan.mask_cls_sep:
             columns, count = tf.range(tf.shape(mask)[1])[None], tf.reduce_sum(mask, axis=1, keepdims=True)
             mask = mask * tf.cast((columns > 0) & (columns != count - 1), tf.int32)

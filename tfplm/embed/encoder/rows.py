@@ -1,10 +1,10 @@
-"""Texts of any length to batches of few shapes: several short texts share a row, so that next to nothing is padding.
+"""Packing of texts into batches with few shapes: short texts share a row, so that there is almost no padding.
 
         row 0   [CLS] a a a [SEP] [CLS] b b [SEP] [CLS] c [SEP]     sequence_ids 1 1 1 1 1 2 2 2 2 3 3 3
         row 1   [CLS] d d d d d d d d [SEP] .  .                    sequence_ids 1 1 1 1 1 1 1 1 1 1 0 0
 
-A token attends to its own sequence only, and positions start at 0 in each sequence. With one text a row the same layout
-is an ordinary padded batch.
+A token attends only to its own sequence, and positions start at 0 in each sequence. With one text per row, the same
+layout is an ordinary padded batch.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ import numpy as np
 from tfplm.core.rounding import power_of_two, round_up
 from tfplm.data.batches.by_length import by_length
 
-SHORTEST = 64  # width of a row for several texts; wider ones double it
-_SPARE = 16  # one row in so many may be empty for the sake of fewer shapes
+SHORTEST = 64  # minimum width of a row for several texts; wider rows are 128, 256, ...
+_SPARE = 16  # one in so many rows may be empty, for fewer shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,27 +32,26 @@ class TextIds:
 
     @classmethod
     def of(cls, ids: Sequence[int]) -> "TextIds":
-        """Of ids alone: one segment, and all tokens are pooled."""
+        """A text of ids only: with one segment, and all tokens are pooled."""
         ids = np.asarray(ids, np.int32)
         return cls(ids, np.zeros_like(ids))
 
 
 def check_texts(texts: Sequence[TextIds], vocab_size: int, longest: int | None) -> None:
-    """ValueError for a text without tokens, with more than `longest` tokens, or with ids outside of the vocabulary."""
+    """Raises ValueError for a text without tokens, with more than `longest` tokens, or with an unknown id."""
     for index, text in enumerate(texts):
         if not len(text):
-            raise ValueError(f"text {index} has no token")
+            raise ValueError(f"text {index} has 0 tokens; expected 1 or more: add a special token, or omit the text")
         if longest is not None and len(text) > longest:
-            raise ValueError(f"text {index} has {len(text)} tokens, but the model has positions for {longest}: cut it")
+            raise ValueError(f"text {index} has {len(text)} tokens, but the model has {longest} positions: truncate it")
         if text.input_ids.max() >= vocab_size or text.input_ids.min() < 0:
-            raise ValueError(f"text {index} has an id outside of the vocabulary of {vocab_size}: does the tokenizer "
-                             "belong to this model?")
+            raise ValueError(f"text {index} has an id that is not in the vocabulary; expected 0 to {vocab_size - 1}: "
+                             "use the tokenizer of this model")
 
 
 @dataclasses.dataclass(frozen=True)
 class PackedBatch:
-    """The layout of a batch: `count` rows of `width` tokens; `rows` lists the indices of the texts in each row that has
-    any."""
+    """The layout of a batch: `count` rows of `width` tokens; `rows`: the indices of the texts in each non-empty row."""
 
     width: int
     count: int
@@ -66,10 +65,10 @@ class PackedBatch:
 
 @dataclasses.dataclass(frozen=True)
 class PackingLimits:
-    """How batches may be shaped.
+    """Limits on the shapes of batches.
 
-    batch_tokens: tokens of a batch, padding included. pack: whether texts may share a row. widest: the most tokens of a
-    row that the model's positions allow; None for any. With `pack` it bounds a text, but not a row.
+    batch_tokens: tokens of a batch, including padding. pack: texts may share a row. widest: maximum tokens that the
+    model's positions allow, or None; it limits rows, with `pack` only texts.
     """
 
     batch_tokens: int = 2048
@@ -78,13 +77,13 @@ class PackingLimits:
 
 
 def round_width(length: int) -> int:
-    """The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, ...: few widths, each of which costs a compilation."""
+    """The length rounded up to 8, 16, 24, 32, 48, 64, 96, 128, 192, ...: few widths, as each needs a compilation."""
     return max(8, round_up(length, 8)) if length <= 24 else _round_up(length, 2)
 
 
 def _round_up(number: int, steps: int) -> int:
-    """The next of the numbers that divide the interval between powers of two into so many steps; by two: 1, 2, 3, 4, 6,
-    8, ..."""
+    """The number rounded up to one of a series with `steps` equal steps between powers of two; for two: 1, 2, 3, 4, 6,
+    8, 12, ..."""
     return round_up(number, max(power_of_two(number) // (2 * steps), 1))
 
 
@@ -93,7 +92,7 @@ def _row_width(length: int) -> int:
 
 
 def pack_texts(lengths: Sequence[int], limits: PackingLimits) -> list[PackedBatch]:
-    """Which texts go into which batches, longest first; every text comes once."""
+    """Distributes the texts to batches, longest first; each text occurs once."""
     lengths = [int(length) for length in lengths]
     if not limits.pack:
         return _one_a_row(lengths, limits)
@@ -113,14 +112,15 @@ def pack_texts(lengths: Sequence[int], limits: PackingLimits) -> list[PackedBatc
 
 
 def _count(left: int, most: int, total: int = 0) -> int:
-    """The rows of a batch, few different numbers, as each new shape costs a compilation: full, or where rows without text
-    would count, the next of 1 to 16, 18, 20, ..., 32, 36, ..."""
+    """The number of rows of a batch; few different ones, as each new shape needs a compilation: `most`, or if that
+    makes too many empty rows, `left` rounded up to 1 ... 16, 18, 20, ..., 32, 36, ..."""
     return most if most - left <= total // _SPARE else min(_round_up(left, 8), most)
 
 
 def _best_fit(order: list[int], lengths: Sequence[int]) -> list[tuple[int, list[int]]]:
-    """(width, texts) of rows: each text, longest first, goes where the least room is left, or opens a row."""
-    rows, open_rows, rooms = [], {}, 0  # rooms: bit n is set where a row has room for n tokens
+    """(width, texts) of rows: each text, longest first, goes into the row with the least sufficient space, or a new
+    row."""
+    rows, open_rows, rooms = [], {}, 0  # rooms: bit n is set if a row has space for n tokens
     for index in order:
         length = lengths[index]
         if fitting := rooms >> length:
@@ -151,11 +151,10 @@ def _one_a_row(lengths: Sequence[int], limits: PackingLimits) -> list[PackedBatc
 
 
 def assemble(texts: Sequence[TextIds], packed: PackedBatch, pad: int = 0) -> dict[str, np.ndarray]:
-    """The int32 arrays of a batch.
+    """The int32 arrays of a batch: `input_ids`, `token_type_ids`, `position_ids`, `sequence_ids` (0 = padding) `[R,W]`.
 
-    `input_ids`, `token_type_ids`, `position_ids`, `sequence_ids` (0 = padding) `[R,W]`; and for pooling, of its S texts
-    in the order of the rows, `token_index` `[S,L]`, the indices of their tokens in the flattened batch, and `lengths`
-    `[S]`.
+    For pooling, also `token_index` `[S,L]`, the indices in the flattened batch of the tokens of its S texts, in the
+    order of the rows, and `lengths` `[S]`.
     """
     shape, chosen = (packed.count, packed.width), [texts[index] for index in packed.texts]
     lengths = np.array([len(text) for text in chosen], np.int32)

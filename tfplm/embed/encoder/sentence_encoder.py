@@ -1,4 +1,4 @@
-"""`SentenceEncoder`: texts in, vectors out."""
+"""`SentenceEncoder`, which encodes texts as vectors."""
 
 import dataclasses
 import itertools
@@ -24,29 +24,29 @@ from tfplm.models.pretrained.source import Source, open_source
 from tfplm.tokenizers import Tokenizer
 
 POOL = 16384  # texts that are tokenized and sorted by length together
-_MANY = 2000  # texts, from which on a progress bar is shown
-_UNLIMITED = 512  # tokens of a text where neither model nor tokenizer knows a limit
+_MANY = 2000  # number of texts from which a progress bar is shown
+_UNLIMITED = 512  # maximum tokens of a text if neither model nor tokenizer has a limit
 _HEADS = {Pooling.CLASSIFICATION: "sequence_classification", Pooling.REGRESSION: "sequence_classification"}
 
 
 class SentenceEncoder:
-    """A model, its tokenizer and a recipe (pooling, length, normalisation, prompts): texts to float32 vectors.
+    """Encodes texts as float32 vectors, by a model, its tokenizer and a recipe (pooling, length, prompts, ...).
 
         encoder = SentenceEncoder.from_pretrained("sentence-transformers/all-MiniLM-L6-v2")
         vectors = encoder.encode(["今天天气真好。", "The weather is fine today."])     # float32 [2,384]
 
-    A text's vector does not depend on the texts beside it, nor on their order (up to rounding).
+    The vector of a text does not depend on the other texts of a call, nor on their order (up to rounding).
 
     Args:
-        model: a headless model; for `CLASSIFICATION` and `REGRESSION` one with the head "sequence_classification".
-        tokenizer: the model's.
-        recipe: `Recipe`, or a pooling (`"REDUCE_MEAN"`, `"cls"`, 2, ...); default: the mean over the last layer.
-        weights: "private" where nobody else has the model, see `weights` below.
+        model: a model without a head; for `CLASSIFICATION` and `REGRESSION` with the head "sequence_classification".
+        tokenizer: the model's tokenizer.
+        recipe: a `Recipe`, or a pooling (`"REDUCE_MEAN"`, `"cls"`, 2, ...); default: the mean over the last layer.
+        weights: "private" if no other code has the model, see `weights` below.
 
     Attributes:
-        origin: the arguments of `from_pretrained`, by which other processes make the same; None without it.
-        whitening: a `Whitening`, applied after the pooling and before normalisation; None for none. May be set.
-        batch_tokens: tokens of a batch, padding included. May be set.
+        origin: the arguments of `from_pretrained`, with which other processes load the same encoder; else None.
+        whitening: a `Whitening`, applied after pooling and before normalization, or None. May be set.
+        batch_tokens: tokens of a batch, including padding. May be set.
     """
 
     def __init__(self, model: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | PoolingPlan | str | int | None = None,
@@ -66,18 +66,18 @@ class SentenceEncoder:
 
     @property
     def model(self) -> PretrainedModel:
-        """The model itself. Who has it may change its weights, hence private `weights` are shared from now on; to read
-        its configuration there is `config`."""
+        """The model itself. Code that gets it may change its weights, so private `weights` become shared; to read the
+        configuration, use `config` instead."""
         self._ownership.lend()
         return self._model
 
     @property
     def weights(self) -> State:
-        """Whether the model's weights may change; the same for all encoders of one model.
+        """The state of the model's weights, which determines if they may change; all encoders of a model share it.
 
-        "private": only these encoders have the model, as `from_pretrained` leaves it. "shared": other code has it, too.
-        "frozen": `freeze` promised that they stay. Where they cannot change, short texts that come one by one are encoded
-        by a program whose weights are constants. May be set: "private" after the last change by other code.
+        "private": only these encoders have the model, as after `from_pretrained`. "shared": other code has it, too.
+        "frozen": `freeze` was called, a promise not to change them. If weights cannot change, short single texts are
+        encoded by a program whose weights are constants. May be set: to "private" after the last change by other code.
         """
         return self._ownership.state
 
@@ -95,7 +95,7 @@ class SentenceEncoder:
 
     @property
     def num_labels(self) -> int | None:
-        """Outputs of the model's head, if it has one."""
+        """Number of outputs of the model's head, or None."""
         return self._model.num_labels
 
     @classmethod
@@ -103,17 +103,17 @@ class SentenceEncoder:
                         normalize: bool | None = None, max_length: int | None = None, dtype: str | None = None, *,
                         average_layers: bool = False, mask_cls_sep: bool = False, num_labels: int | None = None,
                         **config_overrides) -> "SentenceEncoder":
-        """The encoder of a directory or hub name, of sentence-transformers or of any model that `tfplm` reads.
+        """Loads an encoder from a directory or hub name, of sentence-transformers or any model that `tfplm` reads.
 
         Args:
-            pooling: a strategy of `Pooling` (name or number) or several, side by side. Default: what the directory
-                says (sentence-transformers), else the mean.
-            layers: default -1, the last; see `PoolingPlan`. Layers above the highest are not computed.
-            normalize: vectors of length 1. Default: what the directory says, else no.
-            max_length: tokens of a text, special ones included; longer texts are cut on the right. Default: what the
-                directory says, else as many as the model has positions.
-            dtype: "bfloat16" computes in it, about twice as fast on CPUs that know it; the vectors stay float32.
-            average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: of a fresh classification head.
+            pooling: a strategy of `Pooling` (name or number), or several whose vectors are concatenated. Default: that
+                of the directory (sentence-transformers), else the mean.
+            layers: default -1, the last; see `PoolingPlan`. Layers above the highest one are not computed.
+            normalize: scale vectors to length 1. Default: the directory's setting, else False.
+            max_length: tokens of a text, including special tokens; longer texts are truncated on the right. Default:
+                the directory's setting, else the number of the model's positions.
+            dtype: "bfloat16" computes in bfloat16, about twice as fast on CPUs that support it; vectors stay float32.
+            average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: outputs of a new classification head.
             config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
         """
         origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
@@ -136,7 +136,7 @@ class SentenceEncoder:
 
     @property
     def dimension(self) -> int:
-        """Length of the vectors."""
+        """Number of components of a vector."""
         if self.whitening is not None:
             return self.whitening.dimension
         if self.recipe.dense:
@@ -147,27 +147,27 @@ class SentenceEncoder:
 
     def encode(self, texts, batch_tokens: int | None = None, *, prompt: str | None = None, normalize: bool | None = None,
                show_progress: bool | None = None) -> np.ndarray:
-        """Vectors of texts, in their order.
+        """The vectors of texts, in the order of the texts.
 
         Args:
-            texts: a str (one vector, `[H]`); a list of str; of pairs (tuples of two str); or of lists of tokens, which
-                are looked up as they are, a token "|||" dividing a pair.
-            batch_tokens: tokens of a batch, padding included: more is not faster on CPUs, and takes more memory.
-            prompt: written before each text: the name of one of the recipe's prompts, or the prompt itself; default:
-                the recipe's default prompt, "" for none.
-            normalize: vectors of length 1; default: the recipe's.
-            show_progress: a bar with texts per second and time left; default: where there are many, at a terminal.
+            texts: a str (one vector, `[H]`); a list of str, of pairs (tuples of two str), or of lists of tokens, which
+                are looked up in the vocabulary; a token "|||" separates the two texts of a pair.
+            batch_tokens: tokens of a batch, including padding: more is not faster on CPUs, but takes more memory.
+            prompt: the name of one of the recipe's prompts, or a prompt itself, which is put before each text; default:
+                the recipe's default prompt; "" for no prompt.
+            normalize: scale vectors to length 1; default: the recipe's setting.
+            show_progress: show a progress bar; default: for 2,000 or more texts, if standard error is a terminal.
 
         Returns:
             float32 `[N,H]`; for pooling `NONE` `[N,T,H]`, zero after the end of a text.
 
-        TypeError for what is no text.
+        Raises TypeError for an item that is not a text.
         """
         single = isinstance(texts, str) or (isinstance(texts, tuple) and len(texts) == 2)
         texts = [texts] if single else list(texts)
         prompt = self.prompt(prompt)
         if show_progress is None and len(texts) >= _MANY:
-            disable = None  # tqdm's word for "where there is no terminal"
+            disable = None  # in tqdm: disabled if standard error is not a terminal
         else:
             disable = not show_progress
         parts = []
@@ -180,9 +180,9 @@ class SentenceEncoder:
 
     def encode_ids(self, rows: Sequence[TextIds | Sequence[int]], batch_tokens: int | None = None, *,
                    normalize: bool | None = None, progress=None) -> np.ndarray:
-        """As `encode`, of token ids with their special tokens, each at most `max_length` of them.
+        """Like `encode`, for token ids that include the special tokens, at most `max_length` per text.
 
-        rows: `TextIds`, or lists or arrays of ids. progress: called with the number of texts after each batch.
+        rows: `TextIds`, or lists or arrays of ids. progress: called with the number of texts of each finished batch.
         """
         rows = [row if isinstance(row, TextIds) else TextIds.of(row) for row in rows]
         check_texts(rows, self.config.vocab_size, self._widest)
@@ -202,14 +202,14 @@ class SentenceEncoder:
         return self._finish(self._joined([]) if result is None else result, normalize)
 
     def freeze(self, max_bytes: int | None = None) -> "SentenceEncoder":
-        """A promise that the model's weights stay as they are: short texts that come one by one are then encoded faster.
+        """Promises that the model's weights will not change: short single texts are then encoded faster. Returns self.
 
-        An encoder made by `from_pretrained` needs none, as long as its `weights` are private and have no more than 256
+        An encoder made by `from_pretrained` does not need it, as long as its `weights` are private and have at most 256
         MB. The programs, one for each of three widths, are compiled in the background; they take about twice the memory
-        of the model's weights. Batches would follow later changes of the weights, but single texts only after another
-        call. Models and poolings that cannot share rows (see `program.can_pack`) gain nothing. Returns self.
+        of the model's weights. If weights change after all, batches use the new ones, but single texts only after
+        another call. It has no effect for models and poolings that cannot pack texts (see `program.can_pack`).
 
-        max_bytes: of weights; with more of them nothing is promised. ValueError for more than a program can hold.
+        max_bytes: do nothing if the weights are larger. Raises ValueError for weights that are too large for a program.
         """
         texts = self._function.single_texts
         if texts is not None and (max_bytes is None or texts.bytes <= max_bytes):
@@ -218,19 +218,19 @@ class SentenceEncoder:
         return self
 
     def with_recipe(self, recipe: Recipe, tokenizer: Tokenizer | None = None) -> "SentenceEncoder":
-        """Another encoder of the same model, without whitening."""
+        """Another encoder with the same model, without whitening."""
         return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe, self._ownership)
 
     def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
-        """Vectors of a tokenized batch: `input_ids` `[B,T]`, `attention_mask` `[B,T]` (1 = real; default: all),
-        `token_type_ids`; rows padded on the right. `[B,H]`, or `[B,T,H]` for pooling `NONE`."""
+        """The vectors `[B,H]` (pooling `NONE`: `[B,T,H]`) of a tokenized batch: `input_ids` `[B,T]`, `attention_mask`
+        `[B,T]` (1 = real; default: all), `token_type_ids` `[B,T]`; rows are padded on the right."""
         ids = np.asarray(batch["input_ids"], np.int32)
         mask = np.asarray(batch.get("attention_mask", np.ones_like(ids)))
         types = np.asarray(batch.get("token_type_ids", np.zeros_like(ids)), np.int32)
         lengths = mask.sum(1)
         if (mask != (np.arange(ids.shape[1]) < lengths[:, None])).any() or (lengths < 1).any():
-            raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens: expected rows of "
-                             "1s with the padding after them")
+            raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens; expected rows of "
+                             "1s followed by padding: pad on the right")
         vectors = self.encode_ids([TextIds(row[:n], kind[:n]) for row, kind, n in zip(ids, types, lengths)],
                                   normalize=normalize)
         if self.recipe.plan.of_tokens and vectors.shape[1] < ids.shape[1]:
@@ -238,7 +238,7 @@ class SentenceEncoder:
         return vectors
 
     def fit_whitening(self, texts: Iterable[str], n_components: int | None = None, **keywords) -> Whitening:
-        """Fits a whitening on texts that need not fit into memory, sets it, and returns it. keywords: of `encode`."""
+        """Fits a whitening on texts (which need not fit in memory), sets it and returns it. keywords: for `encode`."""
         self.whitening, moments, texts = None, Moments(), iter(texts)
         while chunk := list(itertools.islice(texts, POOL)):
             moments.update(self.encode(chunk, normalize=False, **keywords))
@@ -246,24 +246,24 @@ class SentenceEncoder:
         return self.whitening
 
     def tokenize(self, texts: list, prompt: str | None = None) -> list[TextIds]:
-        """What `encode` gives to `encode_ids`."""
+        """The token ids of texts, as `encode` passes them to `encode_ids`."""
         return self._reader(texts, self.prompt(prompt), self.recipe.pool_prompt)
 
     def frame(self, first: Sequence[int], second: Sequence[int] | None = None) -> TextIds:
-        """The same for token ids of a text or a pair: special tokens are put around, and what is too long is cut."""
+        """The same for the token ids of a text or pair: adds special tokens and truncates it to `max_length`."""
         return self._reader.of_ids(first, second)
 
     def prompt(self, name: str | None) -> str:
-        """The text of a prompt: of the one with that name, the default one for None, or the given text itself."""
+        """The text of the prompt with this name; None: of the default prompt; `name` itself if no prompt has it."""
         recipe = self.recipe
         if name is None:
             return recipe.prompts.get(recipe.default_prompt, "")
         return recipe.prompts.get(name, name)
 
     def save_pretrained(self, directory: str | os.PathLike) -> None:
-        """Writes the model, its tokenizer and the modules of sentence-transformers, which reads the directory, too.
+        """Writes the model, its tokenizer and the modules of sentence-transformers, which can also read the directory.
 
-        A whitening becomes a Dense module: `(x - mean) kernel` is `x kernel - mean kernel`.
+        A whitening becomes a Dense module: `(x - mean) kernel` = `x kernel - mean kernel`.
         """
         recipe = self.recipe
         if self.whitening is not None:
@@ -272,7 +272,7 @@ class SentenceEncoder:
         save_pretrained(self._model, directory, self.tokenizer)
 
     def _finish(self, vectors: np.ndarray, normalize: bool | None) -> np.ndarray:
-        """Projections, whitening, normalisation."""
+        """Applies projections, whitening and normalization."""
         for module in self.recipe.dense:
             vectors = module(vectors)
         if self.whitening is not None:

@@ -1,7 +1,7 @@
-"""The program of short texts that come one by one: its weights are constants, laid out for the processor once.
+"""A program for short single texts: its weights are constants, whose memory layout is prepared once.
 
-A product of few rows spends most of its time on the layout of its kernel, which a variable goes through at each call; and
-operations take longer to start than to do, so there are few of them (see `one_cluster`).
+A matrix product with few rows spends most of its time on the layout of the kernel, which for a variable is done at each
+call; and operations take longer to start than to run, so there are few of them (see `one_cluster`).
 """
 
 import collections
@@ -18,20 +18,20 @@ from tfplm.core.rounding import power_of_two
 from tfplm.layers.attention import one_cluster
 from tfplm.models.model import PretrainedModel
 
-LONGEST = 64  # tokens; a longer text spends its time inside the operations
-_CALLS = 16  # with texts of one width, before the program is compiled for it
-UNASKED = 256 << 20  # bytes of weights that are made constants without a promise: they are in memory three times then
-_LIMIT = 1900 << 20  # bytes that a graph can hold
+LONGEST = 64  # tokens; longer texts spend their time inside the operations
+_CALLS = 16  # calls with texts of one width, after which the program is compiled for it
+UNASKED = 256 << 20  # maximum bytes of weights that become constants without `freeze`: they use memory three times
+_LIMIT = 1900 << 20  # maximum bytes of a graph
 _ROWS = ("input_ids", "token_type_ids", "position_ids", "sequence_ids", "token_index")
 State = Literal["private", "shared", "frozen"]
 
 
 class Ownership:
-    """Whether the weights of a model may change; one object for all encoders of that model.
+    """Tracks if the weights of a model may change; all encoders of a model share one object.
 
-    state: "private", only the encoders have the model, so that nobody changes it; "shared", other code has it as well;
-    "frozen", other code may have it and has promised not to change it. version: grows when a state is set, so that
-    programs with older weights are made again.
+    state: "private": only the encoders have the model, so no other code changes it; "shared": other code has it as
+    well; "frozen": other code may have it, but has promised not to change it. version: increases whenever a state is
+    set, so that programs with older weights are compiled again.
     """
 
     def __init__(self, state: State):
@@ -40,25 +40,25 @@ class Ownership:
 
     def set(self, state: State) -> None:
         if state not in get_args(State):
-            raise ValueError(f"weights is {state!r}, expected one of {', '.join(get_args(State))}")
+            raise ValueError(f"weights is {state!r}; expected one of {', '.join(get_args(State))}: change it")
         self.state, self.version = state, self.version + 1
 
     def lend(self) -> None:
-        """From now on other code has the model, too; a promise still holds."""
+        """Records that other code has the model, too; "frozen" stays."""
         if self.state == "private":
             self.state = "shared"
 
 
 class SingleTexts:
-    """`single_texts(batch)`: the vector of a batch of one text, or None where no compiled program serves.
+    """`single_texts(batch)`: the vector of a batch with one text, or None if no program is compiled for it.
 
-    The program is compiled in the background, for each of few widths after some texts of it. It is used as long as the
-    weights cannot change, see `Ownership`.
+    The program is compiled in the background for each of few widths, after some texts with this width. It is used as
+    long as the weights cannot change, see `Ownership`.
 
     Args:
-        model: whose weights, but tables of embeddings, become constants.
-        function: a batch as `rows.assemble` makes it, as tensors -> float32 `[1,H]`.
-        ownership: of the model.
+        model: the model whose weights, except embedding tables, become constants.
+        function: the arrays of `rows.assemble`, as tensors -> float32 `[1,H]`.
+        ownership: the ownership of the model.
     """
 
     def __init__(self, model: PretrainedModel, function: Callable, ownership: Ownership):
@@ -68,28 +68,28 @@ class SingleTexts:
         self._current = None
 
     def check(self) -> None:
-        """ValueError for more weights than a graph can hold."""
+        """Raises ValueError if the weights are too large for a graph."""
         if self.bytes > _LIMIT:
-            raise ValueError(f"the weights of {self.model.name} have {self.bytes >> 20} MB, of which a program can hold "
-                             f"{_LIMIT >> 20}: it cannot be frozen")
+            raise ValueError(f"the weights of {self.model.name} have {self.bytes >> 20} MB; expected at most "
+                             f"{_LIMIT >> 20} MB to freeze them: do not call `freeze` for this model")
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray | None:
         state, version = self.ownership.state, self.ownership.version
         if state == "shared" or (state == "private" and self.bytes > UNASKED):
             self._current = None
             return None
-        current = self._current  # other threads may forget it meanwhile
+        current = self._current  # other threads may set the attribute to None
         if current is None or current.version != version:
             current = self._current = _Compiled(self, version)
         return current(batch)
 
 
 class _Compiled:
-    """The program with the weights of one moment."""
+    """The program with one version of the weights."""
 
     def __init__(self, texts: SingleTexts, version: int):
         self.texts, self.version = texts, version
-        self.started, self.ready = set(), set()  # widths that are being compiled or are, and that are
+        self.started, self.ready = set(), set()  # widths whose compilation has started, and has finished
         self._program, self._lock, self._calls = None, threading.Lock(), collections.Counter()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray | None:
@@ -109,13 +109,13 @@ class _Compiled:
                 if self._program is None:
                     self._program = self._trace()
                 self._program(tf.constant(_table(batch, width)))
-        except tf.errors.OpError as error:  # an operation that XLA has not
+        except tf.errors.OpError as error:  # an operation that XLA does not support
             logging.getLogger(__name__).info("single texts of %d tokens are not compiled: %s", width, error)
         else:
             self.ready.add(width)
 
     def _trace(self):
-        """Weights as constants, kernels joined where one product can do the work of several."""
+        """The function with weights as constants, and with kernels joined if one product can replace several."""
         values = [(variable, keras.ops.convert_to_numpy(variable)) for variable in self.texts.weights]
 
         def single(table):
@@ -128,7 +128,8 @@ class _Compiled:
 
 
 def _table(batch: dict[str, np.ndarray], width: int) -> np.ndarray:
-    """A text's arrays as one, padded to one of few widths, each of which is compiled; in the last row the length."""
+    """The arrays of a text as one, padded to one of few widths, for each of which a program is compiled; the last row
+    has the length."""
     table = np.zeros((len(_ROWS) + 1, width), np.int32)
     for row, name in enumerate(_ROWS):
         table[row, :batch[name].shape[1]] = batch[name][0]

@@ -1,4 +1,4 @@
-"""Texts, pairs and lists of tokens to token ids, each cut to the model's length."""
+"""Conversion of texts, pairs and lists of tokens to token ids, truncated to a maximum length."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from tfplm.tokenizers.frame import Frame, divide
 class TextReader:
     """`reader(texts)`: a `TextIds` for each text.
 
-    A text is a str; a pair of them as a tuple; or a list of tokens, which are looked up in the vocabulary as they are
-    (an unknown one becomes the unknown token) and get the special tokens around.
+    A text is a str; a pair (tuple) of str; or a list of tokens, which are looked up in the vocabulary (unknown ones
+    become the unknown token) and get special tokens.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_length: int | None, lowercase: bool = False):
@@ -21,16 +21,16 @@ class TextReader:
         self._frame = Frame.of(tokenizer)
         special = self._frame.single_size
         if max_length is not None and max_length <= special:
-            raise ValueError(f"max_length is {max_length}: it leaves no room for text beside the {special} special "
-                             "tokens")
+            raise ValueError(f"max_length is {max_length}; expected more than the {special} special tokens: increase "
+                             "max_length")
 
     @property
-    def around(self) -> tuple[int, int]:
-        """Special tokens before and after a text."""
+    def special_counts(self) -> tuple[int, int]:
+        """The numbers of special tokens before and after a text."""
         return self._frame.prefix.shape[1], self._frame.suffix.shape[1]
 
     def __call__(self, texts: list, prompt: str = "", pool_prompt: bool = True) -> list[TextIds]:
-        """ValueError or TypeError for what is no text; a text without tokens gets one special token."""
+        """The token ids of texts; a text without tokens gets one special token. Raises TypeError for other items."""
         kinds = {_kind_of(text, index) for index, text in enumerate(texts)}
         if len(kinds) > 1:
             return [self([text], prompt, pool_prompt)[0] for text in texts]
@@ -43,8 +43,8 @@ class TextReader:
         return [self._never_empty(ids, types, skip) for ids, types in rows]
 
     def of_ids(self, first: Sequence[int], second: Sequence[int] | None = None) -> TextIds:
-        """A text, or a pair, that is tokenized already: special tokens are put around, and the longer text of a pair is
-        cut, as BERT does it."""
+        """The same for an already tokenized text or pair: special tokens are added, and the longer text of a pair is
+        truncated, as in BERT."""
         return self._never_empty(*self._frame.around(first, second, self.max_length), 0)
 
     def _of_texts(self, texts: list, pairs: bool, prompt: str):
@@ -64,15 +64,15 @@ class TextReader:
         return self.tokenizer.convert_tokens_to_ids(tokens) if tokens else []
 
     def _prompt_tokens(self, prompt: str) -> int:
-        """Tokens of a prompt, special tokens before it included."""
+        """The number of tokens of a prompt, including special tokens before it."""
         prompt = prompt.lower() if self.lowercase else prompt
-        return self.around[0] + len(self.tokenizer.tokenize(prompt))
+        return self.special_counts[0] + len(self.tokenizer.tokenize(prompt))
 
     def _never_empty(self, ids, types, skip: int) -> TextIds:
         if not len(ids):
             tokenizer = self.tokenizer
-            ids = np.array([next(number for number in (tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
-                                 if number is not None)], np.int32)
+            candidates = (tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
+            ids = np.array([next(each for each in candidates if each is not None)], np.int32)
             types = np.zeros(1, np.int32)
         return TextIds(ids, types, min(skip, len(ids) - 1))
 
@@ -84,5 +84,5 @@ def _kind_of(text, index: int) -> str:
         return "tuple"
     if isinstance(text, list) and all(isinstance(token, str) for token in text):
         return "list"
-    raise TypeError(f"text {index} is {type(text).__name__} {str(text)[:40]!r}: expected a str, a pair (tuple of two "
-                    "str), or a list of tokens (list of str)")
+    raise TypeError(f"text {index} is {type(text).__name__} {str(text)[:40]!r}; expected a str, a pair (tuple of two "
+                    "str), or a list of tokens (list of str): convert it")

@@ -8,7 +8,7 @@ from tfplm.embed.search.index.exact import ExactIndex
 from tfplm.embed.search.index.faiss import KINDS, FaissIndex
 from tfplm.embed.search.index.kinds import load_index, make_index
 from tfplm.embed.search.index.recall import recall_of, recall_report
-from tfplm.embed.search.index.vector_index import IndexSettings, normalised, scores_of
+from tfplm.embed.search.index.vector_index import IndexSettings, scores_of, unit_rows
 
 ALL = ("exact", *KINDS)
 VECTORS, QUERIES = clouds(3000), clouds(40, seed=1)
@@ -136,7 +136,7 @@ def test_equal_scores_are_ordered_by_id():
 
 
 def test_zeros_have_a_score():
-    assert normalised(np.zeros((1, 3))).tolist() == [[0, 0, 0]]
+    assert unit_rows(np.zeros((1, 3))).tolist() == [[0, 0, 0]]
     index = ExactIndex(3)
     index.add([1], np.zeros((1, 3)))
     assert index.search(np.ones((1, 3)), 1)[0].tolist() == [[0]]

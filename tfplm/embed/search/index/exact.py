@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfplm.embed.search.index.vector_index import IndexSettings, Metric, VectorIndex, best, normalised, scores_of
+from tfplm.embed.search.index.vector_index import IndexSettings, Metric, VectorIndex, best, scores_of, unit_rows
 
 _ROWS = 16384  # the number of vectors compared at once, which bounds the memory
 
@@ -77,7 +77,7 @@ class ExactIndex(VectorIndex):
 def exact_search(blocks: Iterable[tuple[np.ndarray, np.ndarray]], queries: np.ndarray, k: int, metric: Metric
                  ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest of `(ids [n], vectors [n,H])` given in blocks; returns the same as `VectorIndex.search`."""
-    queries = normalised(queries) if metric == "cosine" else queries
+    queries = unit_rows(queries) if metric == "cosine" else queries
     scores = np.zeros((len(queries), 0), np.float32)
     found = np.zeros((len(queries), 0), np.int64)
     for ids, vectors in blocks:

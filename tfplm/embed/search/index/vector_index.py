@@ -119,7 +119,7 @@ class VectorIndex(abc.ABC):
         vectors = np.ascontiguousarray(vectors, np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise ValueError(f"this index is for vectors [N,{self.dimension}], found an array of shape {vectors.shape}")
-        return normalised(vectors) if self.settings.metric == "cosine" else vectors
+        return unit_rows(vectors) if self.settings.metric == "cosine" else vectors
 
     def _checked(self, ids, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         ids, vectors = np.ascontiguousarray(ids, np.int64), self._prepared(vectors)
@@ -134,7 +134,7 @@ class VectorIndex(abc.ABC):
         return min(k, len(self))
 
 
-def normalised(vectors: np.ndarray) -> np.ndarray:
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """float32 `[...,H]` with length 1; zero vectors stay zero."""
     return normalize_rows(np.asarray(vectors, np.float32))
 
@@ -142,7 +142,7 @@ def normalised(vectors: np.ndarray) -> np.ndarray:
 def scores_of(queries: np.ndarray, vectors: np.ndarray, metric: Metric) -> np.ndarray:
     """Scores `[Q,N]` of `[Q,H]` and `[N,H]`, or `[...,n]` of `[...,H]` and `[...,n,H]`; larger is nearer."""
     if metric == "cosine":
-        queries, vectors = normalised(queries), normalised(vectors)
+        queries, vectors = unit_rows(queries), unit_rows(vectors)
     products = queries @ vectors.T if vectors.ndim == 2 else np.einsum("...h,...nh->...n", queries, vectors)
     if metric != "l2":
         return products
