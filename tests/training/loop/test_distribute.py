@@ -117,7 +117,7 @@ def test_one_device_is_the_default(monkeypatch):
 @pytest.mark.parametrize("arguments, message", [
     ({"name": "two"}, "strategy is 'two'; expected one of auto, one, mirrored, multi_worker"),
     ({"name": "multi_worker"}, "needs TF_CONFIG, or workers"),
-    ({"name": "multi_worker", "workers": ["a:1", "b:1"]}, "index is None; expected the index of one of the 2 workers, from 0"),
+    ({"name": "multi_worker", "workers": ["a:1", "b:1"]}, "index is None; expected the index of one of the 2 workers"),
     ({"name": "multi_worker", "workers": ["a:1", "b:1"], "index": 2}, "index is 2"),
 ])
 def test_errors(monkeypatch, arguments, message):
