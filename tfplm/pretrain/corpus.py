@@ -120,8 +120,8 @@ class LabelledCorpus(Corpus):
 
     def source(self, task, length, held_out=False):
         if task.plan.packing != "labelled":
-            raise ValueError(f"{task.plan.text} reads running text, but {self.kind.name} reads labelled texts: train one "
-                             "after the other, the second with --init")
+            raise ValueError(f"{task.plan.text} reads running text, but {self.kind.name} reads labelled texts: train "
+                             "one after the other, the second with --init")
         if task.columns:
             raise ValueError(f"{task.plan.text} needs whole documents, but {self.kind.name} reads single texts: train "
                              "one after the other, the second with --init")
