@@ -48,12 +48,14 @@ def _batches(folder: Path):
     from tfplm.pretrain.objectives.catalogue import parse_objective
     from tfplm.pretrain.objectives.objective import Setting
     from tfplm.pretrain.objectives.task import make_tasks
+    from tfplm.tokenizers import Tokenizer
 
     reader = TokenRecords(folder / "records")
     config = Config(vocab_size=SIZE, hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS)
     tasks = make_tasks(parse_objective("mlm"), Setting(config, reader.vocabulary))
     options = PretrainOptions(text=["-"], batch_tokens=ROWS * LENGTH, max_length=LENGTH, steps=10_000)
-    corpus = DocumentCorpus(None, reader.vocabulary, reader=lambda held_out: None if held_out else reader)
+    corpus = DocumentCorpus(options, Tokenizer.from_pretrained(folder / "vocabulary"),
+                            reader=lambda held_out: None if held_out else reader)
     return config, tasks, Batches(corpus, tasks, options)
 
 
