@@ -18,7 +18,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-from tests.tokenizers.cases import CASES, GOLDEN, HARD, PAIRS, TRUNCATIONS, digest, lines_of
+from tests.tokenizers.cases import CASES, GOLDEN, HARD, PAIRS, TRUNCATIONS, digest
 
 TEXT = [*HARD[3:], "the rain in spain stays mainly in the plain", "she sells sea shells by the sea shore",
         "春眠不觉晓,处处闻啼鸟。", "床前明月光,疑是地上霜。", "an apple a day keeps the doctor away"] * 5
@@ -107,7 +107,7 @@ def make(name: str) -> dict:
             found = {"input_ids": None}
         golden["truncations"].append(found["input_ids"])
     for corpus in case.corpora:
-        golden["corpora"][corpus] = digest(tokenizer(lines_of(data(*corpus.split("/"))))["input_ids"])
+        golden["corpora"][corpus] = digest(tokenizer(case.lines(data(*corpus.split("/"))))["input_ids"])
     return golden
 
 

@@ -46,6 +46,9 @@ class Case:
     settings: dict = dataclasses.field(default_factory=dict)  # tokenizer_config.json
     corpora: tuple[str, ...] = ()
     reference_files: dict[str, str] = dataclasses.field(default_factory=dict)  # if the reference needs other names
+    # beginnings of the texts of which transformers finds other pieces or places than the library sentencepiece, which is
+    # then the reference (test_sentencepiece_random.py): white space, dropped characters, marks, pieces of equal scores
+    approximate: tuple[str, ...] = ()
 
     @property
     def texts(self) -> list[str]:
@@ -54,6 +57,11 @@ class Case:
         hard = [text for text in HARD if self.model_type != "albert" or not re.search(r"\d,", text)]
         mask = self.mask
         return hard + ([f"I {mask} you, {mask}.", f"我{mask}你 {mask}{mask}"] if mask else [])
+
+    def lines(self, path: Path) -> list[str]:
+        """The lines of a corpus; for BERT without those with private-use characters, which transformers drops."""
+        private = re.compile("[\ue000-\uf8ff]" if self.model_type == "bert" else "(?!)")
+        return [line for line in lines_of(path) if not private.search(line)]
 
     def build(self, path: Path, data, files: dict[str, str] | None = None) -> Path:
         """Writes the directory; `data` is the fixture."""
@@ -72,8 +80,8 @@ def _bert(name: str, *corpora: str, **settings) -> Case:
 
 
 def _with(files: dict[str, str], model_type: str, reference: str, *corpora: str, mask: str | None = "<mask>",
-          **settings) -> Case:
-    return Case(files, model_type, reference, mask, settings, corpora)
+          approximate: tuple[str, ...] = (), **settings) -> Case:
+    return Case(files, model_type, reference, mask, settings, corpora, approximate=approximate)
 
 
 _CHINESE = ("zh_novels/xiyou_ji.txt", "thucnews/dev.txt", "afqmc/dev.txt")
@@ -84,6 +92,9 @@ _TINY_BPE = {"vocab.json": "tiny_byte_bpe/vocab.json", "merges.txt": "tiny_byte_
 _TINY_GPT = {"vocab.json": "tiny_bpe/vocab.json", "merges.txt": "tiny_bpe/merges.txt"}
 _TINY_UNIGRAM = {"sentencepiece.bpe.model": "tiny_unigram.model"}
 
+_NMT = ("e\u0301 ", "emoji", "control", "zero", "a\u00a0b")
+_PLAIN = ("\t\n  ", "  two", "full-width", "a\u00a0b", "xxx")
+
 CASES = {
     "bert_chinese": _bert("chinese", *_CHINESE, _ENGLISH[0]),
     "bert_uncased": _bert("uncased", *_ENGLISH, _CHINESE[1]),
@@ -92,20 +103,22 @@ CASES = {
     "gpt2": Case({"encoder.json": "vocabs/gpt2/encoder.json", "vocab.bpe": "vocabs/gpt2/vocab.bpe"}, "gpt2",
                  "GPT2Tokenizer", corpora=(*_MIXED, _CHINESE[0]),
                  reference_files={"vocab.json": "vocabs/gpt2/encoder.json", "merges.txt": "vocabs/gpt2/vocab.bpe"}),
-    "t5": _with({"spiece.model": _T5}, "t5", "T5Tokenizer", *_MIXED, _CHINESE[0], mask="<extra_id_0>"),
+    "t5": _with({"spiece.model": _T5}, "t5", "T5Tokenizer", *_MIXED, _CHINESE[0], mask="<extra_id_0>", approximate=_NMT),
     "roberta": _with(_TINY_BPE, "roberta", "RobertaTokenizer", _MIXED[0]),
     "roberta_prefix": _with(_TINY_BPE, "roberta", "RobertaTokenizer", add_prefix_space=True),
     "bart": _with(_TINY_BPE, "bart", "BartTokenizer"),
     "openai_gpt": _with(_TINY_GPT, "openai-gpt", "OpenAIGPTTokenizer", _MIXED[0], mask=None),
-    "xlm_roberta": _with(_TINY_UNIGRAM, "xlm-roberta", "XLMRobertaTokenizer", _MIXED[0]),
-    "xlm_roberta_real": _with({"sentencepiece.bpe.model": _T5}, "xlm-roberta", "XLMRobertaTokenizer", *_MIXED),
-    "camembert": _with(_TINY_UNIGRAM, "camembert", "CamembertTokenizer"),
-    "mbart": _with(_TINY_UNIGRAM, "mbart", "MBartTokenizer"),
+    "xlm_roberta": _with(_TINY_UNIGRAM, "xlm-roberta", "XLMRobertaTokenizer", _MIXED[0], approximate=_PLAIN),
+    "xlm_roberta_real": _with({"sentencepiece.bpe.model": _T5}, "xlm-roberta", "XLMRobertaTokenizer", *_MIXED,
+                              approximate=_NMT),
+    "camembert": _with(_TINY_UNIGRAM, "camembert", "CamembertTokenizer", approximate=_PLAIN),
+    "mbart": _with(_TINY_UNIGRAM, "mbart", "MBartTokenizer", approximate=_PLAIN),
     "modernbert": _with({"tokenizer.json": "tiny_modernbert/tokenizer.json"}, "modernbert", "PreTrainedTokenizerFast",
                         mask="[MASK]",
                         **{f"{role}_token": f"[{role.upper()}]" for role in ("cls", "sep", "pad", "mask", "unk")},
                         tokenizer_class="PreTrainedTokenizerFast", model_max_length=8192),
-    "albert": _with({"spiece.model": "tiny_albert.model"}, "albert", "AlbertTokenizer", _MIXED[0], mask="[MASK]"),
+    "albert": _with({"spiece.model": "tiny_albert.model"}, "albert", "AlbertTokenizer", _MIXED[0], mask="[MASK]",
+                    approximate=("emoji", "xxx", "don't", "\u0627\u0644\u0639")),
 }
 
 

@@ -35,11 +35,11 @@ def _words(text: str, lower_case: bool):
 
 
 def tokenize(text: str, vocab: dict[str, int], lower_case: bool) -> list[str]:
-    """Greedy longest match within every word; [UNK] for a word that the pieces do not cover."""
+    """Greedy longest match within every word; [UNK] for a word that the pieces do not cover, or of more than 200 letters."""
     tokens = []
     for word in _words(text, lower_case):
-        pieces, start = [], 0
-        while start < len(word):
+        pieces, start = ["[UNK]"] if len(word) > 200 else [], 0
+        while start < len(word) <= 200:
             end = next((end for end in range(len(word), start, -1)
                         if ("##" if start else "") + word[start:end] in vocab), None)
             if end is None:

@@ -260,7 +260,7 @@ def reject_unknown(values, known: set[str], kind: str) -> None:
 
 def read_json(path: str | os.PathLike) -> dict[str, Any]:
     """Reads a JSON object from a file; raises ValueError with the name of the file and the line."""
-    text = Path(path).read_text(encoding="utf-8")
+    text = Path(path).read_text(encoding="utf-8-sig")
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:

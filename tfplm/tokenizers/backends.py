@@ -1,46 +1,15 @@
 """Builders of the Rust tokenizers: WordPiece, byte-level BPE and plain BPE from their vocabulary files."""
 
-import json
+import logging
+from collections.abc import Collection
 from pathlib import Path
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from tfplm.core.tokenizer_rules import Kind, TokenizerRules
-
-
-def read_text(path: Path) -> str:
-    """Reads a file as UTF-8. Raises ValueError if it is not."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); convert it to UTF-8"
-                         ) from error
-
-
-def read_json(path: Path) -> dict:
-    """Reads the object in a JSON file. Raises ValueError if it holds anything else."""
-    try:
-        found = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: expected a JSON object, found {type(found).__name__}")
-    return found
-
-
-def read_vocab(path: Path) -> dict[str, int]:
-    """Reads a `vocab.txt`: the token on line i has id i. Baidu's files (`token<TAB>id`) are supported as well."""
-    lines = read_text(path).removesuffix("\n").split("\n")
-    tokens = [line.rstrip("\r") for line in lines]
-    if all("\t" in token and token.rpartition("\t")[2].isdigit() for token in tokens):
-        return {token: int(index) for token, _, index in (line.rpartition("\t") for line in tokens)}
-    vocab: dict[str, int] = {}
-    for index, token in enumerate(tokens):
-        if token in vocab:  # the last one wins; the id of the first is kept under a name that occurs in no text
-            vocab[f"[duplicate {vocab[token]}]"] = vocab[token]
-        vocab[token] = index
-    return vocab
+from tfplm.tokenizers.files import read_ids, read_merges
+from tfplm.tokenizers.original.google import LONGEST_WORD
 
 
 def has_upper_case(vocab: dict[str, int]) -> bool:
@@ -52,16 +21,19 @@ def has_upper_case(vocab: dict[str, int]) -> bool:
 
 
 def wordpiece(vocab: dict[str, int], lower_case: bool, strip_accents: bool | None = None,
-              chinese_characters: bool = True) -> Backend:
+              chinese_characters: bool = True, unknown: str = "[UNK]") -> Backend:
     """BERT's basic tokenization and greedy longest-match WordPiece (Devlin et al. 2019; google-research/bert).
 
     `strip_accents=None` means the value of `lower_case`; `chinese_characters` makes every CJK ideograph a single word.
+    Raises ValueError for a vocabulary without the token for unknown words.
     """
-    if "[UNK]" not in vocab:
+    if unknown not in vocab:
         first = [token[:16] for token in list(vocab)[:3]]
-        raise ValueError(f"the vocabulary of {len(vocab)} tokens has no [UNK], the token for unknown words: "
-                         f"expected BERT's vocab.txt, one token per line; this one starts with {first}")
-    backend = Backend(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100))
+        other = next((f"; if {token!r} is that token, pass unk_token={token!r}" for token in vocab
+                      if "unk" in token.lower() and "unused" not in token and len(token) < 8), "")
+        raise ValueError(f"the vocabulary of {len(vocab)} tokens has no {unknown}, the token for unknown words: "
+                         f"expected BERT's vocab.txt, one token per line; this one starts with {first}{other}")
+    backend = Backend(models.WordPiece(vocab, unk_token=unknown, max_input_chars_per_word=LONGEST_WORD))
     backend.normalizer = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=chinese_characters,
                                                     strip_accents=strip_accents, lowercase=lower_case)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -69,27 +41,25 @@ def wordpiece(vocab: dict[str, int], lower_case: bool, strip_accents: bool | Non
     return backend
 
 
-def read_merges(path: Path) -> list[tuple[str, str]]:
-    """Reads `merges.txt` or `vocab.bpe`: two pieces per line, in the order in which they are merged."""
-    merges = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip() or (number == 1 and line.startswith("#version")):
-            continue
-        pieces = line.rstrip("\r").split(" ")
-        if len(pieces) != 2:
-            raise ValueError(f"{path}, line {number}: expected two pieces separated by a space, found '{line}'")
-        merges.append((pieces[0], pieces[1]))
-    return merges
+def report_missing(vocab: Collection[str], family: TokenizerRules, replaced: Collection[str], name: str) -> None:
+    """Logs which special tokens of the family a vocabulary lacks, unless `replaced` ("pad_token", ...) names others."""
+    missing = {role: token for role, token in family.tokens.items()
+               if token not in vocab and f"{role}_token" not in replaced and role in ("pad", "mask")}
+    if missing:
+        effects = {"pad": "rows are padded with the token for unknown words", "mask": "no word can be masked"}
+        logging.getLogger(__name__).warning(
+            "%s: the vocabulary of %d tokens has no %s: %s; name other tokens (such as pad_token=...) if it has them",
+            name, len(vocab), " and no ".join(missing.values()), ", ".join(effects[role] for role in missing))
 
 
 def bpe(vocab_file: Path, merges_file: Path, add_prefix_space: bool = False) -> Backend:
     """Byte-level BPE (GPT-2, RoBERTa, BART) or, for a vocabulary with `</w>`, the BPE of the first GPT."""
-    vocab = read_json(vocab_file)
+    vocab = read_ids(vocab_file)
     merges = read_merges(merges_file)
     for left, right in merges:  # toy vocabularies omit the intermediate pieces of longer ones
         for piece in (left, right, left + right):
             if piece not in vocab:
-                vocab[piece] = max(vocab.values()) + 1
+                vocab[piece] = max(vocab.values(), default=-1) + 1
     plain = any(token.endswith("</w>") for token in vocab)
     if plain:
         backend = Backend(models.BPE(vocab, merges, unk_token="<unk>" if "<unk>" in vocab else None,

@@ -13,7 +13,7 @@ def _texts(options: TokenizeOptions) -> Iterator[str]:
     if options.text:
         yield from options.text
     elif options.file:
-        with open(options.file, encoding="utf-8") as file:
+        with open(options.file, encoding="utf-8-sig") as file:
             yield from (line.rstrip("\n") for line in file)
     else:
         yield from (line.rstrip("\n") for line in sys.stdin)

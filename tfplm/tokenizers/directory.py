@@ -8,7 +8,8 @@ from tokenizers import Tokenizer as Backend
 
 from tfplm.core.tokenizer_rules import ROLES, Kind, TokenizerRules
 from tfplm.families import registry
-from tfplm.tokenizers import backends, sentencepiece_file
+from tfplm.tokenizers import backends, files, sentencepiece_file
+from tfplm.tokenizers.original.google import LONGEST_WORD, GoogleWordPiece
 
 _BPE_PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 _SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "tokenizer.model")
@@ -22,7 +23,7 @@ _SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "keep_a
 
 def read_json(path: Path) -> dict:
     """The object in a JSON file; {} if there is no file."""
-    return backends.read_json(path) if path.is_file() else {}
+    return files.read_json(path) if path.is_file() else {}
 
 
 def read_config(path: Path) -> dict:
@@ -105,6 +106,9 @@ def _added(token, special: bool = True) -> AddedToken:
     """A token of one of the JSON files: a string, or an object with `content` and flags."""
     if isinstance(token, str):
         return AddedToken(token, special=special, normalized=False)
+    if not isinstance(token, dict) or not isinstance(token.get("content"), str):
+        raise ValueError(f"a special token is {token!r}, expected a string or an object with \"content\"; correct "
+                         "special_tokens_map.json and tokenizer_config.json")
     flags = {key: token[key] for key in ("lstrip", "rstrip", "single_word", "normalized") if key in token}
     return AddedToken(token["content"], special=token.get("special", special), **flags)
 
@@ -115,25 +119,33 @@ def _named_tokens(special_map: dict, tokenizer_config: dict) -> dict[str, AddedT
     return {f"{role}_token": _added(values[f"{role}_token"]) for role in ROLES if values.get(f"{role}_token")}
 
 
+def _added_ids(path: Path) -> dict[str, int]:
+    return files.read_ids(path) if path.is_file() else {}
+
+
 def _more_tokens(path: Path, special_map: dict, tokenizer_config: dict) -> list[tuple[int | None, AddedToken]]:
     """Tokens in addition to the vocabulary, with their ids if the files have them, in the order of the ids."""
     values = {**tokenizer_config, **special_map}
     extra = values.get("additional_special_tokens") or values.get("extra_special_tokens") or []
     extra = list(extra.values()) if isinstance(extra, dict) else extra
-    special = {token if isinstance(token, str) else token["content"] for token in extra}
+    special = {str(_added(token)) for token in extra}
     known = {token: (int(token_id), _added(token, token in special))
-             for token, token_id in read_json(path / "added_tokens.json").items()}
+             for token, token_id in _added_ids(path / "added_tokens.json").items()}
     for token_id, token in (tokenizer_config.get("added_tokens_decoder") or {}).items():
-        known[token["content"]] = (int(token_id), _added(token, special=False))
+        added = _added(token, special=False)
+        known[added.content] = (int(token_id), added)
     rest = [(None, _added(token)) for token in extra if str(_added(token)) not in known]
     return [*sorted(known.values(), key=lambda pair: pair[0]), *rest]
 
 
 def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dict):
+    text = files.read_text(file)
     try:
-        backend = Backend.from_file(str(file))
+        backend = Backend.from_str(text)
     except Exception as error:  # the Rust library raises plain Exception
         raise ValueError(f"{file} is not a tokenizer of the library `tokenizers`: {error}") from error
+    if GoogleWordPiece.fits(backend) and backend.model.max_input_chars_per_word == 100:  # the default of the library
+        backend.model.max_input_chars_per_word = LONGEST_WORD
     kind = backends.kind_of(backend)
     vocab = backend.get_vocab()
     rules = choose_rules(kind, vocab, config, tokenizer_config)

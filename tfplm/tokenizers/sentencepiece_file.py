@@ -58,7 +58,7 @@ def parse(data: bytes, name: str = "the file") -> Model:
                  rules.add_dummy_prefix, rules.remove_extra_whitespaces)
 
 
-def _splits_number(piece: str) -> bool:
+def splits_number(piece: str) -> bool:
     return len(piece) >= 2 and piece[-1] == "," and piece[-2].isdigit()
 
 
@@ -69,7 +69,7 @@ def _vocabulary(model: Model, family: TokenizerRules) -> list[tuple[str, float]]
     for piece, score, kind in model.pieces[family.skip:]:
         if kind == USER_DEFINED:  # SentencePiece's own score for it, with which it always wins
             score = len(piece) * best - 0.1
-        elif family.clean and _splits_number(piece):  # XLNet and ALBERT split "2008," (their `encode_pieces`)
+        elif family.clean and splits_number(piece):  # XLNet and ALBERT split "2008," (their `encode_pieces`)
             score -= 100
         scored.append((piece, score))
     head = [(token, -100.0 if token == "<unk>NOTUSED" else 0.0) for token in family.head]

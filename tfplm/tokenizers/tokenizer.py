@@ -12,7 +12,8 @@ from tokenizers import Tokenizer as Backend
 from tfplm.core.sources import resolve
 from tfplm.core.tokenizer_rules import ROLES, TokenizerRules
 from tfplm.families import registry
-from tfplm.tokenizers import backends, batches, directory, saving, sentencepiece_file
+from tfplm.tokenizers import backends, batches, directory, files, saving, sentencepiece_file
+from tfplm.tokenizers.original.pieces import Pieces, Row
 from tfplm.tokenizers.vocabulary import Vocabulary
 
 
@@ -55,13 +56,20 @@ class Tokenizer(Vocabulary):
 
         `model_type`: the family whose special tokens are added to a text (default: BERT).
         `special` replaces special tokens of the family, such as `mask_token="[BLANK]"`.
+
+        Texts get the pieces of Google's `tokenization.py`, except that special and added tokens in a text stay whole.
+        A vocabulary in another encoding than UTF-8, or without the token for unknown words, is a ValueError; blank and
+        repeated lines, counts in a second column and missing special tokens are logged.
         """
-        vocab = backends.read_vocab(Path(path))
+        vocab = files.read_vocab(Path(path))
         lowercase = not backends.has_upper_case(vocab) if lowercase is None else lowercase
         settings = {"do_lower_case": lowercase, "strip_accents": strip_accents,
                     "tokenize_chinese_chars": tokenize_chinese_chars}
-        backend = backends.wordpiece(vocab, lowercase, strip_accents, tokenize_chinese_chars)
-        return cls._assemble(backend, directory.rules_or_default(model_type, "wordpiece"), special, settings)
+        backend = backends.wordpiece(vocab, lowercase, strip_accents, tokenize_chinese_chars,
+                                     str(special.get("unk_token", "[UNK]")))
+        rules = directory.rules_or_default(model_type, "wordpiece")
+        backends.report_missing(vocab, rules, special, str(path))
+        return cls._assemble(backend, rules, special, settings)
 
     @classmethod
     def from_bpe(cls, vocab: str | os.PathLike, merges: str | os.PathLike, model_type: str | None = None,
@@ -156,26 +164,52 @@ class Tokenizer(Vocabulary):
 
     def _encode(self, inputs: list, max_length: int | None, strategy: str | None, details: batches.Details):
         """The encodings of all rows, and the index of the text of each row."""
+        limits = None
         if strategy is not None and max_length is not None:
             self._check_cut(inputs, max_length, strategy, details)
+            limits = {"max_length": max_length, "stride": details.stride or 0, "strategy": strategy}
         elif details.stride is not None:
             raise ValueError("stride needs max_length, and truncation other than False")
-        backend = self._word_backend if details.is_split_into_words else self._backend
-        call = backend.encode_batch if details.need_text else backend.encode_batch_fast
-        with self._lock:  # truncation is part of the backend's state
-            if strategy is not None and max_length is not None:
-                backend.enable_truncation(max_length, stride=details.stride or 0, strategy=strategy)
-            try:
-                encodings = call(inputs, is_pretokenized=details.is_split_into_words,
-                                 add_special_tokens=details.add_special_tokens)
-            except Exception as error:  # the Rust library has no exception classes
-                raise ValueError(f"{error} (truncation={strategy!r}, max_length={max_length})") from error
-            finally:
-                backend.no_truncation()
+        found = self._found_pieces(inputs, details)
+        encodings = self._call(self._word_backend if details.is_split_into_words else self._backend,
+                               [row for index, row in enumerate(inputs) if index not in found] if found else inputs,
+                               limits, details, details.is_split_into_words)
+        if found:
+            ready = [tuple(part.tokens for part in row) if len(row) > 1 else row[0].tokens for row in found.values()]
+            made = zip(found.items(), self._call(self._piece_backend, ready, limits, details, True))
+            rows = {index: Row(row, parts) if details.need_text else row for (index, parts), row in made}
+            rest = iter(encodings)
+            encodings = [rows[index] if index in rows else next(rest) for index in range(len(inputs))]
         if details.stride is None:
             return encodings, None
-        rows = [(e, i) for i, first in enumerate(encodings) for e in (first, *first.overflowing)]
-        return [e for e, _ in rows], [i for _, i in rows]
+        flat = [(e, i) for i, first in enumerate(encodings) for e in (first, *first.overflowing)]
+        return [e for e, _ in flat], [i for _, i in flat]
+
+    def _call(self, backend: Backend, inputs: list, limits: dict | None, details: batches.Details, split: bool) -> list:
+        call = backend.encode_batch if details.need_text else backend.encode_batch_fast
+        with self._lock:  # truncation is part of the backend's state
+            if limits is not None:
+                backend.enable_truncation(**limits)
+            try:
+                return call(inputs, is_pretokenized=split, add_special_tokens=details.add_special_tokens)
+            except Exception as error:  # the Rust library has no exception classes
+                settings = ", ".join(f"{key}={value!r}" for key, value in (limits or {"truncation": False}).items())
+                raise ValueError(f"{error} ({settings})") from error
+            finally:
+                backend.no_truncation()
+
+    def _found_pieces(self, inputs: list, details: batches.Details) -> dict[int, list[Pieces]]:
+        """The pieces of the texts of those rows that the Rust library would treat otherwise than the original code."""
+        if self._finder is None:
+            return {}
+        split = details.is_split_into_words
+        rows = {index: list(row) if isinstance(row, tuple) else [row] for index, row in enumerate(inputs)}
+        rows = {index: row for index, row in rows.items()
+                if any(self._finder.takes(" ".join(part) if split else part) for part in row)}
+        texts = [text for row in rows.values() for part in row for text in (part if split else [part])]
+        found = iter(self._finder.pieces(texts, details.need_text))
+        return {index: [Pieces.of_words([next(found) for _ in part]) if split else next(found) for part in row]
+                for index, row in rows.items()}
 
     def _check_cut(self, inputs: list, max_length: int, strategy: str, details: batches.Details) -> None:
         pair = bool(inputs) and isinstance(inputs[0], tuple)
@@ -202,8 +236,9 @@ class Tokenizer(Vocabulary):
 
     def tokenize(self, text: str) -> list[str]:
         """The pieces of a text, without special tokens."""
-        (text,) = batches.as_inputs(text, None, False)
-        return self._backend.encode(text, add_special_tokens=False).tokens
+        texts = batches.as_inputs(text, None, False)
+        found = self._found_pieces(texts, batches.Details())
+        return found[0][0].tokens if found else self._backend.encode(texts[0], add_special_tokens=False).tokens
 
     def save_pretrained(self, path: str | os.PathLike) -> None:
         """Writes the files that `from_pretrained`, Hugging Face and (WordPiece) google-research/bert read."""

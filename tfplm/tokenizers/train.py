@@ -6,12 +6,12 @@ WordPiece is learned with BPE's merges, as in the library `tokenizers`: Google h
 import collections
 import dataclasses
 import io
+import itertools
 import logging
 import tempfile
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sentencepiece
 from tokenizers import Tokenizer as Backend
@@ -20,9 +20,13 @@ from tokenizers import models, normalizers, pre_tokenizers, trainers
 from tfplm.core.files import replacing
 from tfplm.core.tokenizer_rules import Kind, TokenizerRules
 from tfplm.families import registry
+from tfplm.tokenizers.backends import wordpiece
+from tfplm.tokenizers.corpus import Corpus, spooled
+from tfplm.tokenizers.original.google import GoogleWordPiece, is_word
 from tfplm.tokenizers.tokenizer import Tokenizer
 
-_LONGEST_LINE = 1000  # characters; SentencePiece skips lines of more than 4,192 bytes
+SAMPLE = 2000  # the number of lines, from the start of a corpus, in which unknown tokens are counted
+_MOST_UNKNOWN = 0.01  # the share of unknown tokens from which on it is reported
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -86,21 +90,41 @@ def train_vocabulary(lines: Iterable[str], kind: Literal["wordpiece", "bpe", "by
     2019) or "sentencepiece" (unigram; Kudo 2018). `settings` are the fields of `VocabularySettings`.
 
     `lines` is read twice; an iterator is saved to a temporary file in between. If the corpus has too little text for
-    `vocab_size` tokens, the vocabulary is smaller and a warning is logged. Raises ValueError for a corpus without text.
+    `vocab_size` tokens, the vocabulary is smaller and a warning is logged, as it is if more than 1 % of the tokens of the
+    first sentences are unknown. Raises ValueError for a corpus without text.
     """
     wanted = VocabularySettings(kind=kind, vocab_size=vocab_size, **settings)
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as spool:
         if iter(lines) is lines:
-            lines = _spooled(lines, spool)
+            lines = spooled(lines, spool)
         clean = _normalizer(wanted)
-        known = _characters(map(clean, lines), wanted)
-        corpus = _Corpus(lines, clean, known, blanks=kind != "byte_bpe")
+        alphabet = _characters(map(clean, lines), wanted)
+        corpus = Corpus(lines, clean, alphabet.known, blanks=kind != "byte_bpe")
         tokenizer = _LEARNERS[kind](corpus, wanted)
-    tokenizer.add_tokens(wanted.special_tokens, special=True)
-    if len(tokenizer) < vocab_size:
-        logging.getLogger(__name__).warning(
-            "the corpus supports a vocabulary of %d tokens, fewer than the %d asked for", len(tokenizer), vocab_size)
+        tokenizer.add_tokens(wanted.special_tokens, special=True)
+        _report(tokenizer, lines, alphabet, wanted)
     return tokenizer
+
+
+def unknown_share(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+    """The share of the tokens of texts that are the token for unknown words; 0 without such a token."""
+    rows = tokenizer(texts, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
+    unknown = sum(int((row == tokenizer.unk_token_id).sum()) for row in rows)
+    return unknown / max(sum(map(len, rows)), 1)
+
+
+def _report(tokenizer: Tokenizer, lines: Iterable[str], alphabet: "_Alphabet", settings: VocabularySettings) -> None:
+    """Logs whether the vocabulary is smaller than wanted, or knows too little of the corpus."""
+    log = logging.getLogger(__name__)
+    if len(tokenizer) < settings.vocab_size and alphabet.size <= settings.vocab_size:
+        log.warning("the corpus supports a vocabulary of %d tokens, fewer than the %d asked for", len(tokenizer),
+                    settings.vocab_size)
+    share = unknown_share(tokenizer, [line.rstrip("\n") for line in itertools.islice(lines, SAMPLE)])
+    if share > _MOST_UNKNOWN:
+        advice = (f"raise --vocab-size (vocab_size) from {settings.vocab_size:,} to {alphabet.size:,}, where all of its "
+                  f"{alphabet.characters:,} characters have tokens" if alphabet.size > settings.vocab_size else
+                  f"raise --character-coverage (character_coverage) from {settings.character_coverage}")
+        log.warning("%.2f%% of the tokens of the corpus are unknown, expected at most 1%%; %s", 100 * share, advice)
 
 
 def learn_once(folder: Path, lines: Iterable[str], model_type: str, kind: Kind | Literal["auto"], vocab_size: int,
@@ -118,27 +142,13 @@ def learn_once(folder: Path, lines: Iterable[str], model_type: str, kind: Kind |
     return folder
 
 
-class _Spool:
-    """Lines saved in a file, which can be read repeatedly."""
-
-    def __init__(self, file):
-        self.file = file
-
-    def __iter__(self) -> Iterator[str]:
-        self.file.seek(0)
-        return iter(self.file)
-
-
-def _spooled(lines: Iterable[str], file) -> _Spool:
-    file.writelines(line.rstrip("\n") + "\n" for line in lines)
-    return _Spool(file)
-
-
 def _normalizer(settings: VocabularySettings) -> Callable[[str], str]:
     """The normalization that the finished tokenizer applies to a text before it searches for pieces."""
     if settings.kind == "byte_bpe":
         return str
-    if settings.kind != "sentencepiece":
+    if settings.kind == "wordpiece":
+        return _googles(bool(settings.lowercase))
+    if settings.kind == "bpe":
         return normalizers.BertNormalizer(lowercase=bool(settings.lowercase)).normalize_str
     steps: list[normalizers.Normalizer] = [normalizers.NFKC()]
     if settings.family.clean:
@@ -149,14 +159,26 @@ def _normalizer(settings: VocabularySettings) -> Callable[[str], str]:
     return normalizers.Sequence(steps).normalize_str
 
 
-def _is_word(character: str) -> bool:
-    """Returns True if BERT's basic tokenization makes this character a word, so that it has no `##` form."""
-    if character.isascii():
-        return not character.isalnum()
-    return unicodedata.category(character)[0] == "P" or unicodedata.name(character, "").startswith("CJK")
+def _googles(lower_case: bool) -> Callable[[str], str]:
+    """BERT's normalization: by the Rust library, or for rare characters by Google's rules, with spaces between words."""
+    backend = wordpiece({"[UNK]": 0}, lower_case)
+    finder, usual = GoogleWordPiece(backend), backend.normalizer.normalize_str
+
+    def normalize(line: str) -> str:
+        return " ".join(word for word, _ in finder.basic.words(line)) if finder.takes(line) else usual(line)
+
+    return normalize
 
 
-def _characters(lines: Iterable[str], settings: VocabularySettings) -> set[str]:
+class _Alphabet(NamedTuple):
+    """Characters that get tokens."""
+
+    known: set[str]
+    size: int  # of a vocabulary with tokens for all characters that `character_coverage` asks for
+    characters: int  # their number
+
+
+def _characters(lines: Iterable[str], settings: VocabularySettings) -> _Alphabet:
     """The most frequent characters, limited by `character_coverage` and the size of the vocabulary."""
     counts: collections.Counter[str] = collections.Counter()
     for line in lines:
@@ -171,40 +193,23 @@ def _characters(lines: Iterable[str], settings: VocabularySettings) -> set[str]:
         raise ValueError(f"vocab_size={settings.vocab_size} leaves room for {max(room, 0)} tokens besides the special "
                          f"tokens: {settings.kind} needs {needed} or more")
     wanted = settings.character_coverage * counts.total()
-    known, covered = set(), 0
+    known, covered, characters, full = set(), 0, 0, False
     for character, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-        # a letter takes two tokens, one for the start (BPE: end) of a word and one for the rest of it
-        single = settings.kind == "sentencepiece" or (settings.kind == "wordpiece" and _is_word(character))
-        room -= 1 if single else 2
-        if covered >= wanted or room < 0:
+        if covered >= wanted:
             break
-        known.add(character)
+        # a letter takes two tokens, one for the start (BPE: end) of a word and one for the rest of it
+        single = settings.kind == "sentencepiece" or (settings.kind == "wordpiece" and is_word(character))
+        room -= 1 if single else 2
+        full = full or room < 0
+        if not full:
+            known.add(character)
         covered += count
-    return known
+        characters += 1
+    size = settings.vocab_size if settings.kind == "byte_bpe" else settings.vocab_size - room
+    return _Alphabet(known, size, characters)
 
 
-class _Corpus:
-    """The normalized lines, cut to a manageable length, with spaces instead of unknown characters."""
-
-    def __init__(self, lines: Iterable[str], clean: Callable[[str], str], known: set[str], blanks: bool = True):
-        self.lines, self.clean, self.known, self.blanks = lines, clean, known, blanks
-
-    def __iter__(self) -> Iterator[str]:
-        table = collections.defaultdict(lambda: " ", {ord(c): c for c in self.known})
-        for line in self.lines:
-            line = self.clean(line.rstrip("\n"))
-            if self.blanks:
-                line = line.translate(table)
-            start = 0
-            while len(line) - start > _LONGEST_LINE:
-                cut = line.rfind(" ", start + 1, start + _LONGEST_LINE)
-                cut = start + _LONGEST_LINE if cut < 0 else cut
-                yield line[start:cut]
-                start = cut
-            yield line[start:]
-
-
-def _learn_with_rust(corpus: _Corpus, settings: VocabularySettings, backend: Backend, trainer) -> Tokenizer:
+def _learn_with_rust(corpus: Corpus, settings: VocabularySettings, backend: Backend, trainer) -> Tokenizer:
     backend.train_from_iterator(iter(corpus), trainer)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(path) for path in backend.model.save(folder)]
@@ -219,15 +224,15 @@ def _common(settings: VocabularySettings, alphabet: Iterable[str] = ()) -> dict:
             "special_tokens": [*settings.reserved, *alphabet], "show_progress": False}
 
 
-def _wordpiece(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
+def _wordpiece(corpus: Corpus, settings: VocabularySettings) -> Tokenizer:
     backend = Backend(models.WordPiece(unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     letters = sorted(corpus.known)
-    alphabet = [*letters, *(f"##{letter}" for letter in letters if not _is_word(letter))]
+    alphabet = [*letters, *(f"##{letter}" for letter in letters if not is_word(letter))]
     return _learn_with_rust(corpus, settings, backend, trainers.WordPieceTrainer(**_common(settings, alphabet)))
 
 
-def _bpe(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
+def _bpe(corpus: Corpus, settings: VocabularySettings) -> Tokenizer:
     backend = Backend(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     letters = sorted(corpus.known)
@@ -236,7 +241,7 @@ def _bpe(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
                             trainers.BpeTrainer(end_of_word_suffix="</w>", **_common(settings, alphabet)))
 
 
-def _byte_bpe(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
+def _byte_bpe(corpus: Corpus, settings: VocabularySettings) -> Tokenizer:
     backend = Backend(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -244,7 +249,7 @@ def _byte_bpe(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
                             trainers.BpeTrainer(initial_alphabet=sorted(alphabet), **_common(settings)))
 
 
-def _sentencepiece(corpus: _Corpus, settings: VocabularySettings) -> Tokenizer:
+def _sentencepiece(corpus: Corpus, settings: VocabularySettings) -> Tokenizer:
     family = settings.family
     layout = dict(family.layout)
     control = [*layout.pop("control_symbols", []), *settings.special_tokens,

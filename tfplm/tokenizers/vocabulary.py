@@ -13,6 +13,11 @@ from tokenizers import Tokenizer as Backend
 from tfplm.core.tokenizer_rules import ROLES
 from tfplm.families import registry
 from tfplm.tokenizers import backends
+from tfplm.tokenizers.original.google import GoogleWordPiece
+from tfplm.tokenizers.original.pieces import Finder, piece_backend
+from tfplm.tokenizers.original.sentencepiece_encoder import SentencePieceEncoder
+
+_CACHED = ("_size", "_word_backend", "_finder", "_piece_backend")  # values that depend on the vocabulary
 
 # ideographs, kana, CJK punctuation and full-width forms, which are written without spaces
 _CJK = ("\u2e80-\u312f\u31a0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff65"
@@ -118,9 +123,23 @@ class Vocabulary:
         spaced = text.replace('"add_prefix_space":false', '"add_prefix_space":true')
         return self._backend if spaced == text else Backend.from_str(spaced)
 
+    @functools.cached_property
+    def _finder(self) -> Finder | None:
+        """What finds the pieces of texts that the Rust library treats otherwise than the original code."""
+        if GoogleWordPiece.fits(self._backend):
+            return GoogleWordPiece(self._backend)
+        if self.sentencepiece_model is not None:
+            finder = SentencePieceEncoder(self.sentencepiece_model, self._backend, self.rules)
+            return finder if finder.fits else None
+        return None
+
+    @functools.cached_property
+    def _piece_backend(self) -> Backend:
+        """The backend for lists of pieces, which completes what `_finder` has found."""
+        return piece_backend(self._backend, self.unk_token or "")
+
     def _clear_cache(self) -> None:
-        """Drops cached values that depend on the vocabulary."""
-        for name in ("_size", "_word_backend"):
+        for name in _CACHED:
             self.__dict__.pop(name, None)
 
     @property
@@ -162,9 +181,10 @@ class Vocabulary:
             raise ValueError(f"unknown language '{language}'; known are {', '.join(self.rules.extra)}")
         backends.set_template(self._backend, self.rules, self._roles, language)
         self.settings["src_lang"] = language
+        self._clear_cache()
 
     def __getstate__(self):
-        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_lock", *_CACHED)}
 
     def __setstate__(self, state):
         self.__dict__.update(state, _lock=threading.Lock())

@@ -6,6 +6,7 @@ from tfplm.data.tasks.alignment import cut_at, join_tags, join_words, tagging_fe
 from tfplm.data.tasks.examples import TaggedExample
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.data.tasks.read import read_examples
+from tfplm.data.tasks.spans import fill_tags, spans_of
 from tfplm.tokenizers import Tokenizer
 
 LABELS = LabelMap(["O", "B-X", "I-X"])
@@ -61,7 +62,41 @@ def test_long_sentences_are_joined_again(tokenizer, max_length, stride):
         ids = feature["input_ids"]
         assert ids[0] == tokenizer.cls_token_id and ids[-1] == tokenizer.sep_token_id and feature["first_of_word"][1] > 0
     found = join_tags([feature["tag_ids"] for feature in features], features, examples, LABELS)
-    assert found == [tuple(tag if word else "O" for word, tag in zip(e.words, e.tags)) for e in examples]
+    for example, tags in zip(examples, found):
+        assert [tag for word, tag in zip(example.words, tags) if word] == [
+            tag for word, tag in zip(example.words, example.tags) if word]
+        for index, word in enumerate(example.words):
+            after = next((tag for word, tag in zip(example.words[index:], example.tags[index:]) if word), "O")
+            before = next((tag for word, tag in zip(example.words[index::-1], example.tags[index::-1]) if word), "O")
+            assert word or tags[index] == ("I-X" if before != "O" and after == "I-X" else "O")
+
+
+@pytest.mark.parametrize("tags, labels, filled", [
+    ("B-X ? I-X", "O B-X I-X", "B-X I-X I-X"), ("B-X ? ? I-X ? O", "O B-X I-X", "B-X I-X I-X I-X O O"),
+    ("B-X ? B-X", "O B-X I-X", "B-X O B-X"), ("B-X ? I-Y", "O B-X I-X B-Y I-Y", "B-X O I-Y"),
+    ("? I-X ?", "O I-X", "O I-X O"), ("I-X ? I-X", "O I-X", "I-X I-X I-X"), ("O ? O", "O B-X", "O O O"),
+    ("B-X ? E-X ? S-X", "O B-X E-X S-X", "B-X I-X E-X O S-X"), ("B-X ? E-X", "O B-X M-X E-X S-X", "B-X M-X E-X"),
+    ("B-X ? L-X", "O B-X I-X L-X U-X", "B-X I-X L-X"), ("S-X ? E-X", "O S-X E-X", "S-X O E-X"),
+    ("B ? I", "B I O", "B I I"), ("B ? E", "B M E S", "B M E"), ("NN ? VB", "NN VB", "NN O VB"),
+    ("?", "O B-X", "O"), ("", "O", "")])
+def test_a_dropped_word_does_not_cut_a_span(tags, labels, filled):
+    given = [None if tag == "?" else tag for tag in tags.split()]
+    assert fill_tags(given, labels.split(), "O") == filled.split()
+
+
+@pytest.mark.parametrize("word", ["\u200b", "\x07", "", "\ufe0f", "\u00ad", "\ufeff"])
+def test_a_span_with_a_dropped_word_inside_is_found(tokenizer, word):
+    example = TaggedExample(("the", word, "model", "learns"), ("B-X", "I-X", "I-X", "O"))
+    features = tagging_features([example], tokenizer, labels=LABELS)
+    assert features[0]["first_of_word"].tolist() == [0, 1, 3, 0, 4, 0, 0]
+    (found,) = join_tags([feature["tag_ids"] for feature in features], features, [example], LABELS)
+    assert found == example.tags and spans_of(found) == [("X", 0, 3)]
+
+
+def test_a_private_character_is_a_word_of_its_own(tokenizer):
+    example = TaggedExample(("the", "\ue001", "model"), ("B-X", "I-X", "I-X"))
+    (feature,) = tagging_features([example], tokenizer, labels=LABELS)
+    assert tokens(tokenizer, feature) == "[CLS] the [UNK] mod ##el [SEP]" and feature["tag_ids"].tolist()[1:4] == [1, 2, 2]
 
 
 def test_each_word_is_taken_from_the_window_with_most_context(tokenizer):

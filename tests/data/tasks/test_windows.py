@@ -84,6 +84,15 @@ def test_bounds_of_windows():
         assert all(later[0] == earlier[0] + 5 for earlier, later in itertools.pairwise(spans))
 
 
+@pytest.mark.parametrize("odd", ["\ue001", "\U0002b8a2", "\u200b", "\u03a3", "\u0958"])
+def test_answers_beside_rare_characters(tokenizer, odd):
+    context = f"The {odd} text {odd}{odd}reads {odd}. The model{odd} learns."
+    made = QuestionExample("text", context, (Answer("model", context.index("model")),))
+    (_, offsets), = encode_contexts([context], tokenizer).values()
+    first, last = answer_tokens(made, offsets)
+    assert context[offsets[first, 0]:offsets[last, 1]].rstrip(odd) == "model"
+
+
 def test_odd_questions(tokenizer):
     odd = [example(question="", context=""), example(question="the", context="\x00 \u200b"),
            example(question="the " * 10_000)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfplm.data.tasks.examples import TaggedExample
 from tfplm.data.tasks.labels import LabelMap
+from tfplm.data.tasks.spans import fill_tags
 from tfplm.tokenizers import Tokenizer
 
 _AT_ONCE = 1024  # the number of sentences tokenized together
@@ -122,9 +123,10 @@ def join_tags(ids: Sequence[np.ndarray], features: Sequence[dict], examples: Seq
               outside: str = "O") -> list[tuple[str, ...]]:
     """Converts the tag ids `[T_i]` of features to a tag for every word of every sentence.
 
-    Words that the tokenizer drops get the tag `outside`, or the first label if `outside` is not among the labels.
+    Words that the tokenizer drops get the tag that continues the span around them, so that it stays one span; elsewhere
+    they get the tag `outside`, or the first label if `outside` is not among the labels.
     """
     default = outside if outside in labels.ids else labels.names[0]
-    names = [*labels.names, default]  # index -1, the fill value, is the last one
     joined = join_words([np.asarray(row) for row in ids], features, [len(example.words) for example in examples])
-    return [tuple(names[tag_id] for tag_id in row) for row in joined]
+    return [tuple(fill_tags([labels.names[tag_id] if tag_id >= 0 else None for tag_id in row], labels.names, default))
+            if (row < 0).any() else tuple(labels.names[tag_id] for tag_id in row) for row in joined]

@@ -62,6 +62,33 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
     return spans
 
 
+def fill_tags(tags: Sequence[str | None], labels: Sequence[str], outside: str) -> list[str]:
+    """Tags for the words without one (None): the inside of a span that goes on after them, else `outside`.
+
+    `labels` are the tags in use, from which the tag for the inside is taken, as `M-PER` in BMES.
+    """
+    filled: list[str] = []
+    for index, tag in enumerate(tags):
+        if tag is None:
+            following = next((other for other in tags[index:] if other is not None), outside)
+            tag = _inside(filled[-1] if filled else outside, following, labels) or outside
+        filled.append(tag)
+    return filled
+
+
+def _inside(before: str, after: str, labels: Sequence[str]) -> str | None:
+    """The tag of a word between two words of the same span; None if they are not, or the tags are not of spans."""
+    try:
+        (left, kind), (right, other) = split_tag(before), split_tag(after)
+    except ValueError:
+        return None
+    if left not in ("B", "I") or right not in ("I", "E") or kind != other:
+        return None
+    suffix = before[1:]
+    letter = "M" if any(label[:1] == "M" and label[1:2] in ("", "-") for label in labels) else "I"
+    return letter + suffix
+
+
 def tags_of(spans: Iterable[Span], length: int) -> list[str]:
     """The BIO tags of a sentence of `length` words; the inverse of `spans_of`.
 

@@ -13,9 +13,7 @@ from tfplm.data.text.text_files import size_of
 from tfplm.options.base import verb
 from tfplm.options.vocab import VocabOptions
 from tfplm.tokenizers import Tokenizer
-from tfplm.tokenizers.train import VocabularySettings, train_vocabulary
-
-_SAMPLE = 2000  # the number of sentences, from the start of the corpus, that the report describes
+from tfplm.tokenizers.train import SAMPLE, VocabularySettings, train_vocabulary, unknown_share
 
 
 @dataclasses.dataclass
@@ -31,7 +29,7 @@ def _sentences(documents: Iterable[list[str]], read: Read, progress: tqdm) -> It
     for sentence in itertools.chain.from_iterable(documents):
         read.sentences += 1
         read.characters += len(sentence)
-        if len(read.sample) < _SAMPLE:
+        if len(read.sample) < SAMPLE:
             read.sample.append(sentence)
         progress.update(len(sentence.encode("utf-8", "surrogatepass")) + 1)
         yield sentence
@@ -49,7 +47,8 @@ def vocab(options: VocabOptions) -> Tokenizer:
 
     The files are `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json` for Hugging Face, and those
     of the original implementations: `vocab.txt` (for BERT's repository), `vocab.json` + `merges.txt`, or the
-    SentencePiece model. A corpus that supports fewer than `vocab_size` tokens gives a smaller vocabulary and a warning.
+    SentencePiece model. A corpus that supports fewer than `vocab_size` tokens gives a smaller vocabulary and a warning;
+    more than 1 % of unknown tokens give a warning with the size that would be enough.
 
     Raises FileNotFoundError for a wrong path, ValueError for a corpus that is empty or in another encoding.
     """
@@ -81,9 +80,6 @@ def report(tokenizer: Tokenizer, read: Read, options: VocabOptions) -> str:
     """A summary of the vocabulary and its corpus, with statistics and an example from the first sentences."""
     rows = tokenizer(read.sample, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
     tokens = sum(map(len, rows))
-    unknown = 0
-    if tokenizer.unk_token_id is not None:
-        unknown = sum(int((row == tokenizer.unk_token_id).sum()) for row in rows)
     example: Sequence[int] = next((row.tolist() for row in rows if len(row)), [])
     pieces = [tokenizer.decode([token]) if options.kind == "byte_bpe" else tokenizer.convert_ids_to_tokens(token)
               for token in example[:12]]
@@ -91,6 +87,6 @@ def report(tokenizer: Tokenizer, read: Read, options: VocabOptions) -> str:
     return "\n".join([
         f"{len(tokenizer):,} tokens ({options.kind}) from {read.sentences:,} sentences, {read.characters:,} characters",
         f"{sum(map(len, read.sample)) / max(tokens, 1):.2f} characters per token, "
-        f"{unknown / max(tokens, 1):.2%} unknown",
+        f"{unknown_share(tokenizer, read.sample):.2%} unknown",
         " | ".join(pieces) + (" | ..." if len(example) > 12 else ""),
         f"{options.output}: {', '.join(files)}"])
