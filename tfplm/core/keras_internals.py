@@ -32,6 +32,30 @@ def own_weights(layer) -> tuple[list, list]:
     return layer._trainable_variables, layer._non_trainable_variables
 
 
+def set_trainable(layer, value: bool) -> None:
+    """Sets `layer.trainable` without changing the layers below it. Missing in Keras: its setter changes them, too."""
+    layer._trainable = value
+
+
+def show_shape(layer) -> None:
+    """Makes `Model.summary` show `layer.output_shape`.
+
+    Missing in Keras: the summary shows no shape for a layer that was built in its constructor.
+    """
+    if not layer._build_shapes_dict:
+        layer._build_shapes_dict = {"input_shape": layer.output_shape}
+
+
+def is_written_as_h5() -> bool:
+    """Returns True if the running `get_config` is for the legacy format `.h5`.
+
+    Missing in Keras: `get_config` gets no format, and a layer inside of another model is not asked to `save`.
+    """
+    from keras.src.backend.common import global_state
+
+    return bool(global_state.get_global_attribute("use_legacy_config"))
+
+
 def set_path(variable, path: str) -> None:
     """Changes `variable.path`. Missing in Keras: a setter of this property."""
     variable._path = path

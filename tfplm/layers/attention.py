@@ -58,6 +58,10 @@ class Attention(keras.layers.Layer):
         self.position = scheme.weights_of_layer(config) if scheme is not None else None
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, None, self.out.units
+
     def split(self, x):
         """Splits heads: `[B,T,N*D]` -> `[B,N,T,D]`."""
         return _split(x, self.heads, self.head_dim)

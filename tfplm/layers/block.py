@@ -48,8 +48,19 @@ class Block(keras.layers.Layer):
             Attention(config, scheme, name="attention"), Residual(config, attention_norm, name="attention_residual"))
         self.cross, self.cross_residual = (
             Attention(config, name="cross"), Residual(config, name="cross_residual")) if cross else (None, None)
+        self.hidden_size = config.hidden_size
         self.ffn, self.ffn_residual = ffn or (FeedForward(config, name="ffn"), Residual(config, name="ffn_residual"))
         self.built = True
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The sub-layers, which `Model.summary(expand_nested=True)` shows."""
+        parts = (self.attention, self.attention_residual, self.cross, self.cross_residual, self.ffn, self.ffn_residual)
+        return [part for part in parts if part is not None]
+
+    @property
+    def output_shape(self):
+        return None, None, self.hidden_size
 
     def call(self, x, allow=None, positions=None, head_mask=None, memory: Memory | None = None, cache=None,
              training=False, return_maps=False):

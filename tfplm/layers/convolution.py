@@ -30,6 +30,10 @@ class ConvolutionBlock(keras.layers.Layer):
             convolution.build((None, None, input_dim))
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, None, sum(convolution.filters for convolution in self.convolutions)
+
     def call(self, x, real=None):
         """Computes the block. real: bool `[B,T]`, False for padding; None: no padding."""
         if real is not None:

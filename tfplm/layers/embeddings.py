@@ -52,6 +52,10 @@ class Embeddings(keras.layers.Layer):
                                  kernel_initializer=kernel_initializer(config, size))
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, None, self.config.hidden_size
+
     def position_ids(self, tokens):
         """Positions `[1,T]` or `[B,T]`: 0, 1, 2, ...
 

@@ -24,6 +24,10 @@ class FeedForward(keras.layers.Layer):
                           kernel_initializer=kernel_initializer(config, inner, residual=True))
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, None, self.down.units
+
     def call(self, x, training=False):
         y = self.up(x)  # [B,T,4H]
         if self.linear is not None:

@@ -69,9 +69,14 @@ class Residual(keras.layers.Layer):
     def __init__(self, config: Config, norm: bool = True, **keywords):
         super().__init__(**keywords)
         self.norm = make_norm(config) if norm else None
+        self.hidden_size = config.hidden_size
         self.pre = norm and config.norm_placement == "pre"
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
         self.built = True
+
+    @property
+    def output_shape(self):
+        return None, None, self.hidden_size
 
     def before(self, x):
         return self.norm(x) if self.pre else x

@@ -28,6 +28,10 @@ class BidirectionalLSTM(keras.layers.Layer):
             side.build((None, None, input_dim))
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, None, 2 * self.forward_side.units
+
     def call(self, x, real=None):
         """Computes the layer. real: bool `[B,T]`, False for padding; None: no padding."""
         if real is None:

@@ -43,6 +43,15 @@ class Stack(keras.layers.Layer):
         self.layerdrop_seed = keras.random.SeedGenerator() if config.layerdrop else None
         self.built = True
 
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The blocks, which `Model.summary(expand_nested=True)` shows."""
+        return list(self.blocks)
+
+    @property
+    def output_shape(self):
+        return None, None, self.config.hidden_size
+
     def _make_blocks(self) -> list[Block]:
         config, scheme = self.config, scheme_class(self.config)
         blocks, unique = [], config.num_hidden_layers

@@ -15,10 +15,20 @@ class BaselineStack(keras.layers.Layer):
 
     def __init__(self, config, make_block, **keywords):
         super().__init__(**keywords)
+        self.hidden_size = config.hidden_size
         sizes = [config.word_embedding_size] + [config.hidden_size] * (config.num_hidden_layers - 1)
         self.blocks = [make_block(config, size, name=f"block_{index}") for index, size in enumerate(sizes)]
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
         self.built = True
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The blocks, which `Model.summary(expand_nested=True)` shows."""
+        return list(self.blocks)
+
+    @property
+    def output_shape(self):
+        return None, None, self.hidden_size
 
     def call(self, x, real=None, depth=None, training=False):
         """The input and the outputs of the first `depth` blocks, `[B,T,E]`, `[B,T,H]`, ..."""

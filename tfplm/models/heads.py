@@ -22,7 +22,8 @@ def _dense(config: Config, units: int, name: str, activation=None, use_bias=True
 
 
 class Head(keras.layers.Layer):
-    """Base of the heads. `needs_pooler(config)` returns True if the head requires the pooler of the model.
+    """Base of the heads. `needs_pooler(config)` returns True if the head requires the pooler of the model;
+    `output_shape` is the shape of the first output, for `Model.summary`.
 
     With `config.head_act` all heads except ELECTRA's start with the same layers, `head_dense` and `head_norm`.
     """
@@ -78,6 +79,10 @@ class LanguageModelHead(Head):
             if config.lm_bias else None
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, None, self.config.vocab_size
+
     def call(self, features, batch, training=False):
         x = features["sequence_output"]
         if "masked_lm_positions" in batch:
@@ -123,6 +128,10 @@ class ReplacedTokenDetectionHead(Head):
         self.rtd_dense = _dense(config, config.hidden_size, "rtd_dense", config.hidden_act)
         self.rtd_out = _dense(config, 1, "rtd_out")
         self.built = True
+
+    @property
+    def output_shape(self):
+        return None, None
 
     def call(self, features, batch, training=False):
         return self.float32(self.rtd_out(self.rtd_dense(features["sequence_output"]))[..., 0])
@@ -171,6 +180,10 @@ class SequenceClassificationHead(Head):
         self.classifier = _dense(config, num_labels, self.prefix, use_bias=config.classifier_bias)
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, self.classifier.units
+
     def call(self, features, batch, training=False):
         x = summarize(features, batch, getattr(self.config, self.pooling), self.config.eos_token_id)
         x = self.dropout(self.transform(x), training=training)
@@ -187,6 +200,10 @@ class MultipleChoiceHead(SequenceClassificationHead):
     def __init__(self, config: Config, model, **keywords):
         super().__init__(config, model, num_labels=1, **keywords)
 
+    @property
+    def output_shape(self):
+        return None, None
+
     def call(self, features, batch, training=False):
         return super().call(features, batch, training)[:, 0]
 
@@ -202,6 +219,10 @@ class TokenClassificationHead(Head):
         self.crf = CRF(num_labels, name="crf") if config.crf else None
         self.built = True
 
+    @property
+    def output_shape(self):
+        return None, None, self.token_classifier.units
+
     def call(self, features, batch, training=False):
         x = self.dropout(self.transform(features["sequence_output"]), training=training)
         return self.float32(self.token_classifier(x))
@@ -216,6 +237,10 @@ class QuestionAnsweringHead(Head):
         self.dropout = Dropout(config.head_dropout if config.head_act else 0.0, name="dropout")  # BERT has none here
         self.qa = _dense(config, 2, "qa")
         self.built = True
+
+    @property
+    def output_shape(self):
+        return None, None
 
     def call(self, features, batch, training=False):
         x = self.dropout(self.transform(features["sequence_output"]), training=training)

@@ -5,12 +5,14 @@ import numpy as np
 from keras import ops
 
 from tfplm.core.config import Config
-from tfplm.core.keras_internals import set_path
+from tfplm.core.keras_internals import flat_layers, set_path, show_shape
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
 from tfplm.layers.precision import dtype_policy
 from tfplm.models.heads import head_class, make_head
+from tfplm.models.inputs import EMBEDDINGS, HEAD_MASKS, check_keys, readable, readable_data, readable_labels
 from tfplm.models.pretrained.weights import named_variables
+from tfplm.models.saving import check_format, check_not_h5, set_trainable_parts, trainable_parts
 
 
 class PretrainedModel(keras.Model):
@@ -54,6 +56,9 @@ class PretrainedModel(keras.Model):
         self.built = True
         for path, variable in named_variables(self).items():
             set_path(variable, f"{self.name}/{path}")  # Keras' own paths omit the outer layers, and so are ambiguous
+        for layer in flat_layers(self):
+            if hasattr(layer, "output_shape"):
+                show_shape(layer)
 
     def build_backbone(self):
         """Creates the embeddings and stacks."""
@@ -67,6 +72,14 @@ class PretrainedModel(keras.Model):
         """The layers that `features` with this `depth` does not use."""
         return []
 
+    def __call__(self, *arguments, **keywords):
+        """`call`, after the conversion of lists and of arrays of other types than int32, see `tfplm.models.inputs`."""
+        if arguments:
+            arguments = (readable(arguments[0]), *arguments[1:])
+        elif "batch" in keywords:
+            keywords["batch"] = readable(keywords["batch"])
+        return super().__call__(*arguments, **keywords)
+
     def call(self, batch, training=False, output_hidden_states=False, output_attentions=False):
         """Computes the outputs of a batch.
 
@@ -75,16 +88,23 @@ class PretrainedModel(keras.Model):
                 `token_type_ids`, `position_ids`, ...), or only the `input_ids`. `[B,K,T]` for multiple choice, and for
                 the classification of texts in K versions, such as a pair in both orders. `inputs_embeds` float
                 `[B,T,E]` can replace ids; `head_mask` float `[N]` or `[L,N]` scales the attention of heads
-                (encoder-decoders: also `decoder_inputs_embeds`, `decoder_head_mask`, `cross_attn_head_mask`).
+                (encoder-decoders: also `decoder_inputs_embeds`, `decoder_head_mask`, `cross_attn_head_mask`). Lists and
+                arrays of other types are converted.
             output_hidden_states, output_attentions: also return the tuples `hidden_states` and `attentions`.
 
         Returns:
             Without a head a dict: `sequence_output` `[B,T,H]`, `pooled_output` `[B,H]` if there is a pooler, and the
             requested tuples. With a head the tensor(s) of the head; with hidden states or attentions, the dict of the
             model without head, and the output of the head as `head`.
+
+        Raises ValueError for what is not a batch of ids: texts, rows of different lengths, ids outside the vocabulary,
+        masks of a wrong shape, misspelled keys.
         """
         batch = as_batch(batch)
         batch, shape = flattened(batch)
+        if shape is not None and self.head_name not in (None, "multiple_choice", "sequence_classification"):
+            raise ValueError(f"the ids have 3 axes, [batch, versions, length]; expected [batch, length] for the head "
+                             f"'{self.head_name}': reshape them")
         taps = tuple(name for name, requested in (("hidden_states", output_hidden_states),
                                                   ("attentions", output_attentions)) if requested)
         features = self.features(batch, training=training, taps=taps)
@@ -105,22 +125,38 @@ class PretrainedModel(keras.Model):
             return ops.reshape(result, shape)
         return ops.sum(ops.reshape(result, (*shape, -1)), axis=1)
 
-    def fit(self, x=None, *arguments, **keywords):
+    def fit(self, x=None, y=None, *arguments, **keywords):
         """`keras.Model.fit`, after a check of NumPy batches, as compiled programs do not detect wrong ids."""
-        self.check_arrays(x)
-        if isinstance(validation := keywords.get("validation_data"), tuple):
-            self.check_arrays(validation[0])
-        return super().fit(x, *arguments, **keywords)
+        if isinstance(validation := keywords.get("validation_data"), tuple | list):
+            held_out, *labels = validation
+            keywords["validation_data"] = (self.data(held_out, "validation_data"), *map(readable_labels, labels))
+        return super().fit(self.data(x), readable_labels(y), *arguments, **keywords)
 
-    def evaluate(self, x=None, *arguments, **keywords):
+    def evaluate(self, x=None, y=None, *arguments, **keywords):
         """`keras.Model.evaluate`, after a check of NumPy batches."""
-        self.check_arrays(x)
-        return super().evaluate(x, *arguments, **keywords)
+        return super().evaluate(self.data(x), readable_labels(y), *arguments, **keywords)
 
     def predict(self, x, *arguments, **keywords):
         """`keras.Model.predict`, after a check of NumPy batches."""
+        return super().predict(self.data(x), *arguments, **keywords)
+
+    def train_on_batch(self, x, y=None, *arguments, **keywords):
+        """`keras.Model.train_on_batch`, after a check of NumPy batches."""
+        return super().train_on_batch(self.data(x), readable_labels(y), *arguments, **keywords)
+
+    def test_on_batch(self, x, y=None, *arguments, **keywords):
+        """`keras.Model.test_on_batch`, after a check of NumPy batches."""
+        return super().test_on_batch(self.data(x), readable_labels(y), *arguments, **keywords)
+
+    def predict_on_batch(self, x):
+        """`keras.Model.predict_on_batch`, after a check of NumPy batches."""
+        return super().predict_on_batch(self.data(x))
+
+    def data(self, x, what: str = "x"):
+        """The data of Keras' loops: lists and NumPy arrays converted and checked, datasets and generators unchanged."""
+        x = readable_data(x, what)
         self.check_arrays(x)
-        return super().predict(x, *arguments, **keywords)
+        return x
 
     def check_arrays(self, x):
         """`check_ids` for NumPy data; other data are only checked by the operations that read them."""
@@ -165,31 +201,61 @@ class PretrainedModel(keras.Model):
         return self.pooler(sequence_output[:, 0])
 
     def get_config(self):
-        return {"config": self.config.to_dict(), "head": self.head_name, "num_labels": self.num_labels,
-                "name": self.name, "dtype": keras.dtype_policies.serialize(self.dtype_policy)}
+        check_not_h5()
+        config = {"config": self.config.to_dict(), "head": self.head_name, "num_labels": self.num_labels,
+                  "name": self.name, "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+                  "trainable": self.trainable}
+        parts = trainable_parts(self)
+        return {**config, "trainable_parts": parts} if parts else config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
+        trainable, parts = config.pop("trainable", True), config.pop("trainable_parts", {})
         if isinstance(config.get("dtype"), dict):
             config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**config)
+        model = cls(**config)
+        set_trainable_parts(model, trainable, parts)
+        return model
 
+    def save(self, filepath, *arguments, **keywords):
+        """`keras.Model.save`, for a path NAME.keras; raises ValueError for `.h5`, which could not be loaded.
 
-_EMBEDDINGS = ("inputs_embeds", "decoder_inputs_embeds")
-_HEAD_MASKS = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
+        The file also keeps which parts are frozen (`trainable`).
+        """
+        check_format(filepath)
+        super().save(filepath, *arguments, **keywords)
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **keywords):
+        """`keras.Model.export`, by default with the inputs of `input_signature()` and batches of any size.
+
+        The SavedModel is what TensorFlow Serving reads: `tf.saved_model.load(filepath).serve(batch)` takes a dict of
+        int32 tensors with all of these inputs.
+        """
+        signature = [self.input_signature()] if input_signature is None else input_signature
+        super().export(filepath, format, verbose, input_signature=signature, **keywords)
+
+    def input_signature(self) -> dict[str, keras.InputSpec]:
+        """The usual inputs of the model, int32 `[batch, length]` (multiple choice: `[batch, choices, length]`).
+
+        `input_ids`, `attention_mask`, with segments `token_type_ids`, and for encoder-decoders `decoder_input_ids` and
+        `decoder_attention_mask`.
+        """
+        names = ["input_ids", "attention_mask", *["token_type_ids"] * bool(self.config.type_vocab_size)]
+        if self.is_seq2seq:
+            names += ["decoder_input_ids", "decoder_attention_mask"]
+        shape = (None,) * (3 if self.head_name == "multiple_choice" else 2)
+        return {name: keras.InputSpec(shape=shape, dtype="int32", name=name) for name in names}
 
 
 def as_batch(batch) -> dict:
     """The batch as a dict; the user can also pass only `input_ids`."""
     if not isinstance(batch, dict):
         batch = {"input_ids": batch}
-    if "input_ids" not in batch and "inputs_embeds" not in batch:
-        raise ValueError(f"the batch has the keys {', '.join(map(repr, batch)) or 'none'}, expected 'input_ids': pass "
-                         "the result of tokenizer(texts)")
+    check_keys(batch)
 
     def cast(name, x):
-        if name in _EMBEDDINGS + _HEAD_MASKS:
+        if name in EMBEDDINGS + HEAD_MASKS:
             return ops.convert_to_tensor(x)
         return x if name.endswith("mask") and len(x.shape) > 3 else ops.cast(x, "int32")
 
@@ -202,4 +268,5 @@ def flattened(batch: dict) -> tuple[dict, tuple | None]:
     if len(batch[name].shape) != axes:
         return batch, None
     shape = ops.shape(batch[name])[:2]
-    return {name: x if name in _HEAD_MASKS else ops.reshape(x, (-1, *ops.shape(x)[2:])) for name, x in batch.items()}, shape
+    rows = {name: x if name in HEAD_MASKS else ops.reshape(x, (-1, *ops.shape(x)[2:])) for name, x in batch.items()}
+    return rows, shape

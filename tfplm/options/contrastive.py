@@ -48,6 +48,7 @@ class ContrastiveOptions(TrainingOptions, OptimizerOptions):
     max_length: int = flag(64, "maximum tokens of a text; longer texts are truncated")
     evaluate_every: int | None = flag(None, "steps between two evaluations (default: an eighth of an epoch)")
     save_every: int | None = flag(None, "steps between two checkpoints (default: ten minutes)")
-    summary_every: int = flag(50, "steps between two points of the TensorBoard curves; 0: no summaries")
+    summary_every: int | None = flag(None, "steps between two points of the TensorBoard curves (default: 50, or a "
+                                           "twentieth of a short training); 0: no summaries")
     encoding: str = flag("utf-8", "encoding of the files")
     jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs")

@@ -76,7 +76,8 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     augment_rate: float = flag(0.1, "share of words or tokens changed by augmentation")
 
     save_every: int | None = flag(None, "steps between two checkpoints (default: ten minutes)")
-    summary_every: int = flag(50, "steps between two points of the TensorBoard curves; 0: no summaries")
+    summary_every: int | None = flag(None, "steps between two points of the TensorBoard curves (default: 50, or a "
+                                           "twentieth of a short training); 0: no summaries")
     jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs")
 
 

@@ -32,5 +32,6 @@ class MultitaskOptions(TrainingOptions, OptimizerOptions, Reading):
     most_examples: int | None = flag(None, "train on at most this many examples of each task")
     language: str = flag("en", "language for splitting texts into words in the scores")
     save_every: int | None = flag(None, "steps between two checkpoints (default: ten minutes)")
-    summary_every: int = flag(50, "steps between two points of the TensorBoard curves; 0: no summaries")
+    summary_every: int | None = flag(None, "steps between two points of the TensorBoard curves (default: 50, or a "
+                                           "twentieth of a short training); 0: no summaries")
     jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs")

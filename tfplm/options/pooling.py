@@ -9,7 +9,8 @@ class Pooling(enum.IntEnum):
     """How token vectors become one; names and numbers are bert-as-service's, above 100 those that it does not have.
 
     Masked means: over the real tokens, [CLS] and [SEP] among them. `REDUCE_MEAN` is the usual choice without further
-    training, `FIRST_TOKEN` that of models trained with it (SimCSE, BGE), `LAST_TOKEN` that of decoders.
+    training, `FIRST_TOKEN` that of models trained with it (SimCSE, BGE), `LAST_TOKEN` that of decoders. Without a token
+    that counts (an empty text with `mask_cls_sep`), means and maxima are 0.
     """
 
     NONE = 0  # all token vectors, [B,T,H], zero at padding

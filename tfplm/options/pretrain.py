@@ -67,7 +67,8 @@ tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE repeats a run.
     evaluate_every: int | None = flag(None, "steps between two evaluations (default: a tenth of the steps)")
     evaluation_batches: int = flag(32, "maximum number of held-out batches in an evaluation")
     save_every: int | None = flag(None, "steps between two checkpoints (default: ten minutes)")
-    summary_every: int = flag(50, "steps between two points of the TensorBoard curves; 0: no summaries")
+    summary_every: int | None = flag(None, "steps between two points of the TensorBoard curves (default: 50, or a "
+                                           "twentieth of a short training); 0: no summaries")
     sample_every: int | None = flag(None, "steps between two samples of filled masks, attention images and embedding "
                                           "projections (default: at every evaluation)")
     jit: Literal["auto", "on", "off"] = flag("auto", "compile the whole step with XLA; auto: on GPUs. On CPUs only the "

@@ -117,7 +117,7 @@ def _fit(model: Pretraining, batches: Batches, held_out: list[dict], options: Pr
     epoch_steps = min(options.evaluate_every or math.ceil(options.steps / 10), options.steps)
     resume, speed = Resume(folder.checkpoints, options.save_every, data=batches), Speed()
     callbacks = [resume, End(options.steps, epoch_steps, options.minutes), speed, Progress(options.quiet)]
-    if options.summary_every:
+    if options.summary_every != 0:
         callbacks.append(summaries(folder.log_dir, held_out, batches.corpus.tokenizer, options.summary_every,
                                    options.sample_every or epoch_steps))
     model.fit(batches.dataset(), steps_per_epoch=epoch_steps, epochs=math.ceil(options.steps / epoch_steps), verbose=0,

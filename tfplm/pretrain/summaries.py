@@ -45,7 +45,7 @@ def embeddings(model: Pretraining, tokenizer) -> dict[str, Embedding]:
     return {"tokens": Embedding(table[ids], tokenizer.convert_ids_to_tokens(ids))}
 
 
-def summaries(log_dir, held_out: list[dict], tokenizer, every: int, sample_every: int) -> SummaryCallback:
+def summaries(log_dir, held_out: list[dict], tokenizer, every: int | None, sample_every: int) -> SummaryCallback:
     """The callback that writes curves every `every` steps, and every `sample_every` steps histograms of the weights,
     embeddings and, with held-out text, samples and the attention of one example."""
     intervals = Every(scalars=every, weights=sample_every, projector=sample_every,

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfplm.summaries.heatmap import Heatmap
+from tfplm.summaries.heatmap import Heatmap, grid_columns, titled_grid
 
 
 def _choose(chosen, count: int, what: str) -> list[int]:
@@ -20,16 +20,17 @@ def _length(tokens) -> int | None:
 
 def attention_images(name: str, attentions, step=None, tokens=None, key_tokens=None, *, example: int = 0, layers=None,
                      heads=None) -> None:
-    """Writes the attention weights as one image per layer and head: `name/layer_0/head_0` and so on.
+    """Writes the attention weights as one image per layer, with a panel for each head: `name/layer_0/heads`.
 
     Args:
         attentions: for each layer a float array `[B, heads, T, S]` of probabilities, as returned by a model under
             `attentions` when called with `output_attentions=True`.
         tokens: the T query tokens of the example, for the rows. With fewer than T tokens the padding after them is cut
-            off.
+            off. Of more than 24 tokens, every second, third, ... is named.
         key_tokens: the S key tokens, for the columns; default: `tokens`.
         example: the index of the example in the batch.
-        layers, heads: the indices of those to draw (negative: from the end); default: all.
+        layers, heads: the indices of those to draw (negative: from the end); default: all. The image of a single head
+            is `name/layer_0/head_0`.
 
     Chinese tokens need a font with their glyphs: see `tfplm.summaries.fonts`.
     """
@@ -41,10 +42,16 @@ def attention_images(name: str, attentions, step=None, tokens=None, key_tokens=N
     for layer in _choose(layers, len(attentions), "layer"):
         maps = np.asarray(attentions[layer][example], dtype=np.float32)  # [heads,T,S]
         maps = maps[:, :_length(tokens), :_length(key_tokens)]
+        chosen = _choose(heads, len(maps), "head")
+        together = len(chosen) > 1
         if heatmap is None or heatmap.shape != maps.shape[1:]:
-            heatmap = Heatmap(tokens, key_tokens, shape=maps.shape[1:])
-        for head in _choose(heads, len(maps), "head"):
-            tf.summary.image(f"{name}/layer_{layer}/head_{head}", heatmap.draw(maps[head])[np.newaxis], step)
+            room = max(300, 1200 // grid_columns(len(chosen))) if together else 1000
+            heatmap = Heatmap(tokens, key_tokens, shape=maps.shape[1:], room=room)
+        pictures = {f"head_{head}": heatmap.draw(maps[head]) for head in chosen}
+        if together:
+            pictures = {"heads": titled_grid(list(pictures.values()), [f"head {head}" for head in chosen])}
+        for tag, picture in pictures.items():
+            tf.summary.image(f"{name}/layer_{layer}/{tag}", picture[np.newaxis], step)
 
 
 def mask_image(name: str, allow, step=None, tokens=None, key_tokens=None, *, example: int = 0) -> None:
@@ -57,6 +64,10 @@ def mask_image(name: str, allow, step=None, tokens=None, key_tokens=None, *, exa
     if not tf.summary.should_record_summaries():
         return
     allow = np.asarray(allow)
+    if not np.isin(allow, (0, 1)).all():
+        wrong = allow[~np.isin(allow, (0, 1))].flat[0]
+        raise ValueError(f"the mask contains {wrong}; expected booleans, or 1 where a token may attend and 0 elsewhere: "
+                         "of a mask that is added to scores, pass (mask == 0)")
     if allow.ndim not in (2, 3, 4):
         raise ValueError(f"the mask has the shape {allow.shape}; expected [T, S], [B, T, S] or [B, 1, T, S]")
     matrix = allow if allow.ndim == 2 else allow[example].reshape(-1, *allow.shape[-2:])[0]

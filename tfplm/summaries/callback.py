@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfplm.summaries.attention import attention_images
+from tfplm.summaries.first_step import FirstStep
 from tfplm.summaries.graph import function_graph, layer_graph
 from tfplm.summaries.histograms import histogram
 from tfplm.summaries.intervals import IntervalMetrics, Throughput
@@ -19,20 +20,28 @@ from tfplm.summaries.recorders import gradient_norm_of, innermost, token_counter
 from tfplm.summaries.text import text_samples
 from tfplm.summaries.writers import create_writer, writes_summaries
 
+MOST = 50  # steps between two points of the curves, by default
+POINTS = 20  # points that a short training has
+AT_THE_END = ("attentions", "projector", "samples")
+
 
 @dataclasses.dataclass(frozen=True)
 class Every:
     """Writing intervals in training steps; 0 means never.
 
-    scalars: loss, metrics, learning rate, steps, examples and tokens per second, gradient norm.
+    scalars: `loss` and metrics; `optimizer/learning_rate`, `optimizer/gradient_norm`; `speed/steps_per_second`,
+        `speed/examples_per_second`, `speed/tokens_per_second`. None: 50, or a twentieth of the steps of a short
+        training.
     weights: a histogram of every trainable variable, `weights/PATH`.
     activations, gradients: histograms on the probe batch, `activations/LAYER` and `gradients/PATH`.
-    attentions: images on the probe batch, `attention/layer_0/head_0`.
+    attentions: images on the probe batch, `attention/layer_0/heads`.
     projector: the files of the embedding projector.
     samples: text samples.
+
+    Attention images, projector and samples are also written at the end of each training, however short it is.
     """
 
-    scalars: int = 50
+    scalars: int | None = None
     weights: int = 500
     activations: int = 0
     gradients: int = 0
@@ -67,9 +76,11 @@ class SummaryCallback(keras.callbacks.Callback):
         model.fit(..., callbacks=[SummaryCallback("logs/mine")])
 
     Training is written to `log_dir/train`, validation to `log_dir/validation`, with the same tags, so that TensorBoard
-    overlays their curves. Steps are the optimizer's iterations, so a resumed training continues its curves. The loss
-    and averaged metrics cover the steps since the last point, not since the start of the epoch. Each point is on disk
-    when the next step starts, so Ctrl-C and kill lose nothing. In a strategy only the chief writes.
+    overlays their curves; `evaluate` alone also writes to `log_dir/validation`. Steps are the
+    optimizer's iterations, so a resumed training continues its curves. The loss and averaged metrics cover the steps
+    since the last point, not since the start of the epoch. Each point is on disk when the next step starts, so Ctrl-C
+    and kill lose nothing. In a strategy only the chief writes. If the first step takes more than 5 seconds, a line on
+    standard error says that it is compiled.
 
     Args:
         log_dir: the folder of the two writers.
@@ -89,6 +100,8 @@ class SummaryCallback(keras.callbacks.Callback):
         self.look = Look(**look) if isinstance(look, dict) else look or Look()
         self.graph, self.gradient_norm, self.tokens = graph, gradient_norm, tokens
         self._check()
+        self._norm = self._counter = self._validation_writer = self._last = None
+        self._first_step = FirstStep()
 
     def _check(self) -> None:
         for interval, needed in (("activations", "probe"), ("gradients", "probe"), ("attentions", "probe"),
@@ -100,9 +113,10 @@ class SummaryCallback(keras.callbacks.Callback):
     def set_model(self, model) -> None:
         # called before `fit` compiles the step
         super().set_model(model)
-        self._norm = self._counter = None
-        if model.optimizer is not None and self.every.scalars:
-            self._norm = gradient_norm_of(model, self.every.scalars) if self.gradient_norm else None
+        self._norm = self._counter = self._validation_writer = self._last = None
+        self._training = False
+        if getattr(model, "optimizer", None) is not None and self.every.scalars != 0:
+            self._norm = gradient_norm_of(model, self.every.scalars or MOST) if self.gradient_norm else None
             self._counter = token_counter_of(model) if self.tokens else None
 
     def on_train_begin(self, logs=None) -> None:
@@ -112,11 +126,24 @@ class SummaryCallback(keras.callbacks.Callback):
         self._metrics, self._throughput = IntervalMetrics(self.model), Throughput()
         self._probe = None if self.look.probe is None else Probe(self.model, self.look.probe)
         self._base = self._last = None
+        self._training, self._written = True, {}
+        self._intervals = self._resolved()
+        if self._norm is not None:
+            self._norm.every.assign(self._intervals["scalars"])
         if self.graph:
             with self._writer.as_default():
                 layer_graph(self.model)
                 if self._probe is not None:
                     function_graph(self._probe.call)
+
+    def _resolved(self) -> dict[str, int]:
+        """The intervals, with a number for that of scalars."""
+        intervals = dict(vars(self.every))
+        if self.every.scalars is None:
+            accumulated = innermost(self.model.optimizer).gradient_accumulation_steps or 1
+            steps = (self.params.get("steps") or 0) * (self.params.get("epochs") or 1) // accumulated
+            intervals["scalars"] = max(1, min(MOST, steps // POINTS)) if self.params.get("steps") else MOST
+        return intervals
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
         self._metrics.start_epoch()
@@ -131,15 +158,20 @@ class SummaryCallback(keras.callbacks.Callback):
         step = (self._base + batch) // accumulated
         if self._last is None:
             self._last = step
+            if self._chief:
+                self._first_step.start()
             self._metrics.skip()  # in a resumed epoch they have values already
             if self.every.weights and self._chief:
                 with self._writer.as_default(step):
                     self._write_weights(step)
-        elif self._throughput.counts is None:  # not from the first step, which includes compilation
-            self._throughput.start(**self._counts(step))
+        else:
+            self._first_step.stop()
+            if self._throughput.counts is None:  # not from the first step, which includes compilation
+                self._throughput.start(**self._counts(step))
         self._write(step)
 
     def on_test_begin(self, logs=None) -> None:
+        self._first_step.stop()
         if self._last is not None:  # the training metrics are about to be reset
             self._write(self._updates())
             self._throughput.pause()
@@ -147,27 +179,41 @@ class SummaryCallback(keras.callbacks.Callback):
     def on_test_end(self, logs=None) -> None:
         if self._last is not None:
             self._throughput.resume()
+        if not self._training:
+            self._write_validation(logs or {}, self._updates())
+            if self._validation_writer is not None:
+                self._validation_writer.close()
+            self._validation_writer = None
 
     def on_epoch_end(self, epoch, logs=None) -> None:
         step = self._updates()
         self._write(step)
         values = {name[4:]: value for name, value in (logs or {}).items() if name.startswith("val_")}
+        self._write_validation(values, step)
+
+    def _write_validation(self, values: dict, step: int) -> None:
         if values:
             self._validation_writer = self._validation_writer or create_writer(self.log_dir / "validation",
                                                                                self.model.distribute_strategy)
             with self._validation_writer.as_default(step):
                 for name, value in values.items():
-                    tf.summary.scalar(name, value)
+                    if not isinstance(value, dict):  # of a metric with several results
+                        tf.summary.scalar(name, value)
             self._validation_writer.flush()
 
     def on_train_end(self, logs=None) -> None:
-        self._last = None
+        self._first_step.stop()
+        if self._last is not None:  # a step has run
+            step = self._updates()
+            self._write_now([name for name in AT_THE_END if self._written.get(name) != step], step)
+        self._last, self._training = None, False
         for writer in (self._writer, self._validation_writer):
             if writer is not None:
                 writer.close()
 
     def _updates(self) -> int:
-        return int(tf.convert_to_tensor(self.model.optimizer.iterations))
+        optimizer = getattr(self.model, "optimizer", None)
+        return 0 if optimizer is None else int(tf.convert_to_tensor(optimizer.iterations))
 
     def _counts(self, step: int) -> dict[str, int]:
         counts = {"steps": step, "examples": self._metrics.examples()}
@@ -177,10 +223,16 @@ class SummaryCallback(keras.callbacks.Callback):
 
     def _write(self, step: int) -> None:
         """Writes everything that is due after the previous step, up to and including this one."""
-        last, self._last = self._last, step
-        due = [name for name, every in vars(self.every).items() if every and last // every < step // every]
+        last, self._last = step if self._last is None else self._last, step  # None: the epoch has no step left
+        due = [name for name, every in self._intervals.items() if every and last // every < step // every]
+        self._write_now(due, step)
+
+    def _write_now(self, names: list[str], step: int) -> None:
+        """Writes these kinds of summaries, if they are wanted."""
+        due = [name for name in names if self._intervals[name]]
         if not due:
             return
+        self._written |= dict.fromkeys(due, step)
         with self._writer.as_default(step):
             for name in due:
                 if self._chief or name == "scalars":  # reading the replicas' values needs all workers
@@ -189,10 +241,10 @@ class SummaryCallback(keras.callbacks.Callback):
 
     def _write_scalars(self, step: int) -> None:
         values = self._metrics.values()
-        values["learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
-        values |= self._throughput.rates(**self._counts(step))
+        values["optimizer/learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
+        values |= {f"speed/{name}": rate for name, rate in self._throughput.rates(**self._counts(step)).items()}
         if self._norm is not None:
-            values["gradient_norm"] = float(self._norm.value.numpy())
+            values["optimizer/gradient_norm"] = float(self._norm.value.numpy())
         for name, value in values.items():
             tf.summary.scalar(name, value)
 

@@ -8,8 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfplm.summaries.fonts import drawable
-from tfplm.summaries.heatmap import DPI, MOST_LABELS
 
+DPI, CURVES_DPI = 150, 100
+MOST_LABELS = 96  # classes; with more, the axes show numbers
 MOST_NUMBERS = 24  # classes; with more, the cells are too small for their counts
 MOST_CURVES = 10  # the number of distinct colours
 
@@ -27,6 +28,8 @@ def _count(number) -> str:
 def confusion_image(matrix, labels: Sequence[str] | None = None) -> np.ndarray:
     """Draws a confusion matrix, uint8 `[H,W,3]`, with the count in each cell and its share of the row as colour.
 
+    The label of a row has the number of its examples, the title that of all examples and the accuracy.
+
     Args:
         matrix: counts `[C,C]`; rows are the labels, columns the predictions.
         labels: the names of the classes; None numbers them. Chinese names need a font, see `tfplm.summaries.fonts`.
@@ -40,23 +43,29 @@ def confusion_image(matrix, labels: Sequence[str] | None = None) -> np.ndarray:
     if matrix.shape != (size, size) or len(names) != size:
         raise ValueError(f"the confusion matrix has the shape {matrix.shape} and {len(names)} labels; expected a square "
                          "matrix and a label for each row")
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    cell = 0.5 if size <= MOST_NUMBERS else max(0.02, 9 / size)  # inches
+    totals = matrix.sum(axis=1)
+    shares = matrix / np.maximum(totals[:, None], 1)
+    cell = min(0.5, 6.4 / size)  # inches
     names, families = drawable(names)
-    texts = 0.0 if size > MOST_LABELS else 0.1 * min(20, max(map(len, names))) * (1 if len(families) == 1 else 1.6)
+    rows = [f"{name} ({_count(total)})" for name, total in zip(names, totals)]
+    wide = 0.1 if len(families) == 1 else 0.16
+    texts, counts = (0.0, 0.0) if size > MOST_LABELS else (wide * min(20, max(map(len, names))), 0.6)
     side = 1.0 + texts + size * cell
-    figure = Figure(figsize=(side + 0.6, side), dpi=DPI, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(max(side + counts + 0.6, 3.4), side + 0.3), dpi=DPI, facecolor="white",
+                    layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the label")
     axes.set(xlabel="predicted", ylabel="label")
+    accuracy = np.trace(matrix) / max(totals.sum(), 1)
+    figure.suptitle(f"{totals.sum():,.0f} examples, accuracy {accuracy:.1%}", fontsize=10)
     if size <= MOST_LABELS:
         letters = {"family": families, "fontsize": min(10, max(5, cell * 36))}
         axes.set_xticks(np.arange(size), names, rotation=90 if max(map(len, names)) > 2 else 0, **letters)
-        axes.set_yticks(np.arange(size), names, **letters)
+        axes.set_yticks(np.arange(size), rows, **letters)
     if size <= MOST_NUMBERS:
         for row, column in np.ndindex(size, size):
-            axes.text(column, row, _count(matrix[row, column]), ha="center", va="center", fontsize=8,
+            axes.text(column, row, _count(matrix[row, column]), ha="center", va="center", fontsize=min(8, cell * 20),
                       color="white" if shares[row, column] > 0.5 else "black")
     return _picture(figure)
 
@@ -75,7 +84,7 @@ def precision_recall_image(curves: Mapping[str, tuple[Sequence[float], Sequence[
                              "expected equally many of both")
         areas[name] = float(np.diff(recall, prepend=0) @ np.asarray(precision))
     chosen = sorted(areas, key=areas.get)[:MOST_CURVES]
-    figure = Figure(figsize=(6.4, 5.2), dpi=DPI, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(6.4, 5.2), dpi=CURVES_DPI, facecolor="white", layout="constrained")
     axes = figure.add_subplot()
     axes.set(xlim=(0, 1.01), ylim=(0, 1.01), xlabel="recall", ylabel="precision")
     axes.grid(alpha=0.3)

@@ -25,6 +25,8 @@ def innermost(optimizer: keras.Optimizer) -> keras.Optimizer:
 class GradientNorm:
     """Records the global norm of the gradients of a model's optimizer in `value`, every `every` steps.
 
+    `every` is an int64 variable, which may be set between two steps.
+
     The norm covers all variables and the unscaled, accumulated gradient of the global batch, before clipping. It is
     computed inside the compiled step, in a branch that is only executed at those steps. (With several replicas, Keras'
     optimizers clip the gradients of each replica before summing them: it is then the norm of the sum of clipped
@@ -33,7 +35,9 @@ class GradientNorm:
 
     def __init__(self, model: keras.Model, every: int):
         optimizer = innermost(model.optimizer)
-        self.every, self.optimizer = every, optimizer
+        self.optimizer = optimizer
+        with model.distribute_strategy.scope():
+            self.every = tf.Variable(every, trainable=False, dtype=tf.int64)
         self.value = _variable(model, float("nan"), tf.VariableAggregation.ONLY_FIRST_REPLICA)
         if hasattr(optimizer, "gradient_scale"):  # of `tfplm.training`, which clips the sum of all replicas
             shadow(optimizer, "gradient_scale", self._before_scaling)
@@ -54,8 +58,8 @@ class GradientNorm:
                        for gradient in gradients if gradient is not None]
             return tf.sqrt(tf.add_n(squares)) * factor
 
-        step = tf.convert_to_tensor(self.optimizer.iterations) + 1
-        self.value.assign(tf.cond(step % self.every == 0, norm, self.value.read_value))
+        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64) + 1
+        self.value.assign(tf.cond(step % tf.convert_to_tensor(self.every) == 0, norm, self.value.read_value))
 
 
 class TokenCounter:
@@ -89,9 +93,7 @@ class TokenCounter:
 def gradient_norm_of(model: keras.Model, every: int) -> GradientNorm:
     """The recorder of the model's optimizer: created once, and reused by later calls of `fit`."""
     found = kept(model.optimizer, "_gradient_norm", lambda: GradientNorm(model, every))
-    if found.every != every:
-        found = GradientNorm(model, every)
-        shadow(model.optimizer, "_gradient_norm", found)
+    found.every.assign(every)
     return found
 
 

@@ -143,7 +143,7 @@ def fit(prepared: Prepared) -> tuple[dict, list[float]]:
         callbacks.insert(0, GradualUnfreezing(options.unfreeze_every, prepared.model))
     if options.patience:
         callbacks.append(keras.callbacks.EarlyStopping(monitor, patience=options.patience, mode="max"))
-    if options.summary_every:
+    if options.summary_every != 0:
         callbacks.append(SummaryCallback(prepared.folder.log_dir, Every(scalars=options.summary_every,
                                                                         weights=batches.steps), graph=False))
     history = prepared.trained.fit(batches.dataset(options.epochs), steps_per_epoch=batches.steps,

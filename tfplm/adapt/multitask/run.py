@@ -96,7 +96,7 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
     epochs = max(1, math.ceil(options.epochs))
     callbacks = [Resume(folder.checkpoints, options.save_every, data=batches), _Evaluations(evaluations),
                  Progress(options.quiet)]
-    if options.summary_every:
+    if options.summary_every != 0:
         callbacks.append(SummaryCallback(folder.log_dir, Every(scalars=options.summary_every), graph=False))
     model.fit(batches.dataset(), steps_per_epoch=math.ceil(batches.steps / epochs), epochs=epochs, verbose=0,
               shuffle=False, callbacks=callbacks)

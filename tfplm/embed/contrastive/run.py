@@ -118,7 +118,7 @@ def _divisible(batch_size: int, groups: int, replicas: int) -> int:
 
 def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: ContrastiveOptions, folder: Folder) -> None:
     callbacks = [Resume(folder.checkpoints, options.save_every, data=batches), best, Progress(options.quiet)]
-    if options.summary_every:
+    if options.summary_every != 0:
         callbacks.append(SummaryCallback(folder.log_dir, {"scalars": options.summary_every, "weights": 0}, graph=False))
     model.fit(batches.dataset(), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
               shuffle=False, callbacks=callbacks)

@@ -22,7 +22,7 @@ class PoolingPlan:
         whitening and SimCSE papers is `(0, -1)` averaged).
     mask_cls_sep: like bert-as-service's flag: the mask of the first and the last token is set to 0 *before* the model,
         so no token attends to them; means and maxima ignore them, and `LAST_TOKEN` becomes the token at (number of
-        unmasked tokens) - 1, the third-last token of the text.
+        unmasked tokens) - 1, the third-last token of the text. Of a text without another token, means and maxima are 0.
     """
 
     strategies: tuple[Pooling, ...] = (Pooling.REDUCE_MEAN,)
@@ -90,7 +90,7 @@ def pool(hidden, mask, strategies: Sequence[Pooling]):
 
     Args:
         hidden: `[B,T,H]`.
-        mask: `[B,T]`, 1 = real; rows are padded on the right.
+        mask: `[B,T]`, 1 = real; rows are padded on the right. Without a real token, means and maxima are 0.
         strategies: any except those of the whole model.
 
     Returns:
@@ -106,7 +106,8 @@ def _mean(hidden, mask):
 
 
 def _max(hidden, mask):
-    return ops.max(hidden - (1 - mask) * _LOW, axis=1)
+    real = ops.greater(mask, 0)
+    return ops.where(ops.any(real, axis=1), ops.max(ops.where(real, hidden, -_LOW), axis=1), 0.0)
 
 
 def _last(hidden, mask):

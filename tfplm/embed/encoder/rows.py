@@ -32,9 +32,16 @@ class TextIds:
 
     @classmethod
     def of(cls, ids: Sequence[int]) -> "TextIds":
-        """A text of ids only: with one segment, and all tokens are pooled."""
-        ids = np.asarray(ids, np.int32)
-        return cls(ids, np.zeros_like(ids))
+        """A text of ids only: with one segment, and all tokens are pooled. Raises TypeError for other items than ids."""
+        array = np.asarray(ids)
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+            raise TypeError(f"a text is {str(ids)[:40]} ({type(ids).__name__}); expected a list of ids, whole numbers: "
+                            "pass a list of such lists")
+        if array.size and (array.min() < -2**31 or array.max() >= 2**31):
+            raise ValueError(f"a text has the id {array[np.abs(array.astype(np.float64)).argmax()]}; expected ids of "
+                             "the vocabulary: use the tokenizer of this model")
+        array = array.astype(np.int32)
+        return cls(array, np.zeros_like(array))
 
 
 def check_texts(texts: Sequence[TextIds], vocab_size: int, longest: int | None) -> None:

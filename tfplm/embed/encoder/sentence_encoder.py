@@ -9,6 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from tfplm.core.config import Config
+from tfplm.embed.encoder.containers import as_list, check_container
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.program import EncodeFunction
 from tfplm.embed.encoder.recipe import Recipe
@@ -137,8 +138,10 @@ class SentenceEncoder:
     @property
     def dimension(self) -> int:
         """Number of components of a vector."""
-        if self.whitening is not None:
-            return self.whitening.dimension
+        return self._pooled_dimension if self.whitening is None else self.whitening.dimension
+
+    @property
+    def _pooled_dimension(self) -> int:
         if self.recipe.dense:
             return self.recipe.dense[-1].kernel.shape[1]
         if self.recipe.plan.strategies[0] in _HEADS:
@@ -150,8 +153,9 @@ class SentenceEncoder:
         """The vectors of texts, in the order of the texts.
 
         Args:
-            texts: a str (one vector, `[H]`); a list of str, of pairs (tuples of two str), or of lists of tokens, which
-                are looked up in the vocabulary; a token "|||" separates the two texts of a pair.
+            texts: a str or a pair, a tuple of two str (one vector, `[H]`); a list of str, of pairs, or of lists of
+                tokens, which are looked up in the vocabulary; a token "|||" separates the two texts of a pair. In place
+                of the list: a generator, an array or tensor of strings, a column of a table. Bytes are read as UTF-8.
             batch_tokens: tokens of a batch, including padding: more is not faster on CPUs, but takes more memory.
             prompt: the name of one of the recipe's prompts, or a prompt itself, which is put before each text; default:
                 the recipe's default prompt; "" for no prompt.
@@ -161,10 +165,9 @@ class SentenceEncoder:
         Returns:
             float32 `[N,H]`; for pooling `NONE` `[N,T,H]`, zero after the end of a text.
 
-        Raises TypeError for an item that is not a text.
+        Raises TypeError for an item that is not a text, and for a container without an order or of several columns.
         """
-        single = isinstance(texts, str) or (isinstance(texts, tuple) and len(texts) == 2)
-        texts = [texts] if single else list(texts)
+        texts, single = as_list(texts)
         prompt = self.prompt(prompt)
         if show_progress is None and len(texts) >= _MANY:
             disable = None  # in tqdm: disabled if standard error is not a terminal
@@ -239,6 +242,10 @@ class SentenceEncoder:
 
     def fit_whitening(self, texts: Iterable[str], n_components: int | None = None, **keywords) -> Whitening:
         """Fits a whitening on texts (which need not fit in memory), sets it and returns it. keywords: for `encode`."""
+        if isinstance(texts, str):
+            raise TypeError(f"the texts are one str, {texts[:40]!r}; expected many texts: pass a list")
+        check_container(texts)
+        Whitening.check_components(n_components, self._pooled_dimension)
         self.whitening, moments, texts = None, Moments(), iter(texts)
         while chunk := list(itertools.islice(texts, POOL)):
             moments.update(self.encode(chunk, normalize=False, **keywords))

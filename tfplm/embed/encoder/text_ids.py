@@ -1,5 +1,6 @@
 """Conversion of texts, pairs and lists of tokens to token ids, truncated to a maximum length."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,6 +58,9 @@ class TextReader:
         return zip(batch["input_ids"], batch["token_type_ids"])
 
     def _of_tokens(self, tokens: list[str]) -> TextIds:
+        if unknown := next((token for token in tokens if " " in token and token not in self.tokenizer.vocab), None):
+            warnings.warn(f"{unknown[:40]!r}, in a list of tokens, is not a token, and becomes the unknown token; pass "
+                          "texts as one flat list, and pairs as tuples", stacklevel=2)
         first, second = divide(tokens)
         return self.of_ids(self._ids(first), None if second is None else self._ids(second))
 

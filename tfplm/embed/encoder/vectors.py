@@ -5,4 +5,6 @@ import numpy as np
 
 def normalize_rows(vectors: np.ndarray) -> np.ndarray:
     """Vectors `[...,H]` divided by their Euclidean length, with the same dtype; zero vectors stay zero."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    wide = vectors.astype(np.float32) if vectors.dtype == np.float16 else vectors  # the square of a float16 overflows
+    unit = wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
+    return unit if wide is vectors else unit.astype(np.float16)

@@ -23,9 +23,16 @@ class Moments:
         """Adds a batch of vectors `[N,H]`."""
         vectors = np.asarray(vectors, np.float64)
         if vectors.ndim != 2:
-            raise ValueError(f"whitening is for vectors [N,H], found an array of shape {vectors.shape}")
+            raise ValueError(f"whitening is for vectors [N,H], found an array of shape {vectors.shape}: pass an array "
+                             "of vectors, or a list of such arrays")
         if not len(vectors):
             return
+        if not (finite := np.isfinite(vectors).all(1)).all():
+            raise ValueError(f"vector {self.count + int(np.argmin(finite))} contains NaN or infinite numbers; expected "
+                             "finite ones: remove it, or look for an overflow in the model")
+        if self.mean is not None and vectors.shape[1] != len(self.mean):
+            raise ValueError(f"the vectors have {vectors.shape[1]} components, but earlier ones {len(self.mean)}; "
+                             "expected vectors of one encoder: fit a whitening for each")
         mean = vectors.mean(0)
         centred = vectors - mean
         if self.mean is None:
@@ -60,10 +67,19 @@ class Whitening:
     kernel: np.ndarray
 
     @classmethod
+    def check_components(cls, n_components: int | None, dimension: int) -> None:
+        """Raises ValueError unless `n_components` is None or a whole number from 1 to `dimension`."""
+        whole = isinstance(n_components, int | np.integer) and not isinstance(n_components, bool)
+        if n_components is not None and not (whole and 1 <= n_components <= dimension):
+            raise ValueError(f"n_components is {n_components!r}; expected a whole number from 1 to {dimension}, the "
+                             "size of the vectors, or None for all: change it")
+
+    @classmethod
     def fit(cls, vectors: "np.ndarray | Iterable[np.ndarray] | Moments", n_components: int | None = None) -> "Whitening":
         """Fits a whitening to vectors `[N,H]`, batches of them, or `Moments`.
 
-        Raises ValueError for fewer than 2 vectors, or for more components than dimensions with variance.
+        Raises ValueError for fewer than 2 vectors, vectors that are not finite, a number of components that is not
+        between 1 and H, or more components than dimensions with variance.
         """
         moments = vectors
         if not isinstance(vectors, Moments):
@@ -72,6 +88,7 @@ class Whitening:
                 moments.update(batch)
         if moments.count < 2:
             raise ValueError(f"whitening needs at least 2 vectors, better thousands; found {moments.count}")
+        cls.check_components(n_components, len(moments.mean))
         variances, directions = np.linalg.eigh(moments.covariance)
         variances, directions = variances[::-1], directions[:, ::-1]  # largest first
         rank = int((variances > variances[0] * 1e-10).sum()) if variances[0] > 0 else 0

@@ -11,13 +11,15 @@ from tfplm.layers.initializers import embedding_initializer
 class LearnedPositions(keras.layers.Layer):
     """A table of position embeddings (Gehring et al. 2017); `position_offset` rows precede position 0."""
 
+    learned = True
+
     def __init__(self, config: Config, **keywords):
         super().__init__(**keywords)
         self.offset, self.limit = config.position_offset, config.max_position_embeddings
         # `max_position_embeddings` includes the offset rows in RoBERTa, but not in BART
         self.rows = self.limit + (0 if config.positions_from_ids else self.offset)
         self.embeddings = self.add_weight(name="embeddings", shape=(self.rows, config.word_embedding_size),
-                                          initializer=embedding_initializer(config))
+                                          initializer=embedding_initializer(config), trainable=self.learned)
         self.built = True
 
     def embed(self, position_ids):
@@ -37,7 +39,8 @@ def sinusoid(length: int, size: int) -> np.ndarray:
 class SinusoidalPositions(LearnedPositions):
     """The table of sinusoids, which is not trained; a checkpoint can contain it."""
 
+    learned = False
+
     def __init__(self, config: Config, **keywords):
         super().__init__(config, **keywords)
         self.embeddings.assign(sinusoid(self.rows, config.word_embedding_size))
-        self.embeddings.trainable = False
