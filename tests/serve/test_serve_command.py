@@ -187,14 +187,14 @@ def test_bert_serving_start_options():
 
 
 def test_bert_serving_start_defaults():
-    """Those of bert-serving-start, one by one."""
+    """Those of bert-serving-start, one by one; only cors is stricter."""
     options = vars(bert_serving.start_options(["-model_dir", "m"]))
     expected = {
         "tuned_model_dir": None, "ckpt_name": "bert_model.ckpt", "config_name": "bert_config.json",
         "graph_tmp_dir": None, "max_seq_len": 25, "cased_tokenization": False, "pooling_layer": [-2],
         "pooling_strategy": "REDUCE_MEAN", "mask_cls_sep": False, "no_special_token": False,
         "show_tokens_to_client": False, "no_position_embeddings": False, "port": 5555, "port_out": 5556,
-        "http_port": None, "http_max_connect": 10, "cors": "*", "num_worker": 1, "max_batch_size": 256,
+        "http_port": None, "http_max_connect": 10, "cors": "localhost", "num_worker": 1, "max_batch_size": 256,
         "priority_batch_size": 16, "cpu": False, "xla": False, "fp16": False, "gpu_memory_fraction": 0.5,
         "device_map": [], "prefetch_size": 10, "fixed_embed_length": False, "verbose": False, "host": "127.0.0.1"}
     assert {name: options[name] for name in expected} == expected

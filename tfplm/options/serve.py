@@ -73,7 +73,7 @@ class ServeOptions(_Model):
     """Serve a model: sentence vectors to bert-serving-client 1.10 (ZeroMQ), and over HTTP with --http-port; or the classes
     of texts, or the relevance of documents, by a model of `tfplm finetune`, over HTTP.
 
-    Stop it by Ctrl-C or SIGTERM; earlier requests are still answered.
+    Stop it by Ctrl-C, SIGTERM or SIGHUP; earlier requests are still answered.
     """
 
     RUN = "tfplm.serve.command:serve"
@@ -90,7 +90,11 @@ class ServeOptions(_Model):
     http_port: int | None = flag(None, "also serve HTTP on this port (default: no; for classes and relevance, which "
                                        f"use no ZeroMQ, {HTTP_PORT})")
     http_max_connect: int = flag(10, "number of HTTP requests processed at the same time; ten times as many can wait")
-    cors: str = flag("*", "web sites whose pages can call the HTTP server, separated by commas")
+    cors: str = flag("localhost", "web sites whose pages can read from the HTTP server, separated by commas, such as "
+                                  "https://example.org; localhost: those of the browser's own machine, at any port; *: all")
+    allowed_host: list[str] = flag(factory=list, help="names under which the HTTP server is reached, beside its "
+                                                      "addresses, localhost and names without a dot; .example.org: all "
+                                                      "names below it; *: any (which lets pages of any site read from it)")
     num_worker: int = flag(1, "number of copies of the model; if more than one, each runs in a separate process")
     max_batch_size: int = flag(256, "maximum number of sequences of a batch")
     priority_batch_size: int = flag(16, "requests of at most this many sequences have priority")
@@ -101,8 +105,8 @@ class ServeOptions(_Model):
     max_reply_mb: int = flag(1024, "memory for replies that clients have not read; requests with larger replies are "
                                    "rejected, over HTTP with replies larger than 1/32 of it, as JSON needs more memory")
     heartbeat: float = flag(15.0, "seconds between heartbeats on idle connections; 0: no heartbeats")
-    worker_timeout: float | None = flag(None, "restart a worker process that needs more than this many seconds for a "
-                                              "batch")
+    worker_timeout: float | None = flag(600.0, "seconds for a batch, after which its requests are answered with an error "
+                                               "and a worker process is restarted (see --num-worker)")
     warm_up: bool = flag(True, "compile for common text lengths before serving the first client")
     drain_seconds: float = flag(30.0, "maximum time for earlier requests when the server is stopped")
     allow_termination: bool | None = flag(None, "allow clients to stop the server (default: only if it listens on "
@@ -124,6 +128,8 @@ class ServeOptions(_Model):
         for name in ("port", "port_out", "http_port"):
             if (value := getattr(self, name)) is not None and not 0 <= value < 65536:
                 raise ValueError(f"{name} is {value}, expected 0 to 65535 (0: any free port)")
+        if self.worker_timeout is not None and self.worker_timeout <= 0:
+            raise ValueError(f"worker_timeout is {self.worker_timeout:g}, expected more than 0 seconds")
         if self.allow_termination is None:
             self.allow_termination = self.host in LOOPBACK
 

@@ -2,24 +2,24 @@
 
 import contextlib
 import dataclasses
-import logging
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 
 from tfplm.options.base import verb
 from tfplm.options.serve import HTTP_PORT, LOOPBACK, ServeOptions
 from tfplm.serve.engines.catalogue import choose, make_engine
-from tfplm.serve.engines.engine import Engine
+from tfplm.serve.engines.engine import Engine, EngineInfo
+from tfplm.serve.terminal import hold_streams, log_to_terminal, say
 
 
 @verb(ServeOptions)
 def serve(options: ServeOptions) -> None:
-    """Serves a model until SIGINT, SIGTERM, or a client's TERMINATION; then pending requests are answered.
+    """Serves a model until SIGINT, SIGTERM, SIGHUP, or a client's TERMINATION; then pending requests are answered.
 
     ImportError names the extra to install; OSError the port that is not to be had; and what loading a model raises.
     """
+    hold_streams()
     server = make_server(options)
     try:
         with _signals(server.ended):
@@ -36,16 +36,19 @@ def serve(options: ServeOptions) -> None:
 
 
 def make_server(options: ServeOptions):
-    """A `Server` with engines of its own, not yet started."""
+    """A `Server` with engines of its own, not yet started. Its ports are taken before the model is loaded."""
     options = _with_interface(options)
+    from tfplm.serve.ports import open_ports
     from tfplm.serve.server import Server
 
-    _log_to_terminal(options)
+    log_to_terminal(options.verbose)
     _raise_file_limit()
-    engines = make_engines(options)
+    ports, engines = open_ports(options, options.engine == "vectors"), []
     try:
-        return Server(options, engines)
+        engines = make_engines(options)
+        return Server(options, engines, ports)
     except BaseException:
+        ports.close()
         for engine in engines:
             engine.close()
         raise
@@ -54,12 +57,21 @@ def make_server(options: ServeOptions):
 def make_engines(options: ServeOptions) -> Sequence[Engine]:
     """One engine in this process, or `num_worker` of them in processes of their own."""
     _say(options, f"loading {options.source}")
+    engines: Sequence[Engine]
     if options.num_worker == 1:
-        return [make_engine(options)]
-    from tfplm.serve.engines.process_engine import make_in_process, start_engines
+        engines = [make_engine(options)]
+    else:
+        from tfplm.serve.engines.process_engine import make_in_process, start_engines
 
-    return start_engines(make_in_process, [(options, number) for number in range(options.num_worker)],
-                         timeout=options.worker_timeout)
+        engines = start_engines(make_in_process, [(options, number) for number in range(options.num_worker)],
+                                timeout=options.worker_timeout)
+    _say(options, _describe(engines[0].info))
+    return engines
+
+
+def _describe(info: EngineInfo) -> str:
+    warm = "" if info.warm_seconds is None else f", warm in {info.warm_seconds:.0f} s"
+    return f"loaded, {info.parameters:,} parameters{warm}"
 
 
 def describe_addresses(server) -> str:
@@ -67,7 +79,8 @@ def describe_addresses(server) -> str:
     host = server.options.host
     address = f"[{host}]" if ":" in host and "[" not in host else host
     zmq = [f"{host}, ports {server.port} (requests) and {server.port_out} (replies)"] if server.zmq else []
-    http = [f"http://{address}:{server.http_port}"] if server.http_port else []
+    web = f"http://{address}:{server.http_port}"
+    http = [f"{web} (all paths: {web}/docs)"] if server.http_port else []
     open_to = "" if host in LOOPBACK else "; open to other machines, without encryption or passwords"
     return f"serving at {', '.join(zmq + http)}{open_to}"
 
@@ -96,17 +109,20 @@ def _with_interface(options: ServeOptions) -> ServeOptions:
 
 @contextlib.contextmanager
 def _signals(ended: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM set `ended`; the second one acts as usual. In other threads than the main one: nothing."""
+    """SIGINT, SIGTERM and SIGHUP set `ended`; the second one acts as usual. SIGHUP stays ignored where it is, as under
+    nohup. In other threads than the main one: nothing."""
     before: dict = {}
 
     def note(number, frame):
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for each, handler in before.items():  # a terminal that closes may say so several times
+            signal.signal(each, signal.SIG_IGN if each == getattr(signal, "SIGHUP", None) else handler)
         ended.set()
 
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            if number is not None and not (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
+                before[number] = signal.signal(number, note)
     try:
         yield
     finally:
@@ -116,16 +132,7 @@ def _signals(ended: threading.Event) -> Iterator[None]:
 
 def _say(options: ServeOptions, text: str) -> None:
     if not options.quiet:
-        print(text, file=sys.stderr, flush=True)
-
-
-def _log_to_terminal(options: ServeOptions) -> None:
-    log = logging.getLogger("tfplm.serve")
-    if not log.handlers and not logging.getLogger().handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(handler)
-    log.setLevel(logging.INFO if options.verbose else logging.WARNING)
+        say(text)
 
 
 def _raise_file_limit() -> None:

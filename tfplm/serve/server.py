@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.engines.engine import Engine
 from tfplm.serve.engines.vectors import VectorInfo
+from tfplm.serve.ports import Ports, open_ports
 from tfplm.serve.queue.service import Service
 from tfplm.serve.zmq.server import ZmqServer
 
@@ -20,6 +21,7 @@ class Server:
 
     Args:
         engines: one for each worker, alike; `tfplm.serve.command.make_engines` makes them. They are closed by `stop`.
+        ports: that were opened before the engines were made; None: those that the options name.
 
     Attributes: `port`, `port_out`, `http_port`, None for an interface that is not served.
 
@@ -27,28 +29,31 @@ class Server:
         OSError: a port is not to be had. ValueError: no interface would be served.
     """
 
-    def __init__(self, options: ServeOptions, engines: Sequence[Engine]):
+    def __init__(self, options: ServeOptions, engines: Sequence[Engine], ports: Ports | None = None):
         self.options, self.engines, self.ended = options, engines, threading.Event()
         self._stopping, self._served = threading.Lock(), False
         self._stopped = False
         self.service = Service(options, engines)
-        self.zmq = ZmqServer(self.service, self.ended.set) if isinstance(self.service.info, VectorInfo) else None
+        vectors = isinstance(self.service.info, VectorInfo)
+        if not vectors and options.http_port is None:
+            raise ValueError("http_port is None, but an engine without vectors is served over HTTP alone: give a port")
+        self._ports = ports or open_ports(options, vectors)
+        try:
+            self._http = self._make_http()
+            self.zmq = ZmqServer(self.service, self.ended.set, self._ports) if vectors else None
+        except BaseException:
+            self._ports.close()
+            raise
         self.port = self.zmq.port if self.zmq else None
         self.port_out = self.zmq.port_out if self.zmq else None
-        self._http = self.http_port = None
-        if options.http_port is not None:
-            try:
-                from tfplm.serve.http.thread import HttpThread
+        self.http_port = self._http.port if self._http else None
 
-                self._http = HttpThread(self.service)
-            except BaseException:
-                if self.zmq:
-                    self.zmq.start()
-                    self.zmq.stop(0)
-                raise
-            self.http_port = self._http.port
-        elif not self.zmq:
-            raise ValueError("http_port is None, but an engine without vectors is served over HTTP alone: give a port")
+    def _make_http(self):
+        if self._ports.http is None:
+            return None
+        from tfplm.serve.http.thread import HttpThread
+
+        return HttpThread(self.service, self._ports.http)
 
     def start(self) -> "Server":
         self.service.start()
@@ -59,9 +64,14 @@ class Server:
         return self
 
     def wait(self) -> None:
-        """Returns when a client has asked the server to stop (TERMINATION), or a signal's handler has set `ended`."""
+        """Returns when a client has asked the server to stop (TERMINATION), or a signal's handler has set `ended`.
+
+        RuntimeError if an interface has ended by itself, so that nobody is answered any more.
+        """
         while not self.ended.wait(0.5):  # with a timeout, signals get through on every system
-            pass
+            for name, interface in (("ZeroMQ", self.zmq), ("HTTP", self._http)):
+                if interface is not None and not interface.alive:
+                    raise RuntimeError(f"the thread of {name} has ended; the log tells why: start the server again")
 
     def stop(self) -> bool:
         """Drains pending requests for up to `drain_seconds`; returns True if all were answered. Idempotent."""

@@ -83,22 +83,24 @@ def test_embeddings_in_base64(web):
 
 
 @pytest.mark.parametrize("body, status, reason", [
-    ({}, 422, "body.input: Field required"),
-    ({"input": []}, 422, "at least 1 item"),
-    ({"input": {"a": 1}}, 422, "valid string"),
-    ({"input": ["a", 1]}, 422, "body.input.1: Input should be a valid string"),
-    ({"input": [-1]}, 422, "greater than or equal to 0"),
-    ({"input": [1.5]}, 422, "valid integer"),
+    ({}, 400, "body.input: Field required"),
+    ({"input": []}, 400, "at least 1 item"),
+    ({"input": {"a": 1}}, 400, "valid string"),
+    ({"input": ["a", 1]}, 400, "body.input.1: Input should be a valid string"),
+    ({"input": [-1]}, 400, "greater than or equal to 0"),
+    ({"input": [1.5]}, 400, "valid integer"),
     ({"input": [100]}, 400, "token id 100, but the vocabulary has the ids 0 to 99"),
-    ({"input": "a", "dimensions": 3}, 400, "dimensions is 3, but the model's vectors have 4"),
-    ({"input": "a", "encoding_format": "hex"}, 422, "'float' or 'base64'"),
+    ({"input": "a", "dimensions": 5}, 400, "dimensions is 5, but the model's vectors have 4"),
+    ({"input": "a", "dimensions": 0}, 400, "body.dimensions: Input should be greater than or equal to 1"),
+    ({"input": "a", "encoding_format": "hex"}, 400, "'float' or 'base64'"),
     ({"input": "a" * (1 << 20)}, 413, "more than 1,048,576 bytes"),
 ])
 def test_embeddings_refuse(web, body, status, reason):
     reply = web.post("/v1/embeddings", json=body)
     error = reply.json()["error"]
     assert reply.status_code == status and reason in error["message"]
-    assert error["type"] == "invalid_request_error" and {"param", "code"} < set(error)
+    assert error["type"] == "invalid_request_error" and set(error) == {"message", "type", "param", "code"}
+    assert error["param"] in ("input", "dimensions", "encoding_format", None) and error["code"] is None
 
 
 def test_replies_are_bounded():
@@ -120,6 +122,29 @@ def test_embeddings_need_one_vector_a_text():
         assert np.shape(web.post("/encode", json={"texts": ["ab", "c"]}).json()["result"]) == (2, 4, 4)
 
 
+def test_embeddings_of_fewer_dimensions(web):
+    """As OpenAI does it: the leading numbers, at length 1."""
+    body = web.post("/v1/embeddings", json={"input": ["a", "b"], "dimensions": 2}).json()
+    expected = vectors_of(["a", "b"])[:, :2]
+    expected /= np.linalg.norm(expected, axis=-1, keepdims=True)
+    np.testing.assert_allclose([item["embedding"] for item in body["data"]], expected, rtol=1e-6)
+
+
+def test_models(web):
+    (model,) = web.get("/v1/models").json()["data"]
+    assert model["id"] == "fake" and model["object"] == "model" and model["created"] > 1e9 and model["owned_by"] == "tfplm"
+    assert web.get("/v1/models/fake").json() == model
+    reply = web.get("/v1/models/some/other")
+    assert reply.status_code == 404 and reply.json()["error"]["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize("method, path, status", [("GET", "/v1/nothing", 404), ("GET", "/v1/embeddings", 405),
+                                                  ("POST", "/v1/embeddings", 400)])
+def test_errors_in_the_shape_of_openai(web, method, path, status):
+    reply = web.request(method, path, content=b"{", headers={"content-type": "application/json"})
+    assert reply.status_code == status and set(reply.json()["error"]) == {"message", "type", "param", "code"}
+
+
 def test_status(web):
     server = web.get("/status/server").json()
     assert server["server_version"] == "1.10.0" and server["statistic"]["num_total_client"] >= 1
@@ -129,13 +154,17 @@ def test_status(web):
                            "port_out", "server_ip", "client_version", "timeout"}
 
 
-def test_cors(web):
-    reply = web.post("/encode", json={"texts": ["a"]}, headers={"origin": "https://example.org"})
-    assert reply.headers["access-control-allow-origin"] == "*"
+def test_pages_of_other_sites_cannot_read(web):
+    for site, expected in (("https://example.org", None), ("http://localhost.evil.example", None), ("null", None),
+                           *((each, each) for each in ("http://localhost:3000", "http://127.0.0.1", "https://[::1]:8080"))):
+        reply = web.post("/encode", json={"texts": ["a"]}, headers={"origin": site})
+        assert reply.status_code == 200 and reply.headers.get("access-control-allow-origin") == expected
     with serving(http_port=0, cors="https://mine.example") as server, connected(server) as other:
         for site, expected in (("https://mine.example", "https://mine.example"), ("https://other.example", None)):
             reply = other.get("/health", headers={"origin": site})
             assert reply.headers.get("access-control-allow-origin") == expected
+    with serving(http_port=0, cors="*") as server, connected(server) as other:
+        assert other.get("/health", headers={"origin": "https://a.example"}).headers["access-control-allow-origin"] == "*"
 
 
 def test_gzip(web):
@@ -152,7 +181,8 @@ def test_other_paths(web):
     assert set(paths["/encode"]["post"]["responses"]) == {"200", "400", "408", "413", "4XX", "500", "503"}
     bodies = paths["/encode"]["post"]["requestBody"]["content"]
     assert set(bodies) == {"application/json", "application/x-www-form-urlencoded"}
-    assert set(paths) == {"/encode", "/v1/embeddings", "/status/server", "/status/client", "/health", "/metrics"}
+    assert set(paths) == {"/encode", "/v1/embeddings", "/status/server", "/status/client", "/health", "/metrics",
+                          "/v1/models", "/v1/models/{name}"}
 
 
 def test_many_at_once_wait_their_turn_and_too_many_are_told():

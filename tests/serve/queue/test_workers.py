@@ -3,12 +3,14 @@
 import os
 import queue
 import signal
+import threading
 import time
 
 import numpy as np
 import pytest
 
-from tests.serve.fake_engines import FakeEngine, make_broken, make_engine, vectors_of
+from tests.serve.conftest import eventually
+from tests.serve.fake_engines import FakeEngine, HeldEngine, Panic, make_broken, make_engine, vectors_of
 from tfplm.serve.engines.engine import WorkerDied
 from tfplm.serve.engines.process_engine import start_engines
 from tfplm.serve.engines.vectors import VectorInfo
@@ -128,6 +130,93 @@ def test_without_a_worker_requests_are_answered():
     assert line.get().error is None and line.stop()
 
 
+def test_requests_that_wait_for_a_restart_are_answered():
+    """However long an attempt takes."""
+    class Slow(Mortal):
+        def restart(self):
+            came.wait(20)
+            super().restart()
+
+    came = threading.Event()
+    line = Line([Slow()], pauses=(0.01, 0.1), impatience=0.2)
+    line.put("die")
+    reason = "no worker is running: it is dead; it is being started again"
+    assert line.get().error == reason and line.workers.alive == [False]
+    line.put("a")
+    assert line.get().error == reason
+    came.set()
+    assert eventually(lambda: line.workers.alive == [True])
+    line.put("b")
+    assert line.get().error is None and line.stop()
+
+
+def test_an_engine_of_this_process_that_hangs():
+    """It cannot be ended, but what it works on is answered, and so is what waits; it comes back when it returns."""
+    line = Line([engine := HeldEngine()], timeout=0.1, impatience=0.2)
+    line.put("a")
+    assert line.get().error == "TimeoutError: worker 0 has not answered within 0.1 s" and line.workers.alive == [False]
+    line.put("b")
+    assert "no worker is running: worker 0 has not answered within 0.1 s" in line.get().error
+    engine.go.set()
+    assert eventually(lambda: line.workers.alive == [True])
+    line.put("c")
+    assert line.get().error is None and line.stop() and line.ended.empty()
+
+
+def test_what_a_hanging_engine_had_is_done_once_by_another():
+    """Its own outputs come too late to count."""
+    held = HeldEngine()
+    line = Line([held, FakeEngine()], timeout=0.1)
+    line.put(*(str(number) for number in range(300)))  # a part for each
+    assert held.asked.wait(20)
+    job = line.get()
+    assert job.error is None or "TimeoutError" in job.error
+    held.go.set()
+    line.put("a")
+    assert line.get().error is None and line.stop() and line.ended.empty()
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), MemoryError(), GeneratorExit(), Panic("x")])
+def test_whatever_an_engine_raises_is_an_error_of_the_request(error):
+    class Raising(FakeEngine):
+        def encode(self, sequences):
+            if "bad" in sequences:
+                raise error
+            return super().encode(sequences)
+
+        def join(self, outputs):
+            if len(outputs) == 2:
+                raise error
+            return super().join(outputs)
+
+    line = Line([Raising()])
+    for texts in (["bad"], ["a", "b"]):
+        line.put(*texts)
+        assert line.get().error.startswith(type(error).__name__)
+    line.put("a")
+    assert line.get().error is None and line.stop()
+
+
+def test_a_thread_that_ends_is_begun_anew(monkeypatch):
+    """As it would where even the message of an error finds no memory."""
+    line = Line([FakeEngine()])
+    ended = []
+    serve = line.workers._serve
+
+    def serve_once(number):
+        if not ended:
+            ended.append(line.workers.scheduler.take(10))
+            line.workers._work_of[number] = ended[0], time.monotonic()
+            return False
+        return serve(number)
+
+    monkeypatch.setattr(line.workers, "_serve", serve_once)
+    line.put("a")
+    line.put("b")
+    found = {line.get().inputs[0]: None for _ in range(2)}
+    assert set(found) == {"a", "b"} and line.workers._threads[0].is_alive() and line.stop()
+
+
 @pytest.fixture(scope="module")
 def processes():
     engines = start_engines(make_engine, [(0.0, True), (0.0, True)])
@@ -190,6 +279,18 @@ def test_a_hung_process_is_killed():
     with pytest.raises(WorkerDied, match=r"killed: no answer within 0\.2 s"):
         engine.encode(["a"])
     engine.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_process_that_is_stopped_is_replaced():
+    """It does not even read what it is sent."""
+    engines = start_engines(make_engine, [()], timeout=0.3)
+    line = Line(engines, pauses=(0.01, 0.1), timeout=0.3)
+    os.kill(engines[0].pid, signal.SIGSTOP)
+    line.put("x" * 1_000_000)
+    assert "TimeoutError" in line.get().error
+    line.put("a")
+    assert line.get().error is None and line.workers.restarts == 1 and line.stop()
 
 
 def test_an_engine_that_cannot_be_made():

@@ -23,10 +23,17 @@ class Message(bytes):
         self.gone.set()
 
 
+class Asker:
+    """A connection that stays."""
+
+    def gone(self):
+        return False
+
+
 def test_a_request_that_waits_does_not_keep_its_message():
     """Its sequences are enough."""
     with serving(engine := HeldEngine()) as server:
-        server.zmq._receive([b"me", Message(b'["a"]'), b"2", b"1"])
+        server.zmq._receive(Asker(), [b"me", Message(b'["a"]'), b"2", b"1"])
         assert server.service.scheduler.pending == 1 and Message.gone.is_set()
         engine.go.set()
 

@@ -60,6 +60,7 @@ def start(arguments: list[str] | None = None) -> int:
     """`bert-serving-start`: serves until it is stopped. Exit status 0, 1 (failed), 2 (usage), 130 (Ctrl-C twice)."""
     options = start_options(arguments)
     from tfplm.serve.command import serve
+    from tfplm.serve.terminal import say
 
     try:
         serve(options)
@@ -67,7 +68,7 @@ def start(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        print(f"bert-serving-start: {type(error).__name__}: {error}", file=sys.stderr)
+        say(f"bert-serving-start: {type(error).__name__}: {error}")
         return 1
 
 

@@ -28,7 +28,8 @@ class ClassifyEngine(Engine["Input", list[dict]]):
         self.model = model
         names = ["LABEL_0"] if model.task.labels is None else model.task.labels.names
         self.info = EngineInfo(interfaces=("tasks",), output_bytes=sum(8 + len(name.encode()) for name in names),
-                               settings={"function_to_apply": _FUNCTIONS[model.task.name]})
+                               settings={"function_to_apply": _FUNCTIONS[model.task.name]},
+                               parameters=model.parameters, warm_seconds=model.warm_seconds)
 
     def encode(self, inputs: list["Input"]) -> list[list[dict]]:
         return [_labels(each.prediction) for each in self.model.predict(inputs)]

@@ -18,12 +18,15 @@ class EngineInfo(Generic[In, Out]):
     pickled, and the module of a subclass should import no TensorFlow.
 
     interfaces: the HTTP interfaces of the engine, modules of `tfplm.serve.http.routes`. output_bytes: memory of one
-    output. settings: options that the model decided, by name, for SHOW_CONFIG.
+    output. settings: options that the model decided, by name, for SHOW_CONFIG. parameters: of the model. warm_seconds: that
+    it was compiled for, None if it was not.
     """
 
     interfaces: tuple[str, ...] = ()
     output_bytes: int = 0
     settings: dict = dataclasses.field(default_factory=dict)
+    parameters: int = 0
+    warm_seconds: float | None = None
 
     def join(self, outputs: list[Out]) -> Any:
         """The result of a request from the outputs of all its inputs, in order. By default their list."""
@@ -56,6 +59,9 @@ class Engine(abc.ABC, Generic[In, Out]):
 
     def check(self) -> None:
         """Raises `WorkerDied` where the engine cannot encode any more."""
+
+    def abort(self) -> None:
+        """Ends an `encode` in another thread that takes too long, where that is possible."""
 
     def restart(self) -> None:
         """Makes a dead engine again, or raises the reason why that is impossible."""

@@ -67,6 +67,9 @@ class ProcessEngine(Engine[In, Out]):
         if not self._process.is_alive():
             raise self._died("while idle")
 
+    def abort(self) -> None:
+        self._process.kill()
+
     def restart(self) -> None:
         self.close()
         self._launch()
@@ -87,6 +90,9 @@ class ProcessEngine(Engine[In, Out]):
             return self._pipe.recv()
         except (OSError, EOFError):
             raise self._died("in the middle of its work") from None
+        except BaseException:  # such as no memory for all of it: where the next answer begins is not known any more
+            self._process.kill()
+            raise
 
     def _died(self, when: str) -> WorkerDied:
         self._process.join(5)
@@ -111,8 +117,9 @@ def start_engines(make: Callable[..., Engine], arguments: list[tuple], start_tim
 
 def _work(pipe: Connection, make: Callable[..., Engine], arguments: tuple) -> None:
     """The child: makes the engine, and encodes batches until the pipe is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the server decides, and kills
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the whole group; the server decides, and kills
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     try:
         engine = make(*arguments)
         pipe.send(("ready", engine.info))

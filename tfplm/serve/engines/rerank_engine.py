@@ -46,7 +46,8 @@ class RerankEngine(Engine[tuple[str, str], Relevance]):
         self.model, self.positive = model, None
         if model.task.labels is not None:
             self.positive = positive_label(model.task.labels.names, positive)
-        self.info = EngineInfo(interfaces=("rerank",), output_bytes=16)
+        self.info = EngineInfo(interfaces=("rerank",), output_bytes=16, parameters=model.parameters,
+                               warm_seconds=model.warm_seconds)
 
     def encode(self, inputs: list[tuple[str, str]]) -> list[Relevance]:
         from tfplm.serve.engines.text_task import require_finite

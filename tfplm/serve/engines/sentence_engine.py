@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import time
 import typing
 
 import numpy as np
@@ -11,6 +12,7 @@ from tfplm.embed.encoder.rows import TextIds
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 from tfplm.embed.encoder.single_texts import UNASKED
+from tfplm.models.pretrained.counting import count_parameters
 from tfplm.options.serve import DEFAULTS, ServeOptions
 from tfplm.serve.engines.devices import use_devices
 from tfplm.serve.engines.engine import Engine
@@ -111,10 +113,14 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
     with model_folder(options) as folder:
         encoder = _load(folder, options)
     engine = SentenceEngine(encoder, options)
+    engine.info = dataclasses.replace(engine.info, parameters=count_parameters(encoder.model))
+    encoder.weights = "private"  # they were only counted
     if options.warm_up:
+        start = time.perf_counter()
         # compiled for from the first single text on, while the rest of the warm-up goes on; these weights never change
         encoder.freeze(max_bytes=UNASKED)
         engine.warm_up()
+        engine.info = dataclasses.replace(engine.info, warm_seconds=time.perf_counter() - start)
     return engine
 
 

@@ -1,6 +1,7 @@
 """Models with a classifying head over texts or pairs: those of `tfplm finetune`, and of other programs."""
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from tfplm.data.tasks.labels import LabelMap
 from tfplm.embed.encoder.rows import round_width
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
+from tfplm.models.pretrained.counting import count_parameters
 from tfplm.models.pretrained.source import Source, open_source
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.engines.devices import use_devices
@@ -41,10 +43,14 @@ class TextTaskModel:
 
     Args:
         model: with the head `sequence_classification`. task: its task, with tokenizer, length and labels.
+
+    Attributes: `parameters` of the model; `warm_seconds` that `warm_up` took, or None.
     """
 
     def __init__(self, model: PretrainedModel, task: TextTask):
         self.model, self.task = model, task
+        self.parameters = count_parameters(model)
+        self.warm_seconds: float | None = None
         self._inference = Inference(model, task.pads, collate=self._collate)
 
     def predict(self, inputs: Sequence[Input]) -> list[Predicted]:
@@ -65,8 +71,10 @@ class TextTaskModel:
 
     def warm_up(self) -> None:
         """Encodes a text of each usual length."""
+        start = time.perf_counter()
         for width in _WARM:
             self.predict(["a " * (width - 2)])
+        self.warm_seconds = time.perf_counter() - start
 
     def _collate(self, examples: list[dict], width: int, pads: Mapping[str, Pad] | None) -> dict:
         """One of few numbers of rows, repeated ones at the end, which `Inference` does not read; one of few widths."""

@@ -28,14 +28,12 @@ class Api:
 
     router: its routes. encoding: the paths among them whose requests the engine works on; they wait for their turn.
     prefixes: of the paths whose errors have its shape. problem: (status, reason, kind) to the body of an error.
-    invalid: the status of a body that does not have the described form.
     """
 
     router: APIRouter
     encoding: tuple[str, ...]
     prefixes: tuple[str, ...]
     problem: Callable[[int, str, str], dict] = plain_problem
-    invalid: int = 400
 
 
 class Apis:
@@ -53,11 +51,6 @@ class Apis:
         """The body of an error at this path."""
         api = self._of(path)
         return (api.problem if api else plain_problem)(status, reason, kind)
-
-    def invalid(self, path: str) -> int:
-        """The status of a body that does not have the described form."""
-        api = self._of(path)
-        return api.invalid if api else 400
 
     def _of(self, path: str) -> Api | None:
         return next((api for api in self.apis if path.startswith(api.prefixes)), None)

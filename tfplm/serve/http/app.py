@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from tfplm.serve.http.api import Apis
 from tfplm.serve.http.limits import ConnectionLimits
 from tfplm.serve.http.metrics import Metrics
+from tfplm.serve.http.page import add_pages
+from tfplm.serve.http.sites import Hosts, origins
 from tfplm.serve.http.submit import Failed
 from tfplm.serve.queue.limits import Refused
 from tfplm.serve.queue.service import Service
@@ -26,19 +28,25 @@ class Health(BaseModel):
 
 def make_app(service: Service) -> FastAPI:
     """The application; its OpenAPI description is at `/openapi.json`, a page to try it at `/docs`."""
-    app = FastAPI(title="tfplm serve", version=VERSION, description="A model of tfplm", strict_content_type=False)
+    app = FastAPI(title="tfplm serve", version=VERSION, description="A model of tfplm", strict_content_type=False,
+                  docs_url=None, redoc_url=None)  # FastAPI's pages load their scripts from another site
     apis = Apis([importlib.import_module(f"tfplm.serve.http.routes.{name}").make_api(service)
                  for name in service.info.interfaces])
     for api in apis.apis:
         app.include_router(api.router)
     _add_monitoring(app, service)
+    add_pages(app)
     _add_error_handlers(app, service, apis)
+    options = service.options
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=1)
     app.add_middleware(ConnectionLimits, max_bytes=service.limits.message_bytes, paths=apis.encoding,
-                       connections=service.options.http_max_connect, problem=apis.problem,
+                       connections=options.http_max_connect, problem=apis.problem,
+                       counted=lambda status: _count(service, status), reply_bytes=options.max_reply_mb << 20)
+    sites, pattern = origins(options.cors)
+    app.add_middleware(CORSMiddleware, allow_methods=["*"], allow_headers=["*"], allow_origins=sites,
+                       allow_origin_regex=pattern)
+    app.add_middleware(Hosts, own=options.host, allowed=options.allowed_host, problem=apis.problem,
                        counted=lambda status: _count(service, status))
-    app.add_middleware(CORSMiddleware, allow_methods=["*"], allow_headers=["*"],
-                       allow_origins=[site.strip() for site in service.options.cors.split(",") if site.strip()])
     return app
 
 
@@ -76,7 +84,7 @@ def _add_error_handlers(app: FastAPI, service: Service, apis: Apis) -> None:
         service.counters.add("refused")
         shown = list(dict.fromkeys(f"{_path(each['loc'])}: {each['msg']}" for each in error.errors()))[:3]
         reason = "; ".join(shown).encode("ascii", "backslashreplace").decode()
-        return answer(request, apis.invalid(request.url.path), reason, error)
+        return answer(request, 400, reason, error)
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

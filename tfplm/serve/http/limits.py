@@ -3,36 +3,42 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Callable
 
 from tfplm.serve.http.bodies import as_json
+from tfplm.serve.http.body import UNFINISHED, Body, Refusal, busy
 
 PATIENCE = 30.0  # seconds that a request waits for its turn, and that its body may take
 WAITING = 10  # requests that may wait, for each that is worked on
 BODIES = 4  # bodies of the largest size that may be in memory at once
 OTHER_BODY = 64 << 10  # bytes of the body of a request that does not encode
-
-
-class Refusal(Exception):
-    """A request that is answered here: status and reason."""
+STALL = 2.0  # seconds without a byte after which others may have the room of a body
 
 
 class ConnectionLimits:
     """ASGI middleware. Bodies above `max_bytes` are answered with 413, those that do not come within 30 s with 408. Of
-    requests that encode, `connections` are worked on at once and ten times as many wait, up to 30 s; others, and those
-    for whose bodies there is no room beside the bodies of others, are answered with 503.
+    requests that encode and have come in whole, `connections` are worked on at once and ten times as many wait, up to
+    30 s; others, and those for whose bodies there is no room beside the bodies of others, are answered with 503.
+
+    A request has its place from its last byte until the first byte of its reply: who sends slowly, or does not read,
+    keeps nobody from being served.
 
     Args:
         paths: of requests that encode. Others have small bodies. problem: (path, status, reason, kind) to the body of an
-            error. counted: called with the status of every response.
+            error. counted: called with the status of every response. reply_bytes: of replies that are not read yet; a
+            request whose reply would be more keeps its place until its client has read it. patience: in place of 30 s.
     """
 
     def __init__(self, app, *, max_bytes: int, connections: int, paths: tuple[str, ...],
-                 problem: Callable[[str, int, str, str], dict], counted: Callable[[int], None] = lambda status: None):
+                 problem: Callable[[str, int, str, str], dict], counted: Callable[[int], None] = lambda status: None,
+                 reply_bytes: int = 1 << 30, patience: float = PATIENCE):
         self.app, self.max_bytes, self.paths, self.counted = app, max_bytes, paths, counted
-        self.connections, self.problem = connections, problem
-        self.requests = self.bytes = 0  # that encode and have not ended; bodies in memory
+        self.connections, self.problem, self.patience = connections, problem, patience
+        self.requests = self.bytes = 0  # that encode and have a place; bodies in memory
+        self.unread, self.reply_bytes = 0, reply_bytes
         self._turn = asyncio.Semaphore(connections)
+        self._unfinished: dict[Body, str] = {}  # with the address of their sender, oldest first
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -44,11 +50,12 @@ class ConnectionLimits:
                 self.counted(message["status"])
             await send(message)
 
+        encodes = scope["path"] in self.paths and scope["method"] == "POST"
         try:
-            if scope["path"] in self.paths and scope["method"] == "POST":
-                await self._in_turn(scope, receive, sending)
-            else:
-                async with self._body(receive, OTHER_BODY) as body:
+            async with self._body(scope, receive, self.max_bytes if encodes else OTHER_BODY) as body:
+                if encodes:
+                    await self._in_turn(*_as_json(scope, body, receive), sending)
+                else:
                     await self.app(scope, _replay(body, receive), sending)
         except Refusal as refusal:
             await self._refuse(sending, scope["path"], *refusal.args)
@@ -62,77 +69,73 @@ class ConnectionLimits:
 
     async def _in_turn(self, scope, receive, send):
         if self.requests >= (1 + WAITING) * self.connections:
-            raise _busy()
-        self.requests += 1
-        try:
-            async with self._body(receive, self.max_bytes) as body:  # before its turn: slow senders keep nobody from work
-                try:
-                    await asyncio.wait_for(self._turn.acquire(), PATIENCE)
-                except asyncio.TimeoutError:  # in Python 3.10 not the builtin one
-                    raise _busy() from None
-                try:
-                    await self.app(*_as_json(scope, body, receive), send)
-                finally:
-                    self._turn.release()
-        finally:
-            self.requests -= 1
-
-    @contextlib.asynccontextmanager
-    async def _body(self, receive, most: int):
-        """The whole body, which counts until the request has ended."""
-        body = _Body(self, most)
+            raise busy()
+        place = _Place(self, send)
         try:
             try:
-                await asyncio.wait_for(body.read(receive), PATIENCE)
+                await asyncio.wait_for(self._turn.acquire(), self.patience)
+                place.turn = True
+            except asyncio.TimeoutError:  # in Python 3.10 not the builtin one
+                raise busy() from None
+            await self.app(scope, receive, place.send)
+        finally:
+            place.leave()
+
+    @contextlib.asynccontextmanager
+    async def _body(self, scope, receive, most: int):
+        """The whole body, which counts until the request has ended."""
+        body, address = Body(self, most), (scope.get("client") or ("",))[0]
+        own = [each for each, place in self._unfinished.items() if place == address]
+        if len(own) >= UNFINISHED:
+            own[0].evict()
+            del self._unfinished[own[0]]
+        self._unfinished[body] = address
+        try:
+            try:
+                await asyncio.wait_for(body.read(receive), self.patience)
             except asyncio.TimeoutError:
-                raise Refusal(408, f"the body did not come within {PATIENCE:g} s") from None
+                raise Refusal(408, f"the body did not come within {self.patience:g} s") from None
+            finally:
+                self._unfinished.pop(body, None)
             yield body.content()
         finally:
             body.drop()
 
+    def has_room(self, size: int) -> bool:
+        """Whether so many more bytes of bodies may be in memory. One that stands still may have to go for them."""
+        while self.bytes + size > BODIES * self.max_bytes:
+            now = time.monotonic()
+            still = [each for each in self._unfinished if each.kept and now - each.heard > STALL]
+            if not still:
+                return False
+            max(still, key=lambda each: each.kept).evict()
+        return True
 
-class _Body:
-    """A body as it comes. One that is too large, or for which there is no room, is read on for a while: its sender would
-    not see the answer before."""
 
-    def __init__(self, limits: ConnectionLimits, most: int):
-        self.limits, self.most = limits, most
-        self.size = self.kept = 0
-        self._parts: list[bytes] = []
-        self._refusal: Refusal | None = None
+class _Place:
+    """Of a request that encodes: it is left when its reply begins, so that who does not read keeps nobody waiting."""
 
-    async def read(self, receive) -> None:
-        more = True
-        while more and self.size <= 4 * self.most:
-            message = await receive()
-            self._take(message.get("body", b""))
-            more = message.get("more_body", False)
+    def __init__(self, limits: ConnectionLimits, send):
+        self.limits, self._send, self.turn, self._there = limits, send, False, True
+        limits.requests += 1
 
-    def _take(self, part: bytes) -> None:
-        self.size += len(part)
-        if self.size > self.most:
-            self._refusal = Refusal(413, f"the body has more than {self.most:,} bytes: send less at once")
-        elif part and self.limits.bytes + len(part) > BODIES * self.limits.max_bytes:
-            self._refusal = self._refusal or _busy()
-        if self._refusal is None:
-            self._parts.append(part)
-            self.kept += len(part)
-            self.limits.bytes += len(part)
-        else:
-            self.drop()
+    async def send(self, message) -> None:
+        size = len(message.get("body", b""))
+        if message["type"] == "http.response.body" and self.limits.unread + size <= self.limits.reply_bytes:
+            self.leave()
+        self.limits.unread += size
+        try:
+            await self._send(message)
+        finally:
+            self.limits.unread -= size
 
-    def content(self) -> bytes:
-        """All of it; Refusal where it is not to be had."""
-        if self._refusal is not None:
-            raise self._refusal
-        content = b"".join(self._parts)
-        self._parts.clear()
-        return content
-
-    def drop(self) -> None:
-        self.limits.bytes -= self.kept
-        self.kept = 0
-        self._parts.clear()
+    def leave(self) -> None:
+        if self.turn:
+            self.turn = False
+            self.limits._turn.release()
+        if self._there:
+            self._there = False
+            self.limits.requests -= 1
 
 
 def _replay(body: bytes, receive):
@@ -153,7 +156,3 @@ def _as_json(scope, body: bytes, receive):
     except ValueError as error:
         raise Refusal(400, f"the form cannot be read: {error}") from None
     return scope, _replay(body, receive)
-
-
-def _busy() -> Refusal:
-    return Refusal(503, "too many requests at once: try again", (b"retry-after", b"1"))

@@ -8,31 +8,34 @@ import time
 import uvicorn
 
 from tfplm.serve.http.app import make_app
+from tfplm.serve.http.connections import Connections, guarded
+from tfplm.serve.ports import listen, port_of
+from tfplm.serve.queue.limits import connections_of_a_protocol
 from tfplm.serve.queue.service import Service
 
 
 class HttpThread:
     """Serves the HTTP interface of a service from `start` to `stop`; the port is taken at once.
 
-    OSError where the port is not to be had.
+    Args:
+        listener: None: a socket at the port that the options name. OSError where it is not to be had.
     """
 
-    def __init__(self, service: Service):
-        options = service.options
-        host, port = ("0.0.0.0" if options.host == "*" else options.host), options.http_port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._socket = socket.create_server((host, port), family=family, backlog=256)
-        except OSError as error:
-            raise OSError(f"cannot listen at {host}:{port}: {error.strerror}; choose another --http-port, or stop the "
-                          "program that has it") from None
-        self.port = self._socket.getsockname()[1]
+    def __init__(self, service: Service, listener: socket.socket | None = None):
+        self._socket = listener or listen(service.options, "http_port")
+        self.port = port_of(self._socket)
         service.listens_at(http_port=self.port)
+        self.connections = Connections(connections_of_a_protocol())
         config = uvicorn.Config(make_app(service), log_level=logging.WARNING, access_log=False, lifespan="off",
-                                limit_concurrency=None, timeout_keep_alive=30, log_config=None)
+                                limit_concurrency=None, timeout_keep_alive=30, log_config=None, ws="none",
+                                http=guarded(self.connections), server_header=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]},
                                         name="tfplm-http", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def start(self) -> None:
         self._thread.start()

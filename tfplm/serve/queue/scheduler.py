@@ -61,6 +61,11 @@ class Scheduler:
     def full(self) -> bool:
         return self.pending >= self.max_pending or self.pending_bytes >= self.max_pending_bytes
 
+    @property
+    def closed(self) -> bool:
+        """Whether no more jobs are taken."""
+        return self._closed
+
     def submit(self, job: Job) -> None:
         """Queues a job. RuntimeError after `close`."""
         with self._condition:
@@ -111,7 +116,7 @@ class Scheduler:
             error = None
             try:
                 job.assemble()
-            except Exception as reason:  # such as MemoryError; the other requests of the batch have their results
+            except BaseException as reason:  # such as a panic in Rust; the other requests of the batch have their results
                 error = f"{type(reason).__name__}: {reason}"
             self._end(job, error)
 
@@ -151,7 +156,7 @@ class Scheduler:
             job.finished, job.error = True, error
         try:
             job.done(job)
-        except Exception:  # such as a closed event loop: the client disconnected
+        except BaseException:  # such as a closed event loop: the client disconnected
             log.exception("a reply could not be passed on")
         with self._condition:  # not before, so that no job means that all are answered
             if job in self.jobs:

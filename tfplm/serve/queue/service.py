@@ -30,7 +30,7 @@ class Service:
         self.statistics, self.counters = Statistics(), Counters()
         self.scheduler = Scheduler(options.max_batch_size, options.priority_batch_size, options.max_queue,
                                    4 * self.limits.message_bytes)  # texts in memory are larger than on the way
-        self.workers = Workers(self.scheduler, engines, self._batch_ended)
+        self.workers = Workers(self.scheduler, engines, self._batch_ended, timeout=options.worker_timeout)
 
     def start(self) -> None:
         self.workers.start()

@@ -4,9 +4,10 @@ import importlib.metadata
 import platform
 import sys
 from datetime import datetime
+from pathlib import Path
 
 from tfplm.options.pooling import BERT_SERVICE
-from tfplm.options.serve import DEFAULTS, ServeOptions
+from tfplm.options.serve import DEFAULTS, LOOPBACK, ServeOptions
 from tfplm.serve.queue.service import Service
 from tfplm.serve.zmq.protocol import VERSION
 
@@ -20,12 +21,21 @@ ARGUMENTS = (
 )
 
 
-class Description:
-    """What a server states of itself to a client."""
+PATHS = ("model_dir", "tuned_model_dir", "graph_tmp_dir")  # of the arguments
 
-    def __init__(self, service: Service):
+
+class Description:
+    """What a server states of itself to a client.
+
+    full_paths: whole paths of folders, as bert-as-service reported them; None: if only this machine reaches the server.
+    Otherwise their names alone, since a path tells the names of accounts and projects.
+    """
+
+    def __init__(self, service: Service, full_paths: bool | None = None):
         self._service = service
         self._fixed = _describe(service.options, service.started, **service.info.settings)
+        if not (service.options.host in LOOPBACK if full_paths is None else full_paths):
+            self._fixed |= {name: model_name(self._fixed[name]) for name in PATHS if self._fixed[name]}
 
     def config(self, client: bytes) -> dict:
         """The answer to SHOW_CONFIG."""
@@ -39,6 +49,12 @@ class Description:
         figures = {"pending_sequences": service.scheduler.pending, "workers_alive": sum(service.workers.alive),
                    "worker_restarts": service.workers.restarts, **dict(service.counters.numbers)}
         return {**self.config(client), "statistic": service.statistics.value(), "tfplm": figures}
+
+
+def model_name(source: str) -> str:
+    """The name of a model's folder, without those above it; a name on the hub is kept."""
+    path = Path(source).expanduser()
+    return path.resolve().name if path.exists() or path.is_absolute() or len(path.parts) > 2 else str(source)
 
 
 def _describe(options: ServeOptions, started: datetime, **settings) -> dict:

@@ -10,7 +10,7 @@ requests with id 1, which every new client sends once, are counted against the s
 
 import dataclasses
 import time
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -76,7 +76,6 @@ class Outbox:
         self.grace, self.max_bytes, self._clock = grace, max_bytes, clock
         self._topics: OrderedDict[bytes, int] = OrderedDict()  # topic -> subscriptions
         self._surplus: OrderedDict[bytes, float] = OrderedDict()  # identity -> subscriptions less clients, if not 0
-        self._lengths: Counter[int] = Counter()
         self._waiting: OrderedDict[bytes, _Queue] = OrderedDict()
         self._unclaimed: OrderedDict[bytes, None] = OrderedDict()  # those in `_waiting` that nobody has subscribed to
         self._left: OrderedDict[bytes, float] = OrderedDict()  # unsubscribed topic -> when
@@ -91,8 +90,6 @@ class Outbox:
         """A client has subscribed to a topic (`joins`), or has unsubscribed."""
         if joins:
             self._left.pop(topic, None)
-            if topic not in self._topics:
-                self._lengths[len(topic)] += 1
             self._topics[topic] = self._topics.get(topic, 0) + 1
             if len(self._topics) > TOPICS:
                 self._forget(next(iter(self._topics)))
@@ -184,8 +181,7 @@ class Outbox:
         self._pop(identity)
 
     def _subscriptions(self, identity: bytes) -> int:
-        """Subscriptions to the identity itself or to a prefix of it."""
-        return sum(self._topics.get(identity[:length], 0) for length in self._lengths if length <= len(identity))
+        return self._topics.get(identity, 0)
 
     def _ready(self, identity: bytes) -> bool:
         return self._surplus.get(identity, 0) >= 0 and self._subscriptions(identity) > 0
@@ -234,6 +230,3 @@ class Outbox:
 
     def _forget(self, topic: bytes) -> None:
         del self._topics[topic]
-        self._lengths[len(topic)] -= 1
-        if not self._lengths[len(topic)]:
-            del self._lengths[len(topic)]

@@ -17,6 +17,7 @@ import numpy as np
 
 from tfplm.serve.engines.vectors import Sequence, check_sequences
 from tfplm.serve.queue.limits import Refused, RequestLimits
+from tfplm.serve.zmq.zmtp import Dropped, Frame
 
 VERSION = "1.10.0"  # the client refuses a server of any other
 Kind = Literal["config", "status", "terminate", "encode"]
@@ -34,20 +35,22 @@ class Request:
     """The four frames of a request; `length` is the number of sequences that the client announces."""
 
     identity: bytes
-    message: bytes
+    message: Frame
     request_id: bytes
     length: int
 
     @property
     def kind(self) -> Kind:
-        return COMMANDS.get(self.message, "encode")
+        return COMMANDS.get(self.message, "encode") if isinstance(self.message, bytes) else "encode"
 
 
-def parse_request(frames: list[bytes]) -> Request:
-    """Frames of a PULL socket -> a request. Malformed where they are none."""
+def parse_request(frames: list[Frame]) -> Request:
+    """Frames of a PUSH socket -> a request. Malformed where they are none."""
     if len(frames) != 4:
         raise Malformed(f"{len(frames)} frames, expected 4")
     identity, message, request_id, length = frames
+    if isinstance(identity, Dropped) or isinstance(request_id, Dropped) or isinstance(length, Dropped):
+        raise Malformed("a frame that is too long")
     if not 0 < len(identity) <= LONGEST_IDENTITY:
         raise Malformed(f"an identity of {len(identity)} bytes, expected 1 to {LONGEST_IDENTITY}")
     for name, number in (("request id", request_id), ("length", length)):
@@ -56,10 +59,12 @@ def parse_request(frames: list[bytes]) -> Request:
     return Request(identity, message, request_id, int(length))
 
 
-def parse_sequences(message: bytes, limits: RequestLimits) -> list[Sequence]:
+def parse_sequences(message: Frame, limits: RequestLimits) -> list[Sequence]:
     """JSON -> the texts, or lists of tokens, of a request. Refused where it is something else, or too much."""
     if len(message) > limits.message_bytes:
         raise Refused(f"the request has {len(message):,} bytes, more than {limits.message_bytes:,}: send less at once")
+    if isinstance(message, Dropped):
+        raise Refused("too much memory is taken by requests that have not come in whole: try again")
     try:
         sequences = json.loads(message)
     except (ValueError, RecursionError) as error:

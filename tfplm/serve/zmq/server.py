@@ -6,24 +6,27 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-import zmq
-
 from tfplm.serve.engines.vectors import Vectors, vector_info
+from tfplm.serve.ports import Ports, open_ports, port_of
 from tfplm.serve.queue.job import Job
-from tfplm.serve.queue.limits import Refused
+from tfplm.serve.queue.limits import Refused, connections_of_a_protocol
 from tfplm.serve.queue.service import Service
-from tfplm.serve.zmq import protocol
+from tfplm.serve.zmq import in_flight, protocol
+from tfplm.serve.zmq.connection import Connection
 from tfplm.serve.zmq.description import Description
+from tfplm.serve.zmq.in_flight import InFlight
+from tfplm.serve.zmq.net import Net, Port
 from tfplm.serve.zmq.outbox import Outbox
 from tfplm.serve.zmq.protocol import Malformed, Request
 from tfplm.serve.zmq.publisher import Publisher
-from tfplm.serve.zmq.sockets import bind, port_of
+from tfplm.serve.zmq.zmtp import Frame
 
 log = logging.getLogger("tfplm.serve")
-AT_ONCE, LAST = 64, 10_000  # requests read before replies are sent; at the start and the end of stopping
 STOPPING = "the server is stopping"
-REQUESTS_AHEAD = 4  # that ZeroMQ keeps for each connection
 TICK = 0.25  # seconds between checks of the replies that wait
+LINGER = 2.0  # seconds that replies on their way have at the end
+LAST = 1.0  # seconds for reading what came before the end
+MESSAGES = 4  # requests of the largest size that may be unfinished at once; a request so many times as large is cut off
 
 
 class ZmqServer:
@@ -32,33 +35,34 @@ class ZmqServer:
     Args:
         service: of an engine that gives vectors.
         terminate: called when a client asks the server to stop, and is allowed to.
+        ports: None: those that the options name. OSError where one is not to be had.
     """
 
-    def __init__(self, service: Service, terminate: Callable[[], None] = lambda: None):
+    def __init__(self, service: Service, terminate: Callable[[], None] = lambda: None, ports: Ports | None = None):
         self.service, self.terminate, self._description = service, terminate, Description(service)
-        self.info = vector_info(service.info)
+        self.info, self._in_flight = vector_info(service.info), InFlight()
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
         self._idle_since = 0.0
-        self._draining = self._closed = self._all_served = False
-        self.context = zmq.Context()
-        try:
-            # above the limit there is a reply that says so; far above it the connection is cut
-            self._requests = bind(self.context, zmq.PULL, service.options, "port", {
-                zmq.RCVHWM: REQUESTS_AHEAD, zmq.MAXMSGSIZE: 4 * service.limits.message_bytes})
-            self.publisher = Publisher(self.context, service)
-        except BaseException:
-            self.context.destroy(linger=0)
-            raise
+        self._draining = self._all_served = False
+        ports = ports or open_ports(service.options)
+        most = service.limits.message_bytes
+        self.net = Net(connections_of_a_protocol(), MESSAGES * most, service.options.heartbeat,
+                       lambda: service.counters.add("cut_connections"))
+        self.port, self.port_out = port_of(ports.requests), port_of(ports.replies)
+        # above the limit there is a reply that says so; far above it the connection is cut
+        self.net.listen(Port(ports.requests, b"PULL", (b"PUSH",), most, MESSAGES * most, self._receive,
+                             full=lambda: not self._draining and service.scheduler.full))
+        self.publisher = Publisher(self.net, ports.replies, service, self._in_flight.forget)
         self.outbox = Outbox(self.publisher, max_bytes=service.options.max_reply_mb << 20)
-        self.port, self.port_out = port_of(self._requests), self.publisher.port
         service.listens_at(port=self.port, port_out=self.port_out)
-        self._wake_lock, self._awake = threading.Lock(), False
-        self._wakes, self._waker = self.context.socket(zmq.PULL), self.context.socket(zmq.PUSH)
-        self._wakes.bind("inproc://wake")
-        self._waker.connect("inproc://wake")
         service.scheduler.changed = self.wake
+        self._awake = False
         self._thread = threading.Thread(target=self._run, name="tfplm-zmq", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def start(self) -> None:
         self._thread.start()
@@ -74,52 +78,45 @@ class ZmqServer:
 
     def wake(self) -> None:
         """Makes the loop check its state; from any thread."""
-        with self._wake_lock:
-            if not self._awake and not self._closed:
-                self._awake = True
-                self._waker.send(b"")
+        if not self._awake:
+            self._awake = True
+            self.net.wake()
 
     # ---- the loop
 
     def _run(self) -> None:
-        poller = zmq.Poller()
-        poller.register(self._wakes, zmq.POLLIN)
-        next_tick = 0.0
+        self._next_tick = 0.0
         while not self._finished():
-            reading = self._draining or not self.service.scheduler.full
-            poller.register(self._requests, zmq.POLLIN if reading else 0)
-            self.publisher.watch(poller, blocked := bool(self.outbox.blocked))
-            ready = dict(poller.poll(20 if blocked else int(1000 * TICK)))
-            try:
-                if self._wakes in ready:
-                    with self._wake_lock:
-                        self._wakes.recv()
-                        self._awake = False
-                if blocked or self.publisher.socket in ready:
-                    for topic, joins in self.publisher.read(AT_ONCE):
-                        self.outbox.subscription(topic, joins)
-                if reading and self._requests in ready:
-                    self._read(AT_ONCE)
-                while self._replies:
-                    self.outbox.post(self._replies.popleft())
-                self.outbox.retry()
-                if time.monotonic() >= next_tick:
-                    self.outbox.tick()
-                    next_tick = time.monotonic() + TICK
-            except Exception:
-                self._log_error()
+            self._turn(TICK)
         self._all_served = not self.service.scheduler.jobs
         self.service.scheduler.fail_all(STOPPING)
-        self._read(LAST)
-        while self._replies:
-            self.outbox.post(self._replies.popleft())
-        self._close()
+        self._read_all()
+        self._turn(0.0)
+        self.net.close(LINGER)
+
+    def _turn(self, seconds: float) -> None:
+        """What is there to do, or within `seconds`. No error ends the loop, not even a `SystemExit` of a library."""
+        try:
+            self.net.resume()
+            self.net.poll(0.0 if self._replies else seconds)
+            self._awake = False
+            for topic, joins in self.publisher.read():
+                self.outbox.subscription(topic, joins)
+            while self._replies:
+                self.outbox.post(self._replies.popleft())
+            self.outbox.retry()
+            if time.monotonic() >= self._next_tick:
+                self.outbox.tick()
+                self.net.tick()
+                self._next_tick = time.monotonic() + TICK
+        except BaseException:
+            self._log_error()
 
     def _finished(self) -> bool:
         if self._stop_at is None:
             return False
         if not self._draining:
-            self._read(LAST)  # what came before the end counts, as far as there is room for it
+            self._read_all()  # what came before the end counts, as far as there is room for it
             self._draining = True
         now = time.monotonic()
         if self.service.scheduler.jobs or self._replies or self.outbox.wanted():
@@ -127,33 +124,22 @@ class ZmqServer:
         # a client that has not subscribed within a second will not
         return (not self.outbox.waiting and self._idle_since < now) or now >= min(self._stop_at, self._idle_since + 1)
 
-    def _read(self, most: int) -> None:
-        for _ in range(most):
-            if self.service.scheduler.full and not self._draining:
-                return
-            try:
-                self._receive(self._requests.recv_multipart(zmq.NOBLOCK))
-            except zmq.Again:
-                return
-            except Exception:
-                self._log_error()
+    def _read_all(self) -> None:
+        end = time.monotonic() + LAST
+        try:
+            self.net.resume()
+            while self.net.poll(0.0) and time.monotonic() < end:
+                pass
+        except BaseException:
+            self._log_error()
 
     def _log_error(self) -> None:
         log.exception("an error in the server's loop, which continues")
         self.service.counters.add("internal_errors")
 
-    def _close(self) -> None:
-        with self._wake_lock:
-            self._closed = True
-            self._waker.close(0)
-        self._wakes.close(0)
-        self._requests.close(0)
-        self.publisher.socket.close()
-        self.context.term()
-
     # ---- requests
 
-    def _receive(self, frames: list[bytes]) -> None:
+    def _receive(self, connection: Connection, frames: list[Frame]) -> None:
         try:
             request = protocol.parse_request(frames)
         except Malformed as reason:
@@ -164,31 +150,39 @@ class ZmqServer:
             self.outbox.new_client(request.identity)
         self.service.statistics.count(request.identity, request.length if request.kind == "encode" else None)
         if request.kind == "encode":
-            self._encode(request)
+            self._encode(request, connection)
         elif request.kind == "terminate":
             self._terminate()
         else:
             describe = self._description.config if request.kind == "config" else self._description.status
             self.outbox.post(protocol.status_reply(request, describe(request.identity)))
 
-    def _encode(self, request: Request) -> None:
+    def _encode(self, request: Request, connection: Connection) -> None:
         identity, number = request.identity, request.request_id  # not the request, whose message may be long
 
         def done(job: Job) -> None:
-            if job.error is None:
+            wanted = self._in_flight.end(identity, int(number))
+            if job.error is None and wanted:
                 result: Vectors = job.result
                 reply = protocol.vectors_reply(identity, number, result.vectors, result.tokens)
             else:
-                reply = self._failure(identity, number, len(job), job.error)
+                reply = self._failure(identity, number, len(job), job.error or in_flight.CONTESTED)
             self._replies.append(reply)
             self.wake()
 
+        if reason := self._in_flight.begin(identity, int(number), connection):
+            self.service.counters.add("refused")
+            self.outbox.post(self._failure(identity, number, request.length, reason))
+            return
         try:
             if self._draining:
                 raise RuntimeError(STOPPING)
             sequences = protocol.parse_sequences(request.message, self.service.limits)
             self.service.submit(sequences, done, identity)
-        except (Refused, RuntimeError) as error:
+        except Exception as error:  # whatever it is, the client waits for an answer
+            if not isinstance(error, Refused | RuntimeError):
+                self._log_error()
+            self._in_flight.end(identity, int(number))
             self.service.counters.add("refused")
             self.outbox.post(self._failure(identity, number, request.length, str(error)))
 

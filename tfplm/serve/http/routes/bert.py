@@ -46,7 +46,7 @@ class EncodeReply(BaseModel):
 
 def make_api(service: Service) -> Api:
     """The interface of an engine that gives vectors."""
-    router, description = APIRouter(), Description(service)
+    router, description = APIRouter(), Description(service, full_paths=False)
 
     @router.post("/encode", responses={200: {"model": EncodeReply}, **problems(Problem)}, summary="Vectors of texts",
                  openapi_extra={"requestBody": {"content": {FORM: {"schema": ENCODE_FORM}}}})
@@ -56,7 +56,7 @@ def make_api(service: Service) -> Api:
         found = await vectors_of(service, list(body.texts), request)
         return Response(await asyncio.to_thread(_reply, body.id, found), media_type="application/json")
 
-    @router.get("/status/server", summary="Configuration and statistics, as SHOW_STATUS has them")
+    @router.get("/status/server", summary="SHOW_STATUS: configuration and statistics; folders without their paths")
     async def status_server() -> dict:
         return description.status(b"http")
 
