@@ -78,7 +78,7 @@ class Source(os.PathLike):
         """The family, recognized by weights and files; raises ValueError if it is not supported."""
         if self.layout == "keras":
             return registry.family(self._keras["config"]["model_type"])
-        return recognize(self._values, self._checkpoint, self.path)
+        return self._named(lambda: recognize(self._values, self._checkpoint, self.path), self._config_file)
 
     @functools.cached_property
     def config(self) -> Config:
@@ -93,10 +93,12 @@ class Source(os.PathLike):
 
     @staticmethod
     def _named(read: Callable[[], T], file: Path) -> T:
-        """Calls `read`, and adds the name of the file to its errors."""
+        """Calls `read`, and adds the name of the file to its errors that name none in its folder."""
         try:
             return read()
         except ValueError as error:
+            if str(file.parent) in str(error):
+                raise
             raise ValueError(f"{file}: {error}") from None
 
     def config_for(self, head: str | None) -> Config:

@@ -16,7 +16,7 @@ from tfplm.families.registry import Family
 
 log = logging.getLogger("tfplm")
 _SEPARATORS = {"hf": ".", "tf1": "/"}
-_GENERIC = {"", "model.", "transformer."}  # prefixes of families that other modules can have as well
+GENERIC = {"", "model.", "transformer."}  # prefixes of families that other modules can have as well
 
 
 def prefixes(names: Names, layout: str, tensors: Iterable[str]) -> Counter[str]:
@@ -68,9 +68,10 @@ def unwrapped(checkpoint: Checkpoint, family: Family) -> Checkpoint:
 def _prefix_of_other_family(prefix: str, own: str, layout: str) -> str | None:
     if layout == "tf1":
         return None  # recognized by the names
-    for model_type in registry.families():
+    # several families have the prefix of the one with this name
+    for model_type in sorted(registry.families(), key=lambda name: registry.family(name).names.hf_prefix != f"{name}."):
         other = registry.family(model_type).names.hf_prefix
-        if other not in _GENERIC | {own} and _under(prefix, other, ".") is not None:
+        if other not in GENERIC | {own} and _under(prefix, other, ".") is not None:
             return model_type
     return None
 
@@ -91,7 +92,8 @@ def _renamed(tensors: Collection[str], prefix: str, own: str, names: Names, layo
     def known(name: str) -> bool:
         return name.startswith(names.ignored or ("\0",)) or any(pattern.fullmatch(name) for pattern in patterns)
 
-    renamed = {own + name.removeprefix(prefix): name for name in tensors if name.startswith(prefix)}
+    inside = {name.removeprefix(prefix): name for name in tensors if name.startswith(prefix)}
+    renamed = {rest if known(rest) and not known(own + rest) else own + rest: name for rest, name in inside.items()}
     for name in tensors:
         if not name.startswith(prefix):
             bare = next((name.removeprefix(one) for one in outer if name.startswith(one)), name)
