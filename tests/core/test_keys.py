@@ -5,7 +5,8 @@ import pytest
 import tfplm
 from tests.models.pretrained import published
 from tfplm.core.config import Config
-from tfplm.core.keys import HARMLESS, MUST_BE, Keys, read_config, write_config
+from tfplm.core.keys import Keys, read_config, write_config
+from tfplm.core.limits.keys import HARMLESS, MUST_BE
 from tfplm.families import registry
 
 STORED = {name: stored["config"] for name, stored in published.stored().items()

@@ -152,7 +152,7 @@ def test_a_newly_initialized_head_is_logged_once(caplog):
     model = tfplm.from_pretrained(golden.FOLDER / "bert", "token_classification", num_labels=5)
     (record,) = [r for r in caplog.records if r.name == "tfplm"]
     assert record.getMessage() == ("bert: not in the checkpoint, so newly initialized: token_classifier/bias, "
-                                   "token_classifier/kernel")
+                                   "token_classifier/kernel; train it before use")
     assert np.std(model.head.token_classifier.kernel) > 0.01
     assert model.loading_report.fresh == ["token_classifier/bias", "token_classifier/kernel"]
 

@@ -6,12 +6,12 @@ Families differ in the values of orthogonal fields, never by name: `model_type` 
 import dataclasses
 import json
 import os
-import types
 import typing
 from pathlib import Path
 from typing import Any, Literal
 
 from tfplm.core.files import write_text
+from tfplm.core.limits.values import check_value
 from tfplm.core.suggest import nearest
 
 Activation = Literal["gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu"]
@@ -135,6 +135,9 @@ class Config:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             check_value(field.name, getattr(self, field.name), hints[field.name])
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
         if self.head_dim is None and self.hidden_size % self.num_attention_heads:
             raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads "
                              f"{self.num_attention_heads}: change one of them, or set head_dim")
@@ -150,6 +153,14 @@ class Config:
         if not self.first_norm and self.share in ("attention", "all"):
             raise ValueError(f"first_norm is False, but with share={self.share!r} all blocks share the first one's "
                              "norm: change one of them")
+        if (limit := self.position_limit) is not None and limit < 1:
+            raise ValueError(f"max_position_embeddings is {self.max_position_embeddings}, of which position_offset reserves "
+                             f"{self.position_offset}: expected more")
+        buckets = self.relative_attention_num_buckets
+        if self.position_type == "bucketed" and (buckets < 4 or self.relative_attention_max_distance <= buckets // 2):
+            raise ValueError(f"relative_attention_num_buckets is {buckets}, relative_attention_max_distance "
+                             f"{self.relative_attention_max_distance}; expected at least 4 buckets, and a distance of "
+                             "more than half of them")
 
     def _normalize(self) -> None:
         """Reduces equivalent values to one form."""
@@ -171,6 +182,11 @@ class Config:
     @property
     def ffn_size(self) -> int:
         return self.intermediate_size or 4 * self.hidden_size
+
+    @property
+    def num_labels(self) -> int:
+        """Number of labels: of the model that has this configuration, otherwise of `id2label`, or 2."""
+        return getattr(self, "_num_labels", None) or len(self.id2label or ()) or 2
 
     @property
     def position_limit(self) -> int | None:
@@ -226,26 +242,17 @@ class Config:
         reject_unknown(values, {field.name for field in dataclasses.fields(cls)}, "configuration field")
         values = dict(values)
         if values.get("id2label"):  # JSON turns the integer keys into strings
-            values["id2label"] = {int(key): label for key, label in values["id2label"].items()}
+            values["id2label"] = _labels(values["id2label"])
         return cls(**values)
 
 
-def check_value(name: str, value: Any, annotation: Any) -> None:
-    """Raises ValueError unless `value` is of one of the annotation's types, or one of its choices."""
-    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    options = typing.get_args(annotation) if union else (annotation,)
-    for option in options:
-        if typing.get_origin(option) is Literal:
-            valid = value in typing.get_args(option)
-        elif isinstance(value, bool):
-            valid = option is bool
-        else:
-            valid = isinstance(value, int | float if option is float else typing.get_origin(option) or option)
-        if valid:
-            return
-    choices = [choice for option in options for choice in (
-        typing.get_args(option) if typing.get_origin(option) is Literal else (getattr(option, "__name__", option),))]
-    raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(str, choices))}")
+def _labels(names: Any) -> Any:
+    """Converts the keys of id2label to integers, and numbers to names; others are left for the check of the values."""
+    if not isinstance(names, dict):
+        return names
+    return {int(key) if isinstance(key, str) and key.isdecimal() and len(key) < 10 else key:
+            str(label) if isinstance(label, int | float) else label
+            for key, label in names.items()}
 
 
 def reject_unknown(values, known: set[str], kind: str) -> None:
@@ -259,14 +266,28 @@ def reject_unknown(values, known: set[str], kind: str) -> None:
 
 
 def read_json(path: str | os.PathLike) -> dict[str, Any]:
-    """Reads a JSON object from a file; raises ValueError with the name of the file and the line."""
-    text = Path(path).read_text(encoding="utf-8-sig")
+    """Reads a JSON object from a file in UTF-8, UTF-16 or UTF-32, with or without a byte-order mark.
+
+    Raises ValueError with the name of the file and the line.
+    """
+    return _read(path, dict)
+
+
+def read_json_list(path: str | os.PathLike) -> list[Any]:
+    """`read_json` for a file with a JSON array."""
+    return _read(path, list)
+
+
+def _read(path: str | os.PathLike, kind: type) -> Any:
     try:
-        values = json.loads(text)
+        values = json.loads(Path(path).read_bytes())  # of bytes, the encoding is detected
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON (line {error.lineno}: {error.msg}): fetch it again") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} contains a {type(values).__name__}, expected a JSON object")
+    except (ValueError, RecursionError) as error:  # not Unicode, nested too deeply, a number of thousands of digits
+        raise ValueError(f"{path} is not valid JSON ({type(error).__name__}: {error}): fetch it again") from None
+    if not isinstance(values, kind):
+        raise ValueError(f"{path} contains a {type(values).__name__}, expected a JSON "
+                         f"{'object' if kind is dict else 'array'}")
     return values
 
 

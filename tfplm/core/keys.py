@@ -1,14 +1,15 @@
 """Conversion between `Config` and the `config.json` of other libraries; the files of families define their `Keys`.
 
-Reading accepts the names of a family and our names. A key that is neither understood nor known to be harmless is an
-error, as ignoring it could result in a model that differs from the original.
+Reading accepts the names of a family and our names. About all other keys the lists of `limits.keys` decide.
 """
 
 import dataclasses
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from tfplm.core.config import Config, reject_unknown
+from tfplm.core.limits.keys import MUST_BE, WHERE, check_kinds, check_must_be, is_harmless
 
 Layout = Literal["hf", "tf1"]
 
@@ -45,28 +46,6 @@ class Keys:
     must_be: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-# Keys of published config files that do not change the computation of a model: settings of generation, metadata, and
-# remains of training code.
-HARMLESS = frozenset("""
-    _commit_hash _name_or_path add_bias_logits architectures attn_implementation auto_map bad_words_ids
-    begin_suppress_tokens cell chunk_size_feed_forward classif_dropout cls_token_id decoder_layerdrop dense_act_fn
-    directionality diversity_penalty do_sample down_scale_factor dtype early_stopping emb_size
-    encoder_no_repeat_ngram_size exponential_decay_length_penalty extra_pos_embeddings finetuning_task
-    force_bos_token_to_be_generated gap_size gradient_checkpointing is_decoder is_encoder_decoder is_gated_act label2id
-    layers_to_keep length_penalty max_length min_length model_type n_ctx n_positions n_special net_structure_type
-    net_type no_repeat_ngram_size num_beam_groups num_beams num_labels num_memory_blocks num_return_sequences
-    output_attentions output_hidden_states output_past output_scores pooler_fc_size pooler_num_attention_heads
-    pooler_num_fc_layers pooler_size_per_head pooler_type pre_trained predict_special_tokens prefix pruned_heads
-    qa_dropout remove_invalid_values reorder_and_upcast_attn repetition_penalty return_dict return_dict_in_generate
-    sep_token_id structure summary_activation summary_first_dropout summary_last_dropout
-    summary_proj_to_labels summary_type summary_use_proj suppress_tokens task_specific_params temperature
-    tf_legacy_loss tie_encoder_decoder tie_weights_ tokenizer_class top_k top_p torch_dtype torchscript training
-    transformers_version typical_p unk_token_id use_bfloat16 use_cache
-""".split())
-
-# Keys that change the computation, with the only supported value.
-MUST_BE: dict[str, Any] = {"add_cross_attention": False, "position_embedding_type": "absolute"}
-
 # Our fields that published configs of all families can have with our names.
 _PUBLISHED = frozenset("""
     vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act hidden_dropout_prob
@@ -81,6 +60,11 @@ _SOMEWHERE = frozenset("""
 """.split())
 
 
+# names of activations in other libraries, or in other versions of them
+_ACTIVATIONS = {"swish": "silu", "gelu_python": "gelu", "gelu_erf": "gelu", "gelu_exact": "gelu", "gelu_tanh": "gelu_new",
+                "gelu_pytorch_tanh": "gelu_new", "gelu_python_tanh": "gelu_new", "gelu_fast": "gelu_new",
+                "gelu_accurate": "gelu_new", "gelu_approximate": "gelu_new"}
+_ACTIVATED = {"hidden_act", "lm_transform_act", "head_act", "classifier_act", "choice_act"}
 _KINDS = {"full_attention": "global", "sliding_attention": "local"}  # kinds of layers in transformers
 
 
@@ -123,28 +107,62 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, 
     ours_of = {theirs: ours for ours, theirs in keys.names.items()}
     must_be = {**MUST_BE, **keys.must_be}
     fields = Config.__dataclass_fields__
-    values = keys.read(_read_kinds(dict(values)), layout)
-    if values.get("hidden_act") == "swish":
-        values["hidden_act"] = "silu"
+    values = _converted(values, keys, layout)
     own, translated, unknown = {}, {}, []
     for key, value in values.items():
-        if key in must_be:
-            if value != must_be[key]:
-                raise ValueError(f"the model's config has {key} = {value!r}; only {must_be[key]!r} is supported")
-        elif key in ours_of:
+        if key in ours_of:
             translated[ours_of[key]] = value
         elif key in fields and key != "model_type":
             own[key] = value
-        elif key not in HARMLESS | keys.harmless:
+        elif key in must_be:
+            check_must_be(key, value, must_be[key] if isinstance(must_be[key], tuple) else (must_be[key],))
+        elif value is not None and key not in keys.harmless and not is_harmless(key):
             unknown.append(key)
-    reject_unknown(unknown, set(fields) | set(ours_of), "key in the model's config")
+    _reject(unknown, set(fields) | set(ours_of))
     given = {**own, **translated}  # BART's files contain both `num_hidden_layers` and `encoder_layers`
+    for name in given.keys() & _ACTIVATED:
+        given[name] = _ACTIVATIONS.get(given[name], given[name]) if isinstance(given[name], str) else given[name]
     if missing := [name for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
                    if name not in given]:
         theirs = [keys.names.get(name, name) for name in missing]
         raise ValueError(f"the model's config has no {', '.join(theirs)}; expected the sizes of the model: fetch the "
                          "config of the original model")
+    _check_ids(given, base, keys)
     return Config.from_dict({**base, **given})
+
+
+def _converted(values: Mapping[str, Any], keys: Keys, layout: Layout) -> dict[str, Any]:
+    """The content of a config.json with our fields for keys with different values, and with integers for 12.0."""
+    check_kinds(values)
+    try:
+        values = keys.read(_read_kinds(dict(values)), layout)
+    except (TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        raise ValueError(f"the model's config has a value of an unexpected type ({type(error).__name__}: {error}): fetch "
+                         "the config of the original model") from None
+    if "vocab_size" not in values and type(values.get("vocab_size_or_config_json_file")) is int:
+        values["vocab_size"] = values["vocab_size_or_config_json_file"]  # the first versions of transformers
+    integers = {spelled for name, field in Config.__dataclass_fields__.items()
+                if int in (field.type, *typing.get_args(field.type)) for spelled in (name, keys.names.get(name))}
+    return {key: int(value) if isinstance(value, float) and value.is_integer() and key in integers else value
+            for key, value in values.items()}
+
+
+def _reject(unknown: list[str], known: set[str]) -> None:
+    try:
+        reject_unknown(unknown, known, "key in the model's config")
+    except ValueError as error:
+        raise ValueError(f"{error}. It could change the outputs: of the keys without a field, only those listed in {WHERE} "
+                         "are accepted; remove it from the config if the model does not need it") from None
+
+
+def _check_ids(given: Mapping[str, Any], base: Mapping[str, Any], keys: Keys) -> None:
+    """Raises ValueError for special ids outside the vocabulary, except those that a smaller preset still has."""
+    size = given["vocab_size"]
+    for name, value in given.items():
+        if name.endswith("_token_id") and type(value) is type(size) is int and value != base.get(name) \
+                and not 0 <= value < size:
+            raise ValueError(f"the model's config has {keys.names.get(name, name)} = {value}, expected an id of the "
+                             f"vocabulary, 0 to {size - 1}, or null")
 
 
 # fields that are not written for Google's or OpenAI's code, as they do not change the computation of a trained model
@@ -186,7 +204,7 @@ def _written(config: Config, base: Mapping[str, Any], keys: Keys, layout: Layout
         foreign.add("intermediate_size")
     # values of the family can differ from the defaults of the other library, so they are written
     result = {names.get(name, name): values[name] for name in
-              [*names, *(_PUBLISHED | (_SOMEWHERE & set(base)) | changed | set(resolved)) - set(names)]}
+              [*names, *sorted((_PUBLISHED | (_SOMEWHERE & set(base)) | changed | set(resolved)) - set(names))]}
     result = keys.write(_write_kinds(result, config) if "layer_pattern" in base else result, config, layout)
     if result.get("id2label"):
         result["label2id"] = {label: index for index, label in result["id2label"].items()}

@@ -20,6 +20,8 @@ LEAVES: dict[str, Mapping[str, tuple[str, ...]]] = {
     "tf1": {"kernel": ("kernel",), "bias": ("bias",), "gamma": ("gamma",), "beta": ("beta",), "embeddings": ("",)},
 }
 Row = tuple
+# first parts of the paths of our variables in all models except those of heads and poolers
+BACKBONE = {"embeddings", "decoder_embeddings", "encoder", "decoder"}
 # heads of all families; the names are those of the library pytorch-crf
 COMMON_HEADS = (
     ("crf/transitions", "crf.transitions", None),

@@ -3,17 +3,20 @@
 import dataclasses
 import functools
 import importlib
+import os
 import pkgutil
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tfplm.core import sources
 from tfplm.core.config import Config
 from tfplm.core.keys import Keys, Layout, read_config, write_config
 from tfplm.core.suggest import did_you_mean, nearest
 from tfplm.core.tokenizer_rules import TokenizerRules
 from tfplm.core.weight_names import Names
+from tfplm.families.published import repository
 
 # head -> suffix of its class name in transformers; for reading, the last head with a suffix counts
 _CLASSES = {
@@ -124,8 +127,8 @@ def families() -> list[str]:
 
 def family(model_type: str) -> Family:
     """The family of a model type; raises ValueError for an unknown one, with the supported ones."""
-    if model_type not in _families():
-        raise ValueError(f"model_type '{model_type}' is not supported{did_you_mean(model_type, families())}; expected "
+    if not isinstance(model_type, str) or model_type not in _families():
+        raise ValueError(f"model_type '{model_type}' is not supported{did_you_mean(str(model_type), families())}; expected "
                          f"one of {', '.join(families())}")
     return _families()[model_type]
 
@@ -143,6 +146,36 @@ def preset(name: str) -> Config:
     near = nearest(name, presets(), n=3, cutoff=0.4)
     raise ValueError(f"there is no preset '{name}'" + (f"; the nearest are {', '.join(near)}" if near else "")
                      + "; `tfplm presets` lists all")
+
+
+def config_of(preset_or_config: "str | Config | Mapping[str, Any]") -> Config:
+    """The configuration of a preset, or from a dict of fields, with the family's values for those that it omits.
+
+    Raises ValueError for an unknown preset, model type or field.
+    """
+    if isinstance(preset_or_config, str):
+        return preset(preset_or_config)
+    if isinstance(preset_or_config, Config):
+        return preset_or_config
+    base = family(preset_or_config.get("model_type", Config.model_type)).base
+    return Config.from_dict({**base, **preset_or_config})
+
+
+def resolve(source: str | os.PathLike) -> Path:
+    """`tfplm.core.sources.resolve`, whose error also says it if the name is that of a preset, which has no weights."""
+    try:
+        return sources.resolve(source)
+    except FileNotFoundError as error:
+        if source not in presets():
+            raise
+        raise FileNotFoundError(f"'{source}' is a preset, that is an architecture without weights, for from_config, "
+                                f"`tfplm params` and --preset{_weights_of(source)}; a model with this name was not found: "
+                                f"{error}") from None
+
+
+def _weights_of(preset: str) -> str:
+    found = repository(preset)
+    return f"; its weights are published as {found}" if found and found != preset else ""
 
 
 def tf1_configs() -> dict[str, str]:

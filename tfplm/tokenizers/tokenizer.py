@@ -9,7 +9,6 @@ import numpy as np
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from tfplm.core.sources import resolve
 from tfplm.core.tokenizer_rules import ROLES, TokenizerRules
 from tfplm.families import registry
 from tfplm.tokenizers import backends, batches, directory, files, saving, sentencepiece_file
@@ -44,7 +43,7 @@ class Tokenizer(Vocabulary):
         """
         path = Path(source)
         if not path.exists():
-            path = resolve(source)
+            path = registry.resolve(source)
         if not path.is_dir() and (not path.is_file() or path.suffix == ".keras"):
             path = path.parent  # a model or checkpoint is in the folder of its vocabulary
         return directory.load(cls, path)

@@ -8,8 +8,7 @@ from tfplm.core.checkpoints.checkpoint import Checkpoint
 from tfplm.core.checkpoints.tensor import Tensor
 from tfplm.core.config import read_json
 from tfplm.families import registry
-from tfplm.models.pretrained.api import from_config
-from tfplm.models.pretrained.counting import without_memory
+from tfplm.models.shapes import variable_shapes
 
 NAMES = Path(__file__).parents[2] / "golden" / "names"
 
@@ -19,10 +18,9 @@ def checkpoint(name: str, layout: str, shapes: dict[str, list[int]]) -> Checkpoi
     return Checkpoint(Path(name), layout, tensors)
 
 
-def meta_model(family: registry.Family, config: dict, head: str | None, num_labels: int | None = None, **changes):
-    """A model without memory, from a published config."""
-    config = family.read_config(config).replace(**changes)
-    return without_memory(lambda: from_config(config, head, num_labels=num_labels))
+def shapes(family: registry.Family, config: dict, head: str | None, num_labels: int | None = None, **changes) -> dict:
+    """Names and shapes of the variables of a model, from a published config."""
+    return variable_shapes(family.read_config(config).replace(**changes), head, num_labels)
 
 
 def as_published(stored: dict) -> dict[str, list[int]]:

@@ -7,12 +7,14 @@ tensor needs no copy and releases its pages. All values in the header are valida
 
 import functools
 import json
+import reprlib
 from pathlib import Path
 
 import numpy as np
 
 from tfplm.core.checkpoints.checkpoint import reject_pointer
-from tfplm.core.checkpoints.tensor import DTYPES, Tensor, mapped
+from tfplm.core.checkpoints.tensor import DTYPES, MAX_AXES, Tensor, check_shape, mapped
+from tfplm.core.files import naming_the_file
 
 MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library
 
@@ -20,6 +22,11 @@ MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name. Raises ValueError if the file is truncated or damaged, or has an unknown dtype."""
     reject_pointer(path)
+    with naming_the_file(path):
+        return _read(path)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
     header, start = _header(path)
     spans = {name: _span(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
     end = 0
@@ -61,15 +68,17 @@ def _span(path: Path, name: str, entry: dict) -> tuple[np.dtype, tuple[int, ...]
     """(dtype, shape, (start, end)) of a tensor, after checking that they are consistent."""
     try:
         kind, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        fits = all(isinstance(number, int) and number >= 0 for number in (*shape, start, end))
+        fits = isinstance(kind, str) and all(type(number) is int and number >= 0 for number in (*shape, start, end))
     except (TypeError, KeyError, ValueError):
         fits = False
     if not fits:
-        raise ValueError(f"{path}: the header's entry of '{name}' is {entry!r}; expected dtype, shape and two "
+        raise ValueError(f"{path}: the header's entry of '{name}' is {reprlib.repr(entry)}; expected dtype, shape and two "
                          "data_offsets; the file is damaged, fetch it again")
     if kind not in DTYPES:
         raise ValueError(f"{path}: tensor '{name}' has dtype {kind}, which is not supported; expected "
                          f"{', '.join(DTYPES)}")
+    if len(shape) > MAX_AXES or 0 in shape:
+        check_shape(path, name, shape, DTYPES[kind])
     needed = DTYPES[kind].itemsize
     for size in shape:  # not np.prod, because Python integers do not overflow
         needed *= size

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tfplm.core.checkpoints.tensor import KINDS, Tensor, split, tensor_table
+from tfplm.core.files import naming_the_space, new_folder
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -25,22 +26,28 @@ def write_safetensors(directory: str | os.PathLike, tensors: Mapping | Iterable,
 
     tensors: a dict, or pairs, of name and array or lazy Tensor (a Checkpoint works as well). All files are written
     under temporary names and then renamed, so that a failure keeps the old files. Old files of this writer that would
-    take precedence over the new ones are removed. Returns the paths written.
+    take precedence over the new ones are removed. Returns the paths written. Raises OSError, with the path and the
+    needed bytes, if the disk is full.
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     table = tensor_table(tensors)
     parts = split(table, max_shard_bytes)
     names = [SINGLE] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
                                               for i in range(1, len(parts) + 1)]
-    temporary = {name: directory / f"{name}.tmp" for name in names}
+    needed = sum(tensor.nbytes for tensor in table.values())
+    with naming_the_space(Path(directory, names[0]), needed), new_folder(directory) as folder:
+        return _write(folder, dict(zip(names, parts)), needed)
+
+
+def _write(directory: Path, parts: dict[str, dict[str, Tensor]], total: int) -> list[Path]:
+    """Writes the files with these names, and the index if there are several."""
+    temporary = {name: directory / f"{name}.tmp" for name in parts}
     try:
-        for name, part in zip(names, parts):
+        for name, part in parts.items():
             _write_file(temporary[name], part)
         if len(parts) > 1:
             temporary[INDEX] = directory / f"{INDEX}.tmp"  # last, because it names the others
-            index = {"metadata": {"total_size": sum(tensor.nbytes for tensor in table.values())},
-                     "weight_map": {key: name for name, part in zip(names, parts) for key in sorted(part)}}
+            index = {"metadata": {"total_size": total},
+                     "weight_map": {key: name for name, part in parts.items() for key in sorted(part)}}
             temporary[INDEX].write_text(json.dumps(index, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for name, path in temporary.items():
             os.replace(path, directory / name)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ DTYPES = {
 }
 DTYPES = {name: np.dtype(dtype) for name, dtype in DTYPES.items()}
 KINDS = {dtype: name for name, dtype in DTYPES.items()}
+MAX_AXES = 32  # of NumPy 1
+MAX_COUNT = 1 << 63  # of elements and bytes, as NumPy counts them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +32,14 @@ class Tensor:
 
     @property
     def nbytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def check_shape(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raises ValueError unless NumPy can represent a tensor of this shape, which may be empty."""
+    if len(shape) > MAX_AXES or math.prod(size or 1 for size in shape) * dtype.itemsize >= MAX_COUNT:
+        raise ValueError(f"{path}: tensor {name[:200]!r} has {len(shape)} axes and the sizes {list(shape[:8])}, expected at "
+                         f"most {MAX_AXES} axes and {MAX_COUNT} bytes: the file is damaged, fetch it again")
 
 
 def mapped(path: Path, dtype: np.dtype, offset: int, shape: tuple[int, ...]) -> np.ndarray:

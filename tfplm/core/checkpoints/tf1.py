@@ -7,12 +7,13 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from tfplm.core.checkpoints.tensor import Tensor, split, tensor_table
+from tfplm.core.files import full_disk, naming_the_space, new_folder
 
 ATTRIBUTE = "/.ATTRIBUTES/VARIABLE_VALUE"  # the end of every name in a TF2 object checkpoint
 # counters of the training loop, not weights; `_1` with several optimizers
@@ -71,12 +72,15 @@ def read_tf1(prefix: Path) -> dict[str, Tensor]:
             and is_weight(name, shapes)}
 
 
-def is_weight(name: str, names: Iterable[str]) -> bool:
+def is_weight(name: str, names: Collection[str]) -> bool:
     """Returns True if a variable of a checkpoint with `names` is a weight, not an optimizer slot or a counter."""
     if name.startswith("optimizer/") or "/.OPTIMIZER_SLOT/" in name or COUNTER.fullmatch(name.removesuffix(ATTRIBUTE)):
         return False
-    slot = SLOT.fullmatch(name)
-    return slot is None or slot["weight"] not in names
+    if (slot := SLOT.fullmatch(name)) is None:
+        return True
+    weight = slot["weight"]
+    # a slot that was made inside of the scope of the weight has the scope twice
+    return not any(weight[start:] in names for start in (0, *(i + 1 for i, char in enumerate(weight) if char == "/")))
 
 
 def _data_files(prefix: Path) -> list[Path]:
@@ -103,12 +107,26 @@ def write_tf1(prefix: str | os.PathLike, tensors: Mapping | Iterable, max_shard_
     tensors: a dict, or pairs, of name and array or lazy Tensor (a Checkpoint works as well). There is a data file for
     every `max_shard_bytes`, which is also the memory needed. All files are written under temporary names and then
     renamed, so that a failure keeps the old files. Returns the prefix for `tf.train.load_checkpoint`.
+    Raises OSError, with the path and the needed bytes, if the disk is full.
     """
     import tensorflow as tf
 
-    prefix = Path(prefix)
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    parts = split(tensor_table(tensors), max_shard_bytes)
+    prefix, table = Path(prefix), tensor_table(tensors)
+    needed = sum(tensor.nbytes for tensor in table.values())
+    try:
+        with naming_the_space(f"{prefix}.index", needed), new_folder(prefix.parent):
+            _write(prefix, split(table, max_shard_bytes))
+    except tf.errors.OpError as error:
+        if "space left" in str(error) or isinstance(error, tf.errors.ResourceExhaustedError):
+            raise full_disk(f"{prefix}.index", needed) from None
+        raise OSError(f"{prefix}.index cannot be written ({str(error).splitlines()[0]}): check the folder, or choose "
+                      "another one") from None
+    return prefix
+
+
+def _write(prefix: Path, parts: list[dict[str, Tensor]]) -> None:
+    import tensorflow as tf
+
     temporary = prefix.with_name(f"{prefix.name}.tmp")
     names = [f"{prefix.name}.part{i}.tmp" for i in range(len(parts))]
     try:
@@ -133,4 +151,3 @@ def write_tf1(prefix: str | os.PathLike, tensors: Mapping | Iterable, max_shard_
     state = prefix.with_name("checkpoint.tmp")
     state.write_text(f"model_checkpoint_path: {latest}\nall_model_checkpoint_paths: {latest}\n", encoding="utf-8")
     os.replace(state, prefix.with_name("checkpoint"))
-    return prefix

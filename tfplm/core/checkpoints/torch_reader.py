@@ -9,20 +9,26 @@ Both describe a tensor as a strided view of a storage, which several tensors may
 
 import functools
 import io
+import math
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from tfplm.core.checkpoints import torch_pickle
 from tfplm.core.checkpoints.checkpoint import reject_pointer
-from tfplm.core.checkpoints.tensor import Tensor, mapped
+from tfplm.core.checkpoints.tensor import Tensor, check_shape, mapped
 from tfplm.core.checkpoints.torch_pickle import View
+from tfplm.core.files import naming_the_file
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-NESTED = ("state_dict", "model_state_dict", "model")  # keys under which training programs save the weights
+# keys under which training programs save the weights: PyTorch Lightning, fairseq, DeepSpeed, Ignite, own loops
+NESTED = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params", "backbone",
+          "encoder")
+_EXPANDED = 1 << 20  # bytes to which a view may repeat the elements of a smaller storage
 
 Spans = dict[str, tuple[int, int]]  # key of a storage -> its offset in the file, its size in bytes
 
@@ -33,28 +39,39 @@ def read_torch(path: Path) -> dict[str, Tensor]:
     Raises ValueError for a damaged file, for a pickle that names anything but tensors, and for a file without tensors.
     """
     reject_pointer(path)
-    try:
-        with open(path, "rb") as file:
-            is_zip = file.read(4) == b"PK\x03\x04"
-            file.seek(0)
+    with naming_the_file(path), open(path, "rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+        file.seek(0)
+        try:
             return _tensors(path, *(_zip if is_zip else _legacy)(file, path))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: a storage of its pickle is missing ({error}): the file is truncated or damaged, "
-                         "fetch it again") from None
+        except KeyError as error:
+            raise ValueError(f"{path}: a storage of its pickle is missing ({error}): the file is truncated or damaged, "
+                             "fetch it again") from None
 
 
 def _tensors(path: Path, saved, spans: Spans) -> dict[str, Tensor]:
-    for state in [saved, *(saved.get(key) for key in NESTED)] if isinstance(saved, dict) else []:
-        if isinstance(state, dict):
-            views = {name: view for name, view in state.items() if isinstance(name, str) and isinstance(view, View)}
-            if views:
-                return {name: _tensor(path, name, view, spans) for name, view in views.items()}
-    raise ValueError(f"{path}: found no tensors in a {type(saved).__name__}; expected a state dict, names -> tensors, "
-                     f"at the top or under {', '.join(NESTED)}")
+    views = max((_views(state) for state in _states(saved)), key=len, default={})
+    if not views:
+        raise ValueError(f"{path}: found no tensors in a {type(saved).__name__}; expected a state dict, names -> "
+                         f"tensors, at the top or under {', '.join(NESTED)}")
+    return {name: _tensor(path, name, view, spans) for name, view in views.items()}
+
+
+def _states(saved) -> list[Any]:
+    """The object, and what it has under the keys of training programs, also one level deeper."""
+    inner = [saved.get(key) for key in NESTED] if isinstance(saved, dict) else []
+    return [saved, *inner, *(state.get(key) for state in inner if isinstance(state, dict) for key in NESTED)]
+
+
+def _views(state) -> dict[str, View]:
+    if not isinstance(state, dict):
+        return {}
+    return {name: view for name, view in state.items() if isinstance(name, str) and isinstance(view, View)}
 
 
 def _tensor(path: Path, name: str, view: View, spans: Spans) -> Tensor:
     dtype, (start, nbytes) = _dtype(view.dtype), spans[view.storage.key]
+    check_shape(path, name, view.shape, dtype)
     if 0 in view.shape:
         return Tensor(view.shape, dtype, functools.partial(np.empty, view.shape, dtype))
     first = view.storage.start * _dtype(view.storage.dtype).itemsize + view.offset * dtype.itemsize
@@ -62,6 +79,11 @@ def _tensor(path: Path, name: str, view: View, spans: Spans) -> Tensor:
     if first + reach * dtype.itemsize > nbytes:
         raise ValueError(f"{path}: tensor '{name}' ends at byte {first + reach * dtype.itemsize} of a storage of "
                          f"{nbytes}: the file is damaged, fetch it again")
+    whole = math.prod(view.shape) * dtype.itemsize
+    if whole > max(nbytes, _EXPANDED):
+        raise ValueError(f"{path}: tensor '{name}' {list(view.shape)} of {whole} bytes repeats the elements of a "
+                         f"storage of {nbytes}: expected tensors with elements of their own; save it again after "
+                         ".contiguous()")
     strides = tuple(stride * dtype.itemsize for stride in view.strides)
 
     def read() -> np.ndarray:
@@ -87,7 +109,7 @@ def _zip(file: io.BufferedReader, path: Path) -> tuple[object, Spans]:
                 raise ValueError(f"{path} was written on a big-endian machine, which is not supported")
             saved, storages = torch_pickle.load(io.BytesIO(archive.read(entries["data.pkl"])), path)
         spans = {key: _entry_span(file, entries[f"data/{key}"]) for key in storages}
-    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, struct.error, OverflowError) as error:
         raise ValueError(f"{path}: a truncated or damaged zip file of {path.stat().st_size} bytes ({error}); fetch it "
                          "again") from None
     return saved, spans
@@ -112,6 +134,9 @@ def _legacy(file: io.BufferedReader, path: Path) -> tuple[object, Spans]:
         raise ValueError(f"{path} is not a PyTorch file: expected a zip file or the number {LEGACY_MAGIC:#x}, found a "
                          f"pickled {type(magic).__name__}")
     (_, _), (system, _), (saved, storages), (keys, _) = (torch_pickle.load(file, path) for _ in range(4))
+    if not isinstance(system, dict) or not isinstance(keys, list):
+        raise ValueError(f"{path}: found a {type(system).__name__} and a {type(keys).__name__}, expected the settings of "
+                         "the system and the list of storages: the file is damaged, fetch it again")
     if not system["little_endian"]:
         raise ValueError(f"{path} was written on a big-endian machine, which is not supported")
     spans, size = {}, path.stat().st_size

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
+from tfplm.core.files import naming_the_file
 from tfplm.core.protobuf import Definition, Field
 
 
@@ -45,10 +47,19 @@ def encode_example(features: Mapping[str, np.ndarray | bytes]) -> bytes:
 def decode_example(data: bytes, needed: Iterable[str] = (), origin: str = "") -> dict[str, Any]:
     """Parses a serialized Example into int32 and float32 arrays [N], or bytes.
 
-    Raises ValueError if a feature in `needed` is missing; the message names it, the features found, and `origin` (a
-    file).
+    Raises ValueError for a damaged record, for numbers outside int32, and if a feature in `needed` is missing; the
+    message names it, the features found, and `origin` (a file).
     """
-    example = _message_class().FromString(data)
+    with naming_the_file(origin):
+        return _decoded(data, needed, origin)
+
+
+def _decoded(data: bytes, needed: Iterable[str], origin: str) -> dict[str, Any]:
+    try:
+        example = _message_class().FromString(data)
+    except DecodeError as error:
+        raise ValueError(f"{origin}: a record of {len(data)} bytes is no tf.train.Example ({error}); make the file again"
+                         ) from None
     decoded: dict[str, np.ndarray | bytes] = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")

@@ -2,9 +2,11 @@
 
 import json
 import os
+import reprlib
 from pathlib import Path
 
-from tfplm.core.files import write_text
+from tfplm.core.config import read_json
+from tfplm.core.files import naming_the_file, write_text
 
 FORMAT = "tfplm-records-1"
 INDEX, JOURNAL = "index.json", "shards.jsonl"
@@ -18,10 +20,31 @@ def load_index(folder: str | os.PathLike) -> dict:
         raise FileNotFoundError(f"{folder} has no {INDEX}: " + (
             "the records are unfinished; run the same `tfplm records` command again" if started else
             "it is not a records folder; make one with `tfplm records`"))
-    index = json.loads(path.read_text(encoding="utf-8"))
+    index = read_json(path)
     if index.get("format") != FORMAT:
-        raise ValueError(f"{path}: format {index.get('format')!r}, expected {FORMAT!r}; run `tfplm records` again")
+        raise ValueError(f"{path}: format {reprlib.repr(index.get('format'))}, expected {FORMAT!r}; run `tfplm records` "
+                         "again")
+    with naming_the_file(path):
+        _check(index)
     return index
+
+
+def _check(index: dict) -> None:
+    """Raises ValueError for other types than those of an index, and for files outside of its folder."""
+    kinds = {"settings": dict, "layout": str, "vocabulary": dict, "totals": dict, "shards": list}
+    if wrong := [name for name, kind in kinds.items() if not isinstance(index.get(name), kind)]:
+        raise ValueError(f"{wrong[0]} is {reprlib.repr(index.get(wrong[0]))}, expected a {kinds[wrong[0]].__name__}")
+    for split, totals in index["totals"].items():
+        if not all(type(totals[key]) is int and totals[key] >= 0 for key in ("records", "tokens")):
+            raise ValueError(f"the totals of {split!r} are {reprlib.repr(totals)}, expected numbers")
+    for line in index["shards"]:
+        _check_shard(line)
+
+
+def _check_shard(line: dict) -> None:
+    for file in line["files"]:
+        if not isinstance(file["name"], str) or Path(file["name"]).name != file["name"]:
+            raise ValueError(f"a shard has the file {reprlib.repr(file['name'])}, expected a name in the same folder")
 
 
 class Journal:
@@ -52,6 +75,9 @@ class Journal:
                     lines.append(json.loads(line))
                 except json.JSONDecodeError:  # the line that was being written when the process was killed
                     break
+            with naming_the_file(path):
+                for line in lines[1:]:
+                    _check_shard(line)
             return (lines[0]["settings"], lines[1:]) if lines else (None, [])
         if (self.folder / INDEX).is_file():
             index = load_index(self.folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.core.files import naming_the_file
 from tfplm.data.noise.masking import Masking
 from tfplm.data.records.example import decode_example, encode_example
 from tfplm.data.records.features import encode_features, masked_pairs
@@ -27,8 +28,17 @@ def read_token_documents(path: str | os.PathLike) -> Iterator[Document]:
     """Reads the documents of a shard in the layout `tokens`."""
     for record in read_records(path):
         features = decode_example(record, ("ids", "sentence_lengths", "word_starts"), str(path))
-        bits = np.unpackbits(np.frombuffer(features["word_starts"], np.uint8), count=len(features["ids"]))
-        yield Document(features["ids"], features["sentence_lengths"], bits.astype(bool))
+        with naming_the_file(path):
+            document = _document(**features)
+        yield document
+
+
+def _document(ids: np.ndarray, sentence_lengths: np.ndarray, word_starts: bytes, **_) -> Document:
+    lengths, packed = np.asarray(sentence_lengths), np.frombuffer(word_starts, np.uint8)
+    if ids.dtype != np.int32 or lengths.min(initial=0) < 0 or lengths.sum() != len(ids) or len(packed) != -(-len(ids) // 8):
+        raise ValueError(f"a document of {len(ids)} tokens, in sentences of {lengths.sum()}, with word starts for "
+                         f"{8 * len(packed)}")
+    return Document(ids, lengths, np.unpackbits(packed, count=len(ids)).astype(bool))
 
 
 @dataclasses.dataclass

@@ -1,10 +1,12 @@
 """Creation, loading and saving of models: `from_config`, `from_pretrained`, `save_pretrained`."""
 
+import hashlib
 import logging
 import os
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tfplm.core.checkpoints import write_safetensors, write_tf1
 from tfplm.core.config import Config, write_json
@@ -14,12 +16,16 @@ from tfplm.models.baselines import BiLSTM, TextCNN
 from tfplm.models.encoder import Decoder, Encoder
 from tfplm.models.heads import LABELLED
 from tfplm.models.model import PretrainedModel
+from tfplm.models.pretrained.matching import Match, Tolerance, match
 from tfplm.models.pretrained.resizing import check_vocabulary
 from tfplm.models.pretrained.source import Source, open_source
-from tfplm.models.pretrained.weights import BACKBONE, Report, Tolerance, export, labels_in, load, named_variables
+from tfplm.models.pretrained.weights import BACKBONE, Report, export, labels_in, load, named_variables
 from tfplm.models.seq2seq import Seq2Seq
+from tfplm.models.shapes import variable_shapes
 
 log = logging.getLogger("tfplm")
+# fields of a head that only this library has: other libraries read the rest of the model correctly
+_HEAD_ONLY = ("crf",)
 MODELS = {"encoder": Encoder, "decoder": Decoder, "seq2seq": Seq2Seq, "textcnn": TextCNN, "bilstm": BiLSTM}
 
 
@@ -37,14 +43,7 @@ def from_config(preset_or_config: "str | Config | dict", head: str | None = None
     Raises:
         ValueError: an unknown preset, head or field, or sizes that do not match.
     """
-    if isinstance(preset_or_config, str):
-        config = registry.preset(preset_or_config)
-    elif isinstance(preset_or_config, Config):
-        config = preset_or_config
-    else:
-        base = registry.family(preset_or_config.get("model_type", Config.model_type)).base
-        config = Config.from_dict({**base, **preset_or_config})
-    config = config.replace(**overrides)
+    config = registry.config_of(preset_or_config).replace(**overrides)
     return MODELS[config.architecture](config, head, num_labels, dtype)
 
 
@@ -73,9 +72,13 @@ def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_l
         return _from_keras(source, head, num_labels, dtype, config_overrides)
     checkpoint, names = source.checkpoint(), source.family.names_for(head, source.layout)
     config = source.config_for(head).replace(**config_overrides)
+    labels = num_labels or labels_in(checkpoint, names, head)
+    # before the model is built, which would take all memory for a wrong size
+    result = match(variable_shapes(config, head, labels), checkpoint, names, _tolerance(num_labels, config_overrides),
+                   config.inner_group_num)
     with skip_initialization():
-        model = MODELS[config.architecture](config, head, num_labels or labels_in(checkpoint, names, head), dtype)
-    model.loading_report = _fill(model, checkpoint, names, num_labels, config_overrides)
+        model = MODELS[config.architecture](config, head, labels, dtype)
+    model.loading_report = _fill(model, checkpoint, result)
     return model
 
 
@@ -84,18 +87,42 @@ def source_config(source: str | os.PathLike) -> Config:
     return open_source(source).config
 
 
-def _fill(model, checkpoint, names, num_labels, overrides) -> Report:
+def _tolerance(num_labels: int | None, overrides: dict) -> Tolerance:
     resized = set()
     if num_labels is not None:
         resized = {f"{layer}/{leaf}" for layer in LABELLED.values() for leaf in ("kernel", "bias")}
     parts = BACKBONE - {"embeddings", "encoder"} if overrides.get("architecture") == "encoder" else set()
-    report = load(model, checkpoint, names, Tolerance(frozenset(resized), "num_hidden_layers" in overrides,
-                                                      frozenset(parts)))
+    return Tolerance(frozenset(resized), "num_hidden_layers" in overrides, frozenset(parts))
+
+
+def _fill(model, checkpoint, result: Match) -> Report:
+    report = load(model, checkpoint, result)
     if report.fresh:
         with skip_initialization(False):
             _initialize(model, report.fresh)
-        log.warning("%s: not in the checkpoint, so newly initialized: %s", model.name, ", ".join(report.fresh))
+        variables = named_variables(model)
+        report.untrained = {path: _digest(variables[path]) for path in report.fresh if path.startswith("pooler/")}
+        _warn_of_fresh(model.name, "the checkpoint", report.fresh)
     return report
+
+
+def _warn_of_fresh(model: str, source, paths: list[str]) -> None:
+    log.warning("%s: not in %s, so newly initialized: %s; train it before use", model, source, ", ".join(paths))
+
+
+def _digest(variable) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).tobytes(), digest_size=16).digest()
+
+
+def untrained_pooler(model: PretrainedModel) -> set[str]:
+    """Paths of the pooler if the checkpoint did not contain it and nothing has changed it since, otherwise none.
+
+    It consists of random numbers, so it is not written: readers initialize it and say so.
+    """
+    untrained = getattr(getattr(model, "loading_report", None), "untrained", {})
+    variables = named_variables(model) if untrained else {}
+    same = {path for path, digest in untrained.items() if path in variables and _digest(variables[path]) == digest}
+    return same if len(same) == len(untrained) else set()
 
 
 def _initialize(model, paths) -> None:
@@ -124,7 +151,7 @@ def _from_keras(source: Source, head, num_labels, dtype, overrides) -> Pretraine
         raise ValueError(f"{source} does not match the changed config: it has no {', '.join(wrong)} of the expected "
                          "shapes; change only fields that keep them")
     if fresh:
-        log.warning("%s: not in %s, so newly initialized: %s", other.name, source, ", ".join(fresh))
+        _warn_of_fresh(other.name, source, fresh)
     return other
 
 
@@ -148,9 +175,9 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
         check_vocabulary(model, tokenizer)
     family = registry.family(model.config.model_type)
     names = family.names_for(model.head_name, format)
-    tensors = export(model, names, format)
+    tensors = export(model, names, format, untrained_pooler(model))
     config, foreign = family.write_config(model.config, format)
-    if foreign:
+    if foreign := [name for name in foreign if name not in _HEAD_ONLY]:
         log.warning("the saved config has keys that only tfplm understands: %s", ", ".join(foreign))
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,48 +1,31 @@
-"""Counts of parameters, without allocating them."""
+"""Counts of parameters; those of configurations and presets need neither TensorFlow nor memory."""
 
+import math
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-
-import keras
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfplm.core.config import Config
-from tfplm.models.pretrained.api import from_config
-from tfplm.models.pretrained.weights import named_variables
+from tfplm.families import registry
+from tfplm.models.shapes import variable_shapes
+
+if TYPE_CHECKING:
+    import keras
 
 
-def without_memory(make: Callable[[], keras.Model]) -> keras.Model:
-    """Returns `make()`, whose variables are never allocated, to count them or compare names and shapes.
-
-    Keras keeps a list of variables without values, and initializes all of them at the next symbolic call, which needs
-    45 GB for T5-11B. As each thread has its own list, a separate thread discards it.
-    """
-    def run():
-        with keras.StatelessScope(initialize_variables=False):
-            return make()
-
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(run).result()
-
-
-def count_parameters(model: "keras.Model | Config | str", head: str | None = None) -> int:
+def count_parameters(model: "keras.Model | Config | dict | str", head: str | None = None) -> int:
     """The number of parameters of a model, a configuration or a preset; no weights are allocated for the latter two."""
     return sum(parameters_by_name(model, head).values())
 
 
-def parameters_by_name(model: "keras.Model | Config | str", head: str | None = None) -> dict[str, int]:
+def parameters_by_name(model: "keras.Model | Config | dict | str", head: str | None = None) -> dict[str, int]:
     """The number of parameters of each variable, by path."""
-    if not isinstance(model, keras.Model):
-        config = model
-        model = without_memory(lambda: from_config(config, head))
-    return {path: _size(variable.shape) for path, variable in named_variables(model).items()}
-
-
-def _size(shape) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
+    if isinstance(model, str | Config | Mapping):
+        shapes = variable_shapes(registry.config_of(model), head)
+    else:
+        from tfplm.models.pretrained.weights import named_variables
+        shapes = {path: tuple(variable.shape) for path, variable in named_variables(model).items()}
+    return {path: math.prod(shape) for path, shape in shapes.items()}
 
 
 def by_module(counts: dict[str, int], by_layer: bool = False) -> dict[str, int]:

@@ -1,21 +1,25 @@
-"""`tfplm presets` and `tfplm params`: the list of presets, and the size of a model; presets need no TensorFlow."""
+"""`tfplm presets` and `tfplm params`: the list of presets, and the size of a model, without TensorFlow."""
 
 from pathlib import Path
 
 from tfplm.families import registry
+from tfplm.families.published import paper, repository
+from tfplm.models.pretrained.counting import by_module, count_parameters, parameters_by_name
 from tfplm.options import verb
 from tfplm.options.models import ParamsOptions, PresetsOptions
+
+_ROW = "{:42s} {:12s} {:>15s} {:>6s} {:>5s} {:>5s} {:>10s}  {:25s} {}"
 
 
 @verb(ParamsOptions)
 def params(options: ParamsOptions) -> int:
     """Prints the number of parameters of a preset or a saved model in total and per module. Returns the total."""
-    saved = Path(options.model).expanduser().exists()
-    config = None if saved else registry.preset(options.model)  # raises ValueError with the nearest names
-    from tfplm.models.pretrained.counting import by_module, parameters_by_name
-    from tfplm.models.pretrained.source import open_source
-
-    counts = parameters_by_name(config or open_source(options.model).config_for(options.head), options.head)
+    if Path(options.model).expanduser().exists():
+        from tfplm.models.pretrained.source import open_source
+        config = open_source(options.model).config_for(options.head)
+    else:
+        config = registry.preset(options.model)  # raises ValueError with the nearest names
+    counts = parameters_by_name(config, options.head)
     total = sum(counts.values())
     for name, count in by_module(counts, options.by_layer).items():
         print(f"{name:44s} {count:15,d} {count / total:7.1%}")
@@ -25,12 +29,17 @@ def params(options: ParamsOptions) -> int:
 
 @verb(PresetsOptions)
 def presets(options: PresetsOptions) -> list[str]:
-    """Prints the presets with their sizes. Returns their names."""
+    """Prints the presets: family, parameters, sizes, paper, and where their weights are. Returns their names."""
     models = [registry.family(options.family).model_type] if options.family else registry.families()
     names = [name for model in models for name in registry.family(model).presets]
-    print(f"{'preset':42s} {'family':12s} {'layers':>6s} {'hidden':>6s} {'vocabulary':>10s}")
+    print(_ROW.format("preset", "family", "parameters", "layers", "width", "heads", "vocabulary", "paper",
+                      "weights (--init)"))
     for name in names:
         config = registry.preset(name)
-        print(f"{name:42s} {config.model_type:12s} {config.num_hidden_layers:6d} {config.hidden_size:6d} "
-              f"{config.vocab_size:10,d}")
+        layers = f"{config.num_hidden_layers}+{config.num_decoder_layers or config.num_hidden_layers}" \
+            if config.architecture == "seq2seq" else str(config.num_hidden_layers)
+        heads = "-" if config.architecture in ("textcnn", "bilstm") else str(config.num_attention_heads)
+        print(_ROW.format(name, config.model_type, f"{count_parameters(config):,}", layers, str(config.hidden_size),
+                          heads, f"{config.vocab_size:,}", paper(name),
+                          repository(name) or "-"))
     return names

@@ -10,6 +10,7 @@ from tfplm.core.config import Config
 from tfplm.core.weight_names import Location, Names, detect_prefix
 from tfplm.families import registry
 from tfplm.families.registry import Family
+from tfplm.models.pretrained.wrapping import GENERIC, best_family, plain_names, prefixes
 
 # heads with logits over the vocabulary
 LANGUAGE_MODELS = {*registry.LANGUAGE_MODELS.values(), "pretraining"}
@@ -23,22 +24,50 @@ def recognize(config: dict[str, Any], checkpoint: Checkpoint, directory: Path) -
     """
     names = checkpoint.names()
     if checkpoint.layout == "tf1":
-        if family := registry.tf1_family(names):
+        _reject_other_albert(checkpoint)
+        if family := registry.tf1_family(names) or best_family(checkpoint, _tf1_families(directory)):
             return family
         raise ValueError(f"{checkpoint.path} has tensors such as {', '.join(sorted(names)[:3])}, expected those of a "
                          f"known family: {', '.join(sorted(registry.families()))}")
-    family = registry.family(config.get("model_type") or _by_prefix(names) or Config.model_type)
-    other = family.true_type(names, directory)
+    family = registry.family(config.get("model_type") or _by_prefix(checkpoint) or Config.model_type)
+    other = family.true_type(plain_names(checkpoint, family), directory)
     return registry.family(other) if other else family
 
 
-def _by_prefix(names: list[str]) -> str | None:
+def _by_prefix(checkpoint: Checkpoint) -> str | None:
+    """The model type whose prefix the names have, perhaps after that of another module; None if there is none."""
+    names = checkpoint.names()
     # "roberta." is also the prefix of XLM-R and CamemBERT
-    for model_type in sorted(registry.families(), key=lambda name: registry.family(name).names.hf_prefix != f"{name}."):
-        prefix = registry.family(model_type).names.hf_prefix
-        if prefix and any(name.startswith(prefix) for name in names):
-            return model_type
+    families = sorted(map(registry.family, registry.families()),
+                      key=lambda family: family.names.hf_prefix != f"{family.model_type}.")
+    own = [family for family in families if family.names.hf_prefix not in GENERIC]
+    for family in own:
+        if any(name.startswith(family.names.hf_prefix) for name in names):
+            return family.model_type
+    for family in own:
+        if any(f".{family.names.hf_prefix}" in name for name in names):
+            return family.model_type
+    for family in families:
+        if prefixes(family.names, "hf", names)[family.names.hf_prefix]:
+            return family.model_type
     return None
+
+
+def _tf1_families(directory: Path) -> list[Family]:
+    """The families with a TF1 release, that of the config file in the directory first."""
+    folder = directory if directory.is_dir() else directory.parent
+    found = [registry.family(name) for name in registry.families() if registry.family(name).tf1]
+    return sorted(found, key=lambda family: not (folder / family.tf1_config).is_file())
+
+
+def _reject_other_albert(checkpoint: Checkpoint) -> None:
+    """Raises ValueError for brightmart's ALBERT, whose layout is not that of Google."""
+    signs = [name for name in checkpoint.names() if "/layer_shared/" in name or name.endswith("/word_embeddings_2")]
+    if signs:
+        raise ValueError(f"{checkpoint.path} has {len(signs)} tensors such as {signs[0]}: it is an ALBERT of "
+                         "github.com/brightmart/albert_zh, whose layout is not supported; expected Google's layout "
+                         "(encoder/transformer/group_0): use the files albert_*_google of the same author, or a "
+                         "conversion to Hugging Face's layout")
 
 
 def is_tied(config: Config, checkpoint: Checkpoint, names: Names, head: str | None, compare: bool) -> bool:

@@ -4,16 +4,22 @@ import functools
 import json
 import os
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from tfplm.core.checkpoints import Checkpoint, open_checkpoint
 from tfplm.core.config import Config, read_json
-from tfplm.core.sources import config_file, layout_of, resolve
+from tfplm.core.limits.keys import check_kinds
+from tfplm.core.sources import config_file, layout_of
 from tfplm.families import registry
 from tfplm.families.registry import Family
 from tfplm.models.pretrained.recognition import LANGUAGE_MODELS, is_tied, recognize
+from tfplm.models.pretrained.wrapping import unwrapped
 from tfplm.tokenizers import Tokenizer
+
+T = TypeVar("T")
 
 
 class Source(os.PathLike):
@@ -27,7 +33,7 @@ class Source(os.PathLike):
     """
 
     def __init__(self, name: str | os.PathLike):
-        self.name, self.path = os.fspath(name), resolve(name)
+        self.name, self.path = os.fspath(name), registry.resolve(name)
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -56,18 +62,23 @@ class Source(os.PathLike):
         if self.layout == "keras":
             raise ValueError(f"{self.file} is a Keras file; expected a checkpoint with named tensors: use "
                              "tfplm.from_pretrained, or convert the file first (tfplm convert)")
-        return self._checkpoint
+        return self._unwrapped
 
     @functools.cached_property
     def _checkpoint(self) -> Checkpoint:
         return open_checkpoint(self.path)
 
     @functools.cached_property
+    def _unwrapped(self) -> Checkpoint:
+        """The checkpoint with the names of the family, without the prefix of another module."""
+        return unwrapped(self._checkpoint, self.family)
+
+    @functools.cached_property
     def family(self) -> Family:
         """The family, recognized by weights and files; raises ValueError if it is not supported."""
         if self.layout == "keras":
             return registry.family(self._keras["config"]["model_type"])
-        return recognize(self._values, self.checkpoint(), self.path)
+        return self._named(lambda: recognize(self._values, self._checkpoint, self.path), self._config_file)
 
     @functools.cached_property
     def config(self) -> Config:
@@ -76,8 +87,19 @@ class Source(os.PathLike):
         Raises ValueError for an unknown key.
         """
         if self.layout == "keras":
-            return Config.from_dict(self._keras["config"])
-        return self._tied(self.family.read_config(self._values, self.layout), compare=False)
+            return self._named(lambda: Config.from_dict(self._keras["config"]), self.file)
+        config = self._named(lambda: self.family.read_config(self._values, self.layout), self._config_file)
+        return self._tied(config, compare=False)
+
+    @staticmethod
+    def _named(read: Callable[[], T], file: Path) -> T:
+        """Calls `read`, and adds the name of the file to its errors that name none in its folder."""
+        try:
+            return read()
+        except ValueError as error:
+            if str(file.parent) in str(error):
+                raise
+            raise ValueError(f"{file}: {error}") from None
 
     def config_for(self, head: str | None) -> Config:
         """The configuration for a model with this head.
@@ -117,7 +139,13 @@ class Source(os.PathLike):
     @functools.cached_property
     def _values(self) -> dict[str, Any]:
         """The content of the config file."""
-        return read_json(config_file(self.path, registry.tf1_configs()))
+        values = read_json(self._config_file)
+        self._named(lambda: check_kinds(values), self._config_file)
+        return values
+
+    @functools.cached_property
+    def _config_file(self) -> Path:
+        return config_file(self.path, registry.tf1_configs())
 
     @functools.cached_property
     def _keras(self) -> dict[str, Any]:
@@ -125,13 +153,17 @@ class Source(os.PathLike):
         try:
             with zipfile.ZipFile(self.file) as archive:
                 saved = json.loads(archive.read("config.json"))
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, RecursionError, NotImplementedError,
+                RuntimeError, zlib.error) as error:
             raise ValueError(f"{self.file} is not a complete .keras file ({error}): expected a zip file with "
                              "config.json; fetch it again") from None
-        if not str(saved.get("registered_name")).startswith("tfplm>") or "config" not in saved.get("config", {}):
+        saved = saved if isinstance(saved, dict) else {}
+        values = saved.get("config")
+        if not (str(saved.get("registered_name")).startswith("tfplm>") and isinstance(values, dict)
+                and isinstance(values.get("config"), dict) and "model_type" in values["config"]):
             raise ValueError(f"{self.file} contains a {saved.get('class_name')}, expected a model of this library: "
                              "load it with keras.models.load_model")
-        return saved["config"]
+        return values
 
 
 def open_source(name: str | os.PathLike) -> Source:

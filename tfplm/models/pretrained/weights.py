@@ -1,16 +1,17 @@
-"""Loading and saving of weights by the family's table of names; all tensors are checked."""
+"""Loading and saving of weights by the family's table of names."""
 
 import dataclasses
+from collections.abc import Collection
 
 import keras
 import numpy as np
 
 from tfplm.core.checkpoints import Checkpoint
-from tfplm.core.suggest import did_you_mean
-from tfplm.core.weight_names import Location, Names, detect_prefix
+from tfplm.core.weight_names import BACKBONE, Names, detect_prefix
 from tfplm.models.heads import LABELLED
+from tfplm.models.pretrained.matching import Match
 
-BACKBONE = {"embeddings", "decoder_embeddings", "encoder", "decoder"}
+__all__ = ["BACKBONE", "Report", "export", "labels_in", "load", "named_variables"]
 
 
 def named_variables(layer: keras.layers.Layer, prefix: str = "") -> dict[str, keras.Variable]:
@@ -40,11 +41,13 @@ class Report:
         filled: our paths of the loaded variables, with the names of the tensors.
         fresh: our paths of the newly initialized variables.
         ignored: names of the tensors that are not needed.
+        untrained: path -> digest of the initial values of a newly initialized pooler.
     """
 
     filled: dict[str, str]
     fresh: list[str]
     ignored: list[str]
+    untrained: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [f"{len(self.filled)} variables loaded"]
@@ -55,67 +58,14 @@ class Report:
         return "\n".join(lines)
 
 
-@dataclasses.dataclass(frozen=True)
-class Tolerance:
-    """Allowed differences between a checkpoint and a model.
+def load(model, checkpoint: Checkpoint, result: Match) -> Report:
+    """Loads the variables of the model from the tensors that were matched to them.
 
-    Attributes:
-        resized: our paths that are newly initialized if the shapes differ (a new number of labels).
-        layers: True if the checkpoint can have more blocks than the model.
-        parts: roots of paths that the model does not have.
+    Raises ValueError if the model has other variables than those that were matched.
     """
-
-    resized: frozenset[str] = frozenset()
-    layers: bool = False
-    parts: frozenset[str] = frozenset()
-
-
-@dataclasses.dataclass
-class Match:
-    """`found`: our path -> (their name, its location); `missing`: our path -> their name; `ignored`: their names."""
-
-    found: dict[str, tuple[str, Location]]
-    missing: dict[str, str]
-    ignored: list[str]
-
-
-def match(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | None = None) -> Match:
-    """Matches the tensors of a checkpoint to the variables of a model, without reading them.
-
-    Raises ValueError if they differ; the message lists *all* missing tensors, wrong shapes and unexpected tensors.
-    """
-    tolerance = tolerance or Tolerance()
-    layout, tensors = checkpoint.layout, set(checkpoint.names())
-    prefix = detect_prefix(names, layout, tensors)
     variables = named_variables(model)
-    found, missing, used, problems = {}, {}, set(), []
-    for path, variable in variables.items():
-        locations = names.locations(path, layout, prefix, model.config.inner_group_num)
-        present = [(name, location) for location in locations for name in location.names if name in tensors]
-        used |= {name for name, _ in present}
-        if not present:
-            missing[path] = locations[0].names[0] if locations else "(this layout has no name for it)"
-            continue
-        name, location = present[-1]
-        if tuple(checkpoint.shape(name)) == location.shape(tuple(variable.shape)):
-            found[path] = name, location
-        elif path in tolerance.resized:
-            missing[path] = name
-        else:
-            problems.append(f"wrong shape: {name} is {list(checkpoint.shape(name))}, "
-                            f"expected {list(location.shape(tuple(variable.shape)))} for {path}")
-    problems += _missing(missing, found, tensors - used, tolerance)
-    ignored, unexpected = _unused(names, layout, prefix, tensors - used, tolerance)
-    problems += [f"unexpected: {name} {list(checkpoint.shape(name))}" for name in unexpected]
-    if problems:
-        raise ValueError(f"{checkpoint.path} does not match the model ({len(problems)} problems):\n  "
-                         + "\n  ".join(problems) + "\nCheck that the config belongs to these weights")
-    return Match(found, missing, ignored)
-
-
-def load(model, checkpoint: Checkpoint, names: Names, tolerance: Tolerance | None = None) -> Report:
-    """Loads the variables of the model from a checkpoint; raises the same errors as `match`."""
-    result, variables = match(model, checkpoint, names, tolerance), named_variables(model)
+    if other := variables.keys() ^ {*result.found, *result.missing}:
+        raise ValueError(f"the model and its list of shapes differ in {', '.join(sorted(other))}: report this error")
     for path, (name, location) in result.found.items():
         variables[path].assign(location.read(checkpoint.read(name)))
     return Report({path: name for path, (name, _) in result.found.items()}, sorted(result.missing), result.ignored)
@@ -133,35 +83,8 @@ def labels_in(checkpoint: Checkpoint, names: Names, head: str | None) -> int | N
     return None
 
 
-def _group(path: str) -> str:
-    """The group of variables that are initialized together: `lm`, `classifier`, `pooler`, ..."""
-    return path.partition("/")[0].partition("_")[0]
-
-
-def _missing(missing: dict[str, str], found: dict, unused: set[str], tolerance: Tolerance) -> list[str]:
-    """Messages for missing variables; heads and poolers can be missing as a whole, but not in part."""
-    groups = {_group(path) for path in found}
-    return [f"missing: {name} for {path}{did_you_mean(name, unused)}" for path, name in missing.items()
-            if path not in tolerance.resized and (path.partition("/")[0] in BACKBONE or _group(path) in groups)]
-
-
-def _unused(names, layout, prefix, unused, tolerance) -> tuple[list[str], list[str]]:
-    """(names of known tensors that are not needed, names of unexpected tensors)."""
-    rows = names.known(layout, prefix)
-    optional = tolerance.parts | ({"encoder", "decoder"} if tolerance.layers else set())
-
-    def known(name: str) -> bool:
-        if name.startswith(names.ignored or ("\0",)):
-            return True
-        roots = [ours and ours.partition("/")[0] for ours, pattern in rows if pattern.fullmatch(name)]
-        return any(root is None or root not in BACKBONE or root in optional for root in roots)
-
-    ignored = sorted(filter(known, unused))
-    return ignored, sorted(unused - set(ignored))
-
-
-def export(model, names: Names, layout: str) -> dict[str, np.ndarray]:
-    """The tensors of a model with the names and shapes of another library.
+def export(model, names: Names, layout: str, left_out: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """The tensors of a model with the names and shapes of another library, without the paths `left_out`.
 
     Raises ValueError if the layout has no names for some variables; the message lists them.
     """
@@ -171,6 +94,8 @@ def export(model, names: Names, layout: str) -> dict[str, np.ndarray]:
     result, parts, nameless = {}, {}, []
     for path, variable in named_variables(model).items():
         locations = names.locations(path, layout, prefix, model.config.inner_group_num)
+        if path in left_out:
+            continue
         if not locations:
             nameless.append(path)
         for location in locations:
