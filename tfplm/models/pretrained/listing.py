@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tfplm.core.terminal.results import Results
 from tfplm.families import registry
 from tfplm.options import verb
 from tfplm.options.models import ParamsOptions, PresetsOptions
@@ -9,7 +10,7 @@ from tfplm.options.models import ParamsOptions, PresetsOptions
 
 @verb(ParamsOptions)
 def params(options: ParamsOptions) -> int:
-    """Prints the number of parameters of a preset or a saved model in total and per module. Returns the total."""
+    """Shows the number of parameters of a preset or a saved model in total and per module. Returns the total."""
     saved = Path(options.model).expanduser().exists()
     config = None if saved else registry.preset(options.model)  # raises ValueError with the nearest names
     from tfplm.models.pretrained.counting import by_module, parameters_by_name
@@ -17,20 +18,26 @@ def params(options: ParamsOptions) -> int:
 
     counts = parameters_by_name(config or open_source(options.model).config_for(options.head), options.head)
     total = sum(counts.values())
-    for name, count in by_module(counts, options.by_layer).items():
-        print(f"{name:44s} {count:15,d} {count / total:7.1%}")
-    print(f"{'total':44s} {total:15,d}")
+    modules = by_module(counts, options.by_layer)
+    row = {"model": options.model, "parameters": total, "modules": modules}
+    with Results(options.json, options.output, as_text=_as_table) as results:
+        results.show(row)
     return total
+
+
+def _as_table(row: dict) -> str:
+    lines = [f"{name:44s} {count:15,d} {count / row['parameters']:7.1%}" for name, count in row["modules"].items()]
+    return "\n".join([*lines, f"{'total':44s} {row['parameters']:15,d}"])
 
 
 @verb(PresetsOptions)
 def presets(options: PresetsOptions) -> list[str]:
-    """Prints the presets with their sizes. Returns their names."""
+    """Shows the presets with their sizes. Returns their names."""
     models = [registry.family(options.family).model_type] if options.family else registry.families()
     names = [name for model in models for name in registry.family(model).presets]
-    print(f"{'preset':42s} {'family':12s} {'layers':>6s} {'hidden':>6s} {'vocabulary':>10s}")
-    for name in names:
-        config = registry.preset(name)
-        print(f"{name:42s} {config.model_type:12s} {config.num_hidden_layers:6d} {config.hidden_size:6d} "
-              f"{config.vocab_size:10,d}")
+    with Results(options.json, options.output) as results:
+        for name in names:
+            config = registry.preset(name)
+            results.show({"preset": name, "family": config.model_type, "layers": config.num_hidden_layers,
+                          "hidden": config.hidden_size, "vocabulary": config.vocab_size})
     return names
