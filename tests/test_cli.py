@@ -172,8 +172,8 @@ def test_verbs_with_underscores(capsys):
     assert capsys.readouterr().out.startswith("usage: tfplm run-classifier")
 
 
-BERT_SERVING_START = """-model_dir m -tuned_model_dir t -ckpt_name a.ckpt -config_name c.json -graph_tmp_dir g -max_seq_len NONE
-    -cased_tokenization -pooling_layer -4 -3 -pooling_strategy CLS_TOKEN -mask_cls_sep -no_special_token
+BERT_SERVING_START = """-model_dir m -tuned_model_dir t -ckpt_name a.ckpt -config_name c.json -graph_tmp_dir g
+    -max_seq_len NONE -cased_tokenization -pooling_layer -4 -3 -pooling_strategy CLS_TOKEN -mask_cls_sep -no_special_token
     -show_tokens_to_client -no_position_embeddings -num_labels 3 -port 1 -port_out 2 -http_port 8125 -http_max_connect 9
     -cors x -num_worker=4 -max_batch_size 8 -priority_batch_size 4 -cpu -xla -fp16 -gpu_memory_fraction 0.3
     -device_map 0 1 -prefetch_size 3 -fixed_embed_length -verbose""".split()
@@ -226,7 +226,8 @@ def test_usage_errors_are_one_line_and_a_hint(arguments, message, capsys):
     first, second = err.splitlines()
     name = arguments[0] if arguments[0] in cli.VERBS else None
     assert status == 2 and out == "" and message in first and "argument" not in first.partition(":")[2][:10]
-    assert first.startswith(f"tfplm {name}: " if name else "tfplm: ") and second == f"tfplm {name or ''} --help".replace("  ", " ")
+    program = f"tfplm {name}" if name else "tfplm"
+    assert first.startswith(f"{program}: ") and second == f"{program} --help"
 
 
 @pytest.mark.parametrize("content, message", [

@@ -93,7 +93,7 @@ def test_groups_start_with_own_flags_and_end_with_the_architecture(capsys):
     assert places == sorted(places)
     short = shown("finetune", capsys)
     assert "--hidden-act" not in short and "architecture, in place of the preset's values: --model-type" in short
-    places = [short.index(f"\n  {flag} ") for flag in ("--task", "--data", "--init", "-o, --output", "--epochs", "--quiet")]
+    places = [short.index(f"\n  {flag}") for flag in ("--task", "--data", "--init", "-o,", "--epochs", "--quiet")]
     assert places == sorted(places)
 
 

@@ -1,6 +1,7 @@
 """The entry point: finds the verb, parses its options, calls its function, and reports what went wrong in one line."""
 
 import os
+import select
 import sys
 
 from tfplm.cli.parser import parse
@@ -74,8 +75,12 @@ def _flush() -> None:
 
 
 def _output_is_gone() -> bool:
-    try:
-        _flush()
-    except BrokenPipeError:
+    """Returns True if nobody reads standard output, rather than another pipe of the verb."""
+    if not hasattr(select, "poll"):  # Windows
         return True
-    return False
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):  # no file
+        return False
+    return any(events & select.POLLERR for _, events in poll.poll(0))

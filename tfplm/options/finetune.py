@@ -21,13 +21,16 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     options and results, for `tfplm evaluate`, `tfplm predict` and tfplm.from_pretrained. After an interruption, run the
     same command again to resume.
     """
+    DETAILS = """
+    If --init is a model fine-tuned on the same task, its training is continued, with new labels.
+    """
 
     RUN = "tfplm.adapt.finetune.run:finetune"
     USAGE = "--data DIR --init MODEL --output DIR"
     EXAMPLES = ("tfplm finetune --data reviews --init bert-base-chinese --output model",
                 "tfplm finetune --task tagging --crf --data ner --init bert-base-cased -o tagger --epochs 5")
-    EXPLAINED = ("task", "data", "init", "preset", "output", "overwrite",
-                 "train", "learning_rate", "epochs", "batch_size", "max_length")
+    EXPLAINED = ("task", "data", "init", "output", "overwrite", "epochs", "batch_size", "learning_rate", "max_length",
+                 "preset", "train")
 
     task: TaskName = flag("classification", "the task to learn")
     data: str | None = flag(None, "folder with train, dev and test files, or tfds:NAME")
@@ -37,8 +40,7 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     most_examples: int | None = flag(None, "train on at most this many examples, drawn by --seed")
 
     init: str | None = flag(None, "the pre-trained model: a folder, or a name on the Hugging Face hub, but not one of "
-                                  "`tfplm presets`, which have no weights; with a model fine-tuned on the same task, "
-                                  "its training is continued, with new labels")
+                                  "`tfplm presets`, which have no weights")
     preset: str | None = flag(None, "random weights instead of --init: an architecture, such as textcnn, bilstm")
     tokenizer: str | None = flag(None, "folder of a tokenizer (default: that of --init; with --preset, a vocabulary "
                                        "learned from the training texts)")
@@ -48,8 +50,7 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     train: str = flag("all", "the part to train: all, last:N layers, head, features (the head, on features of the "
                              "frozen model)")
     unfreeze_every: int = flag(0, "epochs after which one more layer is unfrozen, from the head down; 0: all at once")
-    learning_rate: float | None = flag(None, "peak learning rate (default: 5e-5; with --train head, --train features and "
-                                             "--preset 1e-3)")
+    learning_rate: float | None = flag(None, "peak learning rate (default: 5e-5; --preset, --train head or features: 1e-3)")
     epochs: int = flag(3, "passes over the training data")
     batch_size: int = flag(32, "examples per step, over all devices")
     max_length: int | None = flag(None, "maximum tokens of a row; longer texts are truncated, for tags and answers "

@@ -21,12 +21,12 @@ def hold_import_noise() -> None:
     """From now on, what is written to file descriptor 2 while TensorFlow is imported and lists its devices is held.
 
     It is dropped at the end, and shown if the import fails. Does nothing if TensorFlow is already imported. TensorFlow's
-    later messages below the level of an error are switched off, and, where the machine has no GPU, its search for one,
-    unless the environment says otherwise (TF_CPP_MIN_LOG_LEVEL, CUDA_VISIBLE_DEVICES).
+    later messages are switched off, and so is its search for a GPU where the machine has none, unless the environment
+    has other settings (TF_CPP_MIN_LOG_LEVEL, CUDA_VISIBLE_DEVICES).
     """
     if "tensorflow" in sys.modules or any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors reach Python as exceptions
     if sys.platform == "linux" and not any(map(glob.glob, GPU_DEVICES)):
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     sys.meta_path.insert(0, _Finder())

@@ -16,5 +16,7 @@ def one_line(error: BaseException) -> str:
 
 def complain(text: str) -> None:
     """Prints to standard error, if there is one."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    if sys.stderr is None:  # print(file=None) prints to standard output
+        return
+    with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
