@@ -60,7 +60,7 @@ def test_names_need_no_tensorflow():
         print({"tensorflow", "keras"} & set(sys.modules))
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
-    assert "albert-base-v2 " in done.stdout and done.stdout.endswith("set()\n")
+    assert '"albert-base-v2"' in done.stdout and done.stdout.endswith("set()\n")
     assert "there is no preset 'bert-tinny'; the nearest are bert-tiny" in done.stderr
 
 

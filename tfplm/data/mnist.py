@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 FILES = {"train_images": "train-images-idx3-ubyte", "train_labels": "train-labels-idx1-ubyte",
          "test_images": "t10k-images-idx3-ubyte", "test_labels": "t10k-labels-idx1-ubyte"}
 MAGIC = {2049: "labels", 2051: "images"}  # 0x08 for uint8, then the number of dimensions
+URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+WHAT_TO_GET = f"{', '.join(FILES.values())}, each with .gz or without, from {URL}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +73,7 @@ def read_idx_folder(folder) -> Mnist:
     folder = Path(folder)
     paths = {part: _find(folder, name) for part, name in FILES.items()}
     if missing := [FILES[part] for part, path in paths.items() if path is None]:
-        raise FileNotFoundError(f"{folder}: no {', '.join(missing)}; expected the four idx files of MNIST, compressed "
-                                "with gzip (.gz) or not")
+        raise FileNotFoundError(f"{folder}: no {', '.join(missing)}; expected the four idx files of MNIST: {WHAT_TO_GET}")
     arrays = {part: read_idx(path, part.split("_")[1]) for part, path in paths.items()}
     for split in ("train", "test"):
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
@@ -120,8 +121,8 @@ def _without_folder() -> Mnist:
         found = digits()
     except ModuleNotFoundError as error:
         raise FileNotFoundError(f"MNIST was not found: tensorflow-datasets could not provide it ({reason}), and "
-                                "scikit-learn with its small digits is not installed. Give --data-dir, the folder of "
-                                "the four idx files, or `pip install scikit-learn`") from error
+                                f"scikit-learn with its small digits is not installed. Give --data-dir, a folder of "
+                                f"{WHAT_TO_GET}; or `pip install scikit-learn`") from error
     log.warning("MNIST could not be downloaded (%s); using %s", reason, found.source)
     return found
 
@@ -137,7 +138,8 @@ def load_mnist(data_dir=None) -> Mnist:
         return read_idx_folder(default) if os.environ.get("TFPLM_DATA") and default.is_dir() else _without_folder()
     folder = Path(data_dir).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; expected the folder of the four idx files of MNIST")
+        raise FileNotFoundError(f"{folder} is not a folder; expected the folder of the four idx files of "
+                                f"MNIST: {WHAT_TO_GET}")
     if not any(_find(folder, name) for name in FILES.values()) and any(folder.glob("mnist/*/dataset_info.json")):
         return _from_tensorflow_datasets(folder, download=False)
     return read_idx_folder(folder)

@@ -16,17 +16,51 @@ def flag(default: Any = dataclasses.MISSING, help: str = "", *, positional: bool
 
 @dataclasses.dataclass(kw_only=True)
 class Options:
-    """Flags of every verb. Subclasses set `RUN = "module:function"` and add fields with `flag`."""
+    """Flags of every verb. Subclasses set `RUN = "module:function"` and add fields with `flag`.
+
+    What `tfplm VERB --help` shows, beside the docstring:
+      HEADING    heading of the flags that this class defines
+      USAGE      arguments of a typical command (default: the arguments that are required)
+      EXAMPLES   commands
+      EXPLAINED  flags that are explained; the others are only named, and explained by `--help-all` (default: those of
+                 the class itself, and of classes with COMMON)
+      COMMON     True for a base class whose flags are explained with every verb
+      DETAILS    what `--help-all` adds to the docstring
+      UNUSED     flags that the verb accepts, but that are not shown because they change nothing
+      ALIASES    other names of flags: {"model_dir": "source"}
+    """
 
     RUN = ""
+    HEADING = "common flags"
+    USAGE = ""
+    EXAMPLES = ()
+    EXPLAINED = ()
+    COMMON = True
+    DETAILS = ""
+    UNUSED = ()
+    ALIASES = {}
 
     quiet: bool = flag(False, "print only results, no progress")
     seed: int = flag(0, "seed of every random choice")
 
 
 @dataclasses.dataclass(kw_only=True)
+class ResultOptions(Options):
+    """Flags of the verbs that print results; see `core.terminal.Results`."""
+
+    HEADING = "output"
+    COMMON = True
+
+    json: bool = flag(False, "print JSON, one object per line, as through a pipe (default at a terminal: a table)")
+    output: str | None = flag(None, "write the results to this file instead: .jsonl, .json (one list) or .tsv")
+
+
+@dataclasses.dataclass(kw_only=True)
 class TrainingOptions(Options):
     """Flags of the verbs that train a model."""
+
+    HEADING = "output and devices"
+    COMMON = False
 
     output: str | None = flag(None, "folder for checkpoints and the finished model")
     log_dir: str | None = flag(None, "folder for TensorBoard event files (default: logs/VERB/DATE-TIME)")

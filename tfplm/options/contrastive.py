@@ -24,12 +24,16 @@ class ContrastiveOptions(TrainingOptions, OptimizerOptions):
     """
 
     RUN = "tfplm.embed.contrastive.run:contrastive"
+    EXAMPLES = ("tfplm contrastive sentences.txt --init bert-base-uncased --loss simcse -o vectors-model",
+                "tfplm contrastive stsb --init model --loss cosent --dev stsb -o vectors-model")
+    EXPLAINED = ("data", "init", "loss", "dev", "output", "overwrite", "learning_rate", "epochs",
+                 "batch_size", "max_length", "pooling")
 
     data: list[str] = flag(help="training files, or folders with a train file", positional=True)
     init: str = flag(help="the model to start from: a folder (also of sentence-transformers, or a TF1 checkpoint), or "
                           "a name on the Hugging Face hub")
-    loss: Literal["simcse", "supervised_simcse", "ranking", "cosent", "cosine"] = flag("simcse", "the loss, see above",
-                                                                                       short="-l")
+    loss: Literal["simcse", "supervised_simcse", "ranking", "cosent", "cosine"] = flag(
+        "simcse", "the loss, see above")
     dev: str | None = flag(None, "pairs with scores to report Spearman's correlation on: a file, or a folder with a "
                                  "dev file")
     negatives: bool = flag(False, "the third column is a dissimilar text")

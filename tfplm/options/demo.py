@@ -8,13 +8,14 @@ from tfplm.options.base import Options, flag
 
 @dataclasses.dataclass(kw_only=True)
 class DemoOptions(Options):
-    """The whole workflow in a few minutes, without a network: learn a vocabulary from a corpus, write records,
+    """Run the whole workflow in a few minutes, without a network: learn a vocabulary from a corpus, write records,
     pre-train a small ALBERT on them with masked words and sentence order, and show what it has learned.
 
     Everything is written to --output. After Ctrl-C or a kill, run the same command again to resume.
     """
 
     RUN = "tfplm.demos.demo:demo"
+    EXAMPLES = ("tfplm demo", "tfplm demo --text novel.txt -o novel-demo")
 
     text: list[str] = flag(
         factory=list, help="corpus, Chinese or English: files, globs, folders, .gz, .jsonl (default: the texts that "

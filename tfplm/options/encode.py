@@ -10,6 +10,8 @@ from tfplm.options.base import Options, flag
 class EncoderOptions:
     """The encoder of sentence vectors; a mixin for `Options`."""
 
+    HEADING = "vectors"
+
     init: str = flag(help="folder of the model (also of sentence-transformers, or a TF1 checkpoint), or a name on the "
                           "Hugging Face hub")
     pooling: list[str] = flag(
@@ -37,10 +39,13 @@ class EncodeOptions(Options, EncoderOptions):
     """
 
     RUN = "tfplm.embed.commands.encode_file:run"
+    EXAMPLES = ("tfplm encode sentences.txt --init bert-base-chinese -o vectors.npy",
+                "tfplm encode pairs.tsv --pairs --init model --pooling CLS_TOKEN -o vectors.parquet")
+    UNUSED = ("seed",)
 
     text: list[str] = flag(help="files, globs, folders, .gz, or - for standard input; one text per line",
                            positional=True)
-    output: str = flag("vectors.npy", "file to write, .npy or .parquet", short="-o")
+    output: str = flag("vectors.npy", "file to write, .npy or .parquet")
     pairs: bool = flag(False, "each line is two texts, separated by a tab or by ' ||| '")
     prompt: str | None = flag(None, "prefix of each text: a prompt's name in the folder, or the prompt itself")
     workers: int = flag(1, "number of processes, each with its own model and its share of the cores")

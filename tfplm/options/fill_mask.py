@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import ResultOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class FillMaskOptions(Options):
+class FillMaskOptions(ResultOptions):
     """Show the most likely tokens at the masks of texts, given as arguments, in a file, or on standard input.
 
     Write a mask as in the model's vocabulary: [MASK] (BERT, ALBERT, ELECTRA), <mask> (RoBERTa, BART). A Chinese word of
@@ -15,6 +15,9 @@ class FillMaskOptions(Options):
     """
 
     RUN = "tfplm.models.scoring.fill_mask:run"
+    EXAMPLES = ('tfplm fill-mask bert-base-uncased "Paris is the [MASK] of France."',
+                "tfplm fill-mask model --file masked.txt --top-k 3 --json")
+    UNUSED = ("seed", "quiet")
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     texts: list[str] = flag(

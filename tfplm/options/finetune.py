@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal
 
 from tfplm.options.architecture import ArchitectureOptions
-from tfplm.options.base import Options, TrainingOptions, flag
+from tfplm.options.base import ResultOptions, TrainingOptions, flag
 from tfplm.options.optimizer import OptimizerOptions
 from tfplm.options.reading import Reading
 
@@ -16,39 +16,45 @@ TaskName = Literal["classification", "multi-label", "regression", "tagging", "qu
 class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOptions):
     """Fine-tune a model on labelled data: classes, several labels, numbers, tags, answers, choices, target texts.
 
-    --data is a folder with train.tsv, dev.tsv, test.tsv (or .csv, .jsonl, .txt, CoNLL, SQuAD's .json, parallel files in
-    two languages), or tfds:NAME; or give the files with --train-file, --dev-file, --test-file. The weights with the
-    best score on the development set are kept. OUTPUT gets model, labels, tokenizer, options and results, for
-    `tfplm evaluate`, `tfplm predict` and tfplm.from_pretrained. After an interruption, run the same command again to
-    resume.
+    --data is a folder with train, dev and test files (.tsv, .csv, .jsonl, .txt, CoNLL, SQuAD's .json, parallel files in
+    two languages) or tfds:NAME. OUTPUT gets the weights with the best score on the development set, labels, tokenizer,
+    options and results, for `tfplm evaluate`, `tfplm predict` and tfplm.from_pretrained. After an interruption, run the
+    same command again to resume.
+    """
+    DETAILS = """
+    If --init is a model fine-tuned on the same task, its training is continued, with new labels.
     """
 
     RUN = "tfplm.adapt.finetune.run:finetune"
+    USAGE = "--data DIR --init MODEL --output DIR"
+    EXAMPLES = ("tfplm finetune --data reviews --init bert-base-chinese --output model",
+                "tfplm finetune --task tagging --crf --data ner --init bert-base-cased -o tagger --epochs 5")
+    EXPLAINED = ("task", "data", "init", "output", "overwrite", "epochs", "batch_size", "learning_rate", "max_length",
+                 "preset", "train")
 
-    task: TaskName = flag("classification", "the task to learn", short="-t")
+    task: TaskName = flag("classification", "the task to learn")
     data: str | None = flag(None, "folder with train, dev and test files, or tfds:NAME")
     train_file: str | None = flag(None, "training file (parallel files: a.en,a.de)")
     dev_file: str | None = flag(None, "development file (default: a tenth of the training examples)")
     test_file: str | None = flag(None, "test file")
     most_examples: int | None = flag(None, "train on at most this many examples, drawn by --seed")
 
-    init: str | None = flag(None, "the pre-trained model: a folder (also of a TF1 checkpoint) or a name on the Hugging "
-                                  "Face hub; a model fine-tuned on the same task is trained further, with new labels")
+    init: str | None = flag(None, "the pre-trained model: a folder, or a name on the Hugging Face hub, but not one of "
+                                  "`tfplm presets`, which have no weights")
     preset: str | None = flag(None, "random weights instead of --init: an architecture, such as textcnn, bilstm")
     tokenizer: str | None = flag(None, "folder of a tokenizer (default: that of --init; with --preset, a vocabulary "
                                        "learned from the training texts)")
     vocabulary: Literal["auto", "wordpiece", "bpe", "byte_bpe", "sentencepiece"] = flag(
         "auto", "kind of the learned vocabulary; auto: that of the model's family")
 
-    train: str = flag("all", "the part to train: all; last:N layers; head; features (the head, on features of the "
-                             "frozen model, which are computed once)")
+    train: str = flag("all", "the part to train: all, last:N layers, head, features (the head, on features of the "
+                             "frozen model)")
     unfreeze_every: int = flag(0, "epochs after which one more layer is unfrozen, from the head down; 0: all at once")
-    learning_rate: float | None = flag(None, "peak learning rate (default: 5e-5; with --train head, --train features and "
-                                             "--preset 1e-3)")
+    learning_rate: float | None = flag(None, "peak learning rate (default: 5e-5; --preset, --train head or features: 1e-3)")
     epochs: int = flag(3, "passes over the training data")
     batch_size: int = flag(32, "examples per step, over all devices")
-    max_length: int | None = flag(None, "maximum tokens of a row; longer texts are truncated, or split into several "
-                                        "rows for tags and answers (default: 128, for answers 384)")
+    max_length: int | None = flag(None, "maximum tokens of a row; longer texts are truncated, for tags and answers "
+                                        "split (default: 128, for answers 384)")
     stride: int | None = flag(None, "tokens by which the rows of a text overlap (default: a quarter of a row, for "
                                     "answers a third)")
     keep: Literal["best", "last"] = flag("best", "weights to keep: those with the best development score, or the last")
@@ -82,33 +88,38 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
 
 
 @dataclasses.dataclass(kw_only=True)
-class EvaluateOptions(Options, Reading):
+class EvaluateOptions(ResultOptions, Reading):
     """Score a model written by `tfplm finetune` on labelled data."""
 
     RUN = "tfplm.adapt.finetune.evaluate:evaluate"
+    EXAMPLES = ("tfplm evaluate model reviews/test.tsv",
+                "tfplm evaluate model reviews --split dev -o scores.json --pictures pictures")
+    UNUSED = ("seed",)
 
     source: str = flag(help="folder written by `tfplm finetune`", positional=True)
     data: str = flag(help="a labelled file, a folder with a test (or dev) file, or tfds:NAME", positional=True)
     split: Literal["auto", "train", "dev", "test"] = flag("auto", "split of a folder; auto: test if it has labels, "
                                                                   "else dev")
-    output: str | None = flag(None, "write the scores to this JSON file")
+    output: str | None = flag(None, "write the scores to this JSON file as well")
     pictures: str | None = flag(None, "folder for images: confusion matrix, precision-recall curves")
     dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
 
 
 @dataclasses.dataclass(kw_only=True)
-class PredictOptions(Options, Reading):
+class PredictOptions(ResultOptions, Reading):
     """Predict labels, tags and spans, answers or target texts with a model written by `tfplm finetune`.
 
     Input: texts as arguments; a file in the task's format, with or without labels; or standard input, a text per line.
     """
 
     RUN = "tfplm.adapt.finetune.predict:run"
+    EXAMPLES = ('tfplm predict model "a good film" "a bad one"',
+                "tfplm predict model --file new.tsv -o predictions.tsv")
+    UNUSED = ("seed",)
 
     source: str = flag(help="folder written by `tfplm finetune`", positional=True)
     texts: list[str] = flag(factory=list, help="texts; for pairs, first and second texts alternate", positional=True)
     file: str | None = flag(None, "read the examples from this file")
-    output: str | None = flag(None, "write the predictions to this file: .tsv, .json (one list) or .jsonl; default: "
-                                    "standard output", short="-o")
+    output: str | None = flag(None, "write the predictions to this file instead: .tsv, .json (one list) or .jsonl")
     n_best: int = flag(1, "question-answering: number of answers per question")
     dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")

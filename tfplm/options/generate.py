@@ -21,6 +21,8 @@ class GenerationOptions:
         ValueError: for a value outside its range, or contradictory options.
     """
 
+    HEADING = "generation"
+
     max_new_tokens: int = flag(20, "maximum number of tokens to generate")
     min_new_tokens: int = flag(0, "minimum number of tokens to generate")
     num_beams: int = flag(1, "number of beams; 1: no beam search")
@@ -95,6 +97,11 @@ class GenerateOptions(Options, GenerationOptions):
     """Continue prompts, or, with an encoder-decoder, generate text from them (a translation, a summary)."""
 
     RUN = "tfplm.models.generation.command:generate"
+    EXAMPLES = ('tfplm generate gpt2 "Once upon a time" --max-new-tokens 50 --do-sample --top-p 0.9 --stream',
+                'tfplm generate t5-small "translate English to German: The house is small." --num-beams 4')
+    EXPLAINED = ("source", "prompts", "max_new_tokens", "num_beams", "do_sample", "temperature", "top_k", "top_p",
+                 "repetition_penalty", "seed", "stop", "stream", "full", "num_return_sequences")
+    UNUSED = ("quiet",)
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     prompts: list[str] = flag(

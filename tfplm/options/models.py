@@ -3,14 +3,16 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import Options, ResultOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class ParamsOptions(Options):
+class ParamsOptions(ResultOptions):
     """Count the parameters of a preset or of a saved model, without allocating them."""
 
     RUN = "tfplm.models.pretrained.listing:params"
+    EXAMPLES = ("tfplm params bert-base-chinese --by-layer", "tfplm params albert-base-v2 --head masked_lm --json")
+    UNUSED = ("seed", "quiet", "config")
 
     model: str = flag(help="preset (see `tfplm presets`), or directory of a model", positional=True)
     head: str | None = flag(None, "include the parameters of this head, e.g. masked_lm")
@@ -18,10 +20,12 @@ class ParamsOptions(Options):
 
 
 @dataclasses.dataclass(kw_only=True)
-class PresetsOptions(Options):
+class PresetsOptions(ResultOptions):
     """List the presets: named configurations of architectures."""
 
     RUN = "tfplm.models.pretrained.listing:presets"
+    EXAMPLES = ("tfplm presets", "tfplm presets albert --json")
+    UNUSED = ("seed", "quiet", "config")
 
     family: str | None = flag(None, "only presets of this model_type, e.g. albert", positional=True)
 
@@ -31,6 +35,9 @@ class ConvertOptions(Options):
     """Convert a checkpoint, with its head and tokenizer, and print the report on its tensors."""
 
     RUN = "tfplm.models.pretrained.converting:convert"
+    EXAMPLES = ("tfplm convert chinese_L-12_H-768_A-12 bert-hf", "tfplm convert bert-hf bert-tf1 --format tf1")
+    UNUSED = ("seed", "config")
+    ALIASES = {"output": "target", "o": "target"}
 
     source: str = flag(help="directory or hub name of the model to read", positional=True)
     target: str = flag(help="directory to write (for keras: a directory or a FILE.keras)", positional=True)

@@ -19,6 +19,10 @@ class MultitaskOptions(TrainingOptions, OptimizerOptions, Reading):
     """
 
     RUN = "tfplm.adapt.multitask.run:multitask"
+    USAGE = "NAME=TASK:DATA... --init MODEL --output DIR"
+    EXAMPLES = ("tfplm multitask sst=classification:sst2 sts=regression:stsb --init bert-base-uncased -o both",
+                "tfplm multitask ner=tagging:wnut17 nli=classification:mnli --init model --alpha 0 -o both")
+    EXPLAINED = ("tasks", "init", "output", "overwrite", "alpha", "learning_rate", "epochs", "batch_size", "max_length")
 
     tasks: list[str] = flag(help="NAME=TASK:DATA, two or more; TASK is classification, multi-label, regression, "
                                  "tagging or question-answering, DATA as in tfplm finetune --data", positional=True)

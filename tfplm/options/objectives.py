@@ -87,4 +87,5 @@ def _fields() -> list[tuple]:
 
 
 ObjectiveOptions = dataclasses.make_dataclass("ObjectiveOptions", _fields(), kw_only=True, namespace={
-    "__doc__": "The flags that objectives declare; a base class in addition to `TrainingOptions`."})
+    "__doc__": "The flags that objectives declare; a base class in addition to `TrainingOptions`.",
+    "HEADING": "flags of single objectives"})

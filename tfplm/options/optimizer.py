@@ -10,6 +10,8 @@ from tfplm.options.base import flag
 class OptimizerOptions:
     """The arguments of `tfplm.training.optimizers.make.make_optimizer`; a mixin for `TrainingOptions`."""
 
+    HEADING = "optimizer"
+
     optimizer: Literal["adamw", "bert_adam", "lamb", "adafactor", "sgd"] = flag(
         "adamw", "the optimizer; bert_adam is Adam without bias correction, as in BERT")
     learning_rate: float = flag(5e-5, "peak learning rate")

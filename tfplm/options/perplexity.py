@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import ResultOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -12,6 +12,8 @@ class ScoringOptions:
 
     Raises ValueError for a value outside its range.
     """
+
+    HEADING = "windows of text"
 
     max_length: int | None = flag(None, "tokens in a window, including special tokens (default: the model's positions, "
                                         "at most 1024; masked models: at most 128)")
@@ -29,8 +31,9 @@ class ScoringOptions:
 
 
 @dataclasses.dataclass(kw_only=True)
-class PerplexityOptions(Options, ScoringOptions):
-    """Perplexity of texts under a language model: the exponential of the mean negative log-probability of a token.
+class PerplexityOptions(ResultOptions, ScoringOptions):
+    """Compute the perplexity of texts under a language model: the exponential of the mean negative
+    log-probability of a token.
 
     Causal models (GPT): each token given the previous ones. Masked models (BERT): pseudo-perplexity, each token given
     all others, one forward pass per token (Salazar et al. 2020). Encoder-decoders: lines SOURCE TAB TARGET, each target
@@ -39,6 +42,8 @@ class PerplexityOptions(Options, ScoringOptions):
     """
 
     RUN = "tfplm.models.scoring.perplexity:run"
+    EXAMPLES = ("tfplm perplexity gpt2 novel.txt", "tfplm perplexity model sentences.txt --by line --per-text")
+    UNUSED = ("seed",)
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     text: list[str] = flag(

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tfplm.options.architecture import ArchitectureOptions
 from tfplm.options.base import TrainingOptions, flag
-from tfplm.options.objectives import ObjectiveOptions, listing
+from tfplm.options.objectives import ObjectiveOptions, declared, listing
 from tfplm.options.optimizer import OptimizerOptions
 
 
@@ -13,18 +13,25 @@ from tfplm.options.optimizer import OptimizerOptions
 class PretrainOptions(TrainingOptions, OptimizerOptions, ArchitectureOptions, ObjectiveOptions):
     __doc__ = f"""Pre-train a language model on raw text, from scratch or from an existing model (--init).
 
+Objectives: {', '.join(declared())}; sums such as mlm+sop, mixtures such as mlm@3,clm@1.
+After Ctrl-C or a kill, run the same command again to resume; tfplm pretrain --config OUTPUT/pretrain.json --output
+ELSEWHERE repeats a run.
+"""
+    DETAILS = f"""
 Objectives (of encoders, unless stated otherwise):
 {listing()}
 Sums and mixtures of them:
   mlm+sop          a sum: one batch, several losses
   mlm:1+sop:0.5    the same with weights of the losses (default 1; of rtd's discriminator: 50)
   mlm+nsp@3,clm@1  several tasks: each batch is of one of them, drawn by the weights after @ (default 1)
-
-After Ctrl-C or a kill, run the same command again to resume. OUTPUT/pretrain.json has all options:
-tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE repeats a run.
 """
 
     RUN = "tfplm.pretrain.run:pretrain"
+    USAGE = "TEXT... --objective OBJECTIVE --preset PRESET --output DIR"
+    EXAMPLES = ("tfplm pretrain novels/*.txt --preset bert-tiny -o model --steps 10000",
+                "tfplm pretrain reviews.jsonl --field text --init bert-base-chinese -o bert-of-reviews")
+    EXPLAINED = ("text", "objective", "preset", "init", "output", "overwrite", "steps", "learning_rate", "max_length",
+                 "batch_tokens", "records", "tokenizer")
 
     text: list[str] = flag(
         factory=list, help="corpus: files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], "
@@ -39,13 +46,13 @@ tfplm pretrain --config OUTPUT/pretrain.json --output ELSEWHERE repeats a run.
                                                              "segmentation")
     held_out: float = flag(0.05, "share of the text held out for evaluation")
 
-    objective: str = flag("mlm", "the objective, see above", short="-O")
+    objective: str = flag("mlm", "the objective, or several; `--help-all` explains them")
     preset: str | None = flag(None, "architecture by name, see `tfplm presets` (default: bert-base-uncased; "
                                     "by objective also electra, gpt2, t5, bart)")
-    init: str | None = flag(None, "the model to start from, with its tokenizer: a folder (also of a TF1 checkpoint) or "
-                                  "a name on the Hugging Face hub")
-    tokenizer: str | None = flag(None, "folder of a tokenizer, or a vocab.txt, tokenizer.json, .model file (default: "
-                                       "that of --init or --records, else a vocabulary learned from the text)")
+    init: str | None = flag(None, "the model to start from, with its tokenizer: a folder, or a name on the Hugging Face "
+                                  "hub, but not one of `tfplm presets`, which have no weights")
+    tokenizer: str | None = flag(None, "a tokenizer: a folder or file (default: that of --init or --records, else a "
+                                       "vocabulary learned from the text)")
     vocabulary: Literal["auto", "wordpiece", "bpe", "byte_bpe", "sentencepiece"] = flag(
         "auto", "kind of the learned vocabulary; auto: that of the model's family. Set its size with --vocab-size")
     character_coverage: float = flag(1.0, "learned vocabulary: share of the text whose characters get a token; "

@@ -10,6 +10,8 @@ from tfplm.options.base import flag
 class Reading:
     """Settings that override automatic detection. Columns are names, or indices from 0, as strings."""
 
+    HEADING = "reading of labelled files"
+
     text_column: str | None = flag(None, "column of the text (a name, or an index from 0; default: detected)")
     pair_column: str | None = flag(None, "column of the second text of a pair")
     label_column: str | None = flag(None, "column of the label; or several, separated by commas, one per class with "

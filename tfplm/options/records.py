@@ -14,6 +14,10 @@ class RecordsOptions(Options):
     """
 
     RUN = "tfplm.data.records.build:records"
+    EXAMPLES = ("tfplm records novels/*.txt --tokenizer vocabulary -o records --held-out 0.02",
+                "tfplm records wiki.txt.gz --tokenizer bert-base-uncased -o examples --layout bert --max-length 512")
+    EXPLAINED = ("text", "output", "tokenizer", "layout", "text_layout", "field", "words", "held_out", "processes",
+                 "overwrite")
 
     text: list[str] = flag(
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python",

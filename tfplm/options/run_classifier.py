@@ -14,6 +14,9 @@ class RunClassifierOptions(Options):
     """
 
     RUN = "tfplm.adapt.run_classifier:run_classifier"
+    EXAMPLES = ("tfplm run-classifier --task_name=MRPC --do_train=true --do_eval=true --data_dir=MRPC "
+                "--init_checkpoint=uncased_L-12_H-768_A-12/bert_model.ckpt --output_dir=mrpc",
+                "tfplm run-classifier --task_name=MRPC --do_predict=true --data_dir=MRPC --output_dir=mrpc")
 
     data_dir: str = flag(help="folder with the task's train.tsv, dev.tsv, test.tsv")
     task_name: str = flag(help="cola, mnli, mrpc, xnli, sst-2, sts-b, qqp, qnli, rte, wnli")

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import Options, ResultOptions, flag
 from tfplm.options.encode import EncoderOptions
 
 
@@ -20,9 +20,12 @@ class IndexOptions(Options, EncoderOptions):
     """
 
     RUN = "tfplm.embed.search.index_command:run"
+    USAGE = "FILE... --init MODEL --output DIR"
+    EXAMPLES = ("tfplm index faq.tsv --init model -o faq", "tfplm index more.jsonl -o faq --existing skip")
+    EXPLAINED = ("file", "output", "overwrite", "init", "format", "kind", "metric", "existing", "delete", "text_field")
 
     file: list[str] = flag(factory=list, help="files, globs, folders, .gz, or - for standard input", positional=True)
-    output: str = flag(help="folder of the index", short="-o")
+    output: str = flag(help="folder of the index")
     init: str | None = flag(None, "the model: a folder (also of sentence-transformers, or a TF1 checkpoint) or a name on "
                                   "the Hugging Face hub (default: that of the existing index)")
     format: Literal["auto", "text", "tsv", "jsonl"] = flag("auto", "format of the files; auto: by their names")
@@ -56,7 +59,7 @@ class IndexOptions(Options, EncoderOptions):
 
 
 @dataclasses.dataclass(kw_only=True)
-class SearchOptions(Options):
+class SearchOptions(ResultOptions):
     """Find the texts nearest in meaning to a query, in an index made by `tfplm index`.
 
     QUERY is a text; or a file with one query per line, or - for standard input, for which the hits of each query are
@@ -64,12 +67,13 @@ class SearchOptions(Options):
     """
 
     RUN = "tfplm.embed.search.search_command:run"
+    EXAMPLES = ('tfplm search faq "when do you open?" -k 3', "tfplm search faq queries.txt --json")
+    UNUSED = ("seed",)
 
     folder: str = flag(help="folder of the index", positional=True)
     query: str | None = flag(None, "a text, a file of texts, or -", positional=True)
     k: int = flag(5, "number of hits per query", short="-k")
     min_score: float | None = flag(None, "drop hits with a lower score")
-    json: bool = flag(False, "print a line of JSON for each query")
     recall: bool = flag(False, "instead of hits, report the recall and the speed of the index against exact search, "
                                "for the queries or for a sample of the texts")
     sample: int = flag(200, "--recall without queries: number of texts used as queries")

@@ -21,6 +21,8 @@ HTTP_PORT = 8125  # default of engines that are served by HTTP only
 class _Vectors(Options):
     """Options of sentence vectors."""
 
+    HEADING = "sentence vectors"
+
     tuned_model_dir: str | None = flag(None, "folder of fine-tuned weights to use instead of those of the source")
     ckpt_name: str = flag(bert.TF1.checkpoint, "file name of the TF1 checkpoint, if the folder has several")
     config_name: str = flag(bert.TF1.config, "file name of the configuration of a TF1 model")
@@ -54,6 +56,8 @@ class _Vectors(Options):
 class _Model(_Vectors):
     """Options of loading and running any model."""
 
+    HEADING = "model"
+
     max_seq_len: str | None = flag(
         None, "maximum number of tokens of a sequence, including special ones; NONE: the longest of the batch, within "
               "the positions of the model (default: 25, or from the files of a fine-tuned or sentence-transformers "
@@ -77,6 +81,12 @@ class ServeOptions(_Model):
     """
 
     RUN = "tfplm.serve.command:serve"
+    EXAMPLES = ("tfplm serve bert-base-chinese --max-seq-len NONE --http-port 8125",
+                "tfplm serve -model_dir chinese_L-12_H-768_A-12 -num_worker=2 -pooling_strategy CLS_TOKEN")
+    EXPLAINED = ("source", "engine", "port", "port_out", "http_port", "num_worker", "max_seq_len", "pooling_strategy",
+                 "pooling_layer", "host")
+    UNUSED = ("seed",)
+    ALIASES = {"model_dir": "source", "port_in": "port", "port_data": "port", "port_result": "port_out"}
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     engine: Literal[("auto", *ENGINES)] = flag(

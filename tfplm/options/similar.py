@@ -2,12 +2,12 @@
 
 import dataclasses
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import ResultOptions, flag
 from tfplm.options.encode import EncoderOptions
 
 
 @dataclasses.dataclass(kw_only=True)
-class SimilarOptions(Options, EncoderOptions):
+class SimilarOptions(ResultOptions, EncoderOptions):
     """Print the cosine similarity of two texts, -1 to 1.
 
     A and B are texts, or files with one text per line. For a text and a file, print the nearest lines of the file; for
@@ -15,6 +15,9 @@ class SimilarOptions(Options, EncoderOptions):
     """
 
     RUN = "tfplm.embed.commands.similar:run"
+    EXAMPLES = ('tfplm similar "a good film" "a great movie" --init all-MiniLM-L6-v2',
+                'tfplm similar "a good film" reviews.txt --init all-MiniLM-L6-v2 --top 5')
+    UNUSED = ("seed",)
 
     a: str = flag(help="a text, or a file of texts", positional=True)
     b: str = flag(help="a text, or a file of texts", positional=True)

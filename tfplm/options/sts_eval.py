@@ -3,15 +3,15 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import ResultOptions, flag
 from tfplm.options.encode import EncoderOptions
 
 
 @dataclasses.dataclass(kw_only=True)
-class StsEvalOptions(Options, EncoderOptions):
-    """Semantic textual similarity: correlate the cosines of sentence vectors with human scores.
+class StsEvalOptions(ResultOptions, EncoderOptions):
+    """Correlate the cosines of sentence vectors with human scores of similarity (semantic textual similarity).
 
-    Prints Spearman's and Pearson's correlation x 100 over pairs with scores (STS-B) or with 0 and 1 (AFQMC, LCQMC). The
+    Print Spearman's and Pearson's correlation x 100 over pairs with scores (STS-B) or with 0 and 1 (AFQMC, LCQMC). The
     layout of the files is detected: two texts and a number per line, or named columns (GLUE's sentence1, sentence2,
     score).
 
@@ -21,6 +21,8 @@ class StsEvalOptions(Options, EncoderOptions):
     """
 
     RUN = "tfplm.embed.commands.sts_eval:run"
+    EXAMPLES = ("tfplm sts-eval stsb/dev.tsv --init model", "tfplm sts-eval stsb --split test --init model --table")
+    UNUSED = ("seed",)
 
     data: list[str] = flag(help="files of pairs with scores, or folders with such files", positional=True)
     split: Literal["train", "dev", "test"] = flag("dev", "the file of a folder to use")

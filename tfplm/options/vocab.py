@@ -11,6 +11,9 @@ class VocabOptions(Options):
     """Learn a vocabulary from a corpus, and write it in the formats of BERT's repository and Hugging Face."""
 
     RUN = "tfplm.data.text.vocab:vocab"
+    EXAMPLES = ("tfplm vocab novels/*.txt -o vocabulary --vocab-size 8000",
+                "tfplm vocab reviews.jsonl --field text -o bpe --kind byte_bpe --model-type gpt2")
+    UNUSED = ("seed",)
 
     text: list[str] = flag(
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python",

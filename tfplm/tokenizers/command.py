@@ -4,6 +4,7 @@ import itertools
 import sys
 from collections.abc import Iterable, Iterator
 
+from tfplm.core.terminal.results import Results
 from tfplm.options.base import verb
 from tfplm.options.tokenize import TokenizeOptions
 from tfplm.tokenizers.tokenizer import Tokenizer
@@ -34,20 +35,28 @@ def _chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
         yield chunk
 
 
+def _as_text(row: dict) -> str:
+    return f"{' '.join(row['tokens'])}\n{' '.join(map(str, row['ids']))}"
+
+
 @verb(TokenizeOptions)
 def tokenize(options: TokenizeOptions) -> list[list[int]]:
-    """Prints two lines for each text, with its tokens and its ids, and returns the ids."""
+    """Shows two lines for each text, with its tokens and its ids, or JSON, and returns the ids."""
+    results = Results(options.json, options.output, as_text=_as_text, text_in_pipes=True)
     tokenizer = Tokenizer.from_pretrained(options.source)
     result = []
-    # at a terminal every line is answered at once
-    typed = not options.text and not options.file and sys.stdin.isatty()
+    with results:
+        for row in _encoded(tokenizer, options):
+            results.show({"tokens": tokenizer.convert_ids_to_tokens(row), "ids": row.tolist()})
+            result.append(row.tolist())
+    return result
+
+
+def _encoded(tokenizer: Tokenizer, options: TokenizeOptions) -> Iterator:
+    """The ids of each text."""
+    typed = not options.text and not options.file and sys.stdin.isatty()  # at a terminal every line is answered at once
     for chunk in _chunks(_texts(options), 1 if typed else 500):
         texts, pairs = zip(*map(_halves, chunk)) if options.pairs else (chunk, None)
-        rows = tokenizer(texts, pairs, options.max_length, padding=False,
-                         truncation="longest_first" if options.max_length else False,
-                         add_special_tokens=options.special_tokens)["input_ids"]
-        for row in rows:
-            print(" ".join(tokenizer.convert_ids_to_tokens(row)))
-            print(" ".join(map(str, row)))
-        result += [row.tolist() for row in rows]
-    return result
+        yield from tokenizer(texts, pairs, options.max_length, padding=False,
+                             truncation="longest_first" if options.max_length else False,
+                             add_special_tokens=options.special_tokens)["input_ids"]

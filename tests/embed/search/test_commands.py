@@ -234,7 +234,7 @@ def test_the_command_line(faq, tmp_path, capsys, monkeypatch):
     assert cli.main(["search", str(faq), "上网", "-k", "1"]) == 0
     assert capsys.readouterr().out.endswith("  怎样上网？\n        扫码。\n")
     assert cli.main(["search", str(tmp_path), "上网"]) == 1
-    assert "tfplm search: FileNotFoundError: " in capsys.readouterr().err
+    assert "tfplm search: " in capsys.readouterr().err
     for name in ("index", "search"):
         with pytest.raises(SystemExit, match="0"):
             cli.main([name, "--help"])

@@ -80,7 +80,7 @@ def test_a_server_that_fails(served, monkeypatch, capsys):
 
     monkeypatch.setattr(FakeEngine, "encode", fail)
     assert bert_benchmark.benchmark([*SMALL, "-test_num_client", "2"]) == 1
-    assert "RuntimeError: the server could not encode the texts" in capsys.readouterr().err
+    assert "bert-serving-benchmark: the server could not encode the texts" in capsys.readouterr().err
 
 
 def test_without_the_client(served, capsys, monkeypatch):

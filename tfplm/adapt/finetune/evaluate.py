@@ -8,6 +8,7 @@ from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.training import has_labels
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS
 from tfplm.core.config import write_json
+from tfplm.core.terminal.results import show_scores
 from tfplm.options.base import verb
 from tfplm.options.finetune import EvaluateOptions
 
@@ -24,7 +25,7 @@ def evaluate(options: EvaluateOptions) -> dict[str, float]:
     examples = _examples(options, task.kind)
     predictions = predictor.predict_examples(examples, None if options.quiet else "evaluation")
     scores = task.score(predictions, examples)
-    print("\n".join(f"{name:24s} {value:.4f}" for name, value in scores.items()))
+    show_scores(scores, options.json)
     if options.output:
         Path(options.output).parent.mkdir(parents=True, exist_ok=True)
         write_json(options.output, scores)

@@ -1,12 +1,12 @@
 """`tfplm predict`: predictions of a fine-tuned model."""
 
 import dataclasses
-from pathlib import Path
 
 from tfplm.adapt.finetune.data import read_split
 from tfplm.adapt.finetune.predictor import Predictor
-from tfplm.adapt.finetune.writing import check_format, write_predictions
+from tfplm.adapt.finetune.writing import write_predictions
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS
+from tfplm.core.terminal.results import check_format
 from tfplm.data.text.text_files import read_lines
 from tfplm.options.base import verb
 from tfplm.options.finetune import PredictOptions
@@ -15,8 +15,7 @@ from tfplm.options.finetune import PredictOptions
 @verb(PredictOptions)
 def run(options: PredictOptions) -> list[dict]:
     """Writes and returns predictions; see `PredictOptions`."""
-    if options.output:
-        check_format(Path(options.output))
+    check_format(options.output)
     predictor = Predictor.from_pretrained(options.source, options.dtype, n_best=options.n_best)
     task = predictor.task
     options = dataclasses.replace(options, label_kind=LABEL_KINDS.get(task.name, "class"))
@@ -27,7 +26,7 @@ def run(options: PredictOptions) -> list[dict]:
         examples = predictor.examples(_rows(texts, task, bool(options.texts)))
     shown = not options.quiet and len(examples) > 100
     predictions = predictor.predict_examples(examples, "prediction" if shown else None)
-    write_predictions(options.output, predictions, examples)
+    write_predictions(options.output, predictions, examples, options.json)
     return predictions
 
 

@@ -1,15 +1,11 @@
-"""Writing of predictions: JSON lines, a JSON list, or TSV."""
+"""Output of predictions: JSON lines, a JSON list, TSV, or a table at a terminal."""
 
 import dataclasses
-import json
 import os
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 
-from tfplm.core.files import write_text
-
-FORMATS = (".jsonl", ".json", ".tsv")
+from tfplm.adapt.tasks.tags import join_text
+from tfplm.core.terminal.results import Results, probability
 
 
 def rows_of(predictions: list[dict], examples: list) -> Iterable[dict]:
@@ -23,37 +19,37 @@ def rows_of(predictions: list[dict], examples: list) -> Iterable[dict]:
         yield {**given, **prediction}
 
 
-def write_predictions(path: str | os.PathLike | None, predictions: list[dict], examples: list) -> None:
-    """Writes predictions to a file, in the format of its suffix; path=None: to standard output, as TSV if that is a
-    terminal, else as JSON lines.
-
-    In TSV, nested values are JSON, and tabs and line breaks in texts become spaces.
-    """
-    rows = list(rows_of(predictions, examples))
-    if path is None:
-        sys.stdout.write(_text(rows, ".tsv" if sys.stdout.isatty() else ".jsonl"))
-        return
-    path = Path(path)
-    check_format(path)
-    write_text(path, _text(rows, path.suffix))
+def write_predictions(path: str | os.PathLike | None, predictions: list[dict], examples: list, json: bool = False
+                      ) -> None:
+    """Writes predictions to a file, in the format of its suffix; path=None: to standard output, as a table if that is a
+    terminal and `json` is False, else as JSON lines."""
+    with Results(json, path, cells=cells_of) as results:
+        for row in rows_of(predictions, examples):
+            results.show(row)
 
 
-def check_format(path: Path) -> None:
-    """Raises ValueError if the file name has no suffix of a known format."""
-    if path.suffix not in FORMATS:
-        raise ValueError(f"{path} has the suffix {path.suffix!r}; expected {', '.join(FORMATS)}: change --output")
+def cells_of(row: dict) -> dict:
+    """The cells of a row in a table: texts, labels, and their probabilities with two decimals."""
+    cells = {name: value for name, value in row.items() if name in ("id", "source", "text", "pair", "question")}
+    if "words" in row:
+        cells["text"] = join_text(row["words"])
+    if "spans" in row:
+        return {**cells, "spans": "; ".join(f"{span['text']} {span['type']} {probability(span['probability'])}"
+                                            for span in row["spans"])}
+    for name in ("label", "value", "choice", "answer"):
+        if name in row:
+            cells[name] = row[name]
+    for name in ("labels", "tags"):
+        if name in row:
+            cells[name] = " ".join(row[name])
+    return {**cells, **_probabilities(row)}
 
 
-def _text(rows: list[dict], suffix: str) -> str:
-    if suffix == ".json":
-        return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
-    if suffix == ".jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [names, *([_cell(row.get(name, "")) for name in names] for row in rows)]
-    return "".join("\t".join(line) + "\n" for line in lines)
-
-
-def _cell(value) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return " ".join(text.split()) if isinstance(value, str) else text
+def _probabilities(row: dict) -> dict:
+    if "probability" in row:
+        return {"probability": probability(row["probability"])}
+    values = row.get("probabilities")
+    if values is None or "tags" in row:
+        return {}
+    chosen = row.get("labels", [row["label"] if "label" in row else row.get("choice")])
+    return {"probability": " ".join(probability(values[name]) for name in chosen)}

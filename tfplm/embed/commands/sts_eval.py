@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.core.terminal.results import Results
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.reading import Reading
@@ -77,18 +78,25 @@ def moments_of(encoder: SentenceEncoder, texts: Iterable[str], **keywords) -> Mo
 
 @verb(StsEvalOptions)
 def run(options: StsEvalOptions) -> list[StsResult]:
-    """Prints and returns a result for each data set, or for each row of the table."""
+    """Shows and returns a result for each data set, or for each row of the table."""
+    output = Results(options.json, options.output, as_text=_as_text)
     encoder = open_encoder(options)
     results = []
-    for source in options.data:
-        examples = read_pairs(source, options.split, options.encoding)
-        print(f"{source}: {len(examples):,} pairs")
-        print(f"  {'pooling':28s} {'layers':14s} {'whitening':>10s} {'Spearman':>9s} {'Pearson':>9s}")
-        for result in _evaluations(encoder, examples, source, options):
-            print(f"  {result.pooling:28s} {result.layers:14s} {result.whitening:>10s} {result.spearman:9.2f} "
-                  f"{result.pearson:9.2f}", flush=True)
-            results.append(result)
+    with output:
+        for source in options.data:
+            examples = read_pairs(source, options.split, options.encoding)
+            if output.for_people:
+                print(f"{source}: {len(examples):,} pairs\n  {'pooling':28s} {'layers':14s} {'whitening':>10s} "
+                      f"{'Spearman':>9s} {'Pearson':>9s}")
+            for result in _evaluations(encoder, examples, source, options):
+                output.show(dataclasses.asdict(result))
+                results.append(result)
     return results
+
+
+def _as_text(row: dict) -> str:
+    return (f"  {row['pooling']:28s} {row['layers']:14s} {row['whitening']:>10s} {row['spearman']:9.2f} "
+            f"{row['pearson']:9.2f}")
 
 
 def _evaluations(encoder: SentenceEncoder, examples: list[TextExample], source: str, options: StsEvalOptions

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfplm.core.terminal.import_noise import hold_import_noise
 from tfplm.core.worker_process import end_with_parent
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _environment(values: dict[str, str]):
 def _start(made: Path) -> None:
     global _encoder
     end_with_parent()
+    hold_import_noise()
     from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 
     origin, recipe, whitening = pickle.loads(made.read_bytes())  # a file that the parent has just written

@@ -2,10 +2,10 @@
 
 import dataclasses
 import itertools
-import json
 import sys
 from collections.abc import Iterator
 
+from tfplm.core.terminal.results import Results, as_json, check_format
 from tfplm.data.text.text_files import is_file, read_lines
 from tfplm.embed.search.index.recall import RecallReport
 from tfplm.embed.search.search_index import Hit, SearchIndex
@@ -22,6 +22,7 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
         raise ValueError(f"k is {options.k}, expected 1 or more")
     if options.sample < 1:
         raise ValueError(f"sample is {options.sample}, expected 1 or more")
+    check_format(options.output)
     with SearchIndex.open(options.folder, options.init, records=options.records) as index:
         if not len(index):
             raise ValueError(f"{options.folder} has no records: add some with `tfplm index FILE --output {options.folder}`")
@@ -37,7 +38,8 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
         if not options.query.strip():
             raise ValueError("the query is empty; give some text")
         hits = index.search(options.query, options.k, options.min_score)
-        print(_as_json(options.query, hits) if options.json else _as_text(hits))
+        with Results(options.json, options.output, as_text=_as_text) as results:
+            results.show(_row(options.query, hits))
         return hits
 
 
@@ -54,10 +56,11 @@ def _queries(name: str, options: SearchOptions) -> Iterator[str]:
 
 def _answer_file(index: SearchIndex, name: str, options: SearchOptions) -> int:
     queries, count = _queries(name, options), 0
-    while chunk := list(itertools.islice(queries, _CHUNK)):
-        for query, hits in zip(chunk, index.search(chunk, options.k, options.min_score)):
-            print(_as_json(query, hits))
-        count += len(chunk)
+    with Results(True, options.output) as results:  # JSON at a terminal, too
+        while chunk := list(itertools.islice(queries, _CHUNK)):
+            for query, hits in zip(chunk, index.search(chunk, options.k, options.min_score)):
+                results.show(_row(query, hits))
+            count += len(chunk)
     if not count:
         raise ValueError(f"{name}: no line of text; give a file of queries")
     return count
@@ -65,7 +68,7 @@ def _answer_file(index: SearchIndex, name: str, options: SearchOptions) -> int:
 
 def _interactive(index: SearchIndex, options: SearchOptions) -> int:
     """Answers queries until the end of the input or an empty line."""
-    count = 0
+    count, results = 0, Results(options.json, as_text=_as_text)
     while True:
         try:
             query = input("? ").strip()
@@ -75,7 +78,7 @@ def _interactive(index: SearchIndex, options: SearchOptions) -> int:
         if not query:
             return count
         hits = index.search(query, options.k, options.min_score)
-        print(_as_json(query, hits) if options.json else _as_text(hits))
+        results.show(_row(query, hits))
         count += 1
 
 
@@ -87,20 +90,21 @@ def _recall(index: SearchIndex, options: SearchOptions) -> RecallReport:
         if not queries:
             raise ValueError(f"{name or 'the query'}: no line of text; a recall report needs queries, found none")
     found = index.recall(queries, options.k, options.sample)
-    print(json.dumps(dataclasses.asdict(found)) if options.json else found)
+    with Results(options.json, options.output, as_text=lambda row: str(found)) as results:
+        results.show(dataclasses.asdict(found))
     return found
 
 
-def _as_json(query: str, hits: list[Hit]) -> str:
-    return json.dumps({"query": query, "hits": [dataclasses.asdict(hit) for hit in hits]}, ensure_ascii=False)
+def _row(query: str, hits: list[Hit]) -> dict:
+    return {"query": query, "hits": [dataclasses.asdict(hit) for hit in hits]}
 
 
-def _as_text(hits: list[Hit]) -> str:
+def _as_text(row: dict) -> str:
     """For each hit a line with score and text, and indented lines with the answer and the rest of the payload."""
-    lines = [] if hits else ["nothing found"]
-    for hit in hits:
-        lines.append(f"{hit.score:.4f}  {hit.text}")
-        rest = {name: value for name, value in hit.payload.items() if name != "answer"}
-        lines += [f"        {hit.payload['answer']}"] if "answer" in hit.payload else []
-        lines += [f"        {json.dumps(rest, ensure_ascii=False)}"] if rest else []
+    lines = [] if row["hits"] else ["nothing found"]
+    for hit in row["hits"]:
+        lines.append(f"{hit['score']:.4f}  {hit['text']}")
+        payload = dict(hit["payload"])
+        lines += [f"        {payload.pop('answer')}"] if "answer" in payload else []
+        lines += [f"        {as_json(payload)}"] if payload else []
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from keras import ops
 
+from tfplm.core.terminal.results import Results, probability
 from tfplm.data.batches.by_length import by_length
 from tfplm.models.scoring.language_model import CAUSAL, LanguageModel, open_language_model
 from tfplm.options.base import verb
@@ -132,27 +133,34 @@ def _read(options: FillMaskOptions) -> Iterator[str]:
         yield from (line.strip() for line in sys.stdin)
 
 
-def _show(text: str, masks: list[list[Candidate]]) -> None:
-    print(text)
-    for index, candidates in enumerate(masks, 1):
-        if len(masks) > 1:
-            print(f"  mask {index} of {len(masks)}")
-        for candidate in candidates:
-            print(f"  {candidate.probability:.4f}  {candidate.token}  {candidate.text}")
+def _row(text: str, masks: list[list[Candidate]]) -> dict:
+    return {"text": text, "masks": [[dataclasses.asdict(candidate) for candidate in candidates] for candidates in masks]}
+
+
+def _as_text(row: dict) -> str:
+    """A text, and below it the candidates for each mask with their probabilities."""
+    lines = [row["text"]]
+    for index, candidates in enumerate(row["masks"], 1):
+        if len(row["masks"]) > 1:
+            lines.append(f"  mask {index} of {len(row['masks'])}")
+        lines += [f"  {probability(one['probability']):>5}  {one['token']}  {one['text']}" for one in candidates]
+    return "\n".join(lines)
 
 
 @verb(FillMaskOptions)
 def run(options: FillMaskOptions) -> list[list[list[Candidate]]]:
-    """Runs the verb: prints each text and, below it, the candidates for its masks; returns those of `fill_mask`."""
+    """Runs the verb: prints each text with the candidates for its masks; returns those of `fill_mask`."""
+    results = Results(options.json, options.output, as_text=_as_text)  # before the model, as it checks the output
     opened = open_language_model(options.source, dtype=options.dtype)
     texts = iter(options.texts or (text for text in _read(options) if text))
     typed = not options.texts and not options.file and sys.stdin.isatty()  # respond to every line
     size, result = 1 if typed else options.batch_size, []
-    while chunk := list(itertools.islice(texts, size)):
-        filled = fill_mask(opened, chunk, options.top_k, batch_size=options.batch_size)
-        for text, masks in zip(chunk, filled):
-            _show(text, masks)
-        result += filled
+    with results:
+        while chunk := list(itertools.islice(texts, size)):
+            filled = fill_mask(opened, chunk, options.top_k, batch_size=options.batch_size)
+            for text, masks in zip(chunk, filled):
+                results.show(_row(text, masks))
+            result += filled
     if not result:
         raise ValueError("there is no text; expected at least one: pass texts, --file FILE, or standard input with one "
                          "text per line")

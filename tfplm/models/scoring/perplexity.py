@@ -9,6 +9,7 @@ from keras import ops
 from tqdm import tqdm
 
 from tfplm.core.rounding import round_up
+from tfplm.core.terminal.results import Results
 from tfplm.data.text.text_files import find_files, read_lines
 from tfplm.models.scoring.language_model import CAUSAL, MASKED, SEQ2SEQ, LanguageModel, open_language_model
 from tfplm.models.scoring.windows import causal_windows, masked_windows
@@ -248,9 +249,17 @@ def _read_files(options: PerplexityOptions) -> list[list[str]]:
     return files
 
 
+def _as_text(row: dict) -> str:
+    if "text" in row:
+        return f"{row['perplexity']:.4f}\t{row['tokens']}\t{row['text']}".splitlines()[0]
+    name = "pseudo-perplexity" if row["kind"] == MASKED else "perplexity"
+    return f"{name} {row['perplexity']:.4f}  ({row['tokens']:,} tokens, {row['loss']:.4f} nats a token)"
+
+
 @verb(PerplexityOptions)
 def run(options: PerplexityOptions) -> Perplexity:
     """Runs the verb: prints the perplexity of files, and returns the result of `perplexity`."""
+    results = Results(options.json, options.output, as_text=_as_text)
     files = _read_files(options)  # before the model, so that an empty file or a wrong path is reported quickly
     opened = open_language_model(options.source, dtype=options.dtype)
     targets = None
@@ -266,9 +275,10 @@ def run(options: PerplexityOptions) -> Perplexity:
         texts, targets = zip(*(text.split("\t", 1) for text in texts))
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(ScoringOptions)}
     result = perplexity(opened, texts, targets, progress=not options.quiet, **keywords)
-    if options.per_text:
-        for text, score in zip(texts, result.scores):
-            print(f"{score.perplexity:.4f}\t{score.tokens}\t{text[:80]}".splitlines()[0])
-    name = "pseudo-perplexity" if result.kind == MASKED else "perplexity"
-    print(f"{name} {result.perplexity:.4f}  ({result.tokens:,} tokens, {result.loss:.4f} nats a token)")
+    with results:
+        if options.per_text:
+            for text, score in zip(texts, result.scores):
+                results.show({"perplexity": float(score.perplexity), "tokens": int(score.tokens), "text": text[:80]})
+        results.show({"perplexity": float(result.perplexity), "tokens": int(result.tokens), "loss": float(result.loss),
+                      "kind": result.kind})
     return result

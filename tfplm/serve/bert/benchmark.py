@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.core.terminal.import_noise import hold_import_noise
+from tfplm.core.terminal.messages import one_line
 from tfplm.options.serve import DEFAULTS, ServeOptions
 from tfplm.serve.bert.commands import FIXED, start_parser
 
@@ -56,6 +58,7 @@ def benchmark(arguments: list[str] | None = None) -> int:
         ServeOptions(**{**FIXED, **given})
     except ValueError as error:
         parser.error(str(error))
+    hold_import_noise()
     try:
         _check_client()
         words = _read_words(own["client_vocab_file"])
@@ -69,7 +72,7 @@ def benchmark(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        print(f"bert-serving-benchmark: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"bert-serving-benchmark: {one_line(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -9,6 +9,8 @@ import dataclasses
 import sys
 import typing
 
+from tfplm.core.terminal.import_noise import hold_import_noise
+from tfplm.core.terminal.messages import one_line
 from tfplm.options.flags import argument
 from tfplm.options.serve import DEFAULTS, ServeOptions
 
@@ -59,6 +61,7 @@ def start_options(arguments: list[str] | None = None) -> ServeOptions:
 def start(arguments: list[str] | None = None) -> int:
     """`bert-serving-start`: serves until it is stopped. Exit status 0, 1 (failed), 2 (usage), 130 (Ctrl-C twice)."""
     options = start_options(arguments)
+    hold_import_noise()
     from tfplm.serve.command import serve
     from tfplm.serve.terminal import say
 
@@ -68,7 +71,7 @@ def start(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        say(f"bert-serving-start: {type(error).__name__}: {error}")
+        say(f"bert-serving-start: {one_line(error)}")
         return 1
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tfplm.core.terminal.import_noise import hold_import_noise
 from tfplm.options.serve import ServeOptions
 from tfplm.serve.engines.engine import Engine, In, Out, WorkerDied
 
@@ -142,7 +143,7 @@ def make_in_process(options: ServeOptions, number: int) -> Engine:
     """The engine of worker `number`, in a process that does nothing else."""
     share = max(1, (os.cpu_count() or 1) // options.num_worker)
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    hold_import_noise()
     from tfplm.serve.engines.catalogue import make_engine
 
     return make_engine(options, number)

@@ -1,0 +1,86 @@
+"""The entry point: finds the verb, parses its options, calls its function, and reports what went wrong in one line."""
+
+import os
+import select
+import sys
+
+from tfplm.cli.parser import parse
+from tfplm.cli.verbs import VERBS, resolve, usage
+from tfplm.core.suggest import did_you_mean
+from tfplm.core.terminal.import_noise import hold_import_noise
+from tfplm.core.terminal.messages import complain, one_line
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The entry point. Exit status: 0, 1 (failed), 2 (usage), 130 (interrupted)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "_ARGCOMPLETE" in os.environ:
+        from tfplm.cli.completion import complete
+
+        complete()
+    try:
+        try:
+            return _main(list(arguments))
+        finally:
+            _flush()
+    except BrokenPipeError:  # the reader of the output has gone, as in `tfplm presets | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
+        return 0
+
+
+def _main(arguments: list[str]) -> int:
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
+    if not arguments or arguments[0] in ("-h", "--help", "--help-all"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        from tfplm import __version__
+
+        print(__version__)
+        return 0
+    verb = arguments[0] if arguments[0] in VERBS else arguments[0].replace("_", "-")
+    if verb not in VERBS:
+        kind, known = ("flag", ("--help", "--version")) if verb.startswith("-") else ("verb", VERBS)
+        complain(f"tfplm: there is no {kind} '{arguments[0]}'{did_you_mean(verb, known)}\ntfplm --help")
+        return 2
+    options, debug = parse(verb, arguments[1:])
+    if not debug:
+        hold_import_noise()
+    return _run(verb, options, debug)
+
+
+def _run(verb: str, options, debug: bool) -> int:
+    try:
+        resolve(options.RUN)(options)
+        return 0
+    except KeyboardInterrupt as error:  # with what was saved, if the verb says so
+        complain("\ntfplm: interrupted" + (f": {error}" if str(error) else ""))
+        return 130
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # panics of libraries in Rust are no `Exception`
+        if isinstance(error, BrokenPipeError) and _output_is_gone():
+            raise
+        if debug:
+            raise
+        complain(f"tfplm {verb}: {one_line(error)}")
+        return 1
+
+
+def _flush() -> None:
+    """Raises BrokenPipeError here, not when the interpreter ends, if nobody reads the output."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def _output_is_gone() -> bool:
+    """Returns True if nobody reads standard output, rather than another pipe of the verb."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):  # no file
+        return False
+    return any(events & select.POLLERR for _, events in poll.poll(0))
