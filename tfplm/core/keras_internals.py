@@ -269,6 +269,17 @@ class OptimizerHooks:
         return super()._get_current_learning_rate()  # type: ignore[misc]  # of the optimizer, right of the mixin
 
 
+def schedule_of(optimizer):
+    """The schedule of the learning rate, or None for a constant; of the innermost optimizer, if it is wrapped.
+
+    Missing in Keras: `Optimizer.learning_rate` is the current value.
+    """
+    while (inner := getattr(optimizer, "inner_optimizer", None)) is not None:
+        optimizer = inner
+    rate = optimizer._learning_rate
+    return rate if callable(rate) else None
+
+
 def before_clipping(optimizer, observe) -> None:
     """Makes the optimizer call `observe(gradients)` with the gradients it is about to clip.
 

@@ -4,6 +4,8 @@ import collections
 import contextlib
 import dataclasses
 import itertools
+import re
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -67,7 +69,7 @@ def demo(options: DemoOptions) -> DemoResult:
     other options, or for an empty corpus, and FileNotFoundError for a wrong path.
     """
     start = time.monotonic()
-    text, output = options.text or ["builtin:python"], Path(options.output)
+    text, output = options.text or ["builtin:python"], output_of(options)
     chinese = is_chinese(text, options)
     size = options.vocab_size or VOCABULARY["chinese" if chinese else "english"]
     _check_same(output, {"text": text, "vocab_size": size, "encoding": options.encoding,
@@ -96,6 +98,12 @@ def demo(options: DemoOptions) -> DemoResult:
     if not options.quiet:
         print(next_steps(training, options, chinese))
     return DemoResult(training, filled, generated)
+
+
+def output_of(options: DemoOptions) -> Path:
+    """The folder of the demo: `--output`, else `tfplm-demo` with the name of the first text, if one is given."""
+    name = re.sub(r"[^\w.-]+", "-", Path(options.text[0]).stem).strip("-.") if options.text else ""
+    return Path(options.output or "-".join(filter(None, ["tfplm-demo", name])))
 
 
 def is_chinese(text: list[str], options: DemoOptions, characters: int = 20_000) -> bool:
@@ -160,8 +168,10 @@ def fill_sentences(training: PretrainResult, folder: Path, options: DemoOptions)
     first, five = (np.mean([example.truth in [c.token for c in example.candidates[:count]] for example in filled])
                    for count in (1, 5))
     word, count = collections.Counter(example.truth for example in filled).most_common(1)[0]
-    print(f"   of {len(filled)} masked words the first guess is right for {first:.0%}, one of five for {five:.0%}; "
-          f"always {word!r}: {count / len(filled):.0%}")
+    share = count / len(filled)
+    better = f", {first / share:.1f} times the baseline" if first > share else ""
+    print(f"   of {len(filled)} masked words the first guess is right for {first:.0%}{better}, one of five for {five:.0%}; "
+          f"baseline, always {word!r}: {share:.0%}")
     return filled[:options.sentences]
 
 
@@ -183,11 +193,10 @@ def _masked_sentences(folder: Path, tokenizer: Tokenizer, rng: np.random.Generat
 
 
 def next_steps(training: PretrainResult, options: DemoOptions, chinese: bool) -> str:
-    """The commands to try next."""
-    model, longer = training.output, f"{Path(options.output)}-long"
-    text = "".join(f" {name}" for name in options.text)
+    """The commands to try next, quoted for a shell."""
+    model, text = str(training.output), ["--text", *options.text] if options.text else []
     example = "次日天[MASK]，众将来见。" if chinese else "return the [MASK] of the file."
-    lines = [f"tensorboard --logdir {training.log_dir}", f'tfplm fill-mask {model} "{example}"',
-             f"tfplm demo{' --text' + text if text else ''} --steps 20000 --output {longer}",
-             f"tfplm finetune --init {model} --help", f"tfplm encode --init {model} --help"]
-    return "\n".join(f"   {line}" for line in lines)
+    commands = [["tensorboard", "--logdir", str(training.log_dir)], ["tfplm", "fill-mask", model, example],
+                ["tfplm", "demo", *text, "--steps", "20000", "--output", f"{output_of(options)}-long"],
+                ["tfplm", "finetune", "--init", model, "--help"], ["tfplm", "encode", "--init", model, "--help"]]
+    return "\n".join(f"   {shlex.join(command)}" for command in commands)

@@ -20,7 +20,8 @@ class DemoOptions(Options):
     text: list[str] = flag(
         factory=list, help="corpus, Chinese or English: files, globs, folders, .gz, .jsonl (default: the texts that "
                            "ship with every Python, builtin:python)")
-    output: str = flag("tfplm-demo", "folder for the vocabulary, the records, the model and the TensorBoard logs")
+    output: str | None = flag(None, "folder for the vocabulary, the records, the model and the TensorBoard logs "
+                                    "(default: tfplm-demo, or tfplm-demo-NAME for the text NAME)")
     steps: int | None = flag(None, "training steps, without a time limit (default: about three minutes on two cores)")
     minutes: float | None = flag(None, "stop training after this many minutes (default without --steps: so that the "
                                         "whole demo takes less than five)")

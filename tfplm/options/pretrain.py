@@ -62,7 +62,8 @@ Sums and mixtures of them:
     max_length: int = flag(128, "maximum tokens of an example")
     batch_tokens: int = flag(4096, "tokens per step, over all devices")
     steps: int = flag(10_000, "training steps")
-    minutes: float | None = flag(None, "stop after this many minutes of training, even before --steps")
+    minutes: float | None = flag(None, "stop after this many minutes of training, even before --steps; the learning "
+                                        "rate decays to its end within them")
     packing: Literal["auto", "framed", "stream", "full_sentences", "doc_sentences"] = flag(
         "auto", "packing of text into examples; auto: without padding (framed for encoders, stream for others), or "
                 "pairs of segments for objectives about pairs")

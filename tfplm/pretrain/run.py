@@ -116,7 +116,8 @@ def _check_layout(model: keras.Model) -> None:
 def _fit(model: Pretraining, batches: Batches, held_out: list[dict], options: PretrainOptions, folder: Folder) -> Speed:
     epoch_steps = min(options.evaluate_every or math.ceil(options.steps / 10), options.steps)
     resume, speed = Resume(folder.checkpoints, options.save_every, data=batches), Speed()
-    callbacks = [resume, End(options.steps, epoch_steps, options.minutes), speed, Progress(options.quiet)]
+    end = End(options.steps, epoch_steps, options.minutes, options.quiet)
+    callbacks = [resume, end, speed, Progress(options.quiet, end=end)]
     if options.summary_every != 0:
         callbacks.append(summaries(folder.log_dir, held_out, batches.corpus.tokenizer, options.summary_every,
                                    options.sample_every or epoch_steps))

@@ -47,7 +47,7 @@ def embeddings(model: Pretraining, tokenizer) -> dict[str, Embedding]:
 
 def summaries(log_dir, held_out: list[dict], tokenizer, every: int | None, sample_every: int) -> SummaryCallback:
     """The callback that writes curves every `every` steps, and every `sample_every` steps histograms of the weights,
-    embeddings and, with held-out text, samples and the attention of one example."""
+    embeddings and, with held-out text, samples and the attention of one example; with that, also the graph of the model."""
     intervals = Every(scalars=every, weights=sample_every, projector=sample_every,
                       samples=sample_every if held_out else 0, attentions=sample_every if held_out else 0)
     look = Look(projector=lambda model: embeddings(model, tokenizer))
@@ -60,4 +60,4 @@ def summaries(log_dir, held_out: list[dict], tokenizer, every: int | None, sampl
         look.tokens = tokenizer.convert_ids_to_tokens(look.probe[key][0][:LONGEST])
         look.attentions = {"layers": [0, -1], "heads": [0, 1]}
         look.samples = lambda model: [("input", "predicted", "label"), *samples(model, held_out, tokenizer)]
-    return SummaryCallback(log_dir, intervals, look, graph=False)
+    return SummaryCallback(log_dir, intervals, look)

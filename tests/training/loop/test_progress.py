@@ -95,3 +95,8 @@ def test_remaining_time():
     line.done = 40
     assert line._text({}, {"steps": 0.01}, now=1.0) == "1:40:00 left"
     assert line._text({"loss": 0.123456}, {"examples": 1234.5, "steps": 1.0}) == "loss 0.1235  1,234 examples/s"
+
+
+def test_remaining_time_respects_a_time_limit():
+    line = Line("epoch", 100, io.StringIO(), None, False, limit=lambda: 42.0)
+    assert line._text({}, {"steps": 0.01}, now=1.0) == "0:00:42 left"

@@ -2,12 +2,14 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 from tqdm.auto import tqdm
 
 from tfplm.summaries.recorders import token_counter_of
+from tfplm.training.loop.callbacks import End
 from tfplm.training.loop.distribute import is_chief
 
 BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt}"
@@ -27,11 +29,12 @@ class Progress(keras.callbacks.Callback):
         quiet: show no progress.
         interval: seconds between two plain lines; None for one line per epoch.
         file: the output stream (default: standard error).
+        end: the callback that stops at a time limit, which the remaining time then respects.
     """
 
-    def __init__(self, quiet: bool = False, interval: float | None = 60.0, file=None):
+    def __init__(self, quiet: bool = False, interval: float | None = 60.0, file=None, end: End | None = None):
         super().__init__()
-        self.quiet, self.interval, self.file = quiet, interval, file
+        self.quiet, self.interval, self.file, self.end = quiet, interval, file, end
         self._training = self._testing = self._counter = None
         self._test_steps = None  # known after the first validation
 
@@ -74,7 +77,8 @@ class Progress(keras.callbacks.Callback):
         self._training = None
 
     def _line(self, title: str, total: int | None, nested: bool = False):
-        return Line(title, total, self.file or sys.stderr, self.interval, nested)
+        limit = self.end.seconds_left if self.end and not nested else None
+        return Line(title, total, self.file or sys.stderr, self.interval, nested, limit)
 
     def _counts(self) -> dict[str, float]:
         """The numbers of examples and tokens so far."""
@@ -96,8 +100,9 @@ class Progress(keras.callbacks.Callback):
 class Line:
     """A bar, or the plain lines of an epoch."""
 
-    def __init__(self, title: str, total: int | None, stream, interval: float | None, nested: bool):
-        self.title, self.total, self.stream, self.nested = title, total, stream, nested
+    def __init__(self, title: str, total: int | None, stream, interval: float | None, nested: bool,
+                 limit: Callable[[], float] | None = None):
+        self.title, self.total, self.stream, self.nested, self.limit = title, total, stream, nested, limit
         self.done, self._start, self._paused = 0, None, None
         self._live = NOTEBOOK or stream.isatty()
         self._every = 0.2 if self._live else interval
@@ -144,7 +149,8 @@ class Line:
         parts += [f"{rate:,.0f} {name}/s" if rate >= 10 else f"{rate:.2g} {name}/s"
                   for name, rate in rates.items() if name != "steps"]
         if now is not None and self.total and "steps" in rates:
-            seconds = int((self.total - self.done) / rates["steps"])
+            seconds = (self.total - self.done) / rates["steps"]
+            seconds = int(max(0, min(seconds, self.limit()) if self.limit else seconds))
             parts.append(f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left")
         return "  ".join(parts)
 

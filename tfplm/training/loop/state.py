@@ -12,6 +12,7 @@ CALLBACKS = {
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
     "ModelCheckpoint": ("best",),
     "BestWeights": ("best",),
+    "End": ("elapsed",),
 }
 
 

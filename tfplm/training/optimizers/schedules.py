@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from tfplm.core.keras_internals import schedule_of
+
 
 def _linear(done, schedule):
     return 1.0 - done
@@ -108,3 +110,34 @@ class SlantedTriangular(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         return {"learning_rate": self.learning_rate, "total_steps": self.total_steps,
                 "cut_fraction": self.cut_fraction, "ratio": self.ratio}
+
+
+@keras.saving.register_keras_serializable("tfplm")
+class Paced(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule for a training with a time limit: at step s it has the rate of step `s * pace` of `schedule`.
+
+    `schedule` is made for the largest number of steps. Where the time allows only a tenth of them, `pace`, a float32
+    variable that `tfplm.training.loop.callbacks.End` sets after each step, is 10, so that the rate still decays to the
+    end.
+    """
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule):
+        self.schedule = schedule
+        self.pace = tf.Variable(1.0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+
+    def __call__(self, step):
+        return self.schedule(tf.cast(step, tf.float32) * self.pace)
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]))
+
+
+def set_pace(optimizer: keras.optimizers.Optimizer, pace: float) -> None:
+    """Sets the pace of the optimizer's schedule, if that is `Paced`."""
+    schedule = schedule_of(optimizer)
+    if isinstance(schedule, Paced):
+        schedule.pace.assign(pace)
