@@ -55,7 +55,7 @@ def checked(tokenizer, processor, texts):
     for text, row, again, offsets, words in zip(texts, ids, placed["input_ids"], placed["offsets"], placed["word_ids"]):
         np.testing.assert_array_equal(row, again)
         assert (np.diff(words) >= 0).all() and (offsets[:, 0] <= offsets[:, 1]).all() and (np.diff(offsets[:, 0]) >= 0).all()
-        assert len(row) == 0 or (offsets.min() >= 0 and offsets.max() <= len(text)), text
+        assert len(row) == 0 or (offsets.min() >= 0 and offsets.max() <= len(text) and (np.diff(offsets) > 0).all()), text
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])

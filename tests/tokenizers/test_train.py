@@ -1,11 +1,12 @@
 """Training of vocabularies on a corpus."""
 
 import logging
+import re
 
 import pytest
 
 import tfplm
-from tfplm.tokenizers.train import train_vocabulary
+from tfplm.tokenizers.train import train_vocabulary, unknown_share
 
 KINDS = ["wordpiece", "bpe", "byte_bpe", "sentencepiece"]
 
@@ -100,3 +101,38 @@ def test_a_long_line_counts_like_a_short_one(corpus):
 def test_wrong_settings(arguments, message):
     with pytest.raises(ValueError, match=message):
         train_vocabulary(**arguments)
+
+
+MANY = ["".join(chr(0x4e00 + 7 * line + column) for column in range(30)) for line in range(90)] * 2  # 653 characters
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe", "sentencepiece"])
+def test_too_many_unknown_tokens_name_the_size_that_is_enough(kind, caplog):
+    with caplog.at_level(logging.WARNING):
+        small = train_vocabulary(MANY, kind, 300)
+        assert unknown_share(small, MANY) > 0.01
+        assert re.search(r"(\d\d\.\d\d)% of the tokens of the corpus are unknown, expected at most 1%; raise --vocab-size "
+                         r"\(vocab_size\) from 300 to", caplog.text)
+        assert "the corpus supports" not in caplog.text  # although there may be one token less
+        enough = int(re.search(r"from 300 to ([\d,]+), where all of its 653 characters", caplog.text)[1].replace(",", ""))
+        caplog.clear()
+        large = train_vocabulary(MANY, kind, enough)
+        assert unknown_share(large, MANY) == 0 and len(large) <= enough and "unknown" not in caplog.text
+        assert 300 < enough < 1400
+
+
+def test_unknown_tokens_because_of_the_coverage(caplog):
+    with caplog.at_level(logging.WARNING):
+        train_vocabulary(["天地玄黄宇宙洪荒"] * 9 + ["饕餮饕餮"], "wordpiece", 500, character_coverage=0.9)
+        assert "raise --character-coverage (character_coverage) from 0.9" in caplog.text
+        caplog.clear()
+        train_vocabulary(["天地玄黄宇宙洪荒"] * 99 + ["饕"], "wordpiece", 500, character_coverage=0.999)
+    assert "unknown" not in caplog.text
+
+
+def test_rare_characters_are_learned_as_they_are_read():
+    lines = ["a\ue001b \U0002b8a2c", "\u03a3\u0391\u03a3"] * 3
+    tokenizer = train_vocabulary(lines, "wordpiece", 100)
+    assert unknown_share(tokenizer, lines) == 0
+    assert {"\ue001", "\U0002b8a2"} & set("".join(tokenizer.vocab)) == {"\ue001", "\U0002b8a2"}
+    assert "##\U0002b8a2" not in tokenizer.vocab

@@ -131,6 +131,15 @@ def test_pairs_as_arguments():
         _rows(["a", "b", "c"], pairs, True)
 
 
+@pytest.mark.parametrize("text, words", [
+    ("I \u2764\ufe0f \u5317\u4eac\ufe0e", ("I", "\u2764\ufe0f", "\u5317", "\u4eac\ufe0e")),
+    ("a\u200bb \ufeffc", ("a\u200bb", "\ufeffc")), ("\u200b\u5317x", ("\u200b\u5317", "x")), (" \u200b ", ("\u200b",)),
+    ("\U0001f469\u200d\U0001f467\ufe0f!", ("\U0001f469\u200d", "\U0001f467\ufe0f", "!")), ("\x07", ("\x07",)),
+    ("\u0e44\u0e17\u0e22 cafe\u0301s", ("\u0e44\u0e17\u0e22", "cafe\u0301s")), ("\u4e2d\u200da", ("\u4e2d\u200d", "a"))])
+def test_invisible_characters_belong_to_a_word(text, words):
+    assert words_of(text) == words
+
+
 def test_words_of_a_text():
     assert words_of("我爱 Wolfsburg, 真的!") == ("我", "爱", "Wolfsburg,", "真", "的", "!")
     assert words_of("한국어ab") == ("한", "국", "어", "ab") and words_of(" \t") == ()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 
 from tfplm.adapt.finetune.inference import Inference
@@ -12,6 +13,9 @@ from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained
 from tfplm.models.pretrained.source import open_source
 from tfplm.training.loop.progress import Line
+
+
+_INVISIBLE = ("Mn", "Me", "Mc", "Cf", "Cc")  # marks and control characters
 
 
 class Predictor:
@@ -64,15 +68,26 @@ class Predictor:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a plain text: separated by spaces, and each Chinese, Japanese or Korean character on its own."""
-    words, open_word = [], False
+    """The words of a plain text: separated by spaces, and each Chinese, Japanese or Korean character on its own.
+
+    Marks, such as the variation selector of an emoji, and invisible characters belong to the character before them, or at
+    the start of a word to the one after them, because most tokenizers drop them as words of their own.
+    """
+    words: list[str] = []
+    before = "space"  # what the last word is open for: a "mark" takes anything, a "letter" takes letters and marks
     for character in text:
-        alone = "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3" or character >= "\uf900"
+        kind = "letter"
         if character.isspace():
-            open_word = False
-        elif alone or not open_word:
+            before = "space"
+            continue
+        if unicodedata.category(character) in _INVISIBLE:
+            kind = "mark"
+        elif "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3" or character >= "\uf900":
+            kind = "alone"
+        if before == "space" or (kind, before) in (("alone", "alone"), ("alone", "letter"), ("letter", "alone")):
             words.append(character)
-            open_word = not alone
         else:
             words[-1] += character
+        if kind != "mark" or before == "space":
+            before = kind
     return tuple(words)

@@ -57,8 +57,9 @@ class SentencePieceEncoder:
         steps = b"" if backend.normalizer is None else backend.normalizer.__getstate__()  # as JSON
         self.preparation = Preparation(family.clean, b'"Lowercase"' in steps, b'"StripAccents"' not in steps)
         self.names = [piece for piece, _, _ in model.pieces]
-        unknown = self.processor.unk_id()
+        self.unknown = unknown = self.processor.unk_id()
         self.names[unknown] = family.tokens["unk"]
+        self.numbers = {index for index, name in enumerate(self.names) if family.clean and splits_number(name)}
         vocab, shift = backend.get_vocab(), len(family.head) - family.skip
         self.fits = all(vocab.get(name) == index + shift for index, name in enumerate(self.names)
                         if index >= family.skip and index != unknown)
@@ -72,14 +73,19 @@ class SentencePieceEncoder:
         """The pieces of texts."""
         divided = [self.divider.parts(text) for text in texts]
         parts = [text[start:end] for text, row in zip(texts, divided) for token, start, end in row if token is None]
-        found = iter(self._encode(parts) if spans or self.preparation != Preparation() else self._tokens(parts))
+        if not spans:
+            tokens = iter(self._tokens(parts))
+            return [Pieces([token for added, _, _ in row for token in ([added] if added else next(tokens))])
+                    for row in divided]
+        found = iter(self._placed_in(parts))
         result = []
         for row in divided:
             pieces, word = Pieces(), -1
             for added, start, end in row:
                 word += 1
                 for index, (token, first, last) in enumerate([(added, 0, end - start)] if added else next(found)):
-                    word += bool(index) and token.startswith(_SPACE)
+                    if index and token.startswith(_SPACE):
+                        word += 1
                     pieces.add(token, (start + first, start + last), word)
             result.append(pieces)
         return result
@@ -88,10 +94,20 @@ class SentencePieceEncoder:
         threads = -1 if len(texts) >= _MANY else 1  # -1: one for each core
         return self.processor.encode(texts, out_type=kind, num_threads=threads)
 
-    def _tokens(self, texts: list[str]) -> list[list[Piece]]:
-        return [[(self.names[i], 0, 0) for i in ids] for ids in self._run(texts, int)]
+    def _tokens(self, texts: list[str]) -> list[list[str]]:
+        if self.preparation != Preparation():
+            texts = [_Prepared(text, self.preparation).text for text in texts]
+        rows = self._run(texts, int)
+        tokens = [[self.names[index] for index in ids] for ids in rows]
+        for row, (text, ids) in enumerate(zip(texts, rows)):  # numbers with a comma; unknown pieces have no id to tell
+            if not self.numbers.isdisjoint(ids) or (self.preparation.clean and self.unknown in ids and "," in text):
+                (message,) = self._run([text], "serialized_proto")
+                tokens[row] = [token for token, _, _ in self._placed(text, message)]
+        return tokens
 
-    def _encode(self, texts: list[str]) -> list[list[Piece]]:
+    def _placed_in(self, texts: list[str]) -> list[list[Piece]]:
+        if self.preparation == Preparation():
+            return [self._placed(text, message) for text, message in zip(texts, self._run(texts, "serialized_proto"))]
         prepared = [_Prepared(text, self.preparation) for text in texts]
         messages = self._run([text.text for text in prepared], "serialized_proto")
         return [[(token, *text.span(first, last)) for token, first, last in self._placed(text.text, message)]
@@ -102,13 +118,18 @@ class SentencePieceEncoder:
         place = _places(text)
         found: list[Piece] = []
         for piece in _text_class().FromString(message).pieces:
-            start, end = _visible(text, *((piece.begin, piece.end) if place is None else
-                                          (int(place[piece.begin]), int(place[piece.end]))))
-            surface = piece.piece.decode("utf-8", "replace")
-            if self.preparation.clean and splits_number(surface):
-                found += self._split_number(surface, start, end)
+            index, start, end = piece.id, piece.begin, piece.end
+            if place is not None:
+                start, end = place[start], place[end]
+            if end - start > 1 and text[start] == " ":  # the most frequent case, without a call
+                start += 1
+            if start == end or text[start].isspace() or text[end - 1].isspace():
+                start, end = _visible(text, start, end)
+            name = self.names[index] if index != self.unknown else piece.piece.decode("utf-8", "replace")
+            if self.preparation.clean and splits_number(name):
+                found += self._split_number(name, start, end)
             else:
-                found.append((self.names[piece.id], start, end))
+                found.append((self.names[index], start, end))
         return found
 
     def _split_number(self, piece: str, start: int, end: int) -> list[Piece]:
@@ -124,12 +145,12 @@ class SentencePieceEncoder:
         return found if place == end else [(token, start, end) for token, _, _ in found]
 
 
-def _places(text: str) -> np.ndarray | None:
-    """int `[bytes + 1]`: the number of characters before each byte of the text in UTF-8; None if they are the same."""
+def _places(text: str) -> list[int] | None:
+    """`[bytes + 1]`: the number of characters before each byte of the text in UTF-8; None if they are the same."""
     if text.isascii():
         return None
     starts = (np.frombuffer(text.encode(), np.uint8) & 0xC0) != 0x80
-    return np.concatenate([[0], np.cumsum(starts)])
+    return [0, *np.cumsum(starts).tolist()]
 
 
 def _visible(text: str, start: int, end: int) -> Span:
@@ -141,7 +162,7 @@ def _visible(text: str, start: int, end: int) -> Span:
         last -= 1
     if first < last:
         return first, last
-    if first < len(text) and not text[first].isspace():
+    if first < len(text) and (start == end or not text[first].isspace()):
         return first, first + 1
     return start, end
 
@@ -153,9 +174,13 @@ class _Prepared:
         self.how, self.original = how, text
         if how.clean:
             text = " ".join(text.split()).replace("``", '"').replace("''", '"')
-            if not how.keep_accents:
+            if not how.keep_accents and not text.isascii():
                 text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
         self.text = text.lower() if how.lower_case else text
+        # most texts lose nothing but white space at their start, or change nothing but letter case
+        before = len(self.original) - len(self.original.lstrip()) if how.clean else 0
+        same = len(self.text) == len(text) and self.original[before:before + len(text)] == text
+        self._shift = before if same else None
 
     @functools.cached_property
     def _spans(self) -> list[Span]:
@@ -177,8 +202,8 @@ class _Prepared:
 
     def span(self, start: int, end: int) -> Span:
         """The characters in the original of a span of the text."""
-        if self.text == self.original:
-            return start, end
+        if self._shift is not None:
+            return start + self._shift, end + self._shift
         if start == end:
             return (self._spans[start][0],) * 2 if start < len(self._spans) else (len(self.original),) * 2
         return self._spans[start][0], self._spans[end - 1][1]
