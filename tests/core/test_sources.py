@@ -228,8 +228,9 @@ def test_suggestions():
 
 
 @pytest.mark.parametrize("name", ["demo-tf1/model.ckpt", "demo-tf1/bert", "a/b/c", "model.ckpt", "data.txt", "x.json",
-                                  "weights.safetensors", "a--b/c", "a..b", "-a", "a-", "a/b.", "a/-b", "模型", "a b", "x" * 97,
-                                  "a/b.git", "a/", "http://huggingface.co/a/b", "C:\\models", "a/b.zip", "MODEL.BIN"])
+                                  "weights.safetensors", "a--b/c", "a..b", "-a", "a-", "a/b.", "a/-b", "模型", "a b",
+                                  "x" * 97, "a/b.git", "a/", "http://huggingface.co/a/b", "C:\\models", "a/b.zip",
+                                  "MODEL.BIN"])
 def test_names_that_cannot_be_on_the_hub_are_never_asked_of_it(offline, monkeypatch, name):
     files(offline / "demo-tf1", "model.ckpt.data-00000-of-00001")
     monkeypatch.delenv("HF_HUB_OFFLINE")
