@@ -66,8 +66,10 @@ def _check_range(name: str, value: float) -> None:
 
 
 def _check_elements(name: str, values: list, options: tuple) -> None:
-    kind = next(typing.get_args(option)[0] for option in options if typing.get_origin(option) is list)
+    kind = next((typing.get_args(option)[0] for option in options if typing.get_origin(option) is list), None)
     low, high = _ELEMENTS
+    if kind not in (int, str):
+        return
     if wrong := [value for value in values if type(value) is not kind or (kind is int and not low <= value <= high)]:
         expected = f"integers from {low} to {high}" if kind is int else "strings"
         raise ValueError(f"{name} contains {reprlib.repr(wrong[0])}, expected {expected}")
