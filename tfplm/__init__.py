@@ -3,8 +3,10 @@
 The public names are imported on first use: `import tfplm` itself does not import TensorFlow.
 """
 
+from tfplm.core import logs
 from tfplm.core.lazy import lazy_exports
 
+logs.install()
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
     "SentenceEncoder": ".embed",

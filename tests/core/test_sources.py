@@ -1,6 +1,8 @@
 """Resolution of sources: paths, the Hugging Face cache, the hub; without the network."""
 
+import logging
 import os
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from tfplm.core import sources
 from tfplm.core.sources import cache_folder, config_file, layout_of, resolve
 from tfplm.core.suggest import did_you_mean, nearest
+from tfplm.families import registry
 from tfplm.families.registry import tf1_configs
 
 NAME = "hfl/chinese-roberta-wwm-ext"
@@ -222,3 +225,57 @@ def test_suggestions():
     assert len(nearest("layer_1", [f"layer_{i}" for i in range(9)], 3)) == 3
     assert did_you_mean("brt", ["bert", "gpt2"]) == "; did you mean 'bert'?"
     assert did_you_mean("xyz", ["bert", "gpt2"]) == "" and sources.did_you_mean is did_you_mean
+
+
+@pytest.mark.parametrize("name", ["demo-tf1/model.ckpt", "demo-tf1/bert", "a/b/c", "model.ckpt", "data.txt", "x.json",
+                                  "weights.safetensors", "a--b/c", "a..b", "-a", "a-", "a/b.", "a/-b", "模型", "a b",
+                                  "x" * 97, "a/b.git", "a/", "http://huggingface.co/a/b", "C:\\models", "a/b.zip",
+                                  "MODEL.BIN"])
+def test_names_that_cannot_be_on_the_hub_are_never_asked_of_it(offline, monkeypatch, name):
+    files(offline / "demo-tf1", "model.ckpt.data-00000-of-00001")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(sources, "_download", lambda name: pytest.fail("asked"))
+    with pytest.raises(FileNotFoundError, match="there is no ") as error:
+        resolve(name)
+    assert "hub" not in str(error.value).replace("huggingface.co", "")
+
+
+@pytest.mark.parametrize("name", ["bert-base-chinese", NAME, "a/b", "a.b/c_d-e.f", "x" * 96])
+def test_names_that_can_be_on_the_hub(monkeypatch, tmp_path, name):
+    monkeypatch.setattr(sources, "_download", lambda asked: (tmp_path, "") if asked == name else (None, "other"))
+    assert resolve(name) == tmp_path
+
+
+def test_one_short_attempt_without_a_word(tmp_path):
+    """With a hub that refuses connections: the reason and HF_HUB_OFFLINE in the error, and nothing else is printed."""
+    pytest.importorskip("huggingface_hub")
+    code = ("import sys, time; from tfplm.core.sources import resolve; start = time.perf_counter()\n"
+            "try: resolve('someone/something')\n"
+            "except FileNotFoundError as error: print(error)\n"
+            "assert time.perf_counter() - start < 15")
+    environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "no_proxy": "*"}
+    del environment["HF_HUB_OFFLINE"]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert result.returncode == 0 and result.stderr == "", result.stderr
+    assert "on the hub (127.0.0.1 cannot be reached: " in result.stdout and "HF_HUB_OFFLINE=1" in result.stdout
+
+
+def test_other_libraries_are_silent_while_the_hub_is_asked(monkeypatch, tmp_path, caplog):
+    class Talking(FakeHub):
+        def list_repo_files(self, name):
+            logging.getLogger("huggingface_hub.utils").warning("Retrying in 8s")
+            raise ConnectionError("no route")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", Talking(tmp_path))
+    with pytest.raises(FileNotFoundError, match="no route"):
+        resolve(NAME)
+    assert not caplog.records and logging.getLogger("huggingface_hub").level == logging.NOTSET
+
+
+def test_a_preset_has_no_weights(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"'bert-tiny' is a preset, that is an architecture without weights, .*its "
+                                                r"weights are published as google/bert_uncased_L-2_H-128_A-2"):
+        registry.resolve("bert-tiny")
+    with pytest.raises(FileNotFoundError, match="^'bert-tinny' was not found"):
+        registry.resolve("bert-tinny")

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tfplm.core.files import write_text
-from tfplm.core.limits.values import check_value
+from tfplm.core.limits.values import check_relations, check_value
 from tfplm.core.suggest import nearest
 
 Activation = Literal["gelu", "gelu_new", "relu", "silu", "tanh", "quick_gelu"]
-LAYER_KINDS = ("global", "local")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,32 +134,7 @@ class Config:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             check_value(field.name, getattr(self, field.name), hints[field.name])
-        self._check_sizes()
-
-    def _check_sizes(self) -> None:
-        if self.head_dim is None and self.hidden_size % self.num_attention_heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads "
-                             f"{self.num_attention_heads}: change one of them, or set head_dim")
-        if self.num_hidden_layers % self.num_hidden_groups and self.share == "all":
-            raise ValueError(f"num_hidden_layers {self.num_hidden_layers} is not a multiple of num_hidden_groups "
-                             f"{self.num_hidden_groups}: change one of them")
-        if unknown := sorted(set(self.layer_kinds) - set(LAYER_KINDS)):
-            raise ValueError(f"layer_pattern contains {', '.join(map(repr, unknown))}, expected "
-                             f"{' and '.join(LAYER_KINDS)}")
-        if self.position_type == "rotary" and self.attention_head_dim % 2:
-            raise ValueError(f"a head has {self.attention_head_dim} units, but rotary positions rotate pairs of units: "
-                             "use an even head_dim")
-        if not self.first_norm and self.share in ("attention", "all"):
-            raise ValueError(f"first_norm is False, but with share={self.share!r} all blocks share the first one's "
-                             "norm: change one of them")
-        if (limit := self.position_limit) is not None and limit < 1:
-            raise ValueError(f"max_position_embeddings is {self.max_position_embeddings}, of which position_offset reserves "
-                             f"{self.position_offset}: expected more")
-        buckets = self.relative_attention_num_buckets
-        if self.position_type == "bucketed" and (buckets < 4 or self.relative_attention_max_distance <= buckets // 2):
-            raise ValueError(f"relative_attention_num_buckets is {buckets}, relative_attention_max_distance "
-                             f"{self.relative_attention_max_distance}; expected at least 4 buckets, and a distance of "
-                             "more than half of them")
+        check_relations(self)
 
     def _normalize(self) -> None:
         """Reduces equivalent values to one form."""
@@ -233,6 +207,12 @@ class Config:
         """A copy with changed fields; raises ValueError for unknown ones, with the nearest known name."""
         reject_unknown(changes, {field.name for field in dataclasses.fields(self)}, "configuration field")
         return dataclasses.replace(self, **changes)
+
+    def with_labels(self, count: int) -> "Config":
+        """A copy whose `num_labels` is the number of labels of a model; it is not a field, and `replace` drops it."""
+        copy = dataclasses.replace(self)
+        object.__setattr__(copy, "_num_labels", count)
+        return copy
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -46,6 +46,7 @@ class PretrainedModel(keras.Model):
             self.num_labels = num_labels or (len(config.id2label or ()) if head != "pretraining" else 0) or 2
             if config.id2label and len(config.id2label) != self.num_labels:  # the names of other labels
                 self.config = config = config.replace(id2label=None)
+            self.config = config = config.with_labels(self.num_labels)
             self.build_backbone()
             self.pooler = None
             if needs_pooler:
@@ -59,6 +60,11 @@ class PretrainedModel(keras.Model):
         for layer in flat_layers(self):
             if hasattr(layer, "output_shape"):
                 show_shape(layer)
+
+    @property
+    def id2label(self) -> dict[int, str]:
+        """Number of a label -> its name; LABEL_0, LABEL_1, ... if the labels have no names."""
+        return dict(self.config.id2label or {index: f"LABEL_{index}" for index in range(self.num_labels)})
 
     def build_backbone(self):
         """Creates the embeddings and stacks."""

@@ -7,6 +7,7 @@ import typing
 from typing import Any, Literal
 
 MAX_LAYERS = 2048
+LAYER_KINDS = ("global", "local")
 _SIZE, _COUNT = (1, 1 << 20), (1, 1 << 16)
 _RATE = (0.0, 1.0)  # the upper limit is excluded
 _POSITIVE = (math.ulp(0.0), math.inf)
@@ -65,8 +66,10 @@ def _check_range(name: str, value: float) -> None:
 
 
 def _check_elements(name: str, values: list, options: tuple) -> None:
-    kind = next(typing.get_args(option)[0] for option in options if typing.get_origin(option) is list)
+    kind = next((typing.get_args(option)[0] for option in options if typing.get_origin(option) is list), None)
     low, high = _ELEMENTS
+    if kind not in (int, str):
+        return
     if wrong := [value for value in values if type(value) is not kind or (kind is int and not low <= value <= high)]:
         expected = f"integers from {low} to {high}" if kind is int else "strings"
         raise ValueError(f"{name} contains {reprlib.repr(wrong[0])}, expected {expected}")
@@ -77,3 +80,30 @@ def _check_labels(labels: dict) -> None:
         if type(index) is not int or index < 0 or not isinstance(label, str):
             raise ValueError(f"id2label has {reprlib.repr(index)}: {reprlib.repr(label)}, expected the number of a label "
                              "and its name")
+
+
+def check_relations(config) -> None:
+    """Raises ValueError for values of a `Config` that do not match each other."""
+    if config.head_dim is None and config.hidden_size % config.num_attention_heads:
+        raise ValueError(f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads "
+                         f"{config.num_attention_heads}: change one of them, or set head_dim")
+    if config.num_hidden_layers % config.num_hidden_groups and config.share == "all":
+        raise ValueError(f"num_hidden_layers {config.num_hidden_layers} is not a multiple of num_hidden_groups "
+                         f"{config.num_hidden_groups}: change one of them")
+    if unknown := sorted(set(config.layer_kinds) - set(LAYER_KINDS)):
+        raise ValueError(f"layer_pattern contains {', '.join(map(repr, unknown))}, expected "
+                         f"{' and '.join(LAYER_KINDS)}")
+    if config.position_type == "rotary" and config.attention_head_dim % 2:
+        raise ValueError(f"a head has {config.attention_head_dim} units, but rotary positions rotate pairs of units: "
+                         "use an even head_dim")
+    if not config.first_norm and config.share in ("attention", "all"):
+        raise ValueError(f"first_norm is False, but with share={config.share!r} all blocks share the first one's "
+                         "norm: change one of them")
+    if (limit := config.position_limit) is not None and limit < 1:
+        raise ValueError(f"max_position_embeddings is {config.max_position_embeddings}, of which position_offset reserves "
+                         f"{config.position_offset}: expected more")
+    buckets = config.relative_attention_num_buckets
+    if config.position_type == "bucketed" and (buckets < 4 or config.relative_attention_max_distance <= buckets // 2):
+        raise ValueError(f"relative_attention_num_buckets is {buckets}, relative_attention_max_distance "
+                         f"{config.relative_attention_max_distance}; expected at least 4 buckets, and a distance of "
+                         "more than half of them")

@@ -19,6 +19,7 @@ from tfplm.core.config import read_json, write_json
 from tfplm.core.files import write_text
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.recipe import ACTIVATIONS, DenseModule, Recipe
+from tfplm.models.pretrained.companions import modules
 
 # in the order in which several are concatenated in the vector
 _MODES = {"cls": ("pooling_mode_cls_token", Pooling.FIRST_TOKEN),
@@ -32,8 +33,8 @@ _KNOWN = "Transformer, Pooling, Dense, Normalize"
 
 def model_folder(path: Path) -> Path:
     """The folder of the model itself: the given folder, or the one named by `modules.json` (`0_Transformer`)."""
-    modules = _modules(path)
-    return path / modules[0]["path"] if modules else path
+    found = modules(path)
+    return path / found[0]["path"] if found else path
 
 
 def read_recipe(path: Path) -> Recipe | None:
@@ -41,15 +42,15 @@ def read_recipe(path: Path) -> Recipe | None:
 
     Raises ValueError for an unknown module, pooling or activation, because the vectors would be wrong.
     """
-    modules = _modules(path)
-    if not modules:
+    found_modules = modules(path)
+    if not found_modules:
         return None
-    if _kind(modules[0]) != "Transformer":
-        raise ValueError(f"{path}/modules.json starts with {modules[0]['type']}, expected a Transformer")
-    settings = _read(path / modules[0]["path"] / "sentence_bert_config.json")
+    if _kind(found_modules[0]) != "Transformer":
+        raise ValueError(f"{path}/modules.json starts with {found_modules[0]['type']}, expected a Transformer")
+    settings = _read(path / found_modules[0]["path"] / "sentence_bert_config.json")
     found = {"max_length": settings.get("max_seq_length"), "lowercase": bool(settings.get("do_lower_case")),
              **_prompts(_read(path / "config_sentence_transformers.json"))}
-    for module in modules[1:]:
+    for module in found_modules[1:]:
         folder, kind = path / module["path"], _kind(module)
         if kind == "Pooling":
             config = _read(folder / "config.json")
@@ -68,14 +69,6 @@ def read_recipe(path: Path) -> Recipe | None:
 
 def _read(path: Path) -> dict:
     return read_json(path) if path.is_file() else {}
-
-
-def _modules(path: Path) -> list[dict]:
-    file = path / "modules.json"
-    if not file.is_file():
-        return []
-    modules = json.loads(file.read_text(encoding="utf-8"))
-    return sorted(modules, key=lambda module: module.get("idx", 0))
 
 
 def _kind(module: dict) -> str:
@@ -131,24 +124,24 @@ def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int)
         raise ValueError(f"sentence-transformers cannot express {wrong[0] if wrong else recipe.plan}: expected "
                          f"{', '.join(s.name for s in flags)} over the last layer")
     directory = Path(directory)
-    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    written = [("", "Transformer"), ("1_Pooling", "Pooling")]
     (directory / "1_Pooling").mkdir(parents=True, exist_ok=True)
     write_json(directory / "1_Pooling" / "config.json",
                {"word_embedding_dimension": hidden_size, **_pooling_modes(recipe.plan.strategies),
                 "include_prompt": recipe.pool_prompt})
     for index, dense in enumerate(recipe.dense, 2):
-        modules.append((f"{index}_Dense", "Dense"))
+        written.append((f"{index}_Dense", "Dense"))
         _write_dense(directory / f"{index}_Dense", dense)
     if recipe.normalize:
-        modules.append((f"{len(modules)}_Normalize", "Normalize"))
-        (directory / modules[-1][0]).mkdir(exist_ok=True)
+        written.append((f"{len(written)}_Normalize", "Normalize"))
+        (directory / written[-1][0]).mkdir(exist_ok=True)
     write_json(directory / "sentence_bert_config.json",
                {"max_seq_length": recipe.max_length, "do_lower_case": recipe.lowercase})
     write_json(directory / "config_sentence_transformers.json",
                {"prompts": recipe.prompts, "default_prompt_name": recipe.default_prompt})
     write_text(directory / "modules.json", json.dumps(
         [{"idx": index, "name": str(index), "path": path, "type": f"sentence_transformers.models.{kind}"}
-         for index, (path, kind) in enumerate(modules)], indent=2))
+         for index, (path, kind) in enumerate(written)], indent=2))
 
 
 def _pooling_modes(strategies: tuple[Pooling, ...]) -> dict:

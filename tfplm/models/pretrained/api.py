@@ -65,7 +65,8 @@ def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_l
 
     Raises:
         FileNotFoundError: there is no such model; the message has the searched locations.
-        ValueError: the config or the weights do not match the model; the message lists all differences.
+        ValueError: the config or the weights do not match the model; the message counts all differences,
+            with examples. Nothing has been built or allocated then.
     """
     source = open_source(source)
     if source.layout == "keras":
