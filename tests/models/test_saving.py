@@ -135,16 +135,16 @@ def test_inside_of_other_models(tmp_path, outer, head):
     assert len(frozen(again)) == len(frozen(model)) == len(frozen(backbone)) > 10
     cloned = keras.models.clone_model(model)
     assert len(frozen(cloned)) == len(frozen(model))
-    with pytest.raises(ValueError, match=r"legacy format HDF5.*expected the ending \.keras"):
+    with pytest.raises(ValueError, match=r"expected a path NAME\.keras, found .*\.h5: .* HDF5"):
         model.save(tmp_path / "model.h5")
-    with pytest.raises(ValueError, match=r"legacy format HDF5.*expected the ending \.keras"):
+    with pytest.raises(ValueError, match=r"expected a path NAME\.keras, found .*\.h5: .* HDF5"):
         keras.saving.save_model(backbone, tmp_path / "backbone.h5")
 
 
 def test_h5_is_refused(tmp_path):
     model = classifier()
     for name in ("model.h5", "model.hdf5"):
-        message = rf"{name} would be .* HDF5.*\.keras: use model\.save\('NAME\.keras'\), or model\.save_weights"
+        message = rf"expected a path NAME\.keras, found .*{name}: .* HDF5. Use model\.save\('NAME\.keras"
         with pytest.raises(ValueError, match=message):
             model.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
