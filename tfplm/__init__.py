@@ -3,6 +3,9 @@
 The public names are imported on first use: `import tfplm` itself does not import TensorFlow.
 """
 
+import importlib
+import sys
+
 from tfplm.core import logs
 from tfplm.core.lazy import lazy_exports
 
@@ -17,3 +20,6 @@ __getattr__, __dir__, __all__ = lazy_exports(__name__, {
     "presets": ".models",
     "save_pretrained": ".models",
 }, also=("__version__",))
+
+if "keras" in sys.modules:  # keras.models.load_model only knows classes that have been imported
+    importlib.import_module(".models.keras_classes", __name__)

@@ -1,5 +1,7 @@
 """Keras' own files: frozen parts stay frozen, the optimizer goes on, `.h5` is refused, `export` needs no argument."""
 
+import subprocess
+import sys
 import warnings
 
 import keras
@@ -10,6 +12,7 @@ import tensorflow as tf
 import tfplm
 from tests.models import cases
 from tests.models.golden import flat
+from tfplm.training import make_optimizer
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 LABELS = np.array([0, 1, 1])
@@ -132,16 +135,16 @@ def test_inside_of_other_models(tmp_path, outer, head):
     assert len(frozen(again)) == len(frozen(model)) == len(frozen(backbone)) > 10
     cloned = keras.models.clone_model(model)
     assert len(frozen(cloned)) == len(frozen(model))
-    with pytest.raises(ValueError, match=r"legacy format HDF5.*expected the ending \.keras"):
+    with pytest.raises(ValueError, match=r"expected a path NAME\.keras, found .*\.h5: .* HDF5"):
         model.save(tmp_path / "model.h5")
-    with pytest.raises(ValueError, match=r"legacy format HDF5.*expected the ending \.keras"):
+    with pytest.raises(ValueError, match=r"expected a path NAME\.keras, found .*\.h5: .* HDF5"):
         keras.saving.save_model(backbone, tmp_path / "backbone.h5")
 
 
 def test_h5_is_refused(tmp_path):
     model = classifier()
     for name in ("model.h5", "model.hdf5"):
-        message = rf"{name} would be .* HDF5.*\.keras: use model\.save\('NAME\.keras'\), or model\.save_weights"
+        message = rf"expected a path NAME\.keras, found .*{name}: .* HDF5. Use model\.save\('NAME\.keras"
         with pytest.raises(ValueError, match=message):
             model.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
@@ -182,3 +185,15 @@ def test_export_without_arguments(tmp_path, name, head, after):
         for key, value in ours.items():
             np.testing.assert_allclose(theirs[key], value, atol=1e-5)
     assert set(loaded.signatures["serving_default"].structured_input_signature[1]) == set(model.input_signature())
+
+
+@pytest.mark.slow
+def test_another_process_knows_the_classes(tmp_path):
+    model = classifier()
+    model.compile(make_optimizer("adamw", learning_rate=1e-3, schedule="linear", total_steps=9), LOSS, run_eagerly=True)
+    model.fit(cases.batch("bert"), LABELS, verbose=0)
+    model.save(tmp_path / "model.keras")
+    program = (f"import keras, tfplm; model = keras.models.load_model({str(tmp_path / 'model.keras')!r}); "
+               "print(int(model.optimizer.iterations))")
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "1"

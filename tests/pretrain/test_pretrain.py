@@ -75,7 +75,8 @@ def test_saved_files(result, options):
 
 def test_summaries(result):
     events = EventFiles(result.log_dir / "train")
-    assert {"loss", "mlm_loss", "sop_accuracy", "learning_rate", "tokens_per_second"} <= set(events.tags("scalars"))
+    tags = {"loss", "mlm_loss", "sop_accuracy", "optimizer/learning_rate", "speed/tokens_per_second"}
+    assert tags <= set(events.tags("scalars")) and events.tags("scalars")[0] == "loss"
     assert list(events.scalars("mlm_loss")[0]) == [2, 4, 6]
     assert any(tag.startswith("attention/layer_0") for tag in events.tags("images"))
     assert any("samples" in tag for tag in events.tags())

@@ -20,14 +20,36 @@ def pictures(folder) -> dict[str, np.ndarray]:
     return {tag: tf.io.decode_png(events.points(tag)[1][0][2]).numpy() for tag in events.tags("images")}
 
 
-def test_one_image_per_layer_and_head(tmp_path):
+def test_one_image_per_layer_with_a_panel_for_each_head(tmp_path):
     with create_writer(tmp_path).as_default(4):
         attention_images("attention", attentions(), tokens=TOKENS, example=1)
     drawn = pictures(tmp_path)
-    assert sorted(drawn) == [f"attention/layer_{layer}/head_{head}" for layer in range(2) for head in range(3)]
-    heatmap = Heatmap(TOKENS, TOKENS)
+    assert sorted(drawn) == [f"attention/layer_{layer}/heads" for layer in range(2)]
+    heatmap = Heatmap(TOKENS, TOKENS, room=600)
+    high, wide = heatmap.frame.shape[:2]
+    picture = drawn["attention/layer_1/heads"]
+    assert picture.shape == (2 * (high + 22), 2 * wide, 3)
     wanted = heatmap.draw(attentions()[1][1, 2, :6, :6])  # the padding after the tokens is cut off
-    np.testing.assert_array_equal(drawn["attention/layer_1/head_2"], wanted)
+    np.testing.assert_array_equal(picture[high + 44:, :wide], wanted)  # the third head begins the second row
+    assert (picture[high + 22:, wide:] == 255).all() and (picture[:22, :wide] < 128).any()  # no fourth head; a title
+
+
+def test_most_names(tmp_path):
+    """Of 60 tokens every third is named, so that the names stay legible."""
+    words = [f"w{index}" for index in range(60)]
+    heatmap, thinned = Heatmap(words, words), Heatmap([w if i % 3 == 0 else "x" for i, w in enumerate(words)], words)
+    np.testing.assert_array_equal(heatmap.frame, thinned.frame)
+    changed = Heatmap([*words[:3], "y", *words[4:]], words)
+    assert (heatmap.frame != changed.frame).any()
+    for size in (23, 24, 25, 48, 49, 512):
+        every = -(-size // 24)
+        assert len(range(0, size, every)) <= 24 and max(Heatmap(["a"] * size, ["a"] * size).frame.shape) <= 1200
+
+
+@pytest.mark.parametrize("allow", [np.full((2, 2), -1e9), np.array([[0, -np.inf], [0, 0]]), np.full((2, 2), 0.5)])
+def test_masks_of_other_values(tmp_path, allow):
+    with create_writer(tmp_path).as_default(0), pytest.raises(ValueError, match="expected booleans, or 1 where a token may"):
+        mask_image("mask", allow)
 
 
 def test_chosen_layers_and_heads(tmp_path):

@@ -13,7 +13,8 @@ from tfplm.training.loop.resume import Resume
 from tfplm.training.optimizers.lookahead import Lookahead
 from tfplm.training.optimizers.make import make_optimizer
 
-SCALARS = ["accuracy", "examples_per_second", "gradient_norm", "learning_rate", "loss", "steps_per_second"]
+SCALARS = ["accuracy", "loss", "optimizer/gradient_norm", "optimizer/learning_rate", "speed/examples_per_second",
+           "speed/steps_per_second"]
 
 
 class Recorded(keras.callbacks.Callback):
@@ -40,13 +41,13 @@ def test_scalars_at_their_interval(tmp_path, steps_per_execution):
               callbacks=[SummaryCallback(tmp_path, {"scalars": 10, "weights": 15})])
     train, validation = EventFiles(tmp_path / "train"), EventFiles(tmp_path / "validation")
     assert train.tags("scalars") == SCALARS and validation.tags("scalars") == ["accuracy", "loss"]
-    for tag in ("loss", "accuracy", "learning_rate", "gradient_norm"):
+    for tag in ("loss", "accuracy", "optimizer/learning_rate", "optimizer/gradient_norm"):
         assert list(train.points(tag)[0]) == [10, 20, 30, 40]
     assert list(validation.points("loss")[0]) == [20, 40]
     histograms = ["weights/hidden/bias", "weights/hidden/kernel", "weights/out/bias", "weights/out/kernel"]
     assert train.tags("histograms") == histograms
     assert list(train.points(histograms[0])[0]) == [0, 15, 30]
-    assert train.scalars("learning_rate")[1] == pytest.approx([0.01] * 4)
+    assert train.scalars("optimizer/learning_rate")[1] == pytest.approx([0.01] * 4)
     assert train.tags("graph_keras_model") == ["keras"]
 
 
@@ -58,10 +59,11 @@ def test_the_values_are_correct(tmp_path):
     events = EventFiles(tmp_path / "train")
     means = np.reshape(recorded.losses, (-1, 5)).mean(1)  # since the last point, across the two epochs
     np.testing.assert_allclose(events.scalars("loss")[1], means, rtol=1e-4)
-    np.testing.assert_allclose(events.scalars("gradient_norm")[1], recorded.norms[4::5], rtol=1e-4)  # before clipping
+    norms = events.scalars("optimizer/gradient_norm")[1]  # before clipping
+    np.testing.assert_allclose(norms, recorded.norms[4::5], rtol=1e-4)
     last = events.points("weights/out/kernel")[1][-1]
     assert last[:, 2].sum() == 10
-    examples, steps = (events.scalars(f"{unit}_per_second")[1] for unit in ("examples", "steps"))
+    examples, steps = (events.scalars(f"speed/{unit}_per_second")[1] for unit in ("examples", "steps"))
     np.testing.assert_allclose(examples, steps * 10, rtol=1e-3)
 
 
@@ -104,17 +106,17 @@ def test_tokens_are_counted(tmp_path):
     callback = SummaryCallback(tmp_path, {"scalars": 2})
     model.fit({"input_ids": ids, "attention_mask": mask}, ids[:, 0] % 2, batch_size=10, verbose=0, callbacks=[callback])
     events = EventFiles(tmp_path / "train")
-    tokens, examples = (events.scalars(f"{unit}_per_second")[1] for unit in ("tokens", "examples"))
+    tokens, examples = (events.scalars(f"speed/{unit}_per_second")[1] for unit in ("tokens", "examples"))
     np.testing.assert_allclose(tokens, examples * 4, rtol=1e-3)
     assert int(callback._counter.total) == 240
-    assert np.isfinite(events.scalars("gradient_norm")[1]).all()  # with the sparse gradient of the embeddings
+    assert np.isfinite(events.scalars("optimizer/gradient_norm")[1]).all()  # with the sparse gradient of the embeddings
 
 
 def test_a_second_fit_continues_the_curves(tmp_path):
     model, (x, y) = functional(), data()
     for _ in range(2):
         model.fit(x, y, batch_size=10, verbose=0, callbacks=[SummaryCallback(tmp_path, {"scalars": 10})])
-    steps, _ = EventFiles(tmp_path / "train").points("gradient_norm")
+    steps, _ = EventFiles(tmp_path / "train").points("optimizer/gradient_norm")
     assert list(steps) == [10, 20, 30, 40]
 
 
@@ -122,7 +124,7 @@ def test_a_second_fit_continues_the_curves(tmp_path):
 def test_wrapped_optimizers(tmp_path, wrap):
     model, (x, y) = functional(wrap(keras.optimizers.SGD(1e-6, gradient_accumulation_steps=2))), data(80)
     model.fit(x, y, batch_size=10, verbose=0, callbacks=[SummaryCallback(tmp_path, {"scalars": 1})])
-    steps, norms = EventFiles(tmp_path / "train").scalars("gradient_norm")
+    steps, norms = EventFiles(tmp_path / "train").scalars("optimizer/gradient_norm")
     assert list(steps) == [1, 2, 3, 4] and (norms > 0.01).all() and (norms < 10).all()
 
 
@@ -165,7 +167,7 @@ def test_gradient_norm_with_accumulation_and_our_optimizers(tmp_path, accumulati
                  keras.optimizers.Adam(1e-6, gradient_accumulation_steps=accumulation, global_clipnorm=0.01))
     model, (x, y) = functional(optimizer), data(80)
     model.fit(x, y, batch_size=10, shuffle=False, verbose=0, callbacks=[SummaryCallback(tmp_path, {"scalars": 1})])
-    steps, norms = EventFiles(tmp_path / "train").scalars("gradient_norm")
+    steps, norms = EventFiles(tmp_path / "train").scalars("optimizer/gradient_norm")
     batch = 10 * (accumulation or 1)
     assert list(steps) == list(range(1, 80 // batch + 1))
     fresh = functional()

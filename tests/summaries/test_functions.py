@@ -104,11 +104,6 @@ def test_input_images(tmp_path, shape):
     np.testing.assert_allclose(first.reshape(-1) / 255, images[0].reshape(-1), atol=0.0041)
 
 
-def test_input_images_of_another_shape():
-    with pytest.raises(ValueError, match=r"shape \(2, 783\); expected \[B, H, W, C\]"):
-        input_images("in", np.zeros((2, 783)))
-
-
 def test_text_samples_escape_masks_bars_and_lines(tmp_path):
     with create_writer(tmp_path).as_default(5):
         text_samples("table", [("我爱[MASK]京", "北"), ("<mask> | x", "two\nlines")])

@@ -75,7 +75,7 @@ def test_the_same_values(found):
     for tag, (_, values) in one.items():
         if not tag.endswith("per_second"):
             assert two[tag][1] == pytest.approx(values, rel=1e-4, abs=1e-6), tag
-    assert "train/gradient_norm" in one and "train/activations/hidden" in one
+    assert "train/optimizer/gradient_norm" in one and "train/activations/hidden" in one
 
 
 WORKER = """
@@ -110,5 +110,5 @@ def test_two_workers_of_which_the_chief_writes(found, tmp_path):
     assert [process.wait(timeout=600) for process in processes] == [0, 0]
     assert not (tmp_path / "1").exists()
     events = EventFiles(tmp_path / "0" / "train")
-    for tag in ("loss", "accuracy", "gradient_norm"):
+    for tag in ("loss", "accuracy", "optimizer/gradient_norm"):
         assert events.scalars(tag)[1].tolist() == pytest.approx(found[0][f"train/{tag}"][1], rel=1e-4), tag

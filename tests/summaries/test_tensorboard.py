@@ -66,7 +66,7 @@ def test_histograms(get):
 
 
 def test_images(get):
-    (info,) = json.loads(get("data/plugin/images/images", run="train", tag="attention/layer_0/head_1", sample=0))
+    (info,) = json.loads(get("data/plugin/images/images", run="train", tag="attention/layer_0/heads", sample=0))
     assert get("data/plugin/images/individualImage?" + info["query"] + "&").startswith(b"\x89PNG")
 
 

@@ -44,9 +44,9 @@ def check_format(path: str | os.PathLike) -> None:
 def check_not_h5() -> None:
     """Raises ValueError if Keras is writing `.h5`, for example of a model that contains this one."""
     if is_written_as_h5():
-        raise ValueError(_message("the file"))
+        raise ValueError(_message(".h5"))
 
 
 def _message(path: str) -> str:
-    return (f"{path} would be in Keras' legacy format HDF5, from which this model cannot be loaded; expected the "
-            "ending .keras: use model.save('NAME.keras'), or model.save_weights('NAME.weights.h5') for the weights alone")
+    return (f"expected a path NAME.keras, found {path}: Keras cannot load this model from its legacy format HDF5. Use "
+            "model.save('NAME.keras'), or model.save_weights('NAME.weights.h5') for the weights alone")

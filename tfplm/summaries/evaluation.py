@@ -45,11 +45,11 @@ def confusion_image(matrix, labels: Sequence[str] | None = None) -> np.ndarray:
                          "matrix and a label for each row")
     totals = matrix.sum(axis=1)
     shares = matrix / np.maximum(totals[:, None], 1)
-    cell = min(0.5, 6.4 / size)  # inches
+    cell = min(0.5, 6.3 / size)  # inches
     names, families = drawable(names)
     rows = [f"{name} ({_count(total)})" for name, total in zip(names, totals)]
     wide = 0.1 if len(families) == 1 else 0.16
-    texts, counts = (0.0, 0.0) if size > MOST_LABELS else (wide * min(20, max(map(len, names))), 0.6)
+    texts, counts = (0.0, 0.0) if size > MOST_LABELS else (wide * min(20, max(map(len, names))), 0.9)
     side = 1.0 + texts + size * cell
     figure = Figure(figsize=(max(side + counts + 0.6, 3.4), side + 0.3), dpi=DPI, facecolor="white",
                     layout="constrained")
@@ -58,7 +58,7 @@ def confusion_image(matrix, labels: Sequence[str] | None = None) -> np.ndarray:
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the label")
     axes.set(xlabel="predicted", ylabel="label")
     accuracy = np.trace(matrix) / max(totals.sum(), 1)
-    figure.suptitle(f"{totals.sum():,.0f} examples, accuracy {accuracy:.1%}", fontsize=10)
+    figure.suptitle(f"{totals.sum():,.0f} examples, accuracy {accuracy:.2%}", fontsize=10)
     if size <= MOST_LABELS:
         letters = {"family": families, "fontsize": min(10, max(5, cell * 36))}
         axes.set_xticks(np.arange(size), names, rotation=90 if max(map(len, names)) > 2 else 0, **letters)

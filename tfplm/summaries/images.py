@@ -48,7 +48,7 @@ def _as_pixels(name: str, images: tf.Tensor) -> tf.Tensor:
     if dtype.is_integer:
         return tf.cast(_within(name, images, 0, 255), tf.uint8)
     if dtype.is_floating:
-        return tf.clip_by_value(_within(name, tf.cast(images, tf.float32), -_ROUNDING, 1 + _ROUNDING), 0, 1)
+        return tf.clip_by_value(tf.cast(_within(name, images, -_ROUNDING, 1 + _ROUNDING), tf.float32), 0, 1)
     raise ValueError(f"{name}: images have the dtype {dtype.name}; expected integers from 0 to 255, floats from 0 to 1, "
                      "or booleans: convert them")
 

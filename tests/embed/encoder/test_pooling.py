@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from tests.embed.encoder.encoder_cases import TEXTS, encoder, model, tokenizer
 from tfplm.embed import Pooling, SentenceEncoder
-from tfplm.embed.encoder.pooling import PoolingPlan
+from tfplm.embed.encoder.pooling import OF_MODEL, PoolingPlan, pool
 from tfplm.embed.encoder.recipe import Recipe
 from tfplm.embed.encoder.vectors import normalize_rows
 
@@ -169,3 +170,35 @@ def test_errors_of_plans(make, message):
 def test_errors_of_models(recipe, changes, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         encoder(tmp_path, recipe, **changes)
+
+
+@pytest.mark.parametrize("strategy", [strategy for strategy in Pooling if strategy not in OF_MODEL], ids=lambda s: s.name)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_rows_without_a_token(strategy, dtype):
+    hidden = tf.cast(np.random.default_rng(0).normal(size=(2, 4, 3)), dtype)
+    mask = np.array([[0, 0, 0, 0], [1, 1, 0, 0]])
+    pooled = np.asarray(pool(hidden, mask, [strategy]))
+    assert np.isfinite(pooled).all() and np.abs(pooled).max() < 10
+    if strategy not in (Pooling.FIRST_TOKEN, Pooling.LAST_TOKEN):
+        assert (pooled[0] == 0).all() and (pooled[1] != 0).any()
+
+
+@pytest.mark.parametrize("strategy", [strategy for strategy in Pooling if strategy not in OF_MODEL[1:]],
+                         ids=lambda strategy: strategy.name)
+def test_texts_without_a_token(tmp_path, strategy):
+    made = encoder(tmp_path, PoolingPlan.of(strategy, mask_cls_sep=True))
+    plain = np.abs(made.encode("a dog")).max()
+    for text in ("", "  ", "\u200b", ["", "a dog"]):
+        vectors = made.encode(text)
+        assert np.isfinite(vectors).all() and np.abs(vectors).max() < 10 * plain
+        assert np.isfinite(vectors.astype(np.float16)).all()
+    units = made.encode(["", "a dog"], normalize=True)
+    assert np.isfinite(units).all() and np.isfinite(units @ np.moveaxis(units, -1, -2)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_unit_vectors(dtype):
+    vectors = np.array([[0, 0], [300, 400], [1e-4, 0]], dtype)
+    units = normalize_rows(vectors)
+    assert units.dtype == dtype
+    np.testing.assert_allclose(units, [[0, 0], [0.6, 0.8], [1, 0]], atol=1e-3)

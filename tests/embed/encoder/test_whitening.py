@@ -93,3 +93,29 @@ def test_errors(tmp_path):
     np.savez(tmp_path / "x.npz", mean=np.array([object()], object), kernel=np.ones((1, 1)))
     with pytest.raises(ValueError, match="is not a whitening"):
         Whitening.load(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("number", [0, -1, -6, 9, 1000, 2.0, 2.5, "3", True, float("nan")])
+def test_numbers_of_components(tmp_path, number):
+    with pytest.raises(ValueError, match="n_components is .*; expected a whole number from 1 to 8, the size of the"):
+        Whitening.fit(vectors(), number)
+    made = encoder(tmp_path)
+    made.whitening = before = Whitening.fit(vectors(size=12))
+    with pytest.raises(ValueError, match="n_components"):  # before any text is encoded, and the whitening stays
+        made.fit_whitening(iter([]), number if number != 9 else 13)
+    assert made.whitening is before
+    assert Whitening.fit(vectors(), np.int64(3)).dimension == 3
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_vectors_that_are_not_finite(number):
+    x = vectors()
+    x[303, 2] = number
+    for given in (x, [x[:200], x[200:]]):
+        with pytest.raises(ValueError, match="vector 303 contains NaN or infinite numbers; expected finite ones"):
+            Whitening.fit(given)
+
+
+def test_vectors_of_different_encoders():
+    with pytest.raises(ValueError, match="the vectors have 7 components, but earlier ones 8; expected vectors of one"):
+        Whitening.fit([vectors(), vectors(size=7)])

@@ -23,6 +23,14 @@ def check_container(texts) -> None:
         raise TypeError(f"the texts are {str(texts)[:40]} ({kind}); {_ADVICE}: convert them")
 
 
+def many(texts):
+    """The texts, which may be any iterable. Raises TypeError for one str, or as `check_container`."""
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"the texts are one {type(texts).__name__}, {texts[:40]!r}; expected many texts: pass a list")
+    check_container(texts)
+    return texts
+
+
 def as_list(texts) -> tuple[list, bool]:
     """(the texts as a list, with strings for bytes and scalar arrays; True if there is only one text, or pair)."""
     check_container(texts)

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from tfplm.core.config import Config
-from tfplm.embed.encoder.containers import as_list, check_container
+from tfplm.embed.encoder.containers import as_list, many
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
 from tfplm.embed.encoder.program import EncodeFunction
 from tfplm.embed.encoder.recipe import Recipe
@@ -17,7 +17,7 @@ from tfplm.embed.encoder.rows import PackingLimits, TextIds, assemble, check_tex
 from tfplm.embed.encoder.sentence_transformers import model_folder, read_recipe, write_recipe
 from tfplm.embed.encoder.single_texts import Ownership, State
 from tfplm.embed.encoder.text_ids import TextReader
-from tfplm.embed.encoder.vectors import normalize_rows
+from tfplm.embed.encoder.vectors import normalize_rows, pad_tokens
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained, save_pretrained
@@ -169,10 +169,8 @@ class SentenceEncoder:
         """
         texts, single = as_list(texts)
         prompt = self.prompt(prompt)
-        if show_progress is None and len(texts) >= _MANY:
-            disable = None  # in tqdm: disabled if standard error is not a terminal
-        else:
-            disable = not show_progress
+        # None in tqdm: disabled if standard error is not a terminal
+        disable = None if show_progress is None and len(texts) >= _MANY else not show_progress
         parts = []
         with tqdm(total=len(texts), unit="text", unit_scale=True, disable=disable, dynamic_ncols=True) as bar:
             for start in range(0, len(texts), POOL):
@@ -189,8 +187,8 @@ class SentenceEncoder:
         """
         rows = [row if isinstance(row, TextIds) else TextIds.of(row) for row in rows]
         check_texts(rows, self.config.vocab_size, self._widest)
-        lengths = [len(row) for row in rows]
-        limits, result = PackingLimits(batch_tokens or self.batch_tokens, self._function.packs, self._widest), None
+        lengths, result = [len(row) for row in rows], None
+        limits = PackingLimits(batch_tokens or self.batch_tokens, self._function.packs, self._widest)
         for packed in pack_texts(lengths, limits):
             vectors = self._function(assemble(rows, packed, self._pad))
             if result is None:
@@ -236,17 +234,12 @@ class SentenceEncoder:
                              "1s followed by padding: pad on the right")
         vectors = self.encode_ids([TextIds(row[:n], kind[:n]) for row, kind, n in zip(ids, types, lengths)],
                                   normalize=normalize)
-        if self.recipe.plan.of_tokens and vectors.shape[1] < ids.shape[1]:
-            vectors = np.pad(vectors, ((0, 0), (0, ids.shape[1] - vectors.shape[1]), (0, 0)))
-        return vectors
+        return pad_tokens(vectors, ids.shape[1]) if self.recipe.plan.of_tokens else vectors
 
     def fit_whitening(self, texts: Iterable[str], n_components: int | None = None, **keywords) -> Whitening:
         """Fits a whitening on texts (which need not fit in memory), sets it and returns it. keywords: for `encode`."""
-        if isinstance(texts, str):
-            raise TypeError(f"the texts are one str, {texts[:40]!r}; expected many texts: pass a list")
-        check_container(texts)
         Whitening.check_components(n_components, self._pooled_dimension)
-        self.whitening, moments, texts = None, Moments(), iter(texts)
+        self.whitening, moments, texts = None, Moments(), iter(many(texts))
         while chunk := list(itertools.islice(texts, POOL)):
             moments.update(self.encode(chunk, normalize=False, **keywords))
         self.whitening = Whitening.fit(moments, n_components)
@@ -293,7 +286,7 @@ class SentenceEncoder:
             return np.zeros((0, self.dimension), np.float32)
         if self.recipe.plan.of_tokens and len(parts) > 1:
             longest = max(part.shape[1] for part in parts)
-            parts = [np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in parts]
+            parts = [pad_tokens(part, longest) for part in parts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

@@ -41,7 +41,7 @@ class Progress(keras.callbacks.Callback):
     def set_model(self, model):
         super().set_model(model)
         self.quiet = self.quiet or not is_chief()
-        if not self.quiet and model.optimizer is not None:
+        if not self.quiet and getattr(model, "optimizer", None) is not None:
             self._counter = token_counter_of(model)
 
     def on_epoch_begin(self, epoch, logs=None):
