@@ -55,6 +55,7 @@ class IndexOptions(Options, EncoderOptions):
     compact: bool = flag(False, "free the space of deleted records")
     rebuild: bool = flag(False, "rebuild the vector index with the kind given by --kind")
     batch: int = flag(1024, "maximum number of texts encoded and committed together")
+    trust: bool = flag(False, "existing index: use the databases, servers, files and models that it names")
     encoding: str = flag("utf-8", "encoding of the files")
 
 
@@ -78,5 +79,7 @@ class SearchOptions(ResultOptions):
                                "for the queries or for a sample of the texts")
     sample: int = flag(200, "--recall without queries: number of texts used as queries")
     init: str | None = flag(None, "folder of the model, if it has moved since the index was made")
-    records: str | None = flag(None, "URL of the records' database, if it has changed or needs a password")
+    records: str | None = flag(None, "URL of the records' database, if it is not in the folder")
+    milvus: str | None = flag(None, "URL of the Milvus server, or its file, if it is not in the folder")
+    trust: bool = flag(False, "use the databases, servers, files and models that the folder names, wherever they are")
     encoding: str = flag("utf-8", "encoding of the file of queries")

@@ -9,7 +9,7 @@ from tfplm.options.pooling import BERT_SERVICE
 
 # of bert-serving-start, unless the files of the model specify other values
 DEFAULTS: dict[str, Any] = {"max_seq_len": 25, "pooling_layer": [-2], "pooling_strategy": "REDUCE_MEAN", "num_labels": 2}
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 # --engine NAME -> its module. "auto": the first whose `suits(folder)` is true, otherwise "vectors"
 ENGINES = {"rerank": "tfplm.serve.engines.rerank_engine",
            "classify": "tfplm.serve.engines.classify_engine",

@@ -31,7 +31,7 @@ def main(folder: str, notes: str, seed: str, kind: str, url: str, milvus: str) -
     index_cache._SAVED_ROWS, index_cache._SAVED_SHARE = 20, 0  # saves often, so that kills interrupt it
     rng, encoder = np.random.default_rng(int(seed)), FakeEncoder(8)
     if os.path.exists(os.path.join(folder, "manifest.json")):
-        index = SearchIndex.open(folder, encoder, writable=True)
+        index = SearchIndex.open(folder, encoder, writable=True, trust=True)
     else:
         index = SearchIndex.create(folder, encoder, SearchSettings(kind, records=url or None, milvus=milvus or None))
     with open(notes, "a", encoding="utf-8") as file:

@@ -13,7 +13,7 @@ from tfplm.embed.search.index.milvus_reader import MilvusReader
 from tfplm.embed.search.index.vector_index import VectorIndex
 from tfplm.embed.search.manifest import Manifest
 from tfplm.embed.search.records.records import Records, State
-from tfplm.embed.search.saved_indexes import SavedIndexes
+from tfplm.embed.search.saved_indexes import SavedIndexes, check_files
 
 log = logging.getLogger(__name__)
 _SAVED_ROWS, _SAVED_SHARE = 1000, 0.05  # the number and share of changes that are worth saving the index
@@ -130,10 +130,11 @@ class IndexCache:
                 if known["last_slot"] > state.last_slot or (
                         not state.forgotten <= known["last_removal"] <= state.last_removal):
                     continue
+                check_files(path, known)
                 index = load_index(path) if self._milvus is None else self._milvus_index(self._kind)
                 if not index.shared and len(index) != known["count"]:
                     raise ValueError(f"{len(index)} vectors, expected {known['count']}")
-            except (ValueError, KeyError, FileNotFoundError, ImportError) as error:
+            except (ValueError, KeyError, TypeError, FileNotFoundError, ImportError, MemoryError) as error:
                 if isinstance(error, ImportError) and self.manifest.settings.kind != "auto":
                     raise
                 self._saved.skip(path, error)

@@ -91,7 +91,8 @@ def _opened(options: IndexOptions) -> SearchIndex:
         from tfplm.embed.commands.encode_file import open_encoder
         encoder = open_encoder(options)
     if Path(options.output, "manifest.json").is_file():
-        return SearchIndex.open(options.output, encoder, writable=True, records=options.records)
+        return SearchIndex.open(options.output, encoder, writable=True, records=options.records,
+                                milvus=options.milvus, trust=options.trust)
     if encoder is None:
         raise ValueError(f"{options.output} is a new index: give the model that encodes its texts with --init")
     settings = IndexSettings(options.metric, options.lists, options.probes, options.code_bytes, options.links,

@@ -4,19 +4,24 @@ import dataclasses
 import enum
 import json
 import os
+import re
+import typing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfplm.core.config import check_value, read_json
 from tfplm.core.files import replacing
 from tfplm.embed.search.index.kinds import choose_kind
 from tfplm.embed.search.index.vector_index import IndexSettings
+from tfplm.embed.search.places import require_local_encoder
 from tfplm.embed.search.records.dialect import dialect_of, sqlite_file, sqlite_url, without_password
 
 FILE = "manifest.json"
 WHITENING = "whitening.npz"
 _PROBES = ["0 a 的", "今天天气真好。", "Where is the library?"]
+_STORE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _SAME = 0.05  # maximum relative distance between vectors of the same encoder: bfloat16 changes about 0.01
 
 
@@ -46,6 +51,7 @@ class SearchSettings:
     query_prompt: str | None = None
 
     def __post_init__(self):
+        check_types(type(self), vars(self))
         choose_kind(self.kind, 0, 1)  # validates the kind
         if self.records is not None:
             dialect_of(self.records)
@@ -56,7 +62,7 @@ class SearchSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """The content of `manifest.json`.
+    """The content of `manifest.json`. ValueError for values of other types.
 
     store: the random name that the records and the index files must also have. probes: the encoder's vectors of three
     texts, `[3][H]`. encoder: the arguments of `SentenceEncoder.from_pretrained`, None for another encoder.
@@ -67,6 +73,16 @@ class Manifest:
     probes: list[list[float]]
     encoder: dict[str, Any] | None
     whitened: bool = False
+
+    def __post_init__(self):
+        check_value("store", self.store, str)
+        if not _STORE.fullmatch(self.store):  # it becomes part of the names of files
+            raise ValueError(f"store is {self.store!r:.60}, expected up to 40 letters and digits")
+        check_value("whitened", self.whitened, bool)
+        _check_probes(self.probes)
+        check_value("encoder", self.encoder, dict | None)
+        if self.encoder is not None:
+            check_value("the source of the encoder", self.encoder.get("source"), str)
 
     @property
     def dimension(self) -> int:
@@ -96,14 +112,18 @@ class Manifest:
             raise FileNotFoundError(f"{folder} is not a search index: it has no {FILE}; found {names}. Make one with "
                                     f"`tfplm index FILE --output {folder}`")
         try:
-            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            values = read_json(folder / FILE)
             if values.pop("tfplm_search_index") != 1:
                 raise ValueError("it was made by a newer version of tfplm: install that version")
-            settings = {**values.pop("settings")}
+            check_value("settings", settings := values.pop("settings"), dict)
+            check_value("index", settings.get("index"), dict)
+            check_types(IndexSettings, settings["index"])
             settings["index"] = IndexSettings(**settings["index"])
             return cls(settings=SearchSettings(**settings), **values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{folder / FILE} cannot be read: {error}") from error
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{folder / FILE} cannot be read: {reason}; make the index again, or get the file from a "
+                             "copy") from error
 
     def check(self, encoder, folder: Path) -> None:
         """Raises ValueError if the encoder differs from the one that the index was made with."""
@@ -113,23 +133,26 @@ class Manifest:
             raise ValueError(f"{made}, with vectors of {self.dimension} numbers; those of this encoder have "
                              f"{probes.shape[1]}: use the same encoder, or make a new index")
         distance = np.linalg.norm(probes - expected) / max(np.linalg.norm(expected), 1e-12)
-        if distance > _SAME:
+        if not distance <= _SAME:  # also NaN
             raise ValueError(f"{made}; the vectors of this encoder differ ({distance:.0%} apart): use the same model, "
                              "pooling, layers and whitening, or make a new index")
 
     def load_encoder(self, folder: Path, source: str | os.PathLike | None = None):
         """Loads the encoder that the index was made with, from another `source` if given.
 
-        Raises ValueError if the encoder has no source, or if it cannot be read any more.
+        Raises ValueError if the encoder has no source, or if it cannot be read any more, and PermissionError if it would
+        have to be downloaded: then `source` must be given.
         """
         if self.encoder is None:
             raise ValueError(f"{folder} was made with an encoder that was not loaded from a folder: pass it as "
                              "`encoder`")
+        if source is None:
+            require_local_encoder(folder, self.encoder["source"])
         from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
         from tfplm.embed.encoder.whitening import Whitening
         try:
             encoder = SentenceEncoder.from_pretrained(**{**self.encoder, **({} if source is None else {"source": source})})
-        except OSError as error:
+        except (OSError, TypeError) as error:  # TypeError: arguments that it does not have
             if source is not None:
                 raise
             raise ValueError(f"{folder} was made with {describe(self.encoder)}, which cannot be read: {error}; if it has "
@@ -137,6 +160,25 @@ class Manifest:
         if self.whitened:
             encoder.whitening = Whitening.load(folder / WHITENING)
         return encoder
+
+
+def check_types(dataclass: type, values: dict) -> None:
+    """ValueError for the value of a field that is not of its type."""
+    for name, hint in typing.get_type_hints(dataclass).items():
+        if name in values:
+            check_value(name, values[name], hint)
+
+
+def _check_probes(probes) -> None:
+    """ValueError for what is not `[3][H]` of finite numbers."""
+    try:
+        array = np.array(probes, float)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
+    if array.ndim != 2 or len(array) != len(_PROBES) or not array.shape[1]:
+        raise ValueError(f"probes are {probes!r:.60}, expected {len(_PROBES)} lists of as many numbers")
+    if not np.isfinite(array).all():
+        raise ValueError("probes have numbers that are not finite")
 
 
 def describe(origin: dict | None) -> str:

@@ -9,6 +9,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from google_crc32c import extend
+from google_crc32c import value as crc32c
+
+from tfplm.core.config import read_json
 from tfplm.embed.search.index.vector_index import VectorIndex
 from tfplm.embed.search.manifest import write_json
 
@@ -17,7 +21,8 @@ _FOLDER = re.compile(r"vectors-(\d+)")
 
 
 class SavedIndexes:
-    """Subfolders `vectors-NUMBER` with the files of an index and `state.json`, which states the records it contains.
+    """Subfolders `vectors-NUMBER` with the files of an index and `state.json`, which states the records it contains, and the
+    checksums of the files and of itself: damaged files could give wrong scores, or make a library take all memory.
 
     Each is written under a temporary name and renamed when complete. store: the name of the store.
     """
@@ -35,10 +40,10 @@ class SavedIndexes:
             _, path = saved = max(untried)
             tried.add(saved)
             try:
-                known = json.loads((path / "state.json").read_text(encoding="utf-8"))
+                known = read_json(path / "state.json")
                 if known["store"] == self._store:
-                    yield path, known
-            except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+                    yield path, _checked(known)
+            except (ValueError, KeyError, TypeError, RecursionError, FileNotFoundError) as error:
                 self.skip(path, error)
 
     def newest(self) -> dict | None:
@@ -58,7 +63,9 @@ class SavedIndexes:
         temporary.mkdir()
         if not index.shared:
             index.save(temporary)
-        write_json(temporary / "state.json", {"store": self._store, **known})
+        files = {path.name: _checksum(path) for path in sorted(temporary.iterdir())}
+        known = {"store": self._store, **known, "files": files}
+        write_json(temporary / "state.json", {**known, "checksum": _checksum_of(known)})
         for path in temporary.iterdir():
             _sync(path)
         os.replace(temporary, self._folder / f"vectors-{number}")
@@ -73,6 +80,33 @@ class SavedIndexes:
 
     def _all(self) -> list[tuple[int, Path]]:
         return [(int(match[1]), path) for path in self._folder.iterdir() if (match := _FOLDER.fullmatch(path.name))]
+
+
+def _checked(known: dict) -> dict:
+    """The content of a state.json whose checksum is right; the files are checked by `check_files`."""
+    if known.pop("checksum", None) != _checksum_of(known):
+        raise ValueError("state.json has no checksum, or was altered")
+    return known
+
+
+def check_files(path: Path, known: dict) -> None:
+    """ValueError where the files of an index are not those that were saved."""
+    for name, checksum in known["files"].items():
+        if _checksum(path / name) != checksum:
+            raise ValueError(f"{name} was altered")
+
+
+def _checksum_of(values: dict) -> int:
+    return crc32c(json.dumps(values, sort_keys=True).encode())
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32C of a file."""
+    checksum = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            checksum = extend(checksum, block)
+    return checksum
 
 
 def _sync(path: Path) -> None:

@@ -23,7 +23,8 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
     if options.sample < 1:
         raise ValueError(f"sample is {options.sample}, expected 1 or more")
     check_format(options.output)
-    with SearchIndex.open(options.folder, options.init, records=options.records) as index:
+    with SearchIndex.open(options.folder, options.init, records=options.records, milvus=options.milvus,
+                          trust=options.trust) as index:
         if not len(index):
             raise ValueError(f"{options.folder} has no records: add some with `tfplm index FILE --output {options.folder}`")
         if options.recall:

@@ -56,19 +56,24 @@ class SearchIndex:
         return cls(create_store(Path(folder), encoder, settings or SearchSettings()))
 
     @classmethod
-    def open(cls, folder: str | os.PathLike, encoder=None, *, writable: bool = False, records: str | None = None
-             ) -> "SearchIndex":
+    def open(cls, folder: str | os.PathLike, encoder=None, *, writable: bool = False, records: str | None = None,
+             milvus: str | None = None, trust: bool = False) -> "SearchIndex":
         """Opens an existing index, for reading or also for writing.
 
         Args:
             encoder: an encoder, or its folder if that has moved; default: the one that the index was made with, loaded
                 when needed.
-            records: the URL of the database, if it has changed or needs a password.
+            records: the URL of the database, if it is not in the folder.
+            milvus: the URL of the Milvus server, or its file, if it is not in the folder.
+            trust: use the databases, servers, files and models that the folder names, wherever they are. Otherwise those
+                outside of it must be given by the arguments above: a folder from elsewhere could name a server that is
+                sent your password, or a file that is changed.
 
         Raises FileNotFoundError, NotADirectoryError or ValueError for a folder that is not an index, ValueError for
-        another encoder, and BlockingIOError if another process is writing.
+        another encoder, PermissionError for a place outside of the folder that was not confirmed, and BlockingIOError if
+        another process is writing.
         """
-        return cls(open_store(Path(folder), encoder, writable, records))
+        return cls(open_store(Path(folder), encoder, writable, records, milvus, trust))
 
     @property
     def folder(self) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from tfplm.embed.search.index.faiss import KINDS, faiss_module
 from tfplm.embed.search.index_cache import IndexCache
 from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
+from tfplm.embed.search.places import require_own_files, require_own_records, require_own_vectors
 from tfplm.embed.search.records.dialect import sqlite_file
 from tfplm.embed.search.records.records import Records
 
@@ -41,7 +42,9 @@ class WriterLock:
 class Store:
     """An open search index, from `create_store` or `open_store`. `lock` is None if it is open for reading only."""
 
-    def __init__(self, folder: Path, manifest: Manifest, records: Records, lock: WriterLock | None, encoder=None):
+    def __init__(self, folder: Path, manifest: Manifest, records: Records, lock: WriterLock | None, encoder=None,
+                 trust: bool = False):
+        self.trust = trust
         self.folder, self.manifest, self.records, self.lock, self._encoder = folder, manifest, records, lock, encoder
         self.closed = False
         self.cache = IndexCache(folder, manifest, records, writable=lock is not None)
@@ -50,7 +53,8 @@ class Store:
     def encoder(self):
         """The encoder, loaded at first use and checked against the one that the index was made with."""
         if self._encoder is None:
-            encoder = self.manifest.load_encoder(self.folder)
+            origin = self.manifest.encoder
+            encoder = self.manifest.load_encoder(self.folder, origin["source"] if self.trust and origin else None)
             self.manifest.check(encoder, self.folder)
             self._encoder = encoder
         return self._encoder
@@ -124,14 +128,26 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
     return store
 
 
-def open_store(folder: Path, encoder=None, writable: bool = False, records_url: str | None = None) -> Store:
-    """Opens an existing index."""
+def open_store(folder: Path, encoder=None, writable: bool = False, records_url: str | None = None,
+               milvus: str | None = None, trust: bool = False) -> Store:
+    """Opens an existing index; places outside of its folder must be given, or trusted. Raises PermissionError for others."""
     manifest = Manifest.load(folder)
+    url = records_url or manifest.records_url(folder)
+    if not trust:
+        require_own_files(folder)
+        if records_url is None:
+            require_own_records(folder, url)
+        if milvus is None and manifest.settings.milvus is not None:
+            require_own_vectors(folder, manifest.settings.milvus)
+    if milvus is not None:
+        if manifest.settings.milvus is None:
+            raise ValueError(f"milvus is {milvus!r}, but {folder} keeps its vectors in files: leave it out, or make a "
+                             "new index")
+        manifest = dataclasses.replace(manifest, settings=dataclasses.replace(manifest.settings, milvus=milvus))
     if isinstance(encoder, str | os.PathLike):
         encoder = manifest.load_encoder(folder, encoder)
     if encoder is not None:
         manifest.check(encoder, folder)
-    url = records_url or manifest.records_url(folder)
     if (file := sqlite_file(url)) is not None and not file.is_file():  # SQLite would create it
         raise FileNotFoundError(f"{folder} has no {file.name}: its records are missing; make the index again")
     with contextlib.ExitStack() as undo:
@@ -143,7 +159,7 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
         if not records.exists() or records.state().store != manifest.store:
             raise ValueError(f"the {records} does not have the records of {folder}: give the right database (records=, "
                              "--records)")
-        store = Store(folder, manifest, records, lock, encoder)
+        store = Store(folder, manifest, records, lock, encoder, trust)
         undo.callback(store.cache.release)
         if writable and manifest.settings.milvus is not None:
             store.cache.catch_up()  # detects a dead server, and finishes for readers what a killed writer left undone
@@ -152,7 +168,7 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
 
 
 def _open_records(url: str, table: str, writable: bool) -> Records:
-    records = Records(url, table)
+    records = Records(url, table, not writable)
     try:
         if writable and not records.lock():
             raise BlockingIOError(f"another process is writing to the {records}; wait until it has finished, or open the "

@@ -81,14 +81,14 @@ def test_a_search_index(location, tmp_path):
         index.delete(["card"])
         assert index.kind == "milvus" and f"Milvus at {location}" in index.reason and index.verify() == []
         assert index.recall(k=2).recall == 1
-    with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as index:
+    with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True, milvus=location) as index:
         assert index.verify() == [] and index.search("天气", k=9)[0].id == "food"
         index.add(["停车"])
         index.compact()
         assert index.verify() == [] and len(index) == 5
-    with SearchIndex.open(tmp_path / "i", FakeEncoder()) as reader:
+    with SearchIndex.open(tmp_path / "i", FakeEncoder(), milvus=location) as reader:
         assert reader.search("停车", k=1)[0].text == "停车"
-        with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True) as writer:
+        with SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True, milvus=location) as writer:
             writer.add(["何时"])
             reader.search("停车")
             reader.close()

@@ -171,8 +171,8 @@ def test_an_index(url, table, tmp_path):
     with pytest.raises(FileExistsError, match="has the records of another index: give another name for the table"):
         SearchIndex.create(tmp_path / "two", FakeEncoder(), settings)
     assert not (tmp_path / "one" / "records.sqlite").exists()
-    with SearchIndex.open(tmp_path / "one", FakeEncoder(), writable=True) as index:
-        reader = SearchIndex.open(tmp_path / "one", FakeEncoder())
+    with SearchIndex.open(tmp_path / "one", FakeEncoder(), writable=True, records=settings.records) as index:
+        reader = SearchIndex.open(tmp_path / "one", FakeEncoder(), records=settings.records)
         index.compact()
         index.add([("new", "几点开门")])
         assert index.verify() == reader.verify() == []
@@ -200,9 +200,9 @@ def test_an_error_closes_the_database(url, table, tmp_path, monkeypatch):
     manifest = json.loads((tmp_path / "i" / "manifest.json").read_text())
     (tmp_path / "i" / "manifest.json").write_text(json.dumps({**manifest, "store": "another"}))
     with pytest.raises(ValueError, match="does not have the records of") as also_kept:
-        SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True)
+        SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True, records=settings.records)
     (tmp_path / "i" / "manifest.json").write_text(json.dumps(manifest))
-    SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True).close()
+    SearchIndex.open(tmp_path / "i", FakeEncoder(), writable=True, records=settings.records).close()
     assert kept.value and also_kept.value and len(opened) == 4
     for records in opened:
         with pytest.raises(Exception, match=r"(?i)closed|^\(0, ''\)$"):  # PyMySQL's message

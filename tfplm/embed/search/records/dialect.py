@@ -29,21 +29,25 @@ class Dialect:
     blob: str
     lock: str | None
     unlock: str
-    connect: Callable[[str], Any]
+    connect: Callable[[str, bool], Any]
     no_table: Callable[[Exception], bool]
     table_options: str = ""
 
 
-def _sqlite(url: str):
+def _sqlite(url: str, read_only: bool):
     """Connects with WAL (readers are not blocked by the writer) and FULL (commits are on disk)."""
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30, isolation_level=None,
-                                 check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    file = Path(url.removeprefix("sqlite:///")).absolute()
+    # a folder that cannot be written to has no writer, and no room for the files of WAL
+    query = "" if not read_only else "?mode=ro" if os.access(file.parent, os.W_OK) else "?mode=ro&immutable=1"
+    connection = sqlite3.connect(file.as_uri() + query, timeout=30, isolation_level=None, check_same_thread=False, uri=True)
+    connection.execute("PRAGMA trusted_schema = OFF")  # the file may come from elsewhere
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 
-def _postgres(url: str):
+def _postgres(url: str, read_only: bool):
     try:
         import psycopg
     except ImportError as error:
@@ -55,7 +59,7 @@ def _postgres(url: str):
                               "URL, PGPASSWORD or ~/.pgpass") from error
 
 
-def _mysql(url: str):
+def _mysql(url: str, read_only: bool):
     try:
         import pymysql
     except ImportError as error:

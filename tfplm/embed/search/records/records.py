@@ -54,12 +54,13 @@ class Records:
     Every change is one transaction, including the state. There is one connection; not thread-safe.
     """
 
-    def __init__(self, url: str, table: str = "tfplm"):
+    def __init__(self, url: str, table: str = "tfplm", read_only: bool = False):
+        """read_only: an SQLite file is not changed, not even its journal mode."""
         if not _TABLE.fullmatch(table):
             raise ValueError(f"the table name is {table!r}, expected up to 40 of a-z, 0-9 and _, a letter first")
         self.url, self.table = url, table
         self._dialect: Dialect = dialect_of(url)
-        self._connection = self._dialect.connect(url)
+        self._connection = self._dialect.connect(url, read_only)
         self._locked = False
 
     def __str__(self) -> str:
