@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("zmq", reason="pip install 'tfplm[serve]'")
+pytest.importorskip("zmq", reason="pip install -e '.[serve]'")
 import zmq
 
 from tests.serve.conftest import eventually
