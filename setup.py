@@ -6,8 +6,8 @@ from setuptools import find_packages, setup
 
 EXTRAS = {
     "test": ["pytest>=8", "pytest-xdist>=3.7", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
-             "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "sacrebleu>=2.4",
-             "rouge-score>=0.1.2", "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22", "httpx>=0.27",
+             "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "argcomplete>=3.2",
+             "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22", "httpx>=0.27",
              "bert-serving-client==1.10.0", "cohere>=5.11", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
              "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
              "mypy>=2.4,<3"],
@@ -20,13 +20,13 @@ EXTRAS = {
     "mysql": ["PyMySQL>=1.1"],
     "serve": ["pyzmq>=25"],  # bert-as-service over ZeroMQ
     "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22"],  # the same, and HTTP
-    "metrics": ["sacrebleu>=2.4", "rouge-score>=0.1.2"],  # BLEU, ROUGE
     "parquet": ["pyarrow>=14"],
     "zh": ["jieba>=0.42"],  # Chinese word segmentation
     "digits": ["scikit-learn>=1.3"],  # small handwritten digits if MNIST is not available
     "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3"],
     "golden": ["torch>=2.4", "transformers>=4.56"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
+    "completion": ["argcomplete>=3.2"],  # tfplm completion
     "hub": ["huggingface_hub>=0.24"],
 }
 
@@ -54,6 +54,9 @@ setup(
         "importlib_resources>=6",  # imported by tensorflow-datasets, but not declared
         "matplotlib>=3.8",
         "pillow>=10",
+        "rich>=13",  # tables at a terminal; Keras needs it anyway
+        "rouge-score>=0.1.2",
+        "sacrebleu>=2.4",
         "tqdm>=4.66",
     ],
     extras_require=EXTRAS,

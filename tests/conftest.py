@@ -120,6 +120,14 @@ def data():
     return folder
 
 
+@pytest.fixture
+def terminal(monkeypatch):
+    """Results are shown as at a terminal of 100 columns, without colours."""
+    monkeypatch.setattr("tfplm.core.terminal.results.for_people", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
 @pytest.fixture(scope="session")
 def minilm() -> Path:
     """The folder of a trained model that a package ships; skips (or, with TFPLM_REQUIRE_DATA=1, fails) without it."""

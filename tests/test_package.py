@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 import pytest
 
 import tfplm
+from tests.readme_blocks import declared_extras
 from tfplm import cli
 
 ROOT = Path(__file__).parents[1]
-PUBLIC = {"Tokenizer", "count_parameters", "from_config", "from_pretrained", "presets", "save_pretrained"}
+PUBLIC = {"Predictor", "SearchIndex", "SentenceEncoder", "SummaryCallback", "Tokenizer", "count_parameters", "finetune",
+          "from_config", "from_pretrained", "presets", "pretrain", "save_pretrained"}
 HEAVY = {"tensorflow", "keras", "torch", "transformers", "matplotlib", "tokenizers", "sentencepiece"}
 LARGEST = 300_000  # bytes of a file under version control
 
@@ -47,6 +50,20 @@ def test_import_loads_nothing_heavy():
     assert not HEAVY & set(loaded)
 
 
+@pytest.mark.parametrize("first", ["import tfplm.pretrain.objectives", "import tfplm.pretrain",
+                                   "from tfplm import pretrain", "import tfplm; tfplm.pretrain"])
+def test_pretrain_is_a_function_and_a_package(first):
+    """`tfplm.pretrain` has the name of a package; whichever is used first, both work."""
+    python(f"{first}\nimport tfplm, tfplm.pretrain.objectives\nimport tfplm.pretrain.objectives as objectives\n"
+           "assert tfplm.pretrain.objectives is objectives and callable(tfplm.pretrain)\n"
+           "from tfplm import pretrain\nassert pretrain is tfplm.pretrain and 'tensorflow' not in __import__('sys').modules")
+
+
+def test_the_function_behind_the_package_is_called(monkeypatch):
+    monkeypatch.setattr("tfplm.pretrain.pretrain", lambda **keywords: keywords, raising=False)
+    assert tfplm.pretrain(steps=3) == {"steps": 3}
+
+
 def test_help_of_verbs_loads_no_tensorflow():
     """`tfplm VERB --help` is fast, as options do not depend on models."""
     code = ("import sys, json, tfplm.cli\n"
@@ -71,6 +88,21 @@ def test_command():
                               check=False)
         assert done.returncode == status
         assert expected in done.stdout + done.stderr
+
+
+def test_extras_in_messages_exist():
+    """A message names an extra as README does: `pip install -e '.[search]'`, in the clone."""
+    named = set()
+    for path in (ROOT / "tfplm").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "install 'tfplm[" not in text and "install tfplm[" not in text, path
+        named |= {extra for extras in re.findall(r"pip install -e '\.\[(.*?)\]'", text) for extra in extras.split(",")}
+    assert {"search", "serve", "http", "completion"} <= named <= declared_extras()
+
+
+def test_metrics_of_texts_are_dependencies():
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8").partition("install_requires=[")[2].partition("]")[0]
+    assert {"sacrebleu", "rouge-score", "rich"} <= set(re.findall(r'"([\w-]+)>=', setup))
 
 
 def test_every_folder_is_a_package():

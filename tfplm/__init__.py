@@ -12,14 +12,19 @@ from tfplm.core.lazy import lazy_exports
 logs.install()
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    "Predictor": ".adapt.finetune",
+    "SearchIndex": ".embed",
     "SentenceEncoder": ".embed",
+    "SummaryCallback": ".summaries",
     "Tokenizer": ".tokenizers",
     "count_parameters": ".models",
+    "finetune": ".adapt.finetune",
     "from_config": ".models",
     "from_pretrained": ".models",
     "presets": ".models",
+    "pretrain": ".pretrain",
     "save_pretrained": ".models",
-}, also=("__version__",))
+}, also=("__version__",), packages=("pretrain",))
 
 if "keras" in sys.modules:  # keras.models.load_model only knows classes that have been imported
     importlib.import_module(".models.keras_classes", __name__)

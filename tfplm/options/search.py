@@ -33,7 +33,7 @@ class IndexOptions(Options, EncoderOptions):
                                         "sentence, title, content)")
     kind: Literal["auto", "exact", "flat", "ivf", "ivf_pq", "hnsw", "lsh", "sq"] = flag(
         "auto", "kind of the vector index; auto: by size and memory; exact needs no package, the others "
-                "pip install 'tfplm[search]'")
+                "pip install -e '.[search]'")
     metric: Literal["cosine", "inner_product", "l2"] = flag("cosine", "how vectors are compared")
     memory: int | None = flag(None, "maximum memory of the vectors in MiB (default: half of the machine's)")
     lists: int | None = flag(None, "ivf, ivf_pq: number of cells (default: 2 sqrt(N))")

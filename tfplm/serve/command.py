@@ -96,14 +96,14 @@ def _with_interface(options: ServeOptions) -> ServeOptions:
     try:
         import zmq  # noqa: F401
     except ImportError:
-        raise ImportError("serving needs pyzmq: pip install 'tfplm[serve]'") from None
+        raise ImportError("serving needs pyzmq: pip install -e '.[serve]'") from None
     if options.http_port is not None:
         try:
             import fastapi  # noqa: F401
             import prometheus_client  # noqa: F401
             import uvicorn  # noqa: F401
         except ImportError as error:
-            raise ImportError(f"HTTP needs {error.name}: pip install 'tfplm[http]'") from None
+            raise ImportError(f"HTTP needs {error.name}: pip install -e '.[http]'") from None
     return options
 
 

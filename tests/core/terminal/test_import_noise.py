@@ -49,7 +49,7 @@ def test_a_crash_is_not_silent(tmp_path):
 
 
 def test_without_a_standard_error(tmp_path):
-    silent = LOADS.replace("os.write(2,", "len((2,").replace('\\n")', '\\n"))')
+    silent = "class config:\n    def list_physical_devices(): pass\n"
     done = run(tmp_path, silent, f"import os\nos.close(2)\n{IMPORT}import tensorflow\nprint('done')")
     assert (done.returncode, done.stdout) == (0, "done\n")
 

@@ -11,13 +11,6 @@ ROWS = [{"text": "[b]好[/b] [MASK]", "probability": 0.98765432109, "count": 123
         {"text": "a\x1b[31m\nb", "probability": 1e-4, "extra": None, "list": [1, "二"]}]
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    monkeypatch.setattr(module, "for_people", lambda: True)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-
 def show(rows=ROWS, **keywords):
     with Results(**keywords) as results:
         for row in rows:

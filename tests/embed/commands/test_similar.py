@@ -1,5 +1,7 @@
 """The verbs `similar` and `sts-eval`."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -25,11 +27,16 @@ def cosine(made, a, b):
 def test_two_texts(made, saved, capsys):
     (value,) = run(SimilarOptions(init=saved, a="a dog", b="我们去公园。"))
     assert value == pytest.approx(cosine(made, "a dog", "我们去公园。"), abs=1e-5)
+    assert json.loads(capsys.readouterr().out) == {"cosine": pytest.approx(float(value))}
+
+
+def test_a_number_at_a_terminal(saved, capsys, terminal):
+    (value,) = run(SimilarOptions(init=saved, a="a dog", b="我们去公园。"))
     assert capsys.readouterr().out == f"{value:.4f}\n"
 
 
 @pytest.mark.parametrize("swap", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_text_and_a_file(swap, made, saved, tmp_path, capsys):
+def test_a_text_and_a_file(swap, made, saved, tmp_path, capsys, terminal):
     lines = [text for text in TEXTS if text.strip()]
     (tmp_path / "t.txt").write_text("\n".join(lines), encoding="utf-8")
     a, b = ("a dog", str(tmp_path / "t.txt"))[::-1 if swap else 1]
@@ -37,7 +44,7 @@ def test_a_text_and_a_file(swap, made, saved, tmp_path, capsys):
     cosines = [cosine(made, "a dog", line) for line in lines]
     assert [line for _, _, line in found] == [lines[i] for i in np.argsort(cosines)[::-1][:3]]
     np.testing.assert_allclose([score for score, _, _ in found], sorted(cosines)[::-1][:3], atol=1e-5)
-    assert capsys.readouterr().out.splitlines()[0] == "1.0000  a dog"
+    assert capsys.readouterr().out.splitlines()[2].split() == ["1.0000", str(lines.index("a dog")), "a", "dog"]
 
 
 def test_two_files(made, saved, tmp_path, capsys):

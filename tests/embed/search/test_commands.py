@@ -53,7 +53,7 @@ def faq(tmp_path, fake, capsys):
     return tmp_path / "faq"
 
 
-def test_texts_in_texts_out(model, texts, tmp_path, capsys):
+def test_texts_in_texts_out(model, texts, tmp_path, capsys, terminal):
     folder = tmp_path / "i"
     assert index_command.run(file=[str(texts)], output=str(folder), init=str(model)) == 5
     out = capsys.readouterr().out
@@ -88,7 +88,7 @@ def test_the_encoder_is_remembered(model, texts, tmp_path, capsys):
         index_command.run(file=[str(texts)], output=str(folder), init=str(model))
 
 
-def test_answers_to_questions(faq, capsys):
+def test_answers_to_questions(faq, capsys, terminal):
     search_command.run(folder=str(faq), query="什么时候开馆？", k=2)
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -123,7 +123,7 @@ def test_files_of_queries(faq, tmp_path, capsys, monkeypatch):
         search_command.run(folder=str(faq), query=str(tmp_path / "q.txt"))
 
 
-def test_interactive_queries(faq, capsys, monkeypatch):
+def test_interactive_queries(faq, capsys, monkeypatch, terminal):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     typed = iter(["停车费用", "食堂"])
 
@@ -139,7 +139,7 @@ def test_interactive_queries(faq, capsys, monkeypatch):
     assert "每小时五元" in out and "地下一层" in out
 
 
-def test_recall(faq, tmp_path, capsys):
+def test_recall(faq, tmp_path, capsys, terminal):
     report = search_command.run(folder=str(faq), recall=True, k=3)
     assert report.recall == 1 and report.queries == 5 and "recall@3 1.0000" in capsys.readouterr().out
     search_command.run(folder=str(faq), recall=True, query="停车", k=3, json=True)
@@ -225,7 +225,7 @@ def test_wrong_calls(tmp_path, faq, texts, fake):
         index_command.run(file=[str(texts)], output=str(faq), batch=0)
 
 
-def test_the_command_line(faq, tmp_path, capsys, monkeypatch):
+def test_the_command_line(faq, tmp_path, capsys, monkeypatch, terminal):
     monkeypatch.setitem(cli.VERBS, "index", ("tfplm.options.search:IndexOptions", "make texts searchable by meaning"))
     monkeypatch.setitem(cli.VERBS, "search", ("tfplm.options.search:SearchOptions", "find the texts nearest to a query"))
     (tmp_path / "more.jsonl").write_text('{"id": "wifi", "question": "怎样上网？", "answer": "扫码。"}\n', encoding="utf-8")
@@ -238,4 +238,4 @@ def test_the_command_line(faq, tmp_path, capsys, monkeypatch):
     for name in ("index", "search"):
         with pytest.raises(SystemExit, match="0"):
             cli.main([name, "--help"])
-    assert "--search-effort" in capsys.readouterr().out
+    assert "--recall" in capsys.readouterr().out

@@ -190,7 +190,7 @@ def test_without_faiss(faq, tmp_path, encoder, monkeypatch, caplog):
     with SearchIndex.open(tmp_path / "faq", encoder) as index:
         assert index.search("停车费用", k=1)[0].id == "park" and index.kind == "exact"
         assert "cannot be used (this kind of index needs Faiss" in caplog.text
-    with pytest.raises(ImportError, match=r"pip install 'tfplm\[search\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '.\[search\]'"):
         SearchIndex.create(tmp_path / "f", encoder, SearchSettings(kind="flat"))
 
 

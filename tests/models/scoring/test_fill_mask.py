@@ -1,5 +1,9 @@
 """Filling masks: against a direct computation and transformers, and the errors."""
 
+import dataclasses
+import json
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -118,10 +122,18 @@ def test_keras_and_tf1_files(bert, tmp_path):
         assert [c.token_id for c in found[0][0]] == [c.token_id for c in expected[0][0]]
 
 
-def test_the_verb_prints_texts_and_candidates(bert, capsys, tmp_path):
+def test_the_verb_prints_texts_and_candidates(bert, capsys, tmp_path, terminal):
     run(source=str(bert.folder), texts=["今天天气很[MASK]。"], top_k=2)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "今天天气很[MASK]。" and len(lines) == 3 and lines[1].startswith("  0.")
+    assert lines[0] == "今天天气很[MASK]。" and len(lines) == 3 and re.match(r"   (0\.\d\d|<0\.01)  \S", lines[1])
     (tmp_path / "texts.txt").write_text("the [MASK]\n\n[MASK]天[MASK]\n", encoding="utf-8")
     assert len(run(source=str(bert.folder), file=str(tmp_path / "texts.txt"))) == 2
     assert "  mask 2 of 2" in capsys.readouterr().out
+
+
+def test_json_through_a_pipe_and_in_files(bert, capsys, tmp_path):
+    (((first, _),),) = run(source=str(bert.folder), texts=["今天天气很[MASK]。"], top_k=2)
+    row = json.loads(capsys.readouterr().out)
+    assert row["text"] == "今天天气很[MASK]。" and row["masks"][0][0] == dataclasses.asdict(first)
+    run(source=str(bert.folder), texts=["今天天气很[MASK]。"], top_k=2, output=str(tmp_path / "masks.json"))
+    assert json.loads((tmp_path / "masks.json").read_text(encoding="utf-8")) == [row] and capsys.readouterr().out == ""

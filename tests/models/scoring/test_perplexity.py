@@ -1,5 +1,6 @@
 """Perplexity of three kinds of models: against one forward pass per token, also at the edges of windows."""
 
+import json
 import math
 
 import keras
@@ -154,7 +155,7 @@ def test_a_source_without_the_head(tmp_path):
         perplexity(tmp_path / "bert", "the sea")
 
 
-def test_the_verb_reads_files(saved, tmp_path, capsys):
+def test_the_verb_reads_files(saved, tmp_path, capsys, terminal):
     (tmp_path / "a.txt").write_text("却说曹操\n引军追赶\n", encoding="utf-8")
     whole = run(source=str(saved["gpt2"].folder), text=[str(tmp_path / "a.txt")], quiet=True)
     assert whole.tokens == perplexity(saved["gpt2"].folder, "却说曹操\n引军追赶").tokens
@@ -163,6 +164,9 @@ def test_the_verb_reads_files(saved, tmp_path, capsys):
     lines = run(source=str(saved["bert"].folder), text=[str(tmp_path)], by="line", per_text=True, quiet=True)
     shown = capsys.readouterr().out.splitlines()
     assert len(lines.scores) == 2 and shown[0].endswith("\t4\t却说曹操") and shown[2].startswith("pseudo-perplexity ")
+    run(source=str(saved["gpt2"].folder), text=[str(tmp_path / "a.txt")], quiet=True, json=True)
+    assert json.loads(capsys.readouterr().out) == {"perplexity": whole.perplexity, "tokens": whole.tokens,
+                                                   "loss": whole.loss, "kind": "causal"}
 
 
 def test_the_verb_reads_pairs(saved, tmp_path):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-pytest.importorskip("fastapi", reason="pip install 'tfplm[http]'")
+pytest.importorskip("fastapi", reason="pip install -e '.[http]'")
 pytest.importorskip("httpx")
 
 from tests.serve.conftest import serving

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("fastapi", reason="pip install 'tfplm[http]'")
+pytest.importorskip("fastapi", reason="pip install -e '.[http]'")
 pytest.importorskip("httpx")
 
 from tests.serve.conftest import serving

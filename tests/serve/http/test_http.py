@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-pytest.importorskip("fastapi", reason="pip install 'tfplm[http]'")
+pytest.importorskip("fastapi", reason="pip install -e '.[http]'")
 pytest.importorskip("httpx")
 import httpx
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest.importorskip("fastapi", reason="pip install 'tfplm[http]'")
+pytest.importorskip("fastapi", reason="pip install -e '.[http]'")
 pytest.importorskip("httpx")
 from prometheus_client.parser import text_string_to_metric_families
 

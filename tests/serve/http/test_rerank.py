@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("fastapi", reason="pip install 'tfplm[http]'")
+pytest.importorskip("fastapi", reason="pip install -e '.[http]'")
 pytest.importorskip("httpx")
 
 from tests.serve.conftest import serving

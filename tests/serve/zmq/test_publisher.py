@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-pytest.importorskip("zmq", reason="pip install 'tfplm[serve]'")
+pytest.importorskip("zmq", reason="pip install -e '.[serve]'")
 import zmq
 
 from tests.serve.conftest import eventually

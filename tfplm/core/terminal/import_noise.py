@@ -9,6 +9,7 @@ import faulthandler
 import glob
 import importlib.abc
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -100,3 +101,4 @@ class _Loader(importlib.abc.Loader):
         with held_stderr():
             self.loader.exec_module(module)
             module.config.list_physical_devices()  # the first call searches for GPUs, and says so
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # warnings about its own use, such as retracing

@@ -78,7 +78,7 @@ class ParquetWriter:
             import pyarrow
             from pyarrow import parquet
         except ImportError as error:
-            raise ImportError("Parquet files need pyarrow: pip install 'tfplm[parquet]', or write .npy") from error
+            raise ImportError("Parquet files need pyarrow: pip install -e '.[parquet]', or write .npy") from error
         self.path, self._arrow = Path(path), pyarrow
         self._partial = self.path.with_name(self.path.name + ".partial")
         self._schema = pyarrow.schema([("text", pyarrow.string()),

@@ -24,7 +24,7 @@ class BleuMetrics(Metrics):
         try:
             from sacrebleu.metrics import BLEU
         except ImportError:
-            raise ImportError("BLEU needs sacrebleu: pip install 'tfplm[metrics]'") from None
+            raise ImportError("BLEU needs sacrebleu: pip install sacrebleu") from None
         self._bleu = BLEU(tokenize=tokenize, lowercase=lowercase, effective_order=True)
         self.correct, self.total = np.zeros((2, ORDERS), np.int64)
         self.count = self.length = self.reference_length = 0

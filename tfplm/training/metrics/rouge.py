@@ -37,7 +37,7 @@ class RougeMetrics(Metrics):
         try:
             from rouge_score.rouge_scorer import RougeScorer
         except ImportError:
-            raise ImportError("ROUGE needs rouge-score: pip install 'tfplm[metrics]'") from None
+            raise ImportError("ROUGE needs rouge-score: pip install rouge-score") from None
         tokenizer = CharacterTokenizer() if units == "characters" else None
         self._scorer = RougeScorer(list(KINDS.values()), use_stemmer=stem, tokenizer=tokenizer)
         self.sums, self.count = np.zeros((len(KINDS), 3)), 0

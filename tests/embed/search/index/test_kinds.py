@@ -29,10 +29,10 @@ def test_auto(count, memory, kind, reason, monkeypatch):
 def test_without_faiss(monkeypatch):
     monkeypatch.setattr(kinds, "has_faiss", lambda: False)
     choice = choose_kind("auto", 10**6, 768)
-    assert choice.kind == "exact" and "pip install 'tfplm[search]'" in choice.reason
+    assert choice.kind == "exact" and "pip install -e '.[search]'" in choice.reason
     assert isinstance(make_index(choice.kind, 3), ExactIndex)
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ImportError, match=r"pip install 'tfplm\[search\]', or use kind 'exact'"):
+    with pytest.raises(ImportError, match=r"pip install -e '.\[search\]', or use kind 'exact'"):
         make_index("flat", 3)
 
 

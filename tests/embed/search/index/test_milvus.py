@@ -161,5 +161,5 @@ def test_errors(tmp_path, monkeypatch):
     with pytest.raises(ConnectionError, match="no connection to Milvus"):
         SearchIndex.create(tmp_path / "i", FakeEncoder(), SearchSettings(milvus="http://127.0.0.1:9"))
     monkeypatch.setitem(sys.modules, "pymilvus", None)
-    with pytest.raises(ImportError, match=r"pip install 'tfplm\[milvus\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '.\[milvus\]'"):
         MilvusIndex(str(tmp_path / "n.db"), "c", 16)

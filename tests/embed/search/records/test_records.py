@@ -260,5 +260,5 @@ def test_no_server(name, tmp_path):
                                                       ("mysql://h/d", "pymysql", "mysql")])
 def test_missing_packages(url, module, extra, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(ImportError, match=rf"pip install 'tfplm\[{extra}\]'"):
+    with pytest.raises(ImportError, match=rf"pip install -e '.\[{extra}\]'"):
         Records(url)

@@ -20,7 +20,7 @@ def faiss_module():
     try:
         import faiss
     except ImportError as error:
-        raise ImportError("this kind of index needs Faiss: pip install 'tfplm[search]', or use kind 'exact'") from error
+        raise ImportError("this kind of index needs Faiss: pip install -e '.[search]', or use kind 'exact'") from error
     return faiss
 
 

@@ -48,7 +48,7 @@ def choose_kind(kind: str, count: int, dimension: int, settings: IndexSettings |
     if kind != "auto":
         return Choice(kind, f"{kind} was requested")
     if not has_faiss():
-        return Choice("exact", "Faiss is not installed (pip install 'tfplm[search]'), so all vectors are compared in "
+        return Choice("exact", "Faiss is not installed (pip install -e '.[search]'), so all vectors are compared in "
                                "NumPy")
     needs = {kind: count * bytes_per_vector(kind, dimension, settings) for kind in KINDS}
     if count <= FEW and needs["flat"] <= memory:

@@ -27,7 +27,7 @@ def connect(uri: str):
     try:
         from pymilvus import MilvusClient, MilvusException
     except ImportError as error:
-        raise ImportError("Milvus needs pymilvus: pip install 'tfplm[milvus]'") from error
+        raise ImportError("Milvus needs pymilvus: pip install -e '.[milvus]'") from error
     with _thread, errors_not_logged() as reasons:
         try:
             client = MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=_SECONDS)

@@ -51,7 +51,7 @@ def _postgres(url: str, read_only: bool):
     try:
         import psycopg
     except ImportError as error:
-        raise ImportError("records in PostgreSQL need psycopg: pip install 'tfplm[postgres]'") from error
+        raise ImportError("records in PostgreSQL need psycopg: pip install -e '.[postgres]'") from error
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=20)
     except psycopg.Error as error:
@@ -63,7 +63,7 @@ def _mysql(url: str, read_only: bool):
     try:
         import pymysql
     except ImportError as error:
-        raise ImportError("records in MySQL need PyMySQL: pip install 'tfplm[mysql]'") from error
+        raise ImportError("records in MySQL need PyMySQL: pip install -e '.[mysql]'") from error
     parts = urlsplit(url)
     try:
         return pymysql.connect(
