@@ -9,7 +9,7 @@ from tfplm.options.base import Options, flag
 @dataclasses.dataclass(kw_only=True)
 class DemoOptions(Options):
     """Run the whole workflow in a few minutes, without a network: learn a vocabulary from a corpus, write records,
-    pre-train a small ALBERT on them with masked words and sentence order, and show what it has learned.
+    pre-train a small ModernBERT on them with masked words, and show what it has learned.
 
     Everything is written to --output. After Ctrl-C or a kill, run the same command again to resume.
     """
@@ -29,4 +29,4 @@ class DemoOptions(Options):
     text_layout: Literal["auto", "sentences", "paragraphs", "wrapped", "documents"] = flag(
         "auto", "what a line of the text is: a sentence, a paragraph, a part of a paragraph, or a document")
     encoding: str = flag("utf-8", "encoding of the text files")
-    sentences: int = flag(5, "number of held-out sentences with masks to fill, and of texts to generate")
+    sentences: int = flag(5, "number of held-out sentences to show, with a mask that is filled")
