@@ -270,14 +270,10 @@ class OptimizerHooks:
 
 
 def schedule_of(optimizer):
-    """The schedule of the learning rate, or None for a constant; of the innermost optimizer, if it is wrapped.
-
-    Missing in Keras: `Optimizer.learning_rate` is the current value.
-    """
+    """The schedule of the innermost optimizer, None for a constant. Missing in Keras: `learning_rate` is a number."""
     while (inner := getattr(optimizer, "inner_optimizer", None)) is not None:
         optimizer = inner
-    rate = optimizer._learning_rate
-    return rate if callable(rate) else None
+    return optimizer._learning_rate if callable(optimizer._learning_rate) else None
 
 
 def before_clipping(optimizer, observe) -> None:
