@@ -14,7 +14,6 @@ from tfplm.models.pretrained.api import from_pretrained
 from tfplm.models.pretrained.source import open_source
 from tfplm.training.loop.progress import Line
 
-
 _INVISIBLE = ("Mn", "Me", "Mc", "Cf", "Cc")  # marks and control characters
 
 
