@@ -16,7 +16,7 @@ def _punctuation(c: str) -> bool:
     return (c.isascii() and c.isprintable() and not c.isalnum() and c != " ") or unicodedata.category(c)[0] == "P"
 
 
-def _words(text: str, lower_case: bool):
+def words(text: str, lower_case: bool):
     text = "".join(" " if c in "\t\n\r" or unicodedata.category(c) == "Zs" else c for c in text
                    if c not in "\0\ufffd" and (c in "\t\n\r" or unicodedata.category(c) not in ("Cc", "Cf")))
     text = "".join(f" {c} " if any(low <= ord(c) <= high for low, high in _CJK) else c for c in text)
@@ -37,7 +37,7 @@ def _words(text: str, lower_case: bool):
 def tokenize(text: str, vocab: dict[str, int], lower_case: bool) -> list[str]:
     """Greedy longest match within every word; [UNK] for a word that the pieces do not cover, or of more than 200 letters."""
     tokens = []
-    for word in _words(text, lower_case):
+    for word in words(text, lower_case):
         pieces, start = ["[UNK]"] if len(word) > 200 else [], 0
         while start < len(word) <= 200:
             end = next((end for end in range(len(word), start, -1)

@@ -7,8 +7,9 @@ import pytest
 
 import tfplm
 from tests.tokenizers import google_bert
-from tests.tokenizers.cases import HARD, lines_of
+from tests.tokenizers.cases import GOLDEN, HARD, lines_of
 from tests.tokenizers.random_texts import NOTABLE, random_texts
+from tfplm.tokenizers import backends
 from tfplm.tokenizers.original import google
 
 CORPORA = ["zh_novels/honglou_meng.txt", "stsb_zh/sts-b-dev.txt", "wikitext2/test.txt", "wnut17/train.conll"]
@@ -66,10 +67,18 @@ def test_random_texts_with_published_vocabularies(name, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lower_case", [True, False])
-def test_every_character_between_letters(lower_case, tmp_path):
-    texts = [f"a{chr(code)}b" for code in range(0x110000) if not 0xD800 <= code < 0xE000]
-    tokenizer = tfplm.Tokenizer.from_vocab(known_characters(texts, tmp_path), lowercase=lower_case)
-    assert differences(texts, tokenizer, lower_case) == []
+def test_every_character_between_letters(lower_case):
+    backend = backends.wordpiece({"[UNK]": 0}, lower_case)
+    finder, wrong = google.GoogleTokenizer(backend), []
+    # of the planes without characters or with private ones, every 16th
+    for code in [*range(0xD800), *range(0xE000, 0x24000), *range(0x24000, 0x2A000, 16), *range(0x2A000, 0x33000),
+                 *range(0x33000, 0xE0000, 16), *range(0xE0000, 0xE0200), *range(0xE0200, 0x110000, 16)]:
+        text = f"a{chr(code)}b"
+        found = [word for word, _ in finder.basic.words(text) if finder.takes(text)] or [
+            word for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text))]
+        if found != list(google_bert.words(text, lower_case)):
+            wrong.append(code)
+    assert wrong == []
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +130,19 @@ def test_places_are_those_of_the_library(options, tmp_path):
         assert (found.tokens, found.spans, found.words) == (library.tokens, library.offsets, library.word_ids), text
 
 
+def test_the_first_gpt_makes_the_same_words(tmp_path):
+    tokenizer = tfplm.Tokenizer.from_bpe(GOLDEN / "tiny_bpe" / "vocab.json", GOLDEN / "tiny_bpe" / "merges.txt")
+    texts = [*random_texts(400, 9), *HARD]
+    finder = tokenizer._finder
+    usual = [text for text in texts if not finder.takes(text)]
+    for text, found, library in zip(usual, finder.pieces(usual), tokenizer._backend.encode_batch(usual)):
+        assert (found.tokens, found.spans, found.words) == (library.tokens, library.offsets, library.word_ids), text
+    assert tokenizer.tokenize("a\ue001b") == tokenizer.tokenize("a\u0e01b") != tokenizer.tokenize("ab")
+    assert tokenizer.tokenize("\U0002b8a2the")[-1] == "the</w>"
+    batch = tokenizer("\ue001 the", return_offsets=True)
+    assert batch["offsets"][0].tolist() == [[0, 1], [2, 5]]
+
+
 def test_rows_of_rare_and_usual_texts(uncased):
     texts = ["Hello, \ue001orld of words", "plain words, many of them", "\ue001", "New York \ue002 City", ""]
     batch = uncased(texts, texts[::-1], max_length=9, return_offsets=True, return_word_ids=True,
@@ -154,6 +176,6 @@ def test_usual_characters_are_alike_in_the_library(tmp_path):
 
 
 def test_lone_surrogates(uncased):
-    for arguments in ({"texts": ["a", "b\udc80"]}, {"texts": [["a"], ["b", "\ud83d"]], "is_split_into_words": True}):
-        with pytest.raises(ValueError, match=r"texts\[1\] is not Unicode text.*wrong encoding"):
+    for arguments in ({"texts": ["a", "b\udc80"]}, {"texts": [["a"], ["b", "\ud83d!"]], "is_split_into_words": True}):
+        with pytest.raises(ValueError, match=r"texts\[1\] is not Unicode text: character 1 .*U\+D[C8]\d.*wrong enco"):
             uncased(**arguments)

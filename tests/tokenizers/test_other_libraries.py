@@ -20,7 +20,9 @@ def test_transformers_reads_it(name, with_config, data, tmp_path):
     if with_config:  # as in the folder of a model
         (tmp_path / "saved" / "config.json").write_text(json.dumps({"model_type": case.model_type}))
     theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "saved"))
-    texts = [*case.texts, "a newword and 新词。", *lines_of(data("stsb", "dev.tsv"), 200)]
+    # the library sentencepiece is the reference where transformers is an approximation of it
+    texts = [text for text in case.texts if not (case.approximate and text.startswith(case.approximate))]
+    texts += ["a newword and 新词。", *(line.replace("\t", " ") for line in lines_of(data("stsb", "dev.tsv"), 200))]
     for text, ours in zip(texts, tokenizer(texts, padding=False, truncation=False)["input_ids"]):
         assert theirs(text)["input_ids"] == ours.tolist(), text
     assert theirs([PAIRS[1][0]], [PAIRS[1][1]])["input_ids"] == tokenizer(*PAIRS[1])["input_ids"].tolist()

@@ -72,8 +72,10 @@ def _checked(texts, split: bool, name: str) -> list:
         try:
             "".join(text).encode()
         except UnicodeEncodeError as error:
-            raise ValueError(f"{name}[{index}] is not Unicode text: {error.reason} at {error.start}; it was probably "
-                             "read with the wrong encoding") from error
+            raise ValueError(f"{name}[{index}] is not Unicode text: character {error.start} is the half of a surrogate "
+                             f"pair, U+{ord(error.object[error.start]):X}, expected whole characters; it was probably "
+                             "read with the wrong encoding (errors='surrogateescape') or cut in two: read it as UTF-8, or "
+                             "repair it by text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')") from error
     return texts
 
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer as Backend
 from tfplm.core.tokenizer_rules import ROLES, Kind, TokenizerRules
 from tfplm.families import registry
 from tfplm.tokenizers import backends, files, sentencepiece_file
-from tfplm.tokenizers.original.google import LONGEST_WORD, GoogleWordPiece
+from tfplm.tokenizers.original.google import LONGEST_WORD, GoogleTokenizer
 
 _BPE_PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 _SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "spm.model", "sentencepiece.model", "tokenizer.model")
@@ -144,8 +144,8 @@ def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dic
         backend = Backend.from_str(text)
     except Exception as error:  # the Rust library raises plain Exception
         raise ValueError(f"{file} is not a tokenizer of the library `tokenizers`: {error}") from error
-    if GoogleWordPiece.fits(backend) and backend.model.max_input_chars_per_word == 100:  # the default of the library
-        backend.model.max_input_chars_per_word = LONGEST_WORD
+    if GoogleTokenizer.fits(backend) and getattr(backend.model, "max_input_chars_per_word", 0) == 100:
+        backend.model.max_input_chars_per_word = LONGEST_WORD  # 100 is the default of the library, not BERT's limit
     kind = backends.kind_of(backend)
     vocab = backend.get_vocab()
     rules = choose_rules(kind, vocab, config, tokenizer_config)

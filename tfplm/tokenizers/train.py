@@ -22,7 +22,7 @@ from tfplm.core.tokenizer_rules import Kind, TokenizerRules
 from tfplm.families import registry
 from tfplm.tokenizers.backends import wordpiece
 from tfplm.tokenizers.corpus import Corpus, spooled
-from tfplm.tokenizers.original.google import GoogleWordPiece, is_word
+from tfplm.tokenizers.original.google import GoogleTokenizer, is_word
 from tfplm.tokenizers.tokenizer import Tokenizer
 
 SAMPLE = 2000  # the number of lines, from the start of a corpus, in which unknown tokens are counted
@@ -146,10 +146,8 @@ def _normalizer(settings: VocabularySettings) -> Callable[[str], str]:
     """The normalization that the finished tokenizer applies to a text before it searches for pieces."""
     if settings.kind == "byte_bpe":
         return str
-    if settings.kind == "wordpiece":
+    if settings.kind != "sentencepiece":
         return _googles(bool(settings.lowercase))
-    if settings.kind == "bpe":
-        return normalizers.BertNormalizer(lowercase=bool(settings.lowercase)).normalize_str
     steps: list[normalizers.Normalizer] = [normalizers.NFKC()]
     if settings.family.clean:
         steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"'), normalizers.NFKD(),
@@ -162,7 +160,7 @@ def _normalizer(settings: VocabularySettings) -> Callable[[str], str]:
 def _googles(lower_case: bool) -> Callable[[str], str]:
     """BERT's normalization: by the Rust library, or for rare characters by Google's rules, with spaces between words."""
     backend = wordpiece({"[UNK]": 0}, lower_case)
-    finder, usual = GoogleWordPiece(backend), backend.normalizer.normalize_str
+    finder, usual = GoogleTokenizer(backend), backend.normalizer.normalize_str
 
     def normalize(line: str) -> str:
         return " ".join(word for word, _ in finder.basic.words(line)) if finder.takes(line) else usual(line)

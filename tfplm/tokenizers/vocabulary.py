@@ -13,7 +13,7 @@ from tokenizers import Tokenizer as Backend
 from tfplm.core.tokenizer_rules import ROLES
 from tfplm.families import registry
 from tfplm.tokenizers import backends
-from tfplm.tokenizers.original.google import GoogleWordPiece
+from tfplm.tokenizers.original.google import GoogleTokenizer
 from tfplm.tokenizers.original.pieces import Finder, piece_backend
 from tfplm.tokenizers.original.sentencepiece_encoder import SentencePieceEncoder
 
@@ -126,8 +126,8 @@ class Vocabulary:
     @functools.cached_property
     def _finder(self) -> Finder | None:
         """What finds the pieces of texts that the Rust library treats otherwise than the original code."""
-        if GoogleWordPiece.fits(self._backend):
-            return GoogleWordPiece(self._backend)
+        if GoogleTokenizer.fits(self._backend):
+            return GoogleTokenizer(self._backend)
         if self.sentencepiece_model is not None:
             finder = SentencePieceEncoder(self.sentencepiece_model, self._backend, self.rules)
             return finder if finder.fits else None

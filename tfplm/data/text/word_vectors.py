@@ -1,5 +1,6 @@
 """A reader for word vectors in word2vec's text format, which GloVe and fastText share."""
 
+import codecs
 import os
 from collections.abc import Collection, Iterator
 
@@ -24,6 +25,8 @@ def read_word_vectors(path: str | os.PathLike,
     size = None
     with open_bytes(os.fspath(path)) as file:
         for number, line in enumerate(file, start=1):
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             word, _, rest = line.decode("utf-8", "replace").rstrip().partition(" ")
             if number == 1 and word.isdecimal() and rest.strip().isdecimal():
                 size = int(rest)

@@ -1,12 +1,12 @@
 """BERT's tokenization as in Google's `tokenization.py` (Devlin et al. 2019), with the place of every piece in the text.
 
-The Rust library does the same for nearly all characters, and much faster: `GoogleWordPiece.takes` finds the texts with a
+The Rust library does the same for nearly all characters, and much faster: `GoogleTokenizer.takes` finds the texts with a
 character for which it does not.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, normalizers, pre_tokenizers
@@ -22,7 +22,10 @@ _USUAL = ("\0-\u0233\u0250-\u036f\u0388-\u038a\u038e-\u03a1\u03a4-\u03e1\u0400-\
           "\u3041-\u3096\u309b-\u30ff\u3400-\u4db5\u4e00-\u9fcc\uac00-\ud7a3\uff01-\uff5e")
 _UNUSUAL = re.compile(f"[^{_USUAL}]")
 
+_REMEMBERED = 1 << 16  # characters
+
 Word = tuple[str, list[int]]  # a word, and for each of its characters the index of the one in the text it comes from
+Part = tuple[str, int, int]  # a piece of a word: the token, and its characters [start, end) of the word
 
 
 class BasicTokenizer:
@@ -102,11 +105,14 @@ def _split_at_punctuation(word: str, origins: list[int]) -> Iterator[Word]:
         yield word[start:], origins[start:]
 
 
-def split_word(word: str, vocab: dict[str, int], prefix: str = "##") -> list[tuple[str, int, int]]:
-    """The longest pieces of a word, from left to right, as (token, start, end); [] if the pieces do not cover it."""
+def split_word(word: str, vocab: Collection[str], longest: int, prefix: str = "##") -> list[Part]:
+    """The longest pieces of a word, from left to right, as (token, start, end); [] if the pieces do not cover it.
+
+    `longest`: the number of characters of the longest piece of the vocabulary.
+    """
     pieces, start = [], 0
     while start < len(word):
-        end = next((end for end in range(len(word), start, -1)
+        end = next((end for end in range(min(len(word), start + longest), start, -1)
                     if (prefix if start else "") + word[start:end] in vocab), None)
         if end is None:
             return []
@@ -128,6 +134,8 @@ class _Differs(dict[str, bool]):
                                                   backend.pre_tokenizer.pre_tokenize_str)
 
     def __missing__(self, character: str) -> bool:
+        if len(self) >= _REMEMBERED:
+            self.clear()
         theirs = [word for word, _ in self.split(self.normalize(f"a{character}b"))]
         decomposed = unicodedata.normalize("NFD", character)
         self[character] = (character == "\u03a3" or unicodedata.category(character) == "Cn"
@@ -136,22 +144,46 @@ class _Differs(dict[str, bool]):
         return self[character]
 
 
-class GoogleWordPiece:
+def _word_pieces(backend: Backend) -> Callable[[str], list[Part]]:
+    """Google's WordpieceTokenizer: the pieces of a word."""
+    vocab, model = backend.get_vocab(with_added_tokens=False), backend.model
+    longest = max(map(len, vocab), default=0)
+
+    def split(word: str) -> list[Part]:
+        short = len(word) <= model.max_input_chars_per_word
+        found = split_word(word, vocab, longest, model.continuing_subword_prefix) if short else []
+        return found or [(model.unk_token, 0, len(word))]
+
+    return split
+
+
+def _merged(backend: Backend) -> Callable[[str], list[Part]]:
+    """The pieces of a word in the BPE of the first GPT, which makes words as BERT does."""
+    model = backend.model
+
+    def split(word: str) -> list[Part]:
+        data = word.encode()  # the library counts in bytes
+        return [(token.value, *(len(data[:place].decode()) for place in token.offsets)) for token in model.tokenize(word)]
+
+    return split
+
+
+class GoogleTokenizer:
     """Google's FullTokenizer for the texts of which the backend would make other words."""
 
     def __init__(self, backend: Backend):
         normalizer = backend.normalizer
         self.basic = BasicTokenizer(normalizer.lowercase, normalizer.strip_accents, normalizer.handle_chinese_chars)
-        self.vocab, self.model = backend.get_vocab(with_added_tokens=False), backend.model
-        self.unknown, self.prefix = self.model.unk_token, self.model.continuing_subword_prefix
-        self.longest = self.model.max_input_chars_per_word
         self.divider, self.differs = Divider(backend), _Differs(self.basic, backend)
+        self.split = (_word_pieces if isinstance(backend.model, models.WordPiece) else _merged)(backend)
 
     @staticmethod
     def fits(backend: Backend) -> bool:
-        """Returns True for a backend that is meant to be BERT's tokenizer."""
-        return (isinstance(backend.model, models.WordPiece) and isinstance(backend.normalizer, normalizers.BertNormalizer)
-                and backend.normalizer.clean_text and isinstance(backend.pre_tokenizer, pre_tokenizers.BertPreTokenizer))
+        """Returns True for a backend that is meant to be the tokenizer of BERT or of the first GPT."""
+        model = backend.model
+        return ((isinstance(model, models.WordPiece) or (isinstance(model, models.BPE) and bool(model.end_of_word_suffix)))
+                and isinstance(backend.normalizer, normalizers.BertNormalizer) and backend.normalizer.clean_text
+                and isinstance(backend.pre_tokenizer, pre_tokenizers.BertPreTokenizer))
 
     def takes(self, text: str) -> bool:
         """Returns True if the library would make other words of the text."""
@@ -172,8 +204,7 @@ class GoogleWordPiece:
                 number += 1
                 continue
             for word, origins in self.basic.words(text[start:end]):
-                found = split_word(word, self.vocab, self.prefix) if len(word) <= self.longest else []
-                for piece, first, last in found or [(self.unknown, 0, len(word))]:
+                for piece, first, last in self.split(word):
                     pieces.add(piece, (start + origins[first], start + origins[last - 1] + 1), number)
                 number += 1
         return pieces
