@@ -30,7 +30,7 @@ def convert(options: ConvertOptions) -> Path:
         raise ValueError(f"there is no head '{head}', expected one of none, {', '.join(HEADS)}")
     model = from_pretrained(source, head, dtype=options.dtype)
     target = Path(options.target).expanduser()
-    with naming_the_space(target, sum(weight.numpy().nbytes for weight in model.weights)):
+    with naming_the_space(target, 4 * model.count_params()):
         left = _write(options, model, source, target, inner)
         if target.suffix != ".keras":
             left += copy_companions(folder, target, options.format)
