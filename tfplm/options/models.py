@@ -12,14 +12,14 @@ class ParamsOptions(Options):
 
     RUN = "tfplm.models.pretrained.listing:params"
 
-    model: str = flag(help="preset (see `tfplm presets`), or directory of a model", positional=True)
+    model: str = flag(help="preset (see `tfplm presets`), or directory or hub name OWNER/NAME of a model", positional=True)
     head: str | None = flag(None, "include the parameters of this head, e.g. masked_lm")
     by_layer: bool = flag(False, "print a table by module and layer")
 
 
 @dataclasses.dataclass(kw_only=True)
 class PresetsOptions(Options):
-    """List the presets: named configurations of architectures."""
+    """List the presets: named architectures, their sizes and papers, and the hub names of published weights."""
 
     RUN = "tfplm.models.pretrained.listing:presets"
 

@@ -21,6 +21,10 @@ def convert(options: ConvertOptions) -> Path:
     Raises ValueError if the head is unknown, or the layout has no names for some weights, and OSError, with the path and
     the needed bytes, if the disk is full.
     """
+    return _convert(options)
+
+
+def _convert(options: ConvertOptions) -> Path:
     whole = open_source(options.source)
     folder = whole.path if whole.path.is_dir() else whole.path.parent
     inner = model_folder(folder) if whole.path.is_dir() else ""

@@ -14,7 +14,7 @@ _ROW = "{:42s} {:12s} {:>15s} {:>6s} {:>5s} {:>5s} {:>10s}  {:25s} {}"
 @verb(ParamsOptions)
 def params(options: ParamsOptions) -> int:
     """Prints the number of parameters of a preset or a saved model in total and per module. Returns the total."""
-    if Path(options.model).expanduser().exists():
+    if Path(options.model).expanduser().exists() or "/" in options.model:
         from tfplm.models.pretrained.source import open_source
         config = open_source(options.model).config_for(options.head)
     else:
@@ -32,14 +32,20 @@ def presets(options: PresetsOptions) -> list[str]:
     """Prints the presets: family, parameters, sizes, paper, and where their weights are. Returns their names."""
     models = [registry.family(options.family).model_type] if options.family else registry.families()
     names = [name for model in models for name in registry.family(model).presets]
-    print(_ROW.format("preset", "family", "parameters", "layers", "width", "heads", "vocabulary", "paper",
-                      "weights (--init)"))
-    for name in names:
-        config = registry.preset(name)
-        layers = f"{config.num_hidden_layers}+{config.num_decoder_layers or config.num_hidden_layers}" \
-            if config.architecture == "seq2seq" else str(config.num_hidden_layers)
-        heads = "-" if config.architecture in ("textcnn", "bilstm") else str(config.num_attention_heads)
-        print(_ROW.format(name, config.model_type, f"{count_parameters(config):,}", layers, str(config.hidden_size),
-                          heads, f"{config.vocab_size:,}", paper(name),
-                          repository(name) or "-"))
+    rows = list(map(preset_row, names))
+    print(_ROW.format(*rows[0]))
+    for row in rows:
+        print(_ROW.format(*(f"{value:,}" if isinstance(value, int) else value or "-" for value in row.values())))
     return names
+
+
+def preset_row(name: str) -> dict[str, str | int | None]:
+    """What `tfplm presets` shows of a preset; `weights` is a name for --init, `layers` of encoder + decoder."""
+    config = registry.preset(name)
+    layers: str | int = config.num_hidden_layers
+    if config.architecture == "seq2seq":
+        layers = f"{layers}+{config.decoder().num_hidden_layers}"
+    heads = None if config.architecture in ("textcnn", "bilstm") else config.num_attention_heads
+    return {"preset": name, "family": config.model_type, "parameters": count_parameters(config), "layers": layers,
+            "width": config.hidden_size, "heads": heads, "vocabulary": config.vocab_size, "paper": paper(name),
+            "weights": repository(name)}
