@@ -55,3 +55,13 @@ def test_unknown_family():
 ])
 def test_class_names(family, head, architecture, expected):
     assert registry.family(family).class_name(head, architecture) == expected
+
+
+def test_where_presets_were_published():
+    """Each preset has a paper, and at most one repository, in which it is named."""
+    from tfplm.families import published
+    assert all(published.paper(name) for name in registry.presets())
+    named = " ".join(published.REPOSITORIES.values()).split()
+    assert len(named) == len(set(named)) > 70 and set(named) <= set(registry.presets())
+    assert published.repository("bert-base-chinese") == "google-bert/bert-base-chinese"
+    assert published.paper("t5-v1_1-xl") == "Shazeer 2020" and published.repository("gpt3-xl") is None

@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from tfplm.core.config import Config, reject_unknown
-from tfplm.core.limits.keys import MUST_BE, WHERE, check_kinds, check_must_be, is_harmless
+from tfplm.core.limits.keys import (
+    KINDS,
+    MUST_BE,
+    WHERE,
+    check_kinds,
+    check_must_be,
+    is_harmless,
+    is_misspelled_perhaps,
+)
 
 Layout = Literal["hf", "tf1"]
 
@@ -129,6 +137,12 @@ def read_config(values: Mapping[str, Any], base: Mapping[str, Any], keys: Keys, 
                          "config of the original model")
     _check_ids(given, base, keys)
     return Config.from_dict({**base, **given})
+
+
+def skipped_keys(values: Mapping[str, Any], keys: Keys) -> list[str]:
+    """The keys of a config.json that are skipped by a part of their name, so that a misspelled one is noticed."""
+    known = {*Config.__dataclass_fields__, *keys.names.values(), *keys.harmless, *keys.must_be, *MUST_BE, *KINDS}
+    return sorted(key for key in values if key not in known and is_misspelled_perhaps(key))
 
 
 def _converted(values: Mapping[str, Any], keys: Keys, layout: Layout) -> dict[str, Any]:

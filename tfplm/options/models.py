@@ -14,14 +14,14 @@ class ParamsOptions(ResultOptions):
     EXAMPLES = ("tfplm params bert-base-chinese --by-layer", "tfplm params albert-base-v2 --head masked_lm --json")
     UNUSED = ("seed", "quiet", "config")
 
-    model: str = flag(help="preset (see `tfplm presets`), or directory of a model", positional=True)
+    model: str = flag(help="preset (see `tfplm presets`), or directory or hub name OWNER/NAME of a model", positional=True)
     head: str | None = flag(None, "include the parameters of this head, e.g. masked_lm")
     by_layer: bool = flag(False, "print a table by module and layer")
 
 
 @dataclasses.dataclass(kw_only=True)
 class PresetsOptions(ResultOptions):
-    """List the presets: named configurations of architectures."""
+    """List the presets: named architectures, their sizes and papers, and the hub names of published weights."""
 
     RUN = "tfplm.models.pretrained.listing:presets"
     EXAMPLES = ("tfplm presets", "tfplm presets albert --json")

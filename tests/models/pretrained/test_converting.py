@@ -135,3 +135,25 @@ def test_keys_of_a_saved_config_have_a_fixed_order(tmp_path):
     printed = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                               env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}).stdout for seed in "123"}
     assert len(printed) == 1
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_nothing_and_says_where_and_how_much(folder, tmp_path):
+    import subprocess
+    import sys
+    code = """if True:
+        import resource, sys
+        from tfplm.models.pretrained.converting import convert
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+        for layout in ("hf", "tf1", "keras"):
+            try:
+                convert(source=sys.argv[1], target=sys.argv[2] + layout, format=layout, quiet=True)
+            except OSError as error:
+                print(error)
+    """
+    result = subprocess.run([sys.executable, "-c", code, str(folder), str(tmp_path) + "/"], capture_output=True, text=True,
+                            check=True)
+    lines = result.stdout.splitlines()
+    for line, path in zip(lines, ("hf/model.safetensors", "tf1/bert_model.ckpt.index", "keras"), strict=True):
+        assert "the disk is full, or a size limit was reached: it needs " in line and f"{tmp_path}/{path}" in line, line
+    assert not list(tmp_path.iterdir())

@@ -117,7 +117,8 @@ def write_tf1(prefix: str | os.PathLike, tensors: Mapping | Iterable, max_shard_
         with naming_the_space(f"{prefix}.index", needed), new_folder(prefix.parent):
             _write(prefix, split(table, max_shard_bytes))
     except tf.errors.OpError as error:
-        if "space left" in str(error) or isinstance(error, tf.errors.ResourceExhaustedError):
+        full = any(reason in str(error) for reason in ("No space left", "File too large", "quota exceeded"))
+        if full or isinstance(error, tf.errors.ResourceExhaustedError):
             raise full_disk(f"{prefix}.index", needed) from None
         raise OSError(f"{prefix}.index cannot be written ({str(error).splitlines()[0]}): check the folder, or choose "
                       "another one") from None

@@ -1,6 +1,7 @@
 """Keys of the config files of other libraries that have no field of `Config`: the lists that decide about them.
 
-    HARMLESS, HARMLESS_NAMES   cannot change the outputs of a trained model; they are skipped
+    HARMLESS, HARMLESS_NAMES   cannot change the outputs of a trained model; they are skipped, those that are only known by
+                               a part of their name with a warning
     MUST_BE                    can change the outputs; accepted with the listed values, which are those of the family
     KINDS                      the JSON types of keys that are converted before they reach a field
 
@@ -73,9 +74,9 @@ _KERAS = """
 HARMLESS = frozenset(" ".join(
     (_TRANSFORMERS, _GENERATION, _GOOGLE, _HEADS, _FAIRSEQ, _NVIDIA, _KERAS)).split())
 
-# what training programs leave: rates, steps, sizes of batches, paths, names, dates; and private keys
+# what training programs leave: dropout, initialization, rates, steps, sizes of batches, paths, names, dates; private keys
 HARMLESS_NAMES = re.compile(
-    r"_.*|(train|eval|test|valid|dev|save|log|logging|wandb|optimizer|optim|adam|lr|learning_rate|warmup|weight_decay|"
+    r"_.*|\w*(dropout|drop_prob|drop_rate|pdrop|layerdrop)\w*|init(ializer)?_(std|factor|scale|range|method\w*)|(train|eval|test|valid|dev|save|log|logging|wandb|optimizer|optim|adam|lr|learning_rate|warmup|weight_decay|"
     r"num_train|num_epochs?|epochs?|max_steps|total_steps|gradient|grad|loss|label_smoothing|early_stop|distill\w*|"
     r"teacher|tokenizer|dataset|data|corpus|trainer)(_\w+)?|"
     r"\w*(_batch_size|_bsz|_seed|_dir|_path|_file|_filename|_url|_version|_date|_steps|_epochs|_learning_rate|_tokenizer)|"
@@ -149,3 +150,8 @@ def check_must_be(key: str, value: Any, allowed: tuple) -> None:
 def is_harmless(key: str) -> bool:
     """Returns True if a key cannot change the outputs of a trained model."""
     return key in HARMLESS or HARMLESS_NAMES.fullmatch(key) is not None
+
+
+def is_misspelled_perhaps(key: str) -> bool:
+    """Returns True for a harmless key that is not known as a whole, such as `hiden_dropout_prob`."""
+    return is_harmless(key) and key not in HARMLESS and not key.startswith("_")

@@ -3,13 +3,13 @@
 import hashlib
 import logging
 import os
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from tfplm.core.checkpoints import write_safetensors, write_tf1
 from tfplm.core.config import Config, write_json
+from tfplm.core.files import new_folder
 from tfplm.families import registry
 from tfplm.layers.initializers import skip_initialization
 from tfplm.models.baselines import BiLSTM, TextCNN
@@ -169,6 +169,7 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
     Raises:
         ValueError: the model has variables without a name in this layout, or fewer embeddings than the tokenizer has
             tokens.
+        OSError: the disk is full; the message has the path, the needed and the free bytes.
     """
     if format not in ("hf", "tf1"):
         raise ValueError(f"format is {format!r}, expected 'hf' or 'tf1'; for a Keras file use model.save('x.keras')")
@@ -180,21 +181,22 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
     config, foreign = family.write_config(model.config, format)
     if foreign := [name for name in foreign if name not in _HEAD_ONLY]:
         log.warning("the saved config has keys that only tfplm understands: %s", ", ".join(foreign))
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    if format == "hf":
-        write_safetensors(directory, tensors)
-        labels = {}
-        # transformers derives the number of sentence relations from the labels; its default is 2
-        default = model.head_name == "pretraining" and model.num_labels == 2
-        if model.head_name in LABELLED and not default and not config.get("id2label"):
-            labels = {"id2label": {index: f"LABEL_{index}" for index in range(model.num_labels)},
-                      "label2id": {f"LABEL_{index}": index for index in range(model.num_labels)}}
-        architecture = family.class_name(model.head_name, model.config.architecture)
-        write_json(directory / "config.json", {"model_type": model.config.model_type, **config, **labels,
-                                               "architectures": [architecture]})
-    else:
-        write_tf1(directory / family.tf1_checkpoint, tensors)
-        write_json(directory / family.tf1_config, config)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(directory)
+    with new_folder(directory) as folder:
+        if format == "hf":
+            write_safetensors(folder, tensors)
+            write_json(folder / "config.json", _config_of_transformers(model, family, config))
+        else:
+            write_tf1(folder / family.tf1_checkpoint, tensors)
+            write_json(folder / family.tf1_config, config)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
+
+
+def _config_of_transformers(model: PretrainedModel, family: registry.Family, config: dict) -> dict:
+    labels = {}
+    # transformers derives the number of sentence relations from the labels; its default is 2
+    default = model.head_name == "pretraining" and model.num_labels == 2
+    if model.head_name in LABELLED and not default and not config.get("id2label"):
+        labels = {"id2label": model.id2label, "label2id": {name: index for index, name in model.id2label.items()}}
+    architecture = family.class_name(model.head_name, model.config.architecture)
+    return {"model_type": model.config.model_type, **config, **labels, "architectures": [architecture]}

@@ -21,6 +21,10 @@ def convert(options: ConvertOptions) -> Path:
     Raises ValueError if the head is unknown, or the layout has no names for some weights, and OSError, with the path and
     the needed bytes, if the disk is full.
     """
+    return _convert(options)
+
+
+def _convert(options: ConvertOptions) -> Path:
     whole = open_source(options.source)
     folder = whole.path if whole.path.is_dir() else whole.path.parent
     inner = model_folder(folder) if whole.path.is_dir() else ""
@@ -30,7 +34,7 @@ def convert(options: ConvertOptions) -> Path:
         raise ValueError(f"there is no head '{head}', expected one of none, {', '.join(HEADS)}")
     model = from_pretrained(source, head, dtype=options.dtype)
     target = Path(options.target).expanduser()
-    with naming_the_space(target, sum(weight.numpy().nbytes for weight in model.weights)):
+    with naming_the_space(target, 4 * model.count_params()):
         left = _write(options, model, source, target, inner)
         if target.suffix != ".keras":
             left += copy_companions(folder, target, options.format)

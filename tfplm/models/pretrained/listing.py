@@ -13,7 +13,7 @@ from tfplm.options.models import ParamsOptions, PresetsOptions
 @verb(ParamsOptions)
 def params(options: ParamsOptions) -> int:
     """Shows the number of parameters of a preset or a saved model in total and per module. Returns the total."""
-    if Path(options.model).expanduser().exists():
+    if Path(options.model).expanduser().exists() or "/" in options.model:
         from tfplm.models.pretrained.source import open_source
         config = open_source(options.model).config_for(options.head)
     else:
@@ -39,13 +39,17 @@ def presets(options: PresetsOptions) -> list[str]:
     names = [name for model in models for name in registry.family(model).presets]
     with Results(options.json, options.output) as results:
         for name in names:
-            config = registry.preset(name)
-            layers, heads = config.num_hidden_layers, config.num_attention_heads
-            if config.architecture == "seq2seq":
-                layers = f"{layers}+{config.num_decoder_layers or layers}"
-            if config.architecture in ("textcnn", "bilstm"):
-                heads = None
-            results.show({"preset": name, "family": config.model_type, "parameters": count_parameters(config),
-                          "layers": layers, "width": config.hidden_size, "heads": heads,
-                          "vocabulary": config.vocab_size, "paper": paper(name), "weights": repository(name)})
+            results.show(preset_row(name))
     return names
+
+
+def preset_row(name: str) -> dict[str, str | int | None]:
+    """What `tfplm presets` shows of a preset; `weights` is a name for --init, `layers` of encoder + decoder."""
+    config = registry.preset(name)
+    layers: str | int = config.num_hidden_layers
+    if config.architecture == "seq2seq":
+        layers = f"{layers}+{config.decoder().num_hidden_layers}"
+    heads = None if config.architecture in ("textcnn", "bilstm") else config.num_attention_heads
+    return {"preset": name, "family": config.model_type, "parameters": count_parameters(config), "layers": layers,
+            "width": config.hidden_size, "heads": heads, "vocabulary": config.vocab_size, "paper": paper(name),
+            "weights": repository(name)}

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 import zipfile
 import zlib
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from tfplm.core.checkpoints import Checkpoint, open_checkpoint
 from tfplm.core.config import Config, read_json
+from tfplm.core.keys import skipped_keys
 from tfplm.core.limits.keys import check_kinds
 from tfplm.core.sources import config_file, layout_of
 from tfplm.families import registry
@@ -20,6 +22,7 @@ from tfplm.models.pretrained.wrapping import unwrapped
 from tfplm.tokenizers import Tokenizer
 
 T = TypeVar("T")
+log = logging.getLogger("tfplm")
 
 
 class Source(os.PathLike):
@@ -89,6 +92,9 @@ class Source(os.PathLike):
         if self.layout == "keras":
             return self._named(lambda: Config.from_dict(self._keras["config"]), self.file)
         config = self._named(lambda: self.family.read_config(self._values, self.layout), self._config_file)
+        if skipped := skipped_keys(self._values, self.family.keys):
+            log.warning("%s: skipped as they cannot change the outputs: %s%s", self._config_file, ", ".join(skipped[:8]),
+                        " ..." if skipped[8:] else "")
         return self._tied(config, compare=False)
 
     @staticmethod
