@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import os
 import socket
 
 from tfplm.options.serve import ServeOptions
@@ -48,7 +49,8 @@ def listen(options: ServeOptions, name: str) -> socket.socket:
     except OSError as error:
         if error.errno in _NOT_HERE:
             raise _elsewhere(host, error) from None
-        raise OSError(f"cannot listen at {host}:{port}: {error.strerror or error}; choose another "
+        reason = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"cannot listen at {host}:{port}: {reason}; choose another "
                       f"--{name.replace('_', '-')}, or stop the program that has it") from None
 
 

@@ -166,3 +166,16 @@ def test_status_tells_no_paths(tmp_path):
     with serving(http_port=0, source=str(tmp_path / "secret" / "model"), tuned_model_dir=str(tmp_path / "tuned")) as server:
         shown = httpx.get(f"http://127.0.0.1:{server.http_port}/status/server").json()
         assert (shown["model_dir"], shown["tuned_model_dir"]) == ("model", "tuned") and "secret" not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nx: ", b"GET /",
+                                  b"GET / HTTP/1.1\r\nhost: x\r\n" + b"a: b\r\n" * 10_000])
+def test_a_head_without_an_end_is_cut_off(head):
+    with serving(http_port=0) as server, connect(server) as endless:
+        received = b""
+        with contextlib.suppress(OSError):
+            endless.sendall(head)
+            for _ in range(200):
+                endless.sendall(b"x" * 10_000)
+        received = until_the_end(endless)
+        assert received[:13] in (b"", b"HTTP/1.1 400 ", b"HTTP/1.1 431 ") and ask(server) == 200

@@ -197,3 +197,31 @@ def test_a_request_without_a_body_always_gets_through(path):
         assert (await site.ask(b"", path=path))[0] == 200
 
     test()
+
+
+@with_site
+async def test_addresses_take_turns():
+    """One of them sends much; the other is served next, and finds a place where there is none left."""
+    site, served = Site(), []
+    greedy = [site.ask(b"greedy", address="192.0.2.1") for _ in range(1 + WAITING)]
+    await settled()
+    modest = site.ask(b"modest", address="192.0.2.2")
+    await settled()
+    assert (await greedy[-1])[0] == 503 and not modest.done()  # the last of the longest line makes way
+    assert (await site.ask(b"greedy", address="192.0.2.1"))[0] == 503
+    site.go.set()
+    assert {(await each)[0] for each in (*greedy[:-1], modest)} == {200}
+    served = site.bodies
+    assert served.index(b"modest") <= 2 and site.limits.requests == site.limits._turns.waiting == 0
+
+
+@with_site
+async def test_who_hangs_up_while_waiting_leaves_the_line():
+    site = Site()
+    asked = [site.ask(b"{}") for _ in range(3)]
+    await settled()
+    asked[1].cancel()
+    await settled()
+    assert site.limits._turns.waiting == 1
+    site.go.set()
+    assert (await asked[0])[0] == (await asked[2])[0] == 200 and site.limits._turns._free == 1

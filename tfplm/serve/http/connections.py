@@ -14,6 +14,7 @@ from tfplm.serve.http.api import plain_problem
 
 HEAD_SECONDS = 20.0  # from the connection, or the first byte of a further request, until its head is complete
 UNREAD_SECONDS = 30.0
+HEAD_BYTES = 128 << 10  # of an unfinished head; h11 has a limit of its own, httptools has none
 
 
 class Connections:
@@ -58,7 +59,7 @@ class Guarded(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
     rooms: Connections
     _timer: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
-    _unread, _begun = 0, False  # bytes; part of a head has come
+    _unread, _head_bytes, _begun = 0, 0, False  # the last: part of a head has come
 
     @property
     def busy(self) -> bool:
@@ -77,6 +78,9 @@ class Guarded(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
         if not self.transport.is_closing():
             super().data_received(data)
             self._begun = not self.busy
+            self._head_bytes = 0 if self.busy else self._head_bytes + len(data)
+            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self.refuse(431, f"the head of the request has more than {HEAD_BYTES:,} bytes")
             self._watch()
 
     def pause_writing(self) -> None:
@@ -142,7 +146,7 @@ class Guarded(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
             self._timer = None
 
 
-_PHRASES = {408: b"Request Timeout", 503: b"Service Unavailable"}
+_PHRASES = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
 def guarded(rooms: Connections) -> type[Guarded]:

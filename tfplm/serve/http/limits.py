@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tfplm.serve.http.bodies import as_json
 from tfplm.serve.http.body import UNFINISHED, Body, Refusal, busy
+from tfplm.serve.http.turns import Turns
 
 PATIENCE = 30.0  # seconds that a request waits for its turn, and that its body may take
 WAITING = 10  # requests that may wait, for each that is worked on
@@ -19,7 +20,8 @@ STALL = 2.0  # seconds without a byte after which others may have the room of a 
 class ConnectionLimits:
     """ASGI middleware. Bodies above `max_bytes` are answered with 413, those that do not come within 30 s with 408. Of
     requests that encode and have come in whole, `connections` are worked on at once and ten times as many wait, up to
-    30 s; others, and those for whose bodies there is no room beside the bodies of others, are answered with 503.
+    30 s, and the addresses take turns; others, and those for whose bodies there is no room beside the bodies of others,
+    are answered with 503.
 
     A request has its place from its last byte until the first byte of its reply: who sends slowly, or does not read,
     keeps nobody from being served.
@@ -34,10 +36,10 @@ class ConnectionLimits:
                  problem: Callable[[str, int, str, str], dict], counted: Callable[[int], None] = lambda status: None,
                  reply_bytes: int = 1 << 30, patience: float = PATIENCE):
         self.app, self.max_bytes, self.paths, self.counted = app, max_bytes, paths, counted
-        self.connections, self.problem, self.patience = connections, problem, patience
+        self.problem, self.patience = problem, patience
         self.requests = self.bytes = 0  # that encode and have a place; bodies in memory
         self.unread, self.reply_bytes = 0, reply_bytes
-        self._turn = asyncio.Semaphore(connections)
+        self._turns = Turns(connections, WAITING * connections)
         self._unfinished: dict[Body, str] = {}  # with the address of their sender, oldest first
 
     async def __call__(self, scope, receive, send):
@@ -68,12 +70,10 @@ class ConnectionLimits:
         await send({"type": "http.response.body", "body": body})
 
     async def _in_turn(self, scope, receive, send):
-        if self.requests >= (1 + WAITING) * self.connections:
-            raise busy()
         place = _Place(self, send)
         try:
             try:
-                await asyncio.wait_for(self._turn.acquire(), self.patience)
+                await asyncio.wait_for(self._turns.acquire(_address(scope)), self.patience)
                 place.turn = True
             except asyncio.TimeoutError:  # in Python 3.10 not the builtin one
                 raise busy() from None
@@ -84,7 +84,7 @@ class ConnectionLimits:
     @contextlib.asynccontextmanager
     async def _body(self, scope, receive, most: int):
         """The whole body, which counts until the request has ended."""
-        body, address = Body(self, most), (scope.get("client") or ("",))[0]
+        body, address = Body(self, most), _address(scope)
         own = [each for each, place in self._unfinished.items() if place == address]
         if len(own) >= UNFINISHED:
             own[0].evict()
@@ -132,10 +132,14 @@ class _Place:
     def leave(self) -> None:
         if self.turn:
             self.turn = False
-            self.limits._turn.release()
+            self.limits._turns.release()
         if self._there:
             self._there = False
             self.limits.requests -= 1
+
+
+def _address(scope) -> str:
+    return (scope.get("client") or ("",))[0]
 
 
 def _replay(body: bytes, receive):
