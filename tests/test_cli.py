@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -246,6 +247,15 @@ def test_config_files_take_any_spelling(tmp_path):
     (tmp_path / "c.json").write_text('{"max-length": 3, "model": "m", "task": "tagging"}')
     options, _ = cli.parse("finetune", ["--config", str(tmp_path / "c.json")])
     assert (options.max_length, options.init, options.task) == (3, "m", "tagging")
+
+
+CONFIGS = sorted((Path(__file__).parents[1] / "docs" / "configs").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_examples_of_config_files(path):
+    options, _ = cli.parse(path.stem, ["--config", str(path)])
+    assert options.RUN.rpartition(":")[2] == path.stem and len(CONFIGS) == 3
 
 
 @pytest.mark.parametrize("error, line", [

@@ -105,7 +105,17 @@ def test_errors_go_to_standard_error_and_never_to_standard_output():
 def test_a_closed_standard_output_is_no_traceback():
     done = subprocess.run(f"{sys.executable} -m tfplm presets >&-", shell=True, stderr=subprocess.PIPE, env=environment(),
                           text=True, timeout=60)
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux")
+@pytest.mark.parametrize("words, status", [("presets", 1), ("--help", 1), ("finetune --help", 1), ("fnetune", 2)])
+def test_a_full_disk_is_one_line(words, status):
+    done = subprocess.run(f"{sys.executable} -m tfplm {words} >/dev/full", shell=True, stderr=subprocess.PIPE,
+                          env=environment(), text=True, timeout=60)
+    lines = done.stderr.splitlines()
+    assert done.returncode == status and len(lines) <= 2 and "Traceback" not in done.stderr
+    assert status == 2 or "No space left on device" in lines[0]
 
 
 def test_verbs_that_need_no_tensorflow(tmp_path):

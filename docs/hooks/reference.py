@@ -122,7 +122,6 @@ def overview_page() -> str:
         if init.is_file():
             summary = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))).split("\n\n")[0].replace("\n", " ")
             text.append(f"| [`tfplm.{name}`]({name}.md) | {summary} |")
-    text.append("| `tfplm.cli` | [the command line](commands.md) |")
     return "\n".join(text) + "\n"
 
 
@@ -140,9 +139,9 @@ def commands_page() -> str:
     sys.path.insert(0, str(ROOT))
     from tfplm import cli  # imports no TensorFlow
 
-    text = ["# Commands", "", "What `tfplm VERB --help` prints. A flag is a field of the verb's dataclass in "
+    text = ["# Commands", "", "What `tfplm VERB --help-all` prints. A flag is a field of the verb's dataclass in "
             "[`tfplm.options`](options.md), and a keyword of the Python function of the same name.", ""]
     for verb, (_, summary) in cli.VERBS.items():
         text += [f"## {verb}", "", f"{summary[0].upper()}{summary[1:]}.", "", "```text",
-                 cli.build_parser(verb)[0].format_help().rstrip(), "```", ""]
+                 cli.build_parser(verb, everything=True)[0].format_help().rstrip(), "```", ""]
     return "\n".join(text)

@@ -1,5 +1,6 @@
 """The entry point: finds the verb, parses its options, calls its function, and reports what went wrong in one line."""
 
+import contextlib
 import os
 import select
 import sys
@@ -18,14 +19,24 @@ def main(arguments: list[str] | None = None) -> int:
         from tfplm.cli.completion import complete
 
         complete()
+    stop, status, failure = None, 0, None
     try:
-        try:
-            return _main(list(arguments))
-        finally:
-            _flush()
-    except BrokenPipeError:  # the reader of the output has gone, as in `tfplm presets | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
-        return 0
+        status = _main(list(arguments))
+    except SystemExit as error:  # of argparse
+        stop, status = error, error.code
+    except OSError as error:  # of standard output, as those of verbs are reported, or raised with --debug
+        if "--debug" in arguments:
+            raise
+        failure = error
+    failure = _finish_output() or failure
+    if failure is None:
+        if stop is not None:
+            raise stop
+        return status
+    if isinstance(failure, BrokenPipeError):  # the reader of the output has gone, as in `tfplm presets | head -1`
+        return status
+    complain(f"tfplm: {one_line(failure)}")
+    return status or 1
 
 
 def _main(arguments: list[str]) -> int:
@@ -61,17 +72,23 @@ def _run(verb: str, options, debug: bool) -> int:
         raise
     except BaseException as error:  # panics of libraries in Rust are no `Exception`
         if isinstance(error, BrokenPipeError) and _output_is_gone():
-            raise
+            return 0
         if debug:
             raise
         complain(f"tfplm {verb}: {one_line(error)}")
         return 1
 
 
-def _flush() -> None:
-    """Raises BrokenPipeError here, not when the interpreter ends, if nobody reads the output."""
-    if sys.stdout is not None and not sys.stdout.closed:
-        sys.stdout.flush()
+def _finish_output() -> OSError | None:
+    """Writes what is left in the buffer of standard output, and returns the error if that is not possible."""
+    try:
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+        return None
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):  # no second error when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
 
 
 def _output_is_gone() -> bool:

@@ -6,7 +6,6 @@ import typing
 from collections.abc import Callable
 
 from tfplm.core.suggest import did_you_mean
-from tfplm.families import registry
 from tfplm.options.flags import argument, without_none
 
 SHORT = {"output": "-o", "output_dir": "-o"}  # of all verbs
@@ -91,7 +90,13 @@ def add_flag(container, field: dataclasses.Field, hint, text: str | None = None,
         keywords["type"] = converter(choices, kind)
     action = container.add_argument(*([short] if short else []), flag, help=text, **keywords)
     if field.name == "preset":
-        action.completer = lambda **_: registry.presets()  # read by argcomplete
+        action.completer = _presets  # read by argcomplete
+
+
+def _presets(**_) -> list[str]:
+    from tfplm.families import registry
+
+    return registry.presets()
 
 
 def _add_switch(container, flag: str, default, text: str, common: dict) -> None:

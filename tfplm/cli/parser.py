@@ -57,7 +57,7 @@ def parse(verb: str, arguments: list[str]):
     end = arguments.index("--") if "--" in arguments else len(arguments)
     words = rewritten(arguments[:end], options_class)
     if asked := {"-h", "--help", "--help-all"} & set(words):
-        build_parser(verb, "--help-all" in asked)[0].print_help()
+        print(build_parser(verb, "--help-all" in asked)[0].format_help(), end="")
         raise SystemExit(0)
     namespace, others = parser.parse_known_args(words)
     given = vars(namespace)

@@ -9,7 +9,7 @@ from tfplm.adapt.finetune.evaluate import evaluate
 from tfplm.adapt.finetune.predict import _rows
 from tfplm.adapt.finetune.predict import run as predict
 from tfplm.adapt.finetune.predictor import Predictor, words_of
-from tfplm.adapt.finetune.writing import rows_of, write_predictions
+from tfplm.adapt.finetune.writing import cells_of, rows_of, write_predictions
 from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.adapt.tasks.texts import Classification
 from tfplm.cli import main
@@ -46,6 +46,31 @@ def test_outputs(classifier, tmp_path, suffix):
     rows = json.loads(text) if suffix == ".json" else [json.loads(line) for line in text.splitlines()]
     assert [row["text"] for row in rows] == [GOOD[0], "", "行"] and rows[0]["label"] == given[0]["label"] == "好评"
     assert [path.name] == [found.name for found in path.parent.iterdir()]
+
+
+@pytest.mark.parametrize("row, cells", [
+    ({"text": "a", "label": "x", "probabilities": {"x": 0.98765, "y": 0.01235}},
+     {"text": "a", "label": "x", "probability": "0.99"}),
+    ({"text": "a", "pair": "b", "labels": ["x", "y"], "probabilities": {"x": 0.9, "y": 0.8, "z": 0.1}},
+     {"text": "a", "pair": "b", "labels": "x y", "probability": "0.90 0.80"}),
+    ({"text": "a", "value": 3.14159}, {"text": "a", "value": 3.14159}),
+    ({"words": ["去", "广", "州"], "tags": ["O", "B", "I"], "spans": [
+        {"type": "LOC", "text": "广州", "begin": 1, "end": 3, "probability": 0.987}]},
+     {"text": "去广州", "spans": "广州 LOC 0.99"}),
+    ({"words": ["a", "dog"], "tags": ["DT", "NN"], "probabilities": [0.9, 0.8]}, {"text": "a dog", "tags": "DT NN"}),
+    ({"question": "q", "answer": "b", "start": 3, "probability": 0.5},
+     {"question": "q", "answer": "b", "probability": "0.50"}),
+    ({"choice": 1, "text": "b", "probabilities": [0.1, 0.9]}, {"text": "b", "choice": 1, "probability": "0.90"}),
+    ({"source": "A dog.", "text": "Ein Hund."}, {"source": "A dog.", "text": "Ein Hund."})])
+def test_cells_of_a_table(row, cells):
+    assert cells_of(row) == cells
+
+
+def test_a_table_at_a_terminal(classifier, capsys, terminal):
+    predict(source=str(classifier.folder), texts=[GOOD[0]], quiet=True)
+    header, _, row = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert header == ["text", "label", "probability"] and row[1] == "好评"
+    assert float(row[2]) > 0.5 and len(row[2]) == 4
 
 
 def test_unknown_suffix_is_rejected_before_the_model_is_read(tmp_path):

@@ -22,6 +22,15 @@ def test_json_lines_through_a_pipe(capsys):
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
 
 
+def test_numbers_that_json_does_not_have(capsys, tmp_path):
+    rows = [{"pearson": float("nan"), "rest": [{"loss": float("inf")}, 1.5]}]
+    expected = [{"pearson": None, "rest": [{"loss": None}, 1.5]}]
+    show(rows)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == expected
+    show(rows, output=tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text()) == expected
+
+
 def test_json_lines_are_there_at_once(capsys):
     with Results() as results:
         results.show(ROWS[0])

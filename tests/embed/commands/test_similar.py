@@ -113,7 +113,7 @@ def test_wrong_files(text, message, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_table(saved, tmp_path, capsys):
+def test_the_table(saved, tmp_path, capsys, terminal):
     (tmp_path / "dev.tsv").write_text("".join(f"{a}\t{b}\t{s}\n" for a, b, s in PAIRS), encoding="utf-8")
     results = sts_eval(StsEvalOptions(init=saved, data=[str(tmp_path)], table=True, components=4))
     assert {(r.pooling, r.layers) for r in results} >= {("REDUCE_MEAN", "first-last"), ("FIRST_TOKEN", "last")}

@@ -1,6 +1,7 @@
 """The results of a verb: a table for people, JSON for programs."""
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ FORMATS = (".jsonl", ".json", ".tsv")
 
 def for_people() -> bool:
     """Returns True if standard output is a terminal or a notebook."""
-    return sys.stdout.isatty() or "ipykernel" in sys.modules
+    return "ipykernel" in sys.modules or (sys.stdout is not None and sys.stdout.isatty())
 
 
 class Results:
@@ -80,7 +81,19 @@ def probability(value: float) -> str:
 
 
 def as_json(row: dict) -> str:
-    return json.dumps(row, ensure_ascii=False)
+    """One line of JSON; numbers that JSON does not have (NaN, infinity) become null."""
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(row), ensure_ascii=False)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def check_format(output: str | os.PathLike | None) -> None:
@@ -95,7 +108,7 @@ def rows_as_text(rows: list[dict], suffix: str) -> str:
     In TSV, nested values are JSON, and tabs and line breaks in texts become spaces.
     """
     if suffix == ".json":
-        return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(_finite(rows), ensure_ascii=False, indent=1) + "\n"
     if suffix == ".jsonl":
         return "".join(as_json(row) + "\n" for row in rows)
     names = _names(rows)
