@@ -131,10 +131,11 @@ class SummaryCallback(keras.callbacks.Callback):
         if self._norm is not None:
             self._norm.every.assign(self._intervals["scalars"])
         if self.graph:
+            model = getattr(self.model, "inner", self.model)  # of a model that only trains it
             with self._writer.as_default():
-                layer_graph(self.model)
+                layer_graph(model)
                 if self._probe is not None:
-                    function_graph(self._probe.call)
+                    function_graph(Probe(model, self.look.probe).call)
 
     def _resolved(self) -> dict[str, int]:
         """The intervals, with a number for that of scalars."""

@@ -54,7 +54,7 @@ class End(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if not self.quiet and 0 < self._done < self.steps and self.seconds_left() <= 0:
-            print(f"stopped after {self.minutes:g} minutes as planned, at step {self._done:,} (--minutes and --steps "
+            print(f"stopped after {self.minutes:.3g} minutes as planned, at step {self._done:,} (--minutes and --steps "
                   "change this)", flush=True)
 
 
