@@ -130,6 +130,19 @@ def test_cut_paired_and_split_rows_equal_single_ones(trained):
     assert windows["offsets"].max() == 23
 
 
+@pytest.mark.parametrize("suffix", [False, True])
+def test_words(trained, suffix):
+    _, path = trained(treat_whitespace_as_suffix=suffix)
+    tokenizer = tfplm.Tokenizer.from_pretrained(path)
+    text = "the rain  in " + ("" if suffix else "春眠 龘x ") + "<extra_id_0>the plain"
+    batch = tokenizer(text, add_special_tokens=False, return_word_ids=True, return_offsets=True)
+    words: dict[int, list] = {}
+    for word, (start, end) in zip(batch["word_ids"][0].tolist(), batch["offsets"][0].tolist()):
+        words.setdefault(word, []).extend([start, end])
+    assert [text[min(places):max(places)] for places in words.values()] == [
+        "the", "rain", "in", *([] if suffix else ["春眠", "龘x"]), "<extra_id_0>", "the", "plain"]
+
+
 def test_a_lower_cased_model_without_preprocessing(trained, tmp_path):
     processor, path = trained()
     tokenizer = tfplm.Tokenizer.from_sentencepiece(path, "t5", lowercase=True)

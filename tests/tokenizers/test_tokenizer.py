@@ -145,13 +145,30 @@ def test_ids_out_of_the_vocabulary(tokenizer):
         tokenizer.convert_ids_to_tokens(np.array([-100]))
 
 
+@pytest.mark.parametrize("name", ["bert_base_uncased_vocab.txt", "t5_base_spiece.model"])
+def test_pickle_and_kinds_of_strings(data, name):
+    class Text(str):
+        pass
+
+    tokenizer = tfplm.Tokenizer.from_pretrained(data("vocabs", name))
+    expected = tokenizer(["the \ue001 cat", "dog"])["input_ids"]
+    for texts in (np.array(["the \ue001 cat", "dog"]), [Text("the \ue001 cat"), "dog"], ("the \ue001 cat", "dog")):
+        np.testing.assert_array_equal(tokenizer(texts)["input_ids"], expected)
+    again = pickle.loads(pickle.dumps(tokenizer))
+    tokenizer.add_tokens("\ue001")
+    assert "\ue001" in tokenizer.tokenize("a \ue001") and "\ue001" not in again.tokenize("a \ue001")
+    np.testing.assert_array_equal(again(["the \ue001 cat", "dog"])["input_ids"], expected)
+    assert tokenizer(["", "\ue002"], ["", "x"], max_length=8)["attention_mask"].shape[0] == 2
+
+
 def test_pickle_and_threads(tokenizer):
     again = pickle.loads(pickle.dumps(tokenizer))
     results = []
 
     def work(length):
-        for _ in range(50):
-            results.append(again("the cat sat on the mat", max_length=length)["input_ids"].shape == (1, length))
+        for turn in range(50):
+            text = "the cat sat on the mat" if turn % 2 else "the cat \ue001 on the mat"
+            results.append(again(text, max_length=length)["input_ids"].shape == (1, length))
 
     threads = [threading.Thread(target=work, args=(length,)) for length in (3, 4, 5, 6)]
     [thread.start() for thread in threads]

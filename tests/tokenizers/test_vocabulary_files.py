@@ -24,6 +24,7 @@ def load(path):
     "".join(f"{word}\t{index}\n" for index, word in enumerate(WORDS)),
     "".join(f"{word}\t{index}\r\n" for index, word in reversed(list(enumerate(WORDS)))),
     "".join(f"{word} {index}\n" for index, word in enumerate(WORDS)),
+    "".join(f"{index}\t{word}\n" for index, word in enumerate(WORDS)),
 ], ids=repr)
 def test_files_that_are_right(tmp_path, content, caplog):
     path = tmp_path / "vocab.txt"
@@ -45,9 +46,11 @@ def test_files_that_are_right(tmp_path, content, caplog):
     (TEXT + "new york\n", {"new york": 21},
      "has 1 tokens with white space inside, which match no text (the first on line 22)"),
     ("".join(f"{word}\t{9 - index // 3}\n" for index, word in enumerate(WORDS)), {},
-     "has 21 lines with a number after the token ('9'), which is taken for a count and ignored (the first on line 1)"),
+     "has 21 lines with a number beside the token ('9'), which is taken for a count and ignored (the first on line 1)"),
     ("[PAD]\n" + "".join(f"{word} -{index}.25\n" for index, word in list(enumerate(WORDS))[1:]), {},
-     "has 20 lines with a number after the token ('-1.25'), which is taken for a count and ignored (the first on line 2)"),
+     "has 20 lines with a number beside the token ('-1.25'), which is taken for a count and ignored (the first on line 2)"),
+    ("".join(f"{99 - index:7d} {word}\n" for index, word in enumerate(WORDS)), {},
+     "has 21 lines with a number beside the token ('99'), which is taken for a count and ignored (the first on line 1)"),
 ])
 def test_findings_are_logged_in_one_line(tmp_path, caplog, content, changed, message):
     path = tmp_path / "vocab.txt"

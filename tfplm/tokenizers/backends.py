@@ -92,7 +92,8 @@ def set_template(backend: Backend, family: TokenizerRules, roles: dict[str, str]
     ids = {token: token_id for token in tokens if (token_id := backend.token_to_id(token)) is not None}
     if missing := [token for token in tokens if token not in ids]:
         raise ValueError(f"special token(s) {', '.join(missing)} are not in the vocabulary of "
-                         f"{backend.get_vocab_size()} tokens, but every text of this model needs them")
+                         f"{backend.get_vocab_size()} tokens, but every text of this model needs them: give its own "
+                         "vocabulary, or name the tokens that it has instead (such as sep_token=...)")
     if family.kind == "byte_bpe" and ids:  # like the template, but the offsets exclude the space before a word
         space = getattr(backend.pre_tokenizer, "add_prefix_space", False)
         sep, cls = ((roles[role], ids[roles[role]]) for role in ("sep", "cls"))

@@ -13,9 +13,10 @@ Finding = tuple[int, int, str]  # how many lines have something unusual, the ind
 _LOG = logging.getLogger(__name__)
 _MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16",
           codecs.BOM_UTF16_BE: "UTF-16"}  # UTF-32 first, because the mark of UTF-16 is the start of its mark
-# a second column: an id, a count or a score (`\s` alone would also match line ends of Unicode)
 _BLANK = " \t\r"
-_COLUMN = re.compile(r"(.*?)[\t ]+([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)[\t ]*")
+# a column of ids, counts or scores behind the tokens, or before them as `uniq -c` writes it
+_COLUMNS = (re.compile(r"(?P<token>.*?)[\t ]+(?P<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)[\t ]*"),
+            re.compile(r"[\t ]*(?P<number>\d+)[\t ]+(?P<token>[^\t ].*)"))
 
 
 def read_text(path: Path) -> str:
@@ -65,25 +66,27 @@ def read_ids(path: Path) -> dict[str, int]:
 
 
 def read_vocab(path: Path) -> dict[str, int]:
-    """Reads a `vocab.txt`: the token on line i has id i. Baidu's files (`token<TAB>id`) are supported as well.
+    """Reads a `vocab.txt`: the token on line i has id i. Files of tokens and ids, as Baidu's, are supported as well.
 
     As in BERT's code, white space around a token is ignored, and of equal tokens the last one counts. Blank lines count
-    as tokens, except those at the end of the file. A second column of numbers that are no ids (counts, scores) is
-    ignored. Whatever is unusual is logged as one line.
+    as tokens, except those at the end of the file. A column of numbers that are no ids (counts, scores) is ignored.
+    Whatever is unusual is logged as one line.
     """
     lines = read_lines(path)
     while lines and not lines[-1].strip(_BLANK):
         lines.pop()
     tokens, findings = lines, list[Finding]()
-    columns = [_COLUMN.fullmatch(line) for line in lines]
-    numbers = [match[2] for match in columns if match]
-    if lines and len(numbers) > len(lines) // 2:
-        tokens = [match[1] if match else line for line, match in zip(lines, columns)]
+    divided = sum("\t" in line or " " in line for line in lines) > len(lines) // 2
+    columns = max(([pattern.fullmatch(line) for line in lines] if divided else [] for pattern in _COLUMNS),
+                  key=lambda matches: sum(map(bool, matches)))
+    numbers = [match["number"] for match in columns if match]
+    if divided and len(numbers) > len(lines) // 2:
+        tokens = [match["token"] if match else line for line, match in zip(lines, columns)]
         if len(numbers) == len(lines) and _are_ids(numbers):
             return {token.strip(): int(number) for token, number in zip(tokens, numbers)}
         first = next(index for index, match in enumerate(columns) if match)
-        findings.append((len(numbers), first, f"lines with a number after the token ('{numbers[0]}'), which is taken for a "
-                                              "count and ignored"))
+        findings.append((len(numbers), first, f"lines with a number beside the token ('{numbers[0]}'), which is taken for "
+                                              "a count and ignored"))
     # a token of white space, as in the published Chinese vocabulary, is no blank line
     vocab = _by_line([token.strip() or token.strip(_BLANK) for token in tokens], findings)
     if findings:

@@ -20,7 +20,8 @@ class Tokenizer(Vocabulary):
     """Converts text to the int32 arrays that the models take, and back.
 
     Create one with `from_pretrained(directory)`, or from single files with `from_vocab`, `from_bpe` and
-    `from_sentencepiece`. The Rust library `tokenizers` does the work, a whole batch at a time.
+    `from_sentencepiece`. The Rust library `tokenizers` does the work, a whole batch at a time, but WordPiece finds the
+    pieces of Google's code, and SentencePiece those of the library `sentencepiece`, in every text.
 
     Attributes: `family` (the name of the rules, such as "bert"), `padding_side`, `model_max_length` (in tokens; None
     if the model has no limit), `vocab`, `vocab_size` (= `len(tokenizer)`, the number of rows that the model's embedding
@@ -185,6 +186,8 @@ class Tokenizer(Vocabulary):
         return [e for e, _ in flat], [i for _, i in flat]
 
     def _call(self, backend: Backend, inputs: list, limits: dict | None, details: batches.Details, split: bool) -> list:
+        if not inputs:
+            return []
         call = backend.encode_batch if details.need_text else backend.encode_batch_fast
         with self._lock:  # truncation is part of the backend's state
             if limits is not None:

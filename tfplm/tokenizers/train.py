@@ -89,7 +89,7 @@ def train_vocabulary(lines: Iterable[str], kind: Literal["wordpiece", "bpe", "by
     kind: "wordpiece" (BERT; CJK characters are single tokens), "bpe" (GPT), "byte_bpe" (GPT-2, RoBERTa; Radford et al.
     2019) or "sentencepiece" (unigram; Kudo 2018). `settings` are the fields of `VocabularySettings`.
 
-    `lines` is read twice; an iterator is saved to a temporary file in between. If the corpus has too little text for
+    `lines` is read several times; an iterator is saved to a temporary file in between. If the corpus has too little text for
     `vocab_size` tokens, the vocabulary is smaller and a warning is logged, as it is if more than 1 % of the tokens of the
     first sentences are unknown. Raises ValueError for a corpus without text.
     """

@@ -77,6 +77,8 @@ def test_long_sentences_are_joined_again(tokenizer, max_length, stride):
     ("? I-X ?", "O I-X", "O I-X O"), ("I-X ? I-X", "O I-X", "I-X I-X I-X"), ("O ? O", "O B-X", "O O O"),
     ("B-X ? E-X ? S-X", "O B-X E-X S-X", "B-X I-X E-X O S-X"), ("B-X ? E-X", "O B-X M-X E-X S-X", "B-X M-X E-X"),
     ("B-X ? L-X", "O B-X I-X L-X U-X", "B-X I-X L-X"), ("S-X ? E-X", "O S-X E-X", "S-X O E-X"),
+    ("B-X ? ? O", "O B-X I-X E-X S-X", "B-X E-X O O"), ("O ? ? I-X E-X", "O B-X I-X E-X S-X", "O O B-X I-X E-X"),
+    ("B-X ? E-Y ?", "O B-X L-X U-X B-Y L-Y", "B-X L-X E-Y O"), ("? E-X", "O E-X I-X", "O E-X"), ("I-X ?", "O I-X", "I-X O"),
     ("B ? I", "B I O", "B I I"), ("B ? E", "B M E S", "B M E"), ("NN ? VB", "NN VB", "NN O VB"),
     ("?", "O B-X", "O"), ("", "O", "")])
 def test_a_dropped_word_does_not_cut_a_span(tags, labels, filled):

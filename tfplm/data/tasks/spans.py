@@ -65,28 +65,33 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
 def fill_tags(tags: Sequence[str | None], labels: Sequence[str], outside: str) -> list[str]:
     """Tags for the words without one (None): the inside of a span that goes on after them, else `outside`.
 
-    `labels` are the tags in use, from which the tag for the inside is taken, as `M-PER` in BMES.
+    In schemes that mark the end of a span (`labels`, the tags in use, have some) such a word also ends a span that was left
+    open, and begins one that has no beginning; in BIO that is unknown.
     """
     filled: list[str] = []
     for index, tag in enumerate(tags):
         if tag is None:
             following = next((other for other in tags[index:] if other is not None), outside)
-            tag = _inside(filled[-1] if filled else outside, following, labels) or outside
+            touches = tags[index + 1:index + 2] != [None]
+            tag = _continued(filled[-1] if filled else outside, following, labels, touches) or outside
         filled.append(tag)
     return filled
 
 
-def _inside(before: str, after: str, labels: Sequence[str]) -> str | None:
-    """The tag of a word between two words of the same span; None if they are not, or the tags are not of spans."""
+def _continued(before: str, after: str, labels: Sequence[str], touches: bool) -> str | None:
+    """The tag of a word between two words; None outside spans. `touches`: the second one is the next word."""
     try:
         (left, kind), (right, other) = split_tag(before), split_tag(after)
-    except ValueError:
+    except ValueError:  # not tags of spans
         return None
-    if left not in ("B", "I") or right not in ("I", "E") or kind != other:
-        return None
-    suffix = before[1:]
-    letter = "M" if any(label[:1] == "M" and label[1:2] in ("", "-") for label in labels) else "I"
-    return letter + suffix
+    used = {label[:1] for label in labels if label[1:2] in ("", "-")}
+    is_open, goes_on = left in ("B", "I"), right in ("I", "E")
+    if is_open and goes_on and kind == other:
+        return ("M" if "M" in used else "I") + before[1:]
+    ends = used & {"E", "L"}
+    if is_open and ends:
+        return min(ends) + before[1:]
+    return "B" + after[1:] if goes_on and touches and ends and "B" in used else None
 
 
 def tags_of(spans: Iterable[Span], length: int) -> list[str]:

@@ -4,6 +4,7 @@ The Rust library does the same for nearly all characters, and much faster: `Goog
 character for which it does not.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -49,27 +50,31 @@ class BasicTokenizer:
 
     def _separated(self, text: str) -> Iterator[Word]:
         """Runs of characters without white space; ideographs are separate; control characters are dropped."""
-        word, origins = "", list[int]()
+        origins: list[int] = []
         for index, character in enumerate(text):
-            if _is_dropped(character):
-                continue
-            alone = self.chinese_characters and _IDEOGRAPH.match(character) is not None
-            if word and (alone or character.isspace()):
-                yield word, origins
-                word, origins = "", []
-            if alone:
-                yield character, [index]
-            elif not character.isspace():
-                word += character
+            kind = _kind(character)
+            if kind == "letter" or (kind == "ideograph" and not self.chinese_characters):
                 origins.append(index)
-        if word:
-            yield word, origins
+            elif kind != "dropped":
+                if origins:
+                    yield "".join([text[i] for i in origins]), origins
+                    origins = []
+                if kind == "ideograph":
+                    yield character, [index]
+        if origins:
+            yield "".join([text[i] for i in origins]), origins
 
 
-def _is_dropped(character: str) -> bool:
-    return character in "\0\ufffd" or (character not in "\t\n\r" and unicodedata.category(character) in ("Cc", "Cf"))
+@functools.lru_cache(_REMEMBERED)
+def _kind(character: str) -> str:
+    if character in "\0\ufffd" or (character not in "\t\n\r" and unicodedata.category(character) in ("Cc", "Cf")):
+        return "dropped"
+    if character.isspace():
+        return "space"
+    return "ideograph" if _IDEOGRAPH.match(character) else "letter"
 
 
+@functools.lru_cache(_REMEMBERED)
 def _is_punctuation(character: str) -> bool:
     if character.isascii():
         return character.isprintable() and not character.isalnum() and character != " "
@@ -88,6 +93,8 @@ def lowered(text: str, origins: Sequence[int]) -> Word:
 
 def _stripped(word: str, origins: list[int]) -> Word:
     """The word in canonical decomposition (NFD), without its non-spacing marks."""
+    if word.isascii():
+        return word, origins
     places = [i for character, i in zip(word, origins) for _ in unicodedata.normalize("NFD", character)]
     kept = [(c, i) for c, i in zip(unicodedata.normalize("NFD", word), places) if unicodedata.category(c) != "Mn"]
     return "".join(c for c, _ in kept), [i for _, i in kept]

@@ -59,6 +59,9 @@ class SentencePieceEncoder:
         self.names = [piece for piece, _, _ in model.pieces]
         self.unknown = unknown = self.processor.unk_id()
         self.names[unknown] = family.tokens["unk"]
+        # in rare models the mark of a space is the end of a word
+        self.suffix = not any(name.startswith(_SPACE) and len(name) > 1 for name in self.names) and any(
+            name.endswith(_SPACE) and len(name) > 1 for name in self.names)
         self.numbers = {index for index, name in enumerate(self.names) if family.clean and splits_number(name)}
         vocab, shift = backend.get_vocab(), len(family.head) - family.skip
         self.fits = all(vocab.get(name) == index + shift for index, name in enumerate(self.names)
@@ -80,12 +83,12 @@ class SentencePieceEncoder:
         found = iter(self._placed_in(parts))
         result = []
         for row in divided:
-            pieces, word = Pieces(), -1
+            pieces, word, begins = Pieces(), -1, True
             for added, start, end in row:
-                word += 1
-                for index, (token, first, last) in enumerate([(added, 0, end - start)] if added else next(found)):
-                    if index and token.startswith(_SPACE):
-                        word += 1
+                begins = True
+                for token, first, last in [(added, 0, end - start)] if added else next(found):
+                    word += begins or (token.startswith(_SPACE) and not self.suffix)
+                    begins = self.suffix and token.endswith(_SPACE)
                     pieces.add(token, (start + first, start + last), word)
             result.append(pieces)
         return result
@@ -154,7 +157,10 @@ def _places(text: str) -> list[int] | None:
 
 
 def _visible(text: str, start: int, end: int) -> Span:
-    """A span without white space around it. The mark of a word's start alone has the first character of that word."""
+    """A span without white space around it, and never empty.
+
+    The mark of a word's start alone has the first character of that word, that of an end the last character.
+    """
     first, last = start, end
     while first < last and text[first].isspace():
         first += 1
@@ -164,7 +170,7 @@ def _visible(text: str, start: int, end: int) -> Span:
         return first, last
     if first < len(text) and (start == end or not text[first].isspace()):
         return first, first + 1
-    return start, end
+    return (start, end) if start < end else (max(end - 1, 0), end)
 
 
 class _Prepared:
