@@ -22,6 +22,7 @@ from tfplm.models.pretrained.wrapping import unwrapped
 from tfplm.tokenizers import Tokenizer
 
 T = TypeVar("T")
+_MAX_CONFIG = 10_000_000  # bytes: a compressed file can be a thousand times larger than what it takes on disk
 log = logging.getLogger("tfplm")
 
 
@@ -158,6 +159,8 @@ class Source(os.PathLike):
         """The result of `PretrainedModel.get_config` in the `.keras` file, whose weights are not read."""
         try:
             with zipfile.ZipFile(self.file) as archive:
+                if (size := archive.getinfo("config.json").file_size) > _MAX_CONFIG:
+                    raise ValueError(f"its config has {size} bytes, expected at most {_MAX_CONFIG}")
                 saved = json.loads(archive.read("config.json"))
         except (zipfile.BadZipFile, KeyError, ValueError, EOFError, RecursionError, NotImplementedError,
                 RuntimeError, zlib.error) as error:
