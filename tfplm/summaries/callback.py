@@ -12,7 +12,7 @@ from tfplm.summaries.attention import attention_images
 from tfplm.summaries.first_step import FirstStep
 from tfplm.summaries.graph import function_graph, layer_graph
 from tfplm.summaries.histograms import histogram
-from tfplm.summaries.intervals import IntervalMetrics, Throughput
+from tfplm.summaries.intervals import IntervalMetrics, Throughput, scalars_of
 from tfplm.summaries.names import variable_paths
 from tfplm.summaries.probe import Probe
 from tfplm.summaries.projector import Embedding, write_projector
@@ -196,9 +196,8 @@ class SummaryCallback(keras.callbacks.Callback):
             self._validation_writer = self._validation_writer or create_writer(self.log_dir / "validation",
                                                                                self.model.distribute_strategy)
             with self._validation_writer.as_default(step):
-                for name, value in values.items():
-                    if not isinstance(value, dict):  # of a metric with several results
-                        tf.summary.scalar(name, value)
+                for name, value in scalars_of(values).items():
+                    tf.summary.scalar(name, value)
             self._validation_writer.flush()
 
     def on_train_end(self, logs=None) -> None:

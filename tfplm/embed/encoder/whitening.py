@@ -109,7 +109,8 @@ class Whitening:
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """Whitens vectors `[...,H]` to float32 `[...,k]`."""
-        if vectors.shape[-1] != len(self.mean):
+        vectors = np.asarray(vectors)
+        if not vectors.ndim or vectors.shape[-1] != len(self.mean):
             raise ValueError(f"this whitening is for vectors of {len(self.mean)} numbers, found {vectors.shape[-1]}: it "
                              "was fitted with another model, pooling or layers")
         return (vectors - self.mean) @ self.kernel
