@@ -202,6 +202,9 @@ def test_ctrl_c_loses_nothing(tmp_path):
 def test_errors_name_what_is_missing(tmp_path):
     with pytest.raises(ValueError, match=r"every gradients=5 needs look=\{'probe': \.\.\.\}, which was not given"):
         SummaryCallback(tmp_path, {"gradients": 5})
+    for wrong in (-1, 2.5, "5"):
+        with pytest.raises(ValueError, match=r"every scalars=.*; expected a number of steps, or 0 for never"):
+            SummaryCallback(tmp_path, {"scalars": wrong})
     with pytest.raises(TypeError, match="gradient"):
         SummaryCallback(tmp_path, {"gradient": 5})
 

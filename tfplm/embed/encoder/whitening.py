@@ -84,7 +84,7 @@ class Whitening:
         moments = vectors
         if not isinstance(vectors, Moments):
             moments = Moments()
-            for batch in [vectors] if isinstance(vectors, np.ndarray) else vectors:
+            for batch in [vectors] if hasattr(vectors, "shape") else vectors:
                 moments.update(batch)
         if moments.count < 2:
             raise ValueError(f"whitening needs at least 2 vectors, better thousands; found {moments.count}")
