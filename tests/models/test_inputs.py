@@ -96,6 +96,9 @@ UNREADABLE = {
     "mask of one row": ({"input_ids": IDS, "attention_mask": np.ones(3)}, r"attention_mask has the shape \[3\]"),
     "short segments": ({"input_ids": IDS, "token_type_ids": np.ones((2, 2), int)},
                        r"token_type_ids has the shape \[2, 2\]"),
+    "other segments": ({"input_ids": IDS, "token_type_ids": IDS - 5}, "token_type_ids contains 2, expected 0 to 1"),
+    "other positions": ({"input_ids": IDS, "position_ids": IDS + 14}, "position_ids contains 21, expected 0 to 20"),
+    "negative positions": ({"input_ids": IDS, "position_ids": IDS - 6}, "position_ids contains -1, expected 0 to 20"),
     "added mask": ({"input_ids": IDS, "attention_mask": np.full((2, 3), -1e9)}, "1 for real tokens and 0 for padding"),
     "infinite mask": ({"input_ids": IDS, "attention_mask": np.full((2, 3), -np.inf)}, "expected 1 for real tokens"),
 }

@@ -76,6 +76,14 @@ def test_metrics_that_are_not_means_are_kept(tmp_path):
     assert events.scalars("accuracy")[1] == pytest.approx(events.scalars("again")[1])
 
 
+def test_metrics_of_several_numbers(tmp_path):
+    model, (x, y) = functional(), data()
+    model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True), metrics=[keras.metrics.F1Score()])
+    model.fit(x, np.eye(2)[y], batch_size=10, verbose=0, validation_split=0.5, callbacks=[SummaryCallback(tmp_path)])
+    for run in ("train", "validation"):
+        assert {"f1_score/0", "f1_score/1", "loss"} <= set(EventFiles(tmp_path / run).tags("scalars"))
+
+
 def test_everything_on_request(tmp_path):
     model, (x, y) = own(), data(100)
 
@@ -194,6 +202,9 @@ def test_ctrl_c_loses_nothing(tmp_path):
 def test_errors_name_what_is_missing(tmp_path):
     with pytest.raises(ValueError, match=r"every gradients=5 needs look=\{'probe': \.\.\.\}, which was not given"):
         SummaryCallback(tmp_path, {"gradients": 5})
+    for wrong in (-1, 2.5, "5"):
+        with pytest.raises(ValueError, match=r"every scalars=.*; expected a number of steps, or 0 for never"):
+            SummaryCallback(tmp_path, {"scalars": wrong})
     with pytest.raises(TypeError, match="gradient"):
         SummaryCallback(tmp_path, {"gradient": 5})
 

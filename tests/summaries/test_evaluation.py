@@ -75,6 +75,10 @@ def test_written(tmp_path):
 @pytest.mark.parametrize(("draw", "message"), [
     (lambda: confusion_image(np.zeros((2, 3))), r"shape \(2, 3\) and 2 labels"),
     (lambda: confusion_image(MATRIX, ["a"]), r"shape \(3, 3\) and 1 labels; expected a square matrix and a label"),
+    (lambda: confusion_image(np.zeros((0, 0))), "has 0 classes.*expected counts of one or more classes"),
+    (lambda: confusion_image(-MATRIX), "cells from -12345 on; expected counts"),
+    (lambda: confusion_image(MATRIX * np.nan), "expected counts of one or more classes, 0 or more"),
+    (lambda: confusion_image(5), "expected a square matrix"),
     (lambda: precision_recall_image({"a": ([1], [1, 2])}), "curve of a has 1 values of precision and 2 of recall")])
 def test_errors(draw, message):
     with pytest.raises(ValueError, match=message):

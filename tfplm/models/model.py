@@ -10,7 +10,7 @@ from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
 from tfplm.layers.precision import dtype_policy
 from tfplm.models.heads import head_class, make_head
-from tfplm.models.inputs import EMBEDDINGS, HEAD_MASKS, check_keys, readable, readable_data, readable_labels
+from tfplm.models.inputs import EMBEDDINGS, HEAD_MASKS, IDS, check_keys, readable, readable_data, readable_labels
 from tfplm.models.pretrained.weights import named_variables
 from tfplm.models.saving import check_format, check_not_h5, set_trainable_parts, trainable_parts
 
@@ -80,11 +80,9 @@ class PretrainedModel(keras.Model):
 
     def __call__(self, *arguments, **keywords):
         """`call`, after the conversion of lists and of arrays of other types than int32, see `tfplm.models.inputs`."""
-        if arguments:
-            arguments = (readable(arguments[0]), *arguments[1:])
-        elif "batch" in keywords:
-            keywords["batch"] = readable(keywords["batch"])
-        return super().__call__(*arguments, **keywords)
+        batch = readable(arguments[0] if arguments else keywords.pop("batch"))
+        self.check_arrays(batch)
+        return super().__call__(batch, *arguments[1:], **keywords)
 
     def call(self, batch, training=False, output_hidden_states=False, output_attentions=False):
         """Computes the outputs of a batch.
@@ -166,9 +164,19 @@ class PretrainedModel(keras.Model):
 
     def check_arrays(self, x):
         """`check_ids` for NumPy data; other data are only checked by the operations that read them."""
+        config, offset = self.config, self.config.position_offset
+        ranges = {"token_type_ids": (0, config.type_vocab_size), "task_type_ids": (0, config.task_type_vocab_size),
+                  "position_ids": (-offset, config.position_limit)}
         for name, ids in x.items() if isinstance(x, dict) else [("input_ids", x)]:
-            if name in ("input_ids", "decoder_input_ids") and isinstance(ids, np.ndarray):
+            if not isinstance(ids, np.ndarray):
+                continue
+            if name in IDS:
                 self.check_ids(ids, name)
+            low, high = ranges.get(name, (0, None))
+            if high and ids.size and (ids.min() < low or ids.max() >= high):
+                wrong = ids[(ids < low) | (ids >= high)][0]
+                raise ValueError(f"{name} contains {wrong}, expected {low} to {high - 1}, as the model has no others: "
+                                 "change them, or omit them")
 
     def tokens(self, batch: dict, side: str = ""):
         """The checked ids `[B,T]` of a batch, or the embeddings `[B,T,E]` that replace them; side: "decoder_" or ""."""

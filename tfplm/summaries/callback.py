@@ -12,7 +12,7 @@ from tfplm.summaries.attention import attention_images
 from tfplm.summaries.first_step import FirstStep
 from tfplm.summaries.graph import function_graph, layer_graph
 from tfplm.summaries.histograms import histogram
-from tfplm.summaries.intervals import IntervalMetrics, Throughput
+from tfplm.summaries.intervals import IntervalMetrics, Throughput, scalars_of
 from tfplm.summaries.names import variable_paths
 from tfplm.summaries.probe import Probe
 from tfplm.summaries.projector import Embedding, write_projector
@@ -89,7 +89,7 @@ class SummaryCallback(keras.callbacks.Callback):
         graph: writes the graph at the start: of layers for functional models, and of operations with a probe.
         gradient_norm, tokens: records these inside the compiled step; False leaves the step unchanged.
 
-    Raises ValueError if an interval needs a probe or function that was not given.
+    Raises ValueError for an interval that is no number of steps, or needs a probe or function that was not given.
     """
 
     def __init__(self, log_dir, every: Every | dict | None = None, look: Look | dict | None = None, *,
@@ -104,6 +104,10 @@ class SummaryCallback(keras.callbacks.Callback):
         self._first_step = FirstStep()
 
     def _check(self) -> None:
+        for interval, steps in vars(self.every).items():
+            if steps is not None and (not isinstance(steps, int) or steps < 0):
+                raise ValueError(f"SummaryCallback: every {interval}={steps!r}; expected a number of steps, or 0 for never: "
+                                 "change it")
         for interval, needed in (("activations", "probe"), ("gradients", "probe"), ("attentions", "probe"),
                                 ("projector", "projector"), ("samples", "samples")):
             if getattr(self.every, interval) and getattr(self.look, needed) is None:
@@ -197,9 +201,8 @@ class SummaryCallback(keras.callbacks.Callback):
             self._validation_writer = self._validation_writer or create_writer(self.log_dir / "validation",
                                                                                self.model.distribute_strategy)
             with self._validation_writer.as_default(step):
-                for name, value in values.items():
-                    if not isinstance(value, dict):  # of a metric with several results
-                        tf.summary.scalar(name, value)
+                for name, value in scalars_of(values).items():
+                    tf.summary.scalar(name, value)
             self._validation_writer.flush()
 
     def on_train_end(self, logs=None) -> None:

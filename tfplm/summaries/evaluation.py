@@ -38,11 +38,14 @@ def confusion_image(matrix, labels: Sequence[str] | None = None) -> np.ndarray:
     not match the labels.
     """
     matrix = np.asarray(matrix)
-    size = len(matrix)
+    size = len(matrix) if matrix.ndim else 0
     names = [str(index) for index in range(size)] if labels is None else [str(label) for label in labels]
     if matrix.shape != (size, size) or len(names) != size:
         raise ValueError(f"the confusion matrix has the shape {matrix.shape} and {len(names)} labels; expected a square "
                          "matrix and a label for each row")
+    if not size or not (matrix >= 0).all() or np.isinf(matrix).any():
+        raise ValueError(f"the confusion matrix has {size} classes, and cells from {matrix.min() if size else 0} on; "
+                         "expected counts of one or more classes, 0 or more: pass counts")
     totals = matrix.sum(axis=1)
     shares = matrix / np.maximum(totals[:, None], 1)
     cell = min(0.5, 6.3 / size)  # inches

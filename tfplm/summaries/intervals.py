@@ -3,6 +3,20 @@
 import time
 
 import keras
+import numpy as np
+
+
+def scalars_of(results: dict) -> dict[str, float]:
+    """The results of metrics as numbers; several numbers of one metric, such as one per class, are `NAME/0`, ..."""
+    numbers = {}
+    for name, value in results.items():
+        if isinstance(value, dict):
+            numbers |= scalars_of({f"{name}/{part}": one for part, one in value.items()})
+        elif np.ndim(value):
+            numbers |= {f"{name}/{index}": float(one) for index, one in enumerate(np.ravel(value))}
+        else:
+            numbers[name] = float(value)
+    return numbers
 
 
 class IntervalMetrics:
@@ -49,7 +63,7 @@ class IntervalMetrics:
                 self._examples += int(count - before[1])
             if name in results and count > before[1]:
                 results[name] = (total - before[0]) / (count - before[1])
-        return {name: float(value) for name, value in results.items() if not isinstance(value, dict)}
+        return scalars_of(results)
 
 
 class Throughput:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.embed.encoder.encoder_cases import TEXTS, encoder
 from tfplm.embed import SentenceEncoder, Whitening
@@ -34,6 +35,7 @@ def test_in_batches():
     moments.update(x[:0])
     np.testing.assert_allclose(moments.mean, x.astype(np.float64).mean(0), rtol=1e-9)
     np.testing.assert_allclose(moments.covariance, np.cov(x.astype(np.float64).T), rtol=1e-7)
+    np.testing.assert_array_equal(Whitening.fit(tf.constant(x)).kernel, Whitening.fit(x).kernel)
     whole, parts = Whitening.fit(x), Whitening.fit(x[start:start + 90] for start in range(0, 400, 90))
     np.testing.assert_allclose(np.abs(parts.kernel), np.abs(whole.kernel), rtol=1e-4)
 

@@ -84,7 +84,7 @@ class Whitening:
         moments = vectors
         if not isinstance(vectors, Moments):
             moments = Moments()
-            for batch in [vectors] if isinstance(vectors, np.ndarray) else vectors:
+            for batch in [vectors] if hasattr(vectors, "shape") else vectors:
                 moments.update(batch)
         if moments.count < 2:
             raise ValueError(f"whitening needs at least 2 vectors, better thousands; found {moments.count}")
@@ -109,7 +109,8 @@ class Whitening:
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """Whitens vectors `[...,H]` to float32 `[...,k]`."""
-        if vectors.shape[-1] != len(self.mean):
+        vectors = np.asarray(vectors)
+        if not vectors.ndim or vectors.shape[-1] != len(self.mean):
             raise ValueError(f"this whitening is for vectors of {len(self.mean)} numbers, found {vectors.shape[-1]}: it "
                              "was fitted with another model, pooling or layers")
         return (vectors - self.mean) @ self.kernel
