@@ -75,15 +75,6 @@ def weights_file(directory: Path) -> Path | None:
     return others[0] if len(others) == 1 else None
 
 
-def is_local(source: str | os.PathLike) -> bool:
-    """Returns True if `resolve` finds a source on this machine, without a download."""
-    path = Path(source).expanduser()
-    if path.exists() or Path(f"{path}.index").is_file():
-        return True
-    snapshot = _cached(str(source)) if HUB_NAME.fullmatch(str(source)) else None
-    return bool(snapshot and _layout(snapshot))
-
-
 def layout_of(source: str | os.PathLike) -> Literal["hf", "tf1", "keras"]:
     """The layout of a directory: a Hugging Face model, a Google TF1 release, or one `.keras` file.
 
@@ -130,6 +121,15 @@ def cache_folder() -> Path:
         return Path(cache).expanduser()
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
     return Path(home, "hub").expanduser()
+
+
+def is_local(source: str | os.PathLike) -> bool:
+    """Returns True if `resolve` finds a source on this machine, without a download."""
+    path = Path(source).expanduser()
+    if path.exists() or Path(f"{path}.index").is_file():
+        return True
+    snapshot = _cached(str(source)) if HUB_NAME.fullmatch(str(source)) else None
+    return bool(snapshot and _layout(snapshot))
 
 
 def _layout(directory: Path) -> Literal["hf", "tf1", "keras"] | None:

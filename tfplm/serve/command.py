@@ -25,6 +25,8 @@ def serve(options: ServeOptions) -> None:
         with _signals(server.ended):
             server.start()
             _say(options, describe_addresses(server))
+            if server.http_port:
+                _say(options, f"all paths: {_url(server)}/docs")
             server.wait()
             _say(options, "stopping: pending requests are answered; once more stops at once")
             served = server.stop()
@@ -77,12 +79,15 @@ def _describe(info: EngineInfo) -> str:
 def describe_addresses(server) -> str:
     """Where a server listens, in one line."""
     host = server.options.host
-    address = f"[{host}]" if ":" in host and "[" not in host else host
     zmq = [f"{host}, ports {server.port} (requests) and {server.port_out} (replies)"] if server.zmq else []
-    web = f"http://{address}:{server.http_port}"
-    http = [f"{web} (all paths: {web}/docs)"] if server.http_port else []
+    http = [_url(server)] if server.http_port else []
     open_to = "" if host in LOOPBACK else "; open to other machines, without encryption or passwords"
     return f"serving at {', '.join(zmq + http)}{open_to}"
+
+
+def _url(server) -> str:
+    host = server.options.host
+    return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{server.http_port}"
 
 
 def _with_interface(options: ServeOptions) -> ServeOptions:

@@ -1,6 +1,7 @@
 """Folders of indexes from elsewhere: what they name outside of themselves is not used unasked; damaged files are noticed."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from tests.embed.search.fake_encoder import FAQ, FakeEncoder
 from tfplm.embed.search import index_cache
+from tfplm.embed.search.index.exact import ExactIndex
 from tfplm.embed.search.manifest import SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
@@ -227,3 +229,27 @@ def test_vectors_for_which_there_is_no_memory_are_made_anew(folder, monkeypatch,
     with SearchIndex.open(folder, FakeEncoder()) as index:
         assert index.search("停车", k=1)[0].id == "park"
     assert "cannot be used (too much)" in caplog.text
+
+
+def test_a_full_disk_is_told_with_the_place(folder, monkeypatch):
+    with SearchIndex.open(folder, FakeEncoder(), writable=True) as index:
+        records = index._store.records
+        pages = records._rows("PRAGMA page_count")[0][0]
+        records._run(f"PRAGMA max_page_count = {pages}")  # SQLite's own way of having no more room
+        with pytest.raises(OSError, match=r"no room for the table tfplm of sqlite:///.*records\.sqlite; free some"):
+            index.add([("large", "x" * 100_000)])
+        records._run("PRAGMA max_page_count = 100000")
+        assert len(index) == 5 and index.verify() == []
+
+
+def test_a_full_disk_keeps_the_older_vectors(folder, monkeypatch):
+    def save(self, place):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with SearchIndex.open(folder, FakeEncoder(), writable=True) as index:
+        with monkeypatch.context() as patch:
+            patch.setattr(ExactIndex, "save", save)
+            with pytest.raises(OSError, match=r"they take about 1,000 bytes, and [\d,]+ are free.*" + str(folder)):
+                index.rebuild()
+        assert [path.name for path in folder.glob("vectors-*")] == ["vectors-1"]
+        assert index.search("停车", k=1)[0].id == "park"

@@ -88,7 +88,7 @@ def test_a_request_may_take_longer_than_its_head(hasty):
 def test_many_half_heads_keep_nobody_from_connecting():
     """Nor do connections that keep silent: the oldest without a request go."""
     with serving(http_port=0) as server, contextlib.ExitStack() as stack:
-        server._http.connections.most = 40  # 20 of one address
+        server._http.connections.most = 23  # 20 of one address
         for number in range(60):
             connection = stack.enter_context(connect(server))
             connection.sendall(b"POST /encode HTTP/1.1\r\nHo" if number % 2 else b"")
@@ -99,7 +99,7 @@ def test_many_half_heads_keep_nobody_from_connecting():
 
 def test_connections_that_all_have_requests_are_told():
     with serving(FakeEngine(seconds=1.0), http_port=0) as server, contextlib.ExitStack() as stack:
-        server._http.connections.most = 4
+        server._http.connections.most = 3
         for _ in range(2):
             stack.enter_context(connect(server)).sendall(WHOLE)
         assert eventually(lambda: server.service.scheduler.pending == 2)

@@ -53,7 +53,7 @@ def test_messages_whose_parts_never_end(kind, part):
 
 
 def half_of_a_request(size: int) -> bytes:
-    return b"".join(zmtp.encode([b"half", bytes(size), b"1", b"1"]))[:-10]
+    return b"".join(zmtp.encode([b"half", bytes(size), b"1", b"1"]))[:-1000]
 
 
 def test_half_messages_of_many_keep_nobody_from_being_served(monkeypatch):
@@ -73,6 +73,22 @@ def test_half_messages_of_many_keep_nobody_from_being_served(monkeypatch):
     assert pool.bytes == 0
 
 
+def test_half_messages_that_trickle_stand_still_as_well(monkeypatch):
+    monkeypatch.setattr(module, "STALL", 0.3)
+    with serving(max_request_mb=1) as server, contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(speaking(server.port)) for _ in range(5)]
+        for peer in peers:
+            peer.sendall(half_of_a_request(900_000))
+        for _ in range(6):
+            time.sleep(0.1)
+            for peer in peers:
+                with contextlib.suppress(OSError):
+                    peer.sendall(b"x")
+        with client(server) as bert:
+            texts = ["x" * 1000 + str(number) for number in range(900)]
+            np.testing.assert_array_equal(bert.encode(texts), vectors_of(texts))
+
+
 def test_a_request_for_which_there_is_no_room_is_answered():
     with serving(max_request_mb=1) as server, Raw(server) as raw:
         server.zmq.net.pool.bytes += 4 << 20
@@ -85,7 +101,7 @@ def test_a_request_for_which_there_is_no_room_is_answered():
 def test_connections_are_bounded(monkeypatch):
     """Strangers go first; those who speak the protocol stay."""
     with serving() as server, speaking(server.port) as friend, contextlib.ExitStack() as stack:
-        server.zmq.net.most = 20  # 10 of one address
+        server.zmq.net.most = 12  # 10 of one address
         for _ in range(30):
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
         assert eventually(lambda: server.service.counters.numbers["cut_connections"] >= 20)

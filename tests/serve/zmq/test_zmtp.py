@@ -121,3 +121,11 @@ def test_the_type_of_a_socket():
     for body in (b"", b"\x05HELLO", b"\x05READY", b"\x05READY\xff"):
         with pytest.raises(Violation):
             zmtp.socket_type_of(body)
+
+
+def test_one_message_keeps_no_more_than_a_request():
+    reader = incoming(60_000, 1 << 20)
+    data = on_the_wire(*[b"x" * 50_000] * 4)
+    assert messages(reader, data[:-10]) == [] and reader.taken <= 60_000
+    (found,) = messages(reader, data[-10:])
+    assert [isinstance(each, Dropped) for each in found] == [False, True, True, True]

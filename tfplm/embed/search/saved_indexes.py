@@ -1,6 +1,7 @@
 """Vector indexes saved in the folder of a store, each in a separate subfolder; the newest one is valid."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -56,22 +57,36 @@ class SavedIndexes:
             log.warning("%s cannot be used (%s): the index is rebuilt from the records", path, error)
 
     def save(self, index: VectorIndex, known: dict) -> None:
-        """Writes an index and removes older ones. Of a shared index, which is stored elsewhere, only the state."""
+        """Writes an index and removes older ones. Of a shared index, which is stored elsewhere, only the state.
+
+        Raises OSError, with the sizes, where the disk has no room for it; the older ones stay.
+        """
         number = max([0, *(number for number, _ in self._all())]) + 1
         temporary = self._folder / f"vectors-{number}.partial"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        if not index.shared:
-            index.save(temporary)
-        files = {path.name: _checksum(path) for path in sorted(temporary.iterdir())}
-        known = {"store": self._store, **known, "files": files}
-        write_json(temporary / "state.json", {**known, "checksum": _checksum_of(known)})
-        for path in temporary.iterdir():
-            _sync(path)
+        try:
+            self._write(temporary, index, known)
+        except (OSError, RuntimeError) as error:  # RuntimeError: of Faiss
+            shutil.rmtree(temporary, ignore_errors=True)
+            free = shutil.disk_usage(self._folder).free
+            if free < index.memory or getattr(error, "errno", 0) == errno.ENOSPC:
+                raise OSError(errno.ENOSPC, f"no room for the vectors: they take about {index.memory:,} bytes, and {free:,} "
+                              "are free; free some, and run the same again", str(self._folder)) from error
+            raise
         os.replace(temporary, self._folder / f"vectors-{number}")
         for older, path in self._all():
             if older < number:
                 shutil.rmtree(path, ignore_errors=True)
+
+    def _write(self, folder: Path, index: VectorIndex, known: dict) -> None:
+        if not index.shared:
+            index.save(folder)
+        files = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
+        known = {"store": self._store, **known, "files": files}
+        write_json(folder / "state.json", {**known, "checksum": _checksum_of(known)})
+        for path in folder.iterdir():
+            _sync(path)
 
     def clear(self) -> None:
         """Removes all saved indexes."""

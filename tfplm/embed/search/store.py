@@ -132,7 +132,8 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
                milvus: str | None = None, trust: bool = False) -> Store:
     """Opens an existing index; places outside of its folder must be given, or trusted. Raises PermissionError for others."""
     manifest = Manifest.load(folder)
-    url = records_url or manifest.records_url(folder)
+    same = records_url in (None, manifest.settings.records)  # a relative file is one of the folder
+    url = manifest.records_url(folder) if same else str(records_url)
     if not trust:
         require_own_files(folder)
         if records_url is None:

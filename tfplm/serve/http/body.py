@@ -5,6 +5,7 @@ import time
 from typing import Protocol
 
 UNFINISHED = 100  # bodies of one address that may be on their way; of more, the oldest is given up
+PROGRESS = 64 << 10  # bytes
 
 
 class Refusal(Exception):
@@ -28,13 +29,13 @@ class Body:
     """A body of at most `most` bytes. One that is too large, or for which there is no room, is read on for a while: its
     sender would not see the answer before.
 
-    Attributes: `kept`, bytes in memory; `heard`, when bytes came last.
+    Attributes: `kept`, bytes in memory; `progressed`, when so many came that the sender is not just pretending to send.
     """
 
     def __init__(self, room: Room, most: int):
         self.room, self.most = room, most
         self.size = self.kept = 0
-        self.heard = time.monotonic()
+        self.progressed, self._since = time.monotonic(), 0  # bytes after it
         self._content = bytearray()  # not a list: parts of one byte would take many times their size
         self._refusal: Refusal | None = None
         self._reading: asyncio.Task | None = None
@@ -63,7 +64,9 @@ class Body:
         more = True
         while more and self.size <= 4 * self.most:
             message = await receive()
-            self.heard = time.monotonic()
+            self._since += len(message.get("body", b""))
+            if self._since >= PROGRESS:
+                self.progressed, self._since = time.monotonic(), 0
             self._take(message.get("body", b""))
             more = message.get("more_body", False)
 

@@ -11,6 +11,7 @@ from collections import Counter
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from tfplm.serve.http.api import plain_problem
+from tfplm.serve.queue.limits import share
 
 HEAD_SECONDS = 20.0  # from the connection, or the first byte of a further request, until its head is complete
 UNREAD_SECONDS = 30.0
@@ -18,7 +19,7 @@ HEAD_BYTES = 128 << 10  # of an unfinished head; h11 has a limit of its own, htt
 
 
 class Connections:
-    """The open connections, oldest first. At `most` of them, and at half as many of one address, the oldest that has no
+    """The open connections, oldest first. At `most` of them, and at seven eighths of one address, the oldest that has no
     request makes room for a new one; where all have one, the new one is answered with 503.
 
     head_seconds: after which half a head is answered with 408. unread_seconds: after which a connection is closed whose
@@ -35,7 +36,7 @@ class Connections:
 
     def enter(self, connection: "Guarded", address: str) -> bool:
         """Takes a connection in; False where there is no room."""
-        total, own = len(self._open) >= self.most, self._addresses[address] >= max(1, self.most // 2)
+        total, own = len(self._open) >= self.most, self._addresses[address] >= share(self.most)
         if total or own:
             idle = (each for each, place in self._open.items() if not each.busy and (total or place == address))
             if (oldest := next(idle, None)) is None:

@@ -14,7 +14,7 @@ PATIENCE = 30.0  # seconds that a request waits for its turn, and that its body 
 WAITING = 10  # requests that may wait, for each that is worked on
 BODIES = 4  # bodies of the largest size that may be in memory at once
 OTHER_BODY = 64 << 10  # bytes of the body of a request that does not encode
-STALL = 2.0  # seconds without a byte after which others may have the room of a body
+STALL = 2.0  # seconds without progress after which others may have the room of a body
 
 
 class ConnectionLimits:
@@ -105,7 +105,7 @@ class ConnectionLimits:
         """Whether so many more bytes of bodies may be in memory. One that stands still may have to go for them."""
         while self.bytes + size > BODIES * self.max_bytes:
             now = time.monotonic()
-            still = [each for each in self._unfinished if each.kept and now - each.heard > STALL]
+            still = [each for each in self._unfinished if each.kept and now - each.progressed > STALL]
             if not still:
                 return False
             max(still, key=lambda each: each.kept).evict()

@@ -30,3 +30,8 @@ def connections_of_a_protocol() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = _MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, _MOST_DESCRIPTORS)
     return max(16, (allowed - _OTHER_DESCRIPTORS) // 2)
+
+
+def share(connections: int) -> int:
+    """How many of all connections may be of one address: some are left for others."""
+    return max(1, connections - -(-connections // 8))

@@ -9,6 +9,7 @@ from tfplm.serve.zmq import zmtp
 from tfplm.serve.zmq.zmtp import Frame, Greeting, Incoming, Violation
 
 CHUNK = 64 << 10  # bytes read at once
+PROGRESS = 64 << 10  # bytes
 AT_ONCE = 4 << 20  # bytes written at once: others have their turn
 
 
@@ -18,7 +19,8 @@ class Connection:
     Args:
         own, peers: the type of this side's socket, and those that may be at the other side.
 
-    Attributes: `ahead`, messages that are on their way out; `heard`, when bytes came last; `handshaken`.
+    Attributes: `ahead`, messages that are on their way out; `heard`, when bytes came last;
+    `progressed`, when so many came that the peer is not just pretending to send; `handshaken`.
     """
 
     def __init__(self, connected: socket.socket, address: str, own: bytes, peers: tuple[bytes, ...], incoming: Incoming):
@@ -27,7 +29,8 @@ class Connection:
         self._out: deque[tuple[memoryview, bool]] = deque()  # True for the last one of a message
         self.ahead = 0
         self.handshaken = self.closed = False
-        self.began = self.heard = self.pinged = time.monotonic()
+        self.began = self.heard = self.pinged = self.progressed = time.monotonic()
+        self._since = 0  # bytes after `progressed`
         self.messages: Iterator[list[Frame]] = iter(())  # of what was read, not yet all taken
         self._put(zmtp.GREETING)
 
@@ -38,6 +41,9 @@ class Connection:
         except (BlockingIOError, InterruptedError):
             return True
         self.heard = time.monotonic()
+        self._since += len(data)
+        if self._since >= PROGRESS:
+            self.progressed, self._since = self.heard, 0
         self.messages = self._messages(data)
         return bool(data)
 

@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from tfplm.serve.queue.limits import share
 from tfplm.serve.zmq.connection import Connection
 from tfplm.serve.zmq.zmtp import Frame, Incoming, Pool, Violation
 
 log = logging.getLogger("tfplm.serve")
 HANDSHAKE = 10.0  # seconds until a connection speaks the protocol
-STALL, PATIENCE = 2.0, 30.0  # seconds without a byte, and of an unfinished message, after which others may have its room
+STALL, PATIENCE = 2.0, 30.0  # seconds without progress, and of an unfinished message, after which others may have its room
 SILENCES = 4  # heartbeats without an answer, after which a connection counts as broken
 DEAF = 1.0  # seconds without accepting, where the system has no descriptors left
 ACCEPTED = 64  # connections at once
@@ -43,8 +44,8 @@ class Net:
     """Accepts, reads and writes in `poll`, which one thread calls; `wake` may be called from any.
 
     Args:
-        connections: at most, half of which may be of one address; beyond that, one that has not yet spoken the protocol
-            makes room, or the new one is closed.
+        connections: at most, seven eighths of which may be of one address; beyond that, one that has not yet spoken
+            the protocol makes room, or the new one is closed.
         pooled: bytes of unfinished messages, of all connections together.
         heartbeat: seconds of silence after which a sign of life is asked for; 0: never.
         cut: called when a connection is closed for what it did.
@@ -236,7 +237,7 @@ class Net:
             self._guarded(connection, Connection.flush)
 
     def _has_room(self, address: str) -> bool:
-        total, own = len(self.connections) >= self.most, self._addresses[address] >= max(1, self.most // 2)
+        total, own = len(self.connections) >= self.most, self._addresses[address] >= share(self.most)
         if not (total or own):
             return True
         strangers = (each for each in self.connections if not each.handshaken and (total or each.address == address))
@@ -249,7 +250,7 @@ class Net:
         long."""
         now = time.monotonic()
         slow = [each for each in self.connections if each.incoming.taken and each is not self._reading and (
-            now - each.heard > STALL or now - each.incoming.since > PATIENCE)]
+            now - max(each.progressed, each.incoming.since) > STALL or now - each.incoming.since > PATIENCE)]
         if slow:
             self._cut(max(slow, key=lambda each: each.incoming.taken), "others want the room of its unfinished message")
         return bool(slow)

@@ -111,6 +111,7 @@ class ZmqServer:
                 self._next_tick = time.monotonic() + TICK
         except BaseException:
             self._log_error()
+            time.sleep(0.01)  # what fails at once, and again, leaves time for others
 
     def _finished(self) -> bool:
         if self._stop_at is None:

@@ -64,7 +64,7 @@ class Incoming:
     """Messages and commands from the bytes of one peer, in whatever pieces they come.
 
     Args:
-        part_bytes: of a part that is kept; a longer one is read and `Dropped`, as is one for which the pool has no room.
+        part_bytes: of parts that are kept; longer ones are read and `Dropped`, as is one for which the pool has no room.
         message_bytes: of all parts and their headers; more is a `Violation`, as are more than 1000 parts.
     """
 
@@ -127,7 +127,7 @@ class Incoming:
             raise Violation(f"a message of more than {PARTS:,} parts")
         if self._size > self.message_bytes:
             raise Violation(f"a message of more than {self.message_bytes:,} bytes")
-        self._keep = self._number <= KEPT_PARTS and size <= self.part_bytes
+        self._keep = self._number <= KEPT_PARTS and size <= self.part_bytes and self._kept + size <= self.part_bytes + FREE
 
     def _add(self, part: memoryview) -> None:
         self._left -= len(part)

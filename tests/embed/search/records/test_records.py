@@ -240,7 +240,7 @@ def test_a_relative_sqlite_file_is_in_the_folder(tmp_path, monkeypatch):
         index.add(FAQ)
     (tmp_path / "i").rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path / "there")
-    with SearchIndex.open(tmp_path / "moved", FakeEncoder(), writable=True) as index:
+    with SearchIndex.open(tmp_path / "moved", FakeEncoder(), writable=True, records="sqlite:///r.db") as index:
         assert index.search("停车费用", k=1)[0].id == "park" and index.verify() == []
     (tmp_path / "moved" / "r.db").unlink()
     with pytest.raises(FileNotFoundError, match="moved has no r.db: its records are missing"):

@@ -1,8 +1,10 @@
 """Records in a database: id, text, payload and vector in one row, so that they are committed together."""
 
 import contextlib
+import errno
 import json
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -248,14 +250,25 @@ class Records:
             cursor.close()
 
     def _run(self, sql: str, values: Sequence = ()) -> None:
-        cursor = self._connection.cursor()
-        cursor.execute(sql.replace("?", self._dialect.mark), tuple(values))
-        cursor.close()
+        with self._writing() as cursor:
+            cursor.execute(sql.replace("?", self._dialect.mark), tuple(values))
 
     def _many(self, sql: str, rows: list[tuple]) -> None:
         if rows:
-            cursor = self._connection.cursor()
-            cursor.executemany(sql.replace("?", self._dialect.mark), rows)
+            with self._writing() as cursor:
+                cursor.executemany(sql.replace("?", self._dialect.mark), rows)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator:
+        """A cursor. OSError where the disk of an SQLite file is full."""
+        cursor = self._connection.cursor()
+        try:
+            yield cursor
+        except sqlite3.OperationalError as error:
+            if "is full" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, f"no room for the {self}; free some, and run the same again") from error
+        finally:
             cursor.close()
 
 
