@@ -118,6 +118,30 @@ def test_a_full_disk_is_one_line(words, status):
     assert status == 2 or "No space left on device" in lines[0]
 
 
+@pytest.mark.parametrize("columns", [0, 100])
+def test_progress_at_a_terminal_is_a_bar(columns):
+    """With the rate and the time left, also at a terminal that does not state its width."""
+    import fcntl
+    import struct
+    import termios
+
+    from tfplm.training.loop.progress import Line
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
+    with os.fdopen(theirs, "w") as terminal:
+        line = Line("epoch 1/1", 10, terminal, 60.0, nested=False)
+        line.advance(1, {}, lambda: {"examples": 1})
+        line._start, line._shown = (line._start[0] - 10, *line._start[1:]), line._shown - 10
+        line.advance(5, {"loss": 0.5}, lambda: {"examples": 1001})
+        terminal.flush()
+        os.set_blocking(ours, False)
+        shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    last = shown.rstrip().rpartition("\r")[2]
+    assert "\r" in shown and "epoch 1/1 |" in last and "| 5/10  loss 0.5  100 examples/s  0:00:1" in last and " left" in last
+
+
 def test_verbs_that_need_no_tensorflow(tmp_path):
     (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n")
     (tmp_path / "text.txt").write_text("a b\nb a\n" * 50)

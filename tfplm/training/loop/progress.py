@@ -13,6 +13,7 @@ from tfplm.training.loop.callbacks import End
 from tfplm.training.loop.distribute import is_chief
 
 BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt}"
+WIDTH = 120  # columns of a bar if the terminal does not state its width
 NOTEBOOK = any("notebook" in base.__module__ for base in tqdm.__mro__)
 
 
@@ -109,6 +110,8 @@ class Line:
         self._shown = time.monotonic()
         self._bar = tqdm(total=total, desc=title, file=stream, leave=not nested, dynamic_ncols=True,
                          bar_format=BAR) if self._live else None
+        if self._bar is not None and not self._bar.ncols:  # a terminal that does not state its width, such as a bare pty
+            self._bar.dynamic_ncols, self._bar.ncols = None, WIDTH
 
     def advance(self, done: int, logs: dict, counts) -> None:
         self.done = min(done, self.total or done)
