@@ -23,6 +23,7 @@ from tfplm.families import registry
 from tfplm.tokenizers.tokenizer import Tokenizer
 
 _LONGEST_LINE = 1000  # characters; SentencePiece skips lines of more than 4,192 bytes
+_END = "</s>"
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -110,9 +111,14 @@ def learn_once(folder: Path, lines: Iterable[str], model_type: str, kind: Kind |
     `kind` and `settings` are those of `train_vocabulary`; "auto" is the kind that the `model_type` was published with.
     """
     if not folder.exists():
-        usual = registry.rules_for(model_type).kind
-        kind = usual if kind == "auto" else kind
-        tokenizer = train_vocabulary(lines, kind, vocab_size, model_type=model_type if kind == usual else None, **settings)
+        usual = registry.rules_for(model_type)
+        kind = usual.kind if kind == "auto" else kind
+        rules = usual if kind == usual.kind else registry.default_rules(kind, "learning")
+        # the first GPT has no token that ends a text, with which documents are separated and generation ends
+        ends = () if {"eos", "sep"} & set(rules.tokens) else (_END,)
+        tokenizer = train_vocabulary(lines, kind, vocab_size, model_type=rules.name, special_tokens=ends, **settings)
+        for token in ends:
+            tokenizer.set_role("eos", token)
         with replacing(folder) as temporary:
             tokenizer.save_pretrained(temporary)
     return folder
