@@ -28,7 +28,8 @@ class Options:
 class TrainingOptions(Options):
     """Flags of the verbs that train a model."""
 
-    output: str | None = flag(None, "folder for checkpoints and the finished model")
+    output: str | None = flag(None, "folder for checkpoints and the finished model (default: tfplm-VERB)")
+    overwrite: bool = flag(False, "train again, if the output has a finished training, or one with other options or data")
     log_dir: str | None = flag(None, "folder for TensorBoard event files (default: logs/VERB/DATE-TIME)")
     dtype: Literal["float32", "bfloat16", "mixed_bfloat16", "mixed_float16"] = flag("float32", "Keras dtype policy")
     strategy: Literal["auto", "one", "mirrored", "multi_worker"] = flag("auto", "tf.distribute strategy")

@@ -20,6 +20,7 @@ class DemoOptions(Options):
         factory=list, help="corpus, Chinese or English: files, globs, folders, .gz, .jsonl (default: the texts that "
                            "ship with every Python, builtin:python)")
     output: str = flag("tfplm-demo", "folder for the vocabulary, the records, the model and the TensorBoard logs")
+    overwrite: bool = flag(False, "start again, if the folder has a demo")
     steps: int | None = flag(None, "training steps, without a time limit (default: about three minutes on two cores)")
     minutes: float | None = flag(None, "stop training after this many minutes (default without --steps: so that the "
                                         "whole demo takes less than five)")

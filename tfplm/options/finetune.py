@@ -91,6 +91,7 @@ class EvaluateOptions(Options, Reading):
     split: Literal["auto", "train", "dev", "test"] = flag("auto", "split of a folder; auto: test if it has labels, "
                                                                   "else dev")
     output: str | None = flag(None, "write the scores to this JSON file")
+    overwrite: bool = flag(False, "write the files again, if they exist")
     pictures: str | None = flag(None, "folder for images: confusion matrix, precision-recall curves")
     dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
 
@@ -109,5 +110,6 @@ class PredictOptions(Options, Reading):
     file: str | None = flag(None, "read the examples from this file")
     output: str | None = flag(None, "write the predictions to this file: .tsv, .json (one list) or .jsonl; default: "
                                     "standard output", short="-o")
+    overwrite: bool = flag(False, "write the file again, if it exists")
     n_best: int = flag(1, "question-answering: number of answers per question")
     dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")

@@ -29,5 +29,6 @@ class StsEvalOptions(Options, EncoderOptions):
     components: int | None = flag(None, "dimensions of the whitened vectors (default: all; in the table also 256)")
     whiten_text: list[str] = flag(factory=list, help="text files, one text per line, to fit the whitening to")
     save_whitening: str | None = flag(None, "write the fitted whitening to this .npz file")
+    overwrite: bool = flag(False, "write this file again, if it exists")
     prompt: str | None = flag(None, "prefix of each text: a prompt's name in the folder, or the prompt itself")
     encoding: str = flag("utf-8", "encoding of the files")

@@ -7,6 +7,7 @@ from tfplm.adapt.finetune.data import read_split
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.writing import check_format, write_predictions
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS
+from tfplm.core.outputs import writing_file
 from tfplm.data.text.text_files import read_lines
 from tfplm.options.base import verb
 from tfplm.options.finetune import PredictOptions
@@ -15,8 +16,14 @@ from tfplm.options.finetune import PredictOptions
 @verb(PredictOptions)
 def run(options: PredictOptions) -> list[dict]:
     """Writes and returns predictions; see `PredictOptions`."""
-    if options.output:
-        check_format(Path(options.output))
+    if not options.output:
+        return _run(options)
+    check_format(Path(options.output))
+    with writing_file(options.output, options.overwrite):
+        return _run(options)
+
+
+def _run(options: PredictOptions) -> list[dict]:
     predictor = Predictor.from_pretrained(options.source, options.dtype, n_best=options.n_best)
     task = predictor.task
     options = dataclasses.replace(options, label_kind=LABEL_KINDS.get(task.name, "class"))

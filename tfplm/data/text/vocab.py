@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tfplm.core.outputs import writing_folder
 from tfplm.data.text.corpus import read_documents
 from tfplm.data.text.text_files import size_of
 from tfplm.options.base import verb
@@ -16,6 +17,7 @@ from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.train import VocabularySettings, train_vocabulary
 
 _SAMPLE = 2000  # the number of sentences, from the start of the corpus, that the report describes
+_OURS = ("tokenizer*.json", "vocab.*", "*.model")  # files of a vocabulary
 
 
 @dataclasses.dataclass
@@ -51,17 +53,19 @@ def vocab(options: VocabOptions) -> Tokenizer:
     of the original implementations: `vocab.txt` (for BERT's repository), `vocab.json` + `merges.txt`, or the
     SentencePiece model. A corpus that supports fewer than `vocab_size` tokens gives a smaller vocabulary and a warning.
 
-    Raises FileNotFoundError for a wrong path, ValueError for a corpus that is empty or in another encoding.
+    Raises FileNotFoundError for a wrong path, ValueError for a corpus that is empty or in another encoding, and
+    FileExistsError for a folder with other files, or with a vocabulary, unless `overwrite`.
     """
     settings = _settings(options)
     VocabularySettings(**settings)  # reports a wrong flag before the corpus is read
     read = Read()
     documents = read_documents(options.text, options.text_layout, options.encoding, options.field)
-    with tqdm(total=size_of(options.text), unit="B", unit_scale=True, desc="reading", file=sys.stderr,
-              disable=options.quiet or None) as progress:
-        lines = itertools.chain(_sentences(documents, read, progress), _announced(options, progress))
-        tokenizer = train_vocabulary(lines, **settings)
-    tokenizer.save_pretrained(options.output)
+    with writing_folder(options.output, _OURS, options.overwrite) as output:
+        with tqdm(total=size_of(options.text), unit="B", unit_scale=True, desc="reading", file=sys.stderr,
+                  disable=options.quiet or None) as progress:
+            lines = itertools.chain(_sentences(documents, read, progress), _announced(options, progress))
+            tokenizer = train_vocabulary(lines, **settings)
+        tokenizer.save_pretrained(output)
     if not options.quiet:
         print(report(tokenizer, read, options))
     return tokenizer

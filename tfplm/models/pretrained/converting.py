@@ -3,19 +3,33 @@
 import os
 from pathlib import Path
 
+from tfplm.core.outputs import writing_file, writing_folder
 from tfplm.models.heads import HEADS
 from tfplm.models.pretrained.api import from_pretrained, save_pretrained
 from tfplm.models.pretrained.source import open_source
 from tfplm.options import verb
 from tfplm.options.models import ConvertOptions
 
+# files of models and tokenizers
+_OURS = ("*config.json", "*.safetensors*", "*.keras", "*.ckpt*", "hparams.json", "vocab.*", "tokenizer*.json", "*.model")
+
 
 @verb(ConvertOptions)
 def convert(options: ConvertOptions) -> Path:
     """Loads a checkpoint, saves it in another layout, and prints the report. Returns the path of the target.
 
-    Raises ValueError if the head is unknown, or the layout has no names for some weights.
+    Raises ValueError if the head is unknown, or the layout has no names for some weights. FileExistsError if
+    there is a model already, unless `overwrite`, or other files.
     """
+    target = Path(options.target).expanduser()
+    if target.exists() and os.path.exists(options.source) and target.samefile(options.source):
+        raise ValueError(f"{target} is both the source and the target; expected two places: use another target")
+    with writing_file(target, options.overwrite) if target.suffix == ".keras" else \
+            writing_folder(target, _OURS, options.overwrite):
+        return _convert(options)
+
+
+def _convert(options: ConvertOptions) -> Path:
     source = open_source(options.source)
     head = source.head if options.head is None else None if options.head == "none" else options.head
     if head is not None and head not in HEADS:

@@ -14,6 +14,7 @@ from tfplm.options.base import verb
 from tfplm.options.fill_mask import FillMaskOptions
 
 _SPELLINGS = ("[MASK]", "<mask>", "[mask]", "<MASK>", "<extra_id_0>", "___")
+_UNSURE = 10  # the best candidate of a model that has learned something has more than this multiple of chance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,13 +133,16 @@ def _read(options: FillMaskOptions) -> Iterator[str]:
         yield from (line.strip() for line in sys.stdin)
 
 
-def _show(text: str, masks: list[list[Candidate]]) -> None:
+def _show(text: str, masks: list[list[Candidate]], vocabulary: int) -> None:
     print(text)
     for index, candidates in enumerate(masks, 1):
         if len(masks) > 1:
             print(f"  mask {index} of {len(masks)}")
         for candidate in candidates:
             print(f"  {candidate.probability:.4f}  {candidate.token}  {candidate.text}")
+        if candidates[0].probability < _UNSURE / vocabulary:
+            print(f"  the model is unsure: the best has {candidates[0].probability:.2%}, and each of {vocabulary:,} "
+                  f"tokens would have {1 / vocabulary:.2%} by chance")
 
 
 @verb(FillMaskOptions)
@@ -151,7 +155,7 @@ def run(options: FillMaskOptions) -> list[list[list[Candidate]]]:
     while chunk := list(itertools.islice(texts, size)):
         filled = fill_mask(opened, chunk, options.top_k, batch_size=options.batch_size)
         for text, masks in zip(chunk, filled):
-            _show(text, masks)
+            _show(text, masks, len(opened.tokenizer))
         result += filled
     if not result:
         raise ValueError("there is no text; expected at least one: pass texts, --file FILE, or standard input with one "
