@@ -6,12 +6,13 @@ from pathlib import Path
 
 import keras
 
-from tfplm.adapt.finetune.data import Examples
+from tfplm.adapt.finetune.data import Examples, digests
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.result import has_task
 from tfplm.adapt.finetune.start import Start, make_task
 from tfplm.adapt.finetune.training import prepare, train
 from tfplm.core.files import write_text
+from tfplm.core.outputs import known_files
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.data.tasks.processors import find_processor, processor_examples, processor_labels
@@ -24,17 +25,20 @@ from tfplm.tokenizers import Tokenizer
 from tfplm.training.loop.run_folder import open_folder
 
 _CONFIG, _VOCAB, _STEP = bert.TF1.config, "vocab.txt", "global_step"
+_OURS = ("finetune.json", "init", "global_step", "eval_results.txt", "test_results.tsv")  # files in the output folder
 
 
 @verb(RunClassifierOptions)
 def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
     """Trains, evaluates and predicts, as the flags request; returns the content of `eval_results.txt`.
 
-    Raises ValueError for flags that contradict each other, FileNotFoundError for missing files.
+    Raises ValueError for flags that contradict each other, FileNotFoundError for missing files, FileExistsError for an
+    output folder with other files.
     """
     _check(options)
     processor = load_processor(options.processor) if options.processor else find_processor(options.task_name)
     output = Path(options.output_dir)
+    known_files(output, _OURS)
     result, step = {}, 0
     if options.do_train:
         step = _train(options, processor, output)
@@ -104,8 +108,8 @@ def _train(options: RunClassifierOptions, processor, output: Path) -> int:
     source = source_of(options, output / "init")
     tuning = FinetuneOptions(
         task="classification" if labels else "regression", label_kind="class" if labels else "number",
-        init=open_source(source), output=str(output), log_dir=str(output / "logs"), optimizer="bert_adam",
-        batch_size=options.train_batch_size,
+        init=open_source(source), output=str(output), log_dir=str(output / "logs"), overwrite=options.overwrite,
+        optimizer="bert_adam", batch_size=options.train_batch_size,
         learning_rate=options.learning_rate, epochs=int(options.num_train_epochs), max_length=options.max_seq_length,
         stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
         save_every=options.save_checkpoints_steps, keep="last",  # the script does not select a best epoch
@@ -114,9 +118,11 @@ def _train(options: RunClassifierOptions, processor, output: Path) -> int:
     task = make_task(start)
     data = Examples(*(processor_examples(processor, options.data_dir, split) for split in ("train", "dev")))
     task.learn(data.train)
-    keras.utils.set_random_seed(options.seed)
-    prepared = prepare(start, task, open_folder(tuning, "finetune"), data)
-    train(prepared)
+    found = digests(tuning, [*data.train, *data.dev])
+    with open_folder(tuning, "finetune", found, _OURS) as folder:
+        keras.utils.set_random_seed(options.seed)
+        prepared = prepare(start, task, folder, data)
+        train(prepared)
     step = int(keras.ops.convert_to_numpy(prepared.trained.optimizer.iterations))
     (output / _STEP).write_text(str(step))
     return step

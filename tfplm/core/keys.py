@@ -222,5 +222,8 @@ def _written(config: Config, base: Mapping[str, Any], keys: Keys, layout: Layout
     result = keys.write(_write_kinds(result, config) if "layer_pattern" in base else result, config, layout)
     if result.get("id2label"):
         result["label2id"] = {label: index for index, label in result["id2label"].items()}
-    result = {name: value for name, value in result.items() if value is not None}
+    # null keeps a value from becoming the family's default again when it is read
+    absent = {names.get(name, name) for name, value in values.items()
+              if value is None and getattr(defaults, name) is not None}
+    result = {name: value for name, value in result.items() if value is not None or name in absent}
     return result, sorted(name for name in foreign if name in result)

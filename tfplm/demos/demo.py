@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import itertools
 import re
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from tfplm.core.config import read_json, write_json
 from tfplm.core.files import replacing
+from tfplm.core.outputs import command, known_files, remove_parts
 from tfplm.data.records import index as records_index
 from tfplm.data.records.build import records
 from tfplm.data.records.reader import TokenRecords
@@ -25,6 +25,7 @@ from tfplm.options.demo import DemoOptions
 from tfplm.pretrain.result import PretrainResult
 from tfplm.pretrain.run import pretrain
 from tfplm.tokenizers import Tokenizer
+from tfplm.training.loop.run_folder import RESULTS
 
 STEPS = 4000  # about three minutes on two cores
 MINUTES = 4.0  # time limit from the start of the demo to the end of the training, for slower machines
@@ -68,7 +69,7 @@ def demo(options: DemoOptions) -> DemoResult:
     chinese = is_chinese(text, options)
     size = options.vocab_size or VOCABULARY["chinese" if chinese else "english"]
     _check_same(output, {"text": text, "vocab_size": size, "encoding": options.encoding,
-                         "text_layout": options.text_layout, "seed": options.seed})
+                         "text_layout": options.text_layout, "seed": options.seed}, options.overwrite)
     source = {"text": text, "encoding": options.encoding, "text_layout": options.text_layout}
     try:
         _print(options, f"1  a vocabulary of {size:,} tokens from {', '.join(text)}")
@@ -113,14 +114,19 @@ def _print(options: DemoOptions, line: str) -> None:
         print(f"\n{line}", flush=True)
 
 
-def _check_same(output: Path, settings: dict) -> None:
-    """Raises ValueError for the folder of another demo; otherwise records the settings in it."""
+def _check_same(output: Path, settings: dict, overwrite: bool) -> None:
+    """Raises ValueError for the folder of another demo, FileExistsError for one with other files; otherwise records the
+    settings in it."""
     path = output / _SETTINGS
-    if path.is_file() and (before := read_json(path)) != settings:
+    known_files(output, (_SETTINGS,))
+    before = read_json(path) if path.is_file() else settings
+    if overwrite and (before != settings or (output / "model" / RESULTS).is_file()):
+        remove_parts(output, ("vocabulary*", "records", "model", "logs", _SETTINGS))
+    elif before != settings:
         changes = [f"{name} {before.get(name)!r}, now {value!r}" for name, value in settings.items()
                    if before.get(name) != value]
         raise ValueError(f"{output} has a demo with other options ({'; '.join(changes)}): choose another --output, or "
-                         "delete that folder to start over")
+                         "add --overwrite to start again")
     output.mkdir(parents=True, exist_ok=True)
     write_json(path, settings)
 
@@ -183,10 +189,11 @@ def _masked_sentences(folder: Path, tokenizer: Tokenizer, rng: np.random.Generat
 
 
 def next_steps(training: PretrainResult, options: DemoOptions, chinese: bool) -> str:
-    """The commands to try next, quoted for a shell."""
-    model, text = str(training.output), ["--text", *options.text] if options.text else []
+    """The commands to try next."""
+    model, text = training.output, ["--text", *options.text] if options.text else []
     example = "次日天[MASK]，众将来见。" if chinese else "return the [MASK] of the file."
-    commands = [["tensorboard", "--logdir", str(training.log_dir)], ["tfplm", "fill-mask", model, example],
-                ["tfplm", "demo", *text, "--steps", "20000", "--output", f"{output_of(options)}-long"],
-                ["tfplm", "finetune", "--init", model, "--help"], ["tfplm", "encode", "--init", model, "--help"]]
-    return "\n".join(f"   {shlex.join(command)}" for command in commands)
+    lines = [command("tensorboard", "--logdir", training.log_dir), command("tfplm", "fill-mask", model, example),
+             command("tfplm", "demo", *text, "--steps", "20000", "--output", f"{output_of(options)}-long"),
+             command("tfplm", "finetune", "--init", model, "--help"),
+             command("tfplm", "encode", "--init", model, "--help")]
+    return "\n".join(f"   {line}" for line in lines)

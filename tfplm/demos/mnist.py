@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfplm.core.outputs import command, writing_folder
 from tfplm.data.mnist import Mnist, load_mnist
 from tfplm.options.base import verb
 from tfplm.options.mnist import MnistOptions
@@ -234,6 +235,15 @@ def mnist(options: MnistOptions) -> MnistResult:
     Prints `Accuracy at step N: x` on the test set at every tenth step, before that step's training, and the accuracy
     after the last step. With `output`, the model is saved there as `mnist.keras`.
     """
+    if options.steps < 1:
+        raise ValueError(f"steps is {options.steps}; expected 1 or more: change --steps")
+    if not options.output:
+        return _train(options)
+    with writing_folder(options.output, ("mnist.keras",), options.overwrite):
+        return _train(options)
+
+
+def _train(options: MnistOptions) -> MnistResult:
     set_devices(options.gpu, options.memory_fraction, options.memory_limit, options.allow_growth)
     keras.utils.set_random_seed(options.seed)
     data = load_mnist(options.data_dir)
@@ -241,7 +251,7 @@ def mnist(options: MnistOptions) -> MnistResult:
     log_dir = Path(options.log_dir or _default_log_dir())
     if not options.quiet:
         print(f"{len(data.train_labels):,} training images, {len(data.test_labels):,} test images, from {data.source}")
-        print(f"summaries: tensorboard --logdir {log_dir}")
+        print(f"summaries: {command('tensorboard', '--logdir', log_dir)}")
     report, finish = _reporter(options)
     with contextlib.ExitStack() as stack:
         stack.callback(finish)
@@ -260,6 +270,5 @@ def mnist(options: MnistOptions) -> MnistResult:
         write_projector(log_dir / "test", {"layer1": Embedding(hidden, labels)})
     print(f"Accuracy after {options.steps} steps: {accuracy:.4f}")
     if options.output:
-        Path(options.output).mkdir(parents=True, exist_ok=True)
         training.model.save(Path(options.output) / "mnist.keras")
     return MnistResult(accuracy, history, training.model, log_dir, data.source)

@@ -53,6 +53,7 @@ class ResultOptions(Options):
 
     json: bool = flag(False, "print JSON, one object per line, as through a pipe (default at a terminal: a table)")
     output: str | None = flag(None, "write the results to this file instead: .jsonl, .json (one list) or .tsv")
+    overwrite: bool = flag(False, "write the file again, if it exists")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -62,7 +63,8 @@ class TrainingOptions(Options):
     HEADING = "output and devices"
     COMMON = False
 
-    output: str | None = flag(None, "folder for checkpoints and the finished model")
+    output: str | None = flag(None, "folder for checkpoints and the finished model (default: tfplm-VERB)")
+    overwrite: bool = flag(False, "train again, if the output has a finished training, or one with other options or data")
     log_dir: str | None = flag(None, "folder for TensorBoard event files (default: logs/VERB/DATE-TIME)")
     dtype: Literal["float32", "bfloat16", "mixed_bfloat16", "mixed_float16"] = flag("float32", "Keras dtype policy")
     strategy: Literal["auto", "one", "mirrored", "multi_worker"] = flag("auto", "tf.distribute strategy")

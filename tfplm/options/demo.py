@@ -22,6 +22,7 @@ class DemoOptions(Options):
                            "ship with every Python, builtin:python)")
     output: str | None = flag(None, "folder for the vocabulary, the records, the model and the TensorBoard logs "
                                     "(default: tfplm-demo, or tfplm-demo-NAME for the text NAME)")
+    overwrite: bool = flag(False, "start again, if the folder has a demo")
     steps: int | None = flag(None, "training steps, without a time limit (default: about three minutes on two cores)")
     minutes: float | None = flag(None, "stop training after this many minutes (default without --steps: so that the "
                                         "whole demo takes less than five)")

@@ -46,6 +46,7 @@ class EncodeOptions(Options, EncoderOptions):
     text: list[str] = flag(help="files, globs, folders, .gz, or - for standard input; one text per line",
                            positional=True)
     output: str = flag("vectors.npy", "file to write, .npy or .parquet")
+    overwrite: bool = flag(False, "write the file again, if it exists")
     pairs: bool = flag(False, "each line is two texts, separated by a tab or by ' ||| '")
     prompt: str | None = flag(None, "prefix of each text: a prompt's name in the folder, or the prompt itself")
     workers: int = flag(1, "number of processes, each with its own model and its share of the cores")

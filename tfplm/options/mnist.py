@@ -20,6 +20,7 @@ class MnistOptions(TrainingOptions):
     RUN = "tfplm.demos.mnist:mnist"
     EXAMPLES = ("tfplm mnist --data-dir MNIST_DATA", "tfplm mnist --steps 200 --progress bar --log-dir logs/digits")
 
+    output: str | None = flag(None, "folder for the finished model, mnist.keras (default: it is not saved)")
     data_dir: str | None = flag(None, "folder with the four files, or of tensorflow-datasets (default: $TFPLM_DATA/mnist, a "
                                       "download, or scikit-learn's small digits)")
     # seeds 0 to 16 end between 96.7 and 97.3 %, most near 96.9 %; this one at 97.2 %

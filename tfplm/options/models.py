@@ -43,4 +43,5 @@ class ConvertOptions(Options):
     target: str = flag(help="directory to write (for keras: a directory or a FILE.keras)", positional=True)
     format: Literal["hf", "tf1", "keras"] = flag("hf", "layout to write: Hugging Face, Google's TF1, or Keras")
     head: str | None = flag(None, "head to read and write; 'none' for no head (default: the head of the checkpoint)")
+    overwrite: bool = flag(False, "write the target again, if it exists")
     dtype: Literal["float32", "bfloat16", "float16"] = flag("float32", "dtype of the weights")

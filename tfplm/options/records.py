@@ -35,7 +35,7 @@ class RecordsOptions(Options):
     shard_megabytes: float = flag(4.0, "size of the text in a shard, in MB")
     processes: int = flag(0, "number of processes; 0: one per core")
     compression: Literal["auto", "gzip", "none"] = flag("auto", "auto: gzip for tokens, none for bert")
-    overwrite: bool = flag(False, "delete existing records that were made with other options")
+    overwrite: bool = flag(False, "write the records again, if there are some that were made with other options")
     max_length: int = flag(128, "layout bert: maximum tokens of an example")
     masking: Literal["token", "word", "ngram", "span"] = flag("token", "layout bert: the unit of masking")
     masked_rate: float = flag(0.15, "layout bert: share of masked tokens")

@@ -21,6 +21,7 @@ class RunClassifierOptions(Options):
     data_dir: str = flag(help="folder with the task's train.tsv, dev.tsv, test.tsv")
     task_name: str = flag(help="cola, mnli, mrpc, xnli, sst-2, sts-b, qqp, qnli, rte, wnli")
     output_dir: str = flag(help="folder of the model and the results")
+    overwrite: bool = flag(False, "train again, if the folder has a finished training, or one with other options or data")
     bert_config_file: str | None = flag(None, "bert_config.json (default: next to the checkpoint)")
     vocab_file: str | None = flag(None, "vocab.txt (default: next to the checkpoint)")
     init_checkpoint: str | None = flag(None, "the pre-trained model: bert_model.ckpt, or a folder (default: the model "

@@ -26,6 +26,7 @@ class IndexOptions(Options, EncoderOptions):
 
     file: list[str] = flag(factory=list, help="files, globs, folders, .gz, or - for standard input", positional=True)
     output: str = flag(help="folder of the index")
+    overwrite: bool = flag(False, "make the index again, without the records that it has")
     init: str | None = flag(None, "the model: a folder (also of sentence-transformers, or a TF1 checkpoint) or a name on "
                                   "the Hugging Face hub (default: that of the existing index)")
     format: Literal["auto", "text", "tsv", "jsonl"] = flag("auto", "format of the files; auto: by their names")

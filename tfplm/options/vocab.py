@@ -19,6 +19,7 @@ class VocabOptions(Options):
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python",
         positional=True)
     output: str = flag(help="folder to write")
+    overwrite: bool = flag(False, "write the vocabulary again, if there is one")
     kind: Literal["wordpiece", "bpe", "byte_bpe", "sentencepiece"] = flag(
         "wordpiece", "wordpiece: BERT; bpe: the first GPT; byte_bpe: GPT-2, RoBERTa; sentencepiece: ALBERT, T5, XLNet")
     vocab_size: int = flag(8000, "maximum number of tokens, including special tokens; Chinese characters alone are "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,23 @@ from tfplm.options.pretrain import PretrainOptions
 from tfplm.pretrain.corpus import Corpus
 from tfplm.pretrain.model import TASK
 from tfplm.pretrain.objectives.task import Task
+
+log = logging.getLogger(__name__)
+_ENOUGH = 8  # labels, which are hardly equal by chance
+
+
+def _warn(task: Task, batch: dict) -> None:
+    """Logs a warning for a loss that has nothing to learn in this batch."""
+    for part in task.parts:
+        if part.labels is None:
+            continue
+        labels = batch[part.labels] if part.weights is None else batch[part.labels][batch[part.weights] > 0]
+        if not labels.size:
+            log.warning("%s: no token of the first batch has a label, so there is nothing to learn", part.name)
+        elif labels.size >= _ENOUGH and np.ptp(labels) == 0:
+            log.warning("%s: all %d labels of the first batch are equal, so there is nothing to learn%s", part.name,
+                        labels.size, "; documents of one sentence have no next one: see --text-layout"
+                        if part.labels == "next_sentence_labels" else "")
 
 
 class Batches:
@@ -32,6 +50,7 @@ class Batches:
         self._templates = self._first_batches()
         for task, template in zip(tasks, self._templates):
             task.keys = frozenset(template)
+            _warn(task, template)
 
     def _source(self, task: Task, length: int, held_out: bool = False) -> BatchSource | None:
         """The batches of a task, with a multiple of the replicas as rows; None if there is no held-out text."""

@@ -111,6 +111,9 @@ class LabelledCorpus(Corpus):
         super().__post_init__()
         self.classes = tuple(self.kind.classes_of(self._part(False)))
         self._examples(False)  # raises ValueError if there is no class at all
+        if len(self.classes) < 2:
+            raise ValueError(f"all texts of {self.kind.name} have the class {self.classes[0]!r}; expected two or "
+                             "more classes: add texts of other classes")
 
     def _part(self, held_out: bool) -> list[str]:
         return [text for text, out in zip(self.texts, self.held) if out == held_out]

@@ -3,17 +3,21 @@
 import dataclasses
 import glob
 import itertools
+import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tfplm.core.config import Config
 from tfplm.core.files import replacing
+from tfplm.core.outputs import fingerprint
 from tfplm.data.records.build import records
 from tfplm.data.records.index import INDEX, JOURNAL, load_index
 from tfplm.data.records.reader import TokenRecords, split_files
 from tfplm.data.text.corpus import read_documents
+from tfplm.data.text.text_files import find_files
 from tfplm.options.pretrain import PretrainOptions
 from tfplm.pretrain.corpus import (
     Corpus,
@@ -26,18 +30,15 @@ from tfplm.pretrain.corpus import (
 from tfplm.pretrain.objectives.objective import Objective
 from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.train import learn_once
+from tfplm.training.loop.distribute import is_chief
 
 
 def open_corpus(options: PretrainOptions, config: Config, folder: Path, labelled: type[Objective] | None = None) -> Corpus:
     """Reads vocabulary and records, or makes them; they are kept in `folder`, where a restart finds them.
 
     labelled: the objective that finds classes in texts, if there is one.
-    Raises ValueError if the corpus is missing or empty, or if records were made with another tokenizer.
+    Raises ValueError if the corpus is empty, or if records were made with another tokenizer.
     """
-    if bool(options.text) == bool(options.records):
-        raise ValueError("no corpus was given; expected text files or --records FOLDER: add one of them"
-                         if not options.text else
-                         "both text files and --records were given; expected one of them: omit the other")
     if options.records:
         return _from_records(options)
     options = _keep_standard_input(options, folder)
@@ -47,10 +48,13 @@ def open_corpus(options: PretrainOptions, config: Config, folder: Path, labelled
         layout = "documents" if options.text_layout == "auto" else options.text_layout
         texts = [" ".join(document) for document in documents_of(options, layout)]
         held = [is_held_out(text.encode(), options.held_out) for text in texts]
+        held[:1] = [held[0] and not all(held)] if held else []  # one remains to train on
         return LabelledCorpus(options, tokenizer, kind=labelled, texts=texts, held=held)
-    records(text=options.text, output=str(folder / "records"), tokenizer=source, text_layout=options.text_layout,
-            encoding=options.encoding, field=options.field, words=options.words, held_out=options.held_out,
-            quiet=options.quiet, overwrite=True)
+    if is_chief():
+        records(text=options.text, output=str(folder / "records"), tokenizer=source, text_layout=options.text_layout,
+                encoding=options.encoding, field=options.field, words=options.words, held_out=options.held_out,
+                quiet=options.quiet, overwrite=True)
+    _wait_for(folder / "records" / INDEX)
     index = load_index(folder / "records")
 
     def reader(held_out: bool):
@@ -59,6 +63,20 @@ def open_corpus(options: PretrainOptions, config: Config, folder: Path, labelled
         return TokenRecords(folder / "records", "held-out" if held_out else "train")
 
     return DocumentCorpus(options, tokenizer, reader=reader)
+
+
+def digests(options: PretrainOptions) -> dict[str, str]:
+    """What decides whether a training is the same: name -> digest of the contents of corpus and models.
+
+    Raises FileNotFoundError for a path that does not exist.
+    """
+    streams = [name for name in options.text if name == "-" or name.startswith(("tfds:", "builtin:"))]
+    files = [file for name in options.text if name not in streams for file in find_files(name)]
+    records = [os.path.join(name, INDEX) if Path(name, INDEX).is_file() else file
+               for name in options.records for file in _files(name)]
+    found = {"the text": files, "the records": sorted(set(records))} | {
+        f"--{name}": [value] for name in ("init", "tokenizer", "phrases") if (value := getattr(options, name))}
+    return {name: fingerprint(paths) for name, paths in found.items() if paths}
 
 
 class Sentences:
@@ -90,8 +108,17 @@ def _tokenizer_source(options: PretrainOptions, config: Config, folder: Path) ->
     """The file or folder of the tokenizer; a vocabulary that has to be learned is learned once."""
     if options.tokenizer or options.init:
         return options.tokenizer or options.init
+    if not is_chief():
+        return str(_wait_for(folder / "vocabulary"))
     return str(learn_once(folder / "vocabulary", Sentences(options), config.model_type, options.vocabulary,
                           options.vocab_size or config.vocab_size, character_coverage=options.character_coverage))
+
+
+def _wait_for(path: Path) -> Path:
+    """The path, as soon as the chief has written it."""
+    while not path.exists():
+        time.sleep(1)
+    return path
 
 
 def _from_records(options: PretrainOptions) -> Corpus:
@@ -132,9 +159,10 @@ def _check_same_tokenizer(options: PretrainOptions, tokenizer: Tokenizer, index:
 
 def _from_token_records(options: PretrainOptions, tokenizer: Tokenizer, folder: Path, index: dict) -> Corpus:
     own_split = bool(index["totals"].get("held-out", {}).get("tokens"))
+    single = index["totals"].get("train", {}).get("records", 0) < 2  # it is trained on
 
     def reader(held_out: bool):
-        if own_split or not options.held_out:
+        if own_split or single or not options.held_out:
             return TokenRecords(folder, "held-out" if held_out else "train") if own_split or not held_out else None
         return PartOfRecords(TokenRecords(folder), options.held_out, held_out)
 

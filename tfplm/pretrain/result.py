@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from tfplm.core.outputs import command
 from tfplm.pretrain.baselines import of_rate
 from tfplm.pretrain.objectives.objective import Part
 
@@ -66,8 +67,9 @@ def report(result: PretrainResult) -> str:
             lines.append(f"  {name.replace('_', ' '):26s} {value:10.4f} " + (f"{base:10.4f}" if base is not None else ""))
     else:
         lines.append("no held-out text: the model was not evaluated")
+    speed = f", {result.tokens_per_second:,.0f} tokens/s" if result.tokens_per_second else ""
     lines.append(f"{result.parameters:,} parameters, {result.steps:,} steps, {result.tokens:,} tokens, "
-                 f"{result.padding:.1%} padding, {result.tokens_per_second:,.0f} tokens/s")
+                 f"{result.padding:.1%} padding{speed}")
     lines.append(f"model: {result.output}")
-    lines.append(f"summaries: tensorboard --logdir {result.log_dir}")
+    lines.append(f"summaries: {command('tensorboard', '--logdir', result.log_dir)}")
     return "\n".join(lines)

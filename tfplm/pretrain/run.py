@@ -6,7 +6,8 @@ import math
 import keras
 import tensorflow as tf
 
-from tfplm.core.config import write_json
+from tfplm.core.config import Config, write_json
+from tfplm.core.outputs import command
 from tfplm.data.batches.batch_source import dataset_like
 from tfplm.data.noise import Masking, PhraseTable
 from tfplm.families import registry
@@ -25,7 +26,7 @@ from tfplm.pretrain.model import Pretraining
 from tfplm.pretrain.objectives.catalogue import OBJECTIVES, TaskPlan, kinds_of, parse_objective
 from tfplm.pretrain.objectives.objective import Setting
 from tfplm.pretrain.objectives.task import make_tasks
-from tfplm.pretrain.opening import open_corpus
+from tfplm.pretrain.opening import digests, open_corpus
 from tfplm.pretrain.result import PretrainResult, report, split_rates, with_perplexity
 from tfplm.pretrain.summaries import summaries
 from tfplm.training.loop.callbacks import End, Speed
@@ -53,7 +54,11 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
         options = dataclasses.replace(options, init=open_source(options.init))
     config = base_config(options, plans)
     _check_architecture(plans, config)
-    folder = open_folder(options, "pretrain")
+    with open_folder(options, "pretrain", digests(options)) as folder:
+        return _run(options, plans, config, folder)
+
+
+def _run(options: PretrainOptions, plans: list[TaskPlan], config: Config, folder: Folder) -> PretrainResult:
     keras.utils.set_random_seed(options.seed)
     labelled = next((kind for kind in kinds_of(plans) if kind.packing == "labelled"), None)
     corpus = open_corpus(options, config, folder.data, labelled)
@@ -70,21 +75,28 @@ def pretrain(options: PretrainOptions) -> PretrainResult:
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
         print(f"{options.objective}: {model.inner.name} with {model.inner.count_params():,} parameters, vocabulary "
-              f"{config.vocab_size:,}, {len(held_out)} held-out batches; summaries: tensorboard --logdir "
-              f"{folder.log_dir}")
+              f"{config.vocab_size:,}, {len(held_out)} held-out batches; summaries: "
+              f"{command('tensorboard', '--logdir', folder.log_dir)}", flush=True)
     speed = _fit(model, batches, held_out, options, folder)
     return _finish(model, batches, held_out, folder, speed, options)
 
 
 def _check(options: PretrainOptions) -> None:
-    for name in ("steps", "max_length", "batch_tokens"):
-        if (value := getattr(options, name)) < 1:
+    for name in ("steps", "max_length", "batch_tokens", "evaluation_batches", "evaluate_every", "save_every"):
+        if (value := getattr(options, name)) is not None and value < 1:
             raise ValueError(f"{name} is {value}; expected 1 or more: change --{name.replace('_', '-')}")
+    if not 0 < options.masked_rate < 1:
+        raise ValueError(f"masked_rate is {options.masked_rate}; expected a fraction above 0 and below 1: change "
+                         "--masked-rate")
     if not 0 <= options.held_out < 1:
         raise ValueError(f"held_out is {options.held_out}; expected a fraction from 0 to below 1: change --held-out")
     if options.batch_tokens < options.max_length:
         raise ValueError(f"batch_tokens is {options.batch_tokens}; expected at least max_length "
                          f"({options.max_length}), so that a batch has at least one example: increase --batch-tokens")
+    if bool(options.text) == bool(options.records):
+        raise ValueError("no corpus was given; expected text files or --records FOLDER: add one of them"
+                         if not options.text else
+                         "both text files and --records were given; expected one of them: omit the other")
     if options.init and options.preset:
         raise ValueError(f"both --init {options.init} and --preset {options.preset} were given, but the architecture "
                          "is that of --init: omit one of them")
@@ -115,9 +127,9 @@ def _check_layout(model: keras.Model) -> None:
 
 def _fit(model: Pretraining, batches: Batches, held_out: list[dict], options: PretrainOptions, folder: Folder) -> Speed:
     epoch_steps = min(options.evaluate_every or math.ceil(options.steps / 10), options.steps)
-    resume, speed = Resume(folder.checkpoints, options.save_every, data=batches), Speed()
-    end = End(options.steps, epoch_steps, options.minutes, options.quiet)
-    callbacks = [resume, end, speed, Progress(options.quiet, end=end)]
+    resume = Resume(folder.checkpoints, options.save_every, data=batches, extend=folder.extend, steps=options.steps)
+    speed, end = Speed(), End(options.steps, epoch_steps, options.minutes, options.quiet)
+    callbacks = [resume, end, speed, Progress(options.quiet, steps=options.steps, end=end)]
     if options.summary_every != 0:
         callbacks.append(summaries(folder.log_dir, held_out, batches.corpus.tokenizer, options.summary_every,
                                    options.sample_every or epoch_steps))

@@ -42,7 +42,7 @@ def _as_text(row: dict) -> str:
 @verb(TokenizeOptions)
 def tokenize(options: TokenizeOptions) -> list[list[int]]:
     """Shows two lines for each text, with its tokens and its ids, or JSON, and returns the ids."""
-    results = Results(options.json, options.output, as_text=_as_text, text_in_pipes=True)
+    results = Results(options.json, options.output, overwrite=options.overwrite, as_text=_as_text, text_in_pipes=True)
     tokenizer = Tokenizer.from_pretrained(options.source)
     result = []
     with results:

@@ -26,6 +26,7 @@ from tfplm.tokenizers.original.google import GoogleTokenizer, is_word
 from tfplm.tokenizers.tokenizer import Tokenizer
 
 SAMPLE = 2000  # the number of lines, from the start of a corpus, in which unknown tokens are counted
+_END = "</s>"
 _MOST_UNKNOWN = 0.01  # the share of unknown tokens from which on it is reported
 
 
@@ -134,9 +135,14 @@ def learn_once(folder: Path, lines: Iterable[str], model_type: str, kind: Kind |
     `kind` and `settings` are those of `train_vocabulary`; "auto" is the kind that the `model_type` was published with.
     """
     if not folder.exists():
-        usual = registry.rules_for(model_type).kind
-        kind = usual if kind == "auto" else kind
-        tokenizer = train_vocabulary(lines, kind, vocab_size, model_type=model_type if kind == usual else None, **settings)
+        usual = registry.rules_for(model_type)
+        kind = usual.kind if kind == "auto" else kind
+        rules = usual if kind == usual.kind else registry.default_rules(kind, "learning")
+        # the first GPT has no token that ends a text, with which documents are separated and generation ends
+        ends = () if {"eos", "sep"} & set(rules.tokens) else (_END,)
+        tokenizer = train_vocabulary(lines, kind, vocab_size, model_type=rules.name, special_tokens=ends, **settings)
+        for token in ends:
+            tokenizer.set_role("eos", token)
         with replacing(folder) as temporary:
             tokenizer.save_pretrained(temporary)
     return folder

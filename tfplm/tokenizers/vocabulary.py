@@ -173,6 +173,12 @@ class Vocabulary:
                 raise ValueError(f"the added token '{token.content}' should have id {token_id}, but in this vocabulary "
                                  f"it is {self._backend.token_to_id(token.content)}: the files do not belong together")
 
+    def set_role(self, role: str, token: str) -> None:
+        """Gives a role of `ROLES` to a token. Raises ValueError if the vocabulary does not have it."""
+        if self._backend.token_to_id(token) is None:
+            raise ValueError(f"the token {token!r} is not in the vocabulary of {len(self)} tokens: add it first")
+        self._roles[role] = token
+
     def set_language(self, language: str) -> None:
         """Sets the language code that mBART adds to every text, such as `zh_CN`."""
         if "{lang}" not in self.rules.single:

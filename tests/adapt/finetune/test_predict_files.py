@@ -115,7 +115,7 @@ def test_a_test_file_without_labels(classifier, tagger, tmp_path):
     assert [rows[0]["label"], rows[2]["label"]] == ["好评", "差评"] and len(rows) == 3
     sentences = "\n\n".join("\n".join(words) for words, _ in SENTENCES)
     (tmp_path / "test.conll").write_text(sentences + "\n", encoding="utf-8")
-    rows = predict(source=str(tagger.folder), file=str(tmp_path / "test.conll"), output=str(tmp_path / "o.tsv"),
+    rows = predict(source=str(tagger.folder), file=str(tmp_path / "test.conll"), output=str(tmp_path / "tags.tsv"),
                    quiet=True)
     assert [len(row["tags"]) for row in rows] == [len(words) for words, _ in SENTENCES]
 
@@ -139,7 +139,7 @@ def test_texts_from_standard_input(classifier, tagger, answerer, tmp_path, monke
 
 def test_questions_as_arguments(answerer, tmp_path):
     context = "长江是中国最长的河流,全长约6300公里,发源于青藏高原。"
-    arguments = {"source": str(answerer.folder), "output": str(tmp_path / "o.json"), "quiet": True}
+    arguments = {"source": str(answerer.folder), "output": str(tmp_path / "o.json"), "quiet": True, "overwrite": True}
     (row,) = predict(texts=["长江有多长?", context], n_best=3, **arguments)
     assert row["answer"] == "约6300公里" == context[row["start"]:row["start"] + 7]
     assert len(row["n_best"]) == 3 and row["n_best"][0]["probability"] >= row["n_best"][1]["probability"]

@@ -148,7 +148,7 @@ def test_without_development_data_a_tenth_is_held_out(tiny, tmp_path, capsys):
     data = write_texts(tmp_path / "data", ("train",), repeat=5)
     result = train(tiny, tmp_path / "model", data=str(data), epochs=1, train="head", quiet=False)
     printed = capsys.readouterr()
-    assert "no development data: 8 of the training examples are held out for evaluation" in printed.out
+    assert "no development data: 10 of the training examples are held out for evaluation" in printed.out
     assert f"dev   accuracy {result.dev['accuracy']:.4f}" in printed.out and "epoch 1/1" in printed.err
     assert "tensorboard --logdir" in printed.out
 

@@ -202,5 +202,7 @@ def test_the_verb(saved, file, tmp_path, capsys):
     expected = SentenceEncoder.from_pretrained(saved, layers=(-1, -2)).encode(LINES)
     np.testing.assert_allclose(np.load(output), expected, atol=2e-6)
     assert capsys.readouterr().out == ""
-    run(EncodeOptions(init=str(saved), text=[str(file)], output=str(output)))
+    with pytest.raises(FileExistsError, match="was written before"):
+        run(EncodeOptions(init="nowhere", text=[str(file)], output=str(output)))
+    run(EncodeOptions(init=str(saved), text=[str(file)], output=str(output), overwrite=True))
     assert f"{len(LINES)} vectors of 12 numbers" in capsys.readouterr().out

@@ -267,3 +267,34 @@ def test_training_on_two_devices_equals_training_on_one(loss, tmp_path):
 def test_wrong_options(changes, message, start, files, tmp_path):
     with pytest.raises(ValueError, match=message):
         contrastive(options(start, files, tmp_path / "out", **changes))
+
+
+def test_repetitions_are_used_once_and_said(tmp_path, caplog):
+    (tmp_path / "texts.txt").write_text("happy new year\n" * 50 + "the cat sat\n")
+    assert len(read_groups([str(tmp_path / "texts.txt")], "simcse")) == 2
+    assert "49 of 51 examples are repetitions; each is used once" in caplog.text
+    (tmp_path / "pairs.tsv").write_text("a dog\ta cat\t1\n" * 3 + "a cow\ta car\t0\n")
+    assert len(read_groups([str(tmp_path / "pairs.tsv")], "cosent")) == 4  # each counts
+
+
+def test_data_that_teach_nothing_are_refused(tmp_path, caplog):
+    (tmp_path / "one.txt").write_text("the same\n" * 9)
+    with pytest.raises(ValueError, match="there is only one different text; expected two or more"):
+        read_groups([str(tmp_path / "one.txt")], "simcse")
+    (tmp_path / "scores.tsv").write_text("a dog\ta cat\t3\na cow\ta car\t3\na hat\ta cap\t3\n")
+    for loss in ("cosent", "cosine"):
+        with pytest.raises(ValueError, match="all 3 pairs have the score [13]; expected different"):
+            read_groups([str(tmp_path / "scores.tsv")], loss)
+    assert len(read_groups([str(tmp_path / "scores.tsv")], "ranking")) == 3
+    assert "3 of 3 pairs have the largest number, 3, and are taken to be similar" in caplog.text
+    with pytest.raises(ValueError, match=r"batch_size is 1; expected 2 or more, as the loss simcse compares"):
+        contrastive(data=[str(tmp_path / "one.txt")], init="x", batch_size=1)
+
+
+def test_texts_with_equal_tokens_have_equal_numbers(tmp_path):
+    groups = [Group((text, text)) for text in ("a dog", "A  dog", "a cat")]
+    batch = GroupBatches(groups, TextReader(tokenizer(tmp_path), 40), 3, repetition=0.5).batch(
+        range(3), np.random.default_rng(0))
+    assert batch["texts"].dtype == np.int64 and batch["texts"].shape == (3, 2)
+    first, second, third = batch["texts"].tolist()
+    assert first == second != third and first[0] == first[1]

@@ -50,3 +50,40 @@ def test_cosent_by_hand():
 def test_requirements_of_losses():
     assert [name for name, loss in LOSSES.items() if loss.labelled] == ["cosent", "cosine"]
     assert [name for name, loss in LOSSES.items() if loss.head] == ["simcse", "supervised_simcse"]
+
+
+def test_equal_texts_are_no_negatives_of_each_other():
+    """Texts A, A, B with perfect vectors: known by their numbers, or by equal vectors."""
+    one, other = np.eye(2, 4, dtype=np.float32)
+    vectors = tf.constant(np.stack([[one, one], [one, one], [other, other]]))
+    numbers = tf.constant([[7, 7], [7, 7], [8, 8]], tf.int64)
+    for losses, hits in (in_batch(vectors, texts=numbers), in_batch(vectors)):
+        assert losses.numpy().max() < 1e-4 and hits.numpy().tolist() == [1, 1, 1]
+    # dropout makes their vectors differ a little: only the numbers tell
+    noisy = vectors + tf.constant(np.random.default_rng(0).normal(0, 1e-3, vectors.shape).astype(np.float32))
+    assert in_batch(noisy, texts=numbers)[0].numpy().max() < 1e-3 < 0.5 < in_batch(noisy)[0].numpy().max()
+
+
+def by_hand(vectors, texts) -> np.ndarray:
+    """The loss of each row, with the negatives chosen one by one."""
+    unit, losses = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), []
+    for i, row in enumerate(unit):
+        scores = [20 * row[0] @ row[1]]
+        for j in range(len(unit)):
+            for k in range(1, unit.shape[1]):
+                same = texts[j, k] in texts[i, :2] or (k == 1 and texts[j, 0] == texts[i, 0])
+                if (j, k) != (i, 1) and not same:
+                    scores.append(20 * row[0] @ unit[j, k])
+        losses.append(np.log(np.exp(scores).sum()) - scores[0])
+    return np.array(losses)
+
+
+def test_hard_negatives_and_equal_anchors_by_hand():
+    """A hard negative that is another row's positive, one that is its own anchor, two rows with one anchor."""
+    rng = np.random.default_rng(2)
+    vectors = rng.normal(size=(5, 3, 6)).astype(np.float32)
+    texts = np.array([[1, 2, 3], [1, 4, 2], [5, 6, 5], [7, 2, 8], [9, 10, 11]], np.int64)
+    found = in_batch(tf.constant(vectors), texts=tf.constant(texts))[0]
+    np.testing.assert_allclose(found, by_hand(vectors, texts), rtol=1e-5)
+    different = np.arange(15).reshape(5, 3)
+    np.testing.assert_allclose(in_batch(tf.constant(vectors))[0], by_hand(vectors, different), rtol=1e-5)

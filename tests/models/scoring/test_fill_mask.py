@@ -10,7 +10,7 @@ import pytest
 
 import tfplm
 from tests.models.scoring.language_model_cases import save
-from tfplm.models.scoring.fill_mask import fill_mask, run
+from tfplm.models.scoring.fill_mask import Candidate, _as_text, _row, fill_mask, run
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_keras_and_tf1_files(bert, tmp_path):
 def test_the_verb_prints_texts_and_candidates(bert, capsys, tmp_path, terminal):
     run(source=str(bert.folder), texts=["今天天气很[MASK]。"], top_k=2)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "今天天气很[MASK]。" and len(lines) == 3 and re.match(r"   (0\.\d\d|<0\.01)  \S", lines[1])
+    assert lines[0] == "今天天气很[MASK]。" and re.match(r"   (0\.\d\d|<0\.01)  \S", lines[1]) and len(lines) in (3, 4)
     (tmp_path / "texts.txt").write_text("the [MASK]\n\n[MASK]天[MASK]\n", encoding="utf-8")
     assert len(run(source=str(bert.folder), file=str(tmp_path / "texts.txt"))) == 2
     assert "  mask 2 of 2" in capsys.readouterr().out
@@ -137,3 +137,12 @@ def test_json_through_a_pipe_and_in_files(bert, capsys, tmp_path):
     assert row["text"] == "今天天气很[MASK]。" and row["masks"][0][0] == dataclasses.asdict(first)
     run(source=str(bert.folder), texts=["今天天气很[MASK]。"], top_k=2, output=str(tmp_path / "masks.json"))
     assert json.loads((tmp_path / "masks.json").read_text(encoding="utf-8")) == [row] and capsys.readouterr().out == ""
+
+
+def test_a_model_that_knows_nothing_is_called_unsure():
+    def shown(*candidates):
+        return _as_text(_row("[MASK] b", [list(candidates)]), 4318)
+
+    text = shown(Candidate("a", 1, 0.0004, "a b"), Candidate("b", 2, 0.0003, "b b"))
+    assert "the model is unsure: the best has 0.04%, and each of 4,318 tokens would have 0.02% by chance" in text
+    assert "unsure" not in shown(Candidate("a", 1, 0.04, "a b"))

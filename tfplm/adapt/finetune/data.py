@@ -1,10 +1,13 @@
 """The labelled examples of a fine-tuning."""
 
 import dataclasses
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from tfplm.core.outputs import fingerprint
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.reading import Report
 from tfplm.data.tasks.splits import find_splits
@@ -13,6 +16,7 @@ from tfplm.options.reading import Reading
 
 SPLITS = ("train", "dev", "test")
 _HELD_OUT = 0.1  # fraction of the training examples, if there is no development set
+_NOT_CONTENT = ("id", "origin")  # fields of examples
 
 
 @dataclasses.dataclass
@@ -25,10 +29,15 @@ class Examples:
 
 
 def files_of(data: str | None, named: dict[str, str | None] | None = None) -> dict[str, str]:
-    """split -> file (or tfds:NAME); files in `named` take precedence over those in the folder `data`."""
+    """split -> file (or tfds:NAME); files in `named` take precedence over those in the folder `data`.
+
+    If `data` is a file, it is the training file.
+    """
     found = {}
     if data and data.startswith("tfds:"):
         found = dict.fromkeys(SPLITS, data)
+    elif data and Path(data).expanduser().is_file():
+        found = {"train": data}
     elif data:
         found = find_splits(data)
     return found | {split: name for split, name in (named or {}).items() if name}
@@ -46,15 +55,63 @@ def load_examples(options: FinetuneOptions, kind: str, report=print) -> Examples
     parts = {split: read_split(files[split], kind, options, split, report) for split in SPLITS if split in files}
     rng = np.random.default_rng(options.seed)
     if not parts.get("dev"):
-        order, held = rng.permutation(len(parts["train"])), max(1, round(_HELD_OUT * len(parts["train"])))
-        parts["dev"] = [parts["train"][index] for index in sorted(order[:held])]
-        parts["train"] = [parts["train"][index] for index in sorted(order[held:])]
-        report(f"no development data: {held} of the training examples are held out for evaluation")
+        parts["train"], parts["dev"] = _hold_out(parts["train"], rng)
+        report(f"no development data: {len(parts['dev']):,} of the training examples are held out for evaluation")
     if options.most_examples:
         parts["train"] = sample(parts["train"], options.most_examples, rng)
     if not parts["train"]:
         raise ValueError(f"{files['train']}: there are 0 training examples left; expected 1 or more: add rows")
+    for split in ("dev", "test"):
+        _report_duplicates(parts["train"], parts.get(split, []), split, report)
     return Examples(parts["train"], parts["dev"], parts.get("test", []))
+
+
+def _hold_out(examples: list, rng: np.random.Generator) -> tuple[list, list]:
+    """(training, development) examples. Equal texts are in the same part, else their scores would be too good; unless all
+    texts occur so often that a part would have too few of them.
+
+    Raises ValueError for a single example.
+    """
+    if len(examples) < 2:
+        raise ValueError(f"there is {len(examples)} training example and no development data, which are taken from it; "
+                         "expected 2 or more examples: add rows, or --dev-file FILE")
+    groups: dict[str, list[int]] = {}
+    for index, example in enumerate(examples):
+        groups.setdefault(content(example, labels=False), []).append(index)
+    order, wanted, chosen = rng.permutation(len(examples)), max(1, round(_HELD_OUT * len(examples))), set()
+    small = {group[0]: group for group in groups.values() if len(group) <= wanted}
+    for index in order:
+        if len(chosen) < wanted:
+            chosen.update(small.get(index, ()))
+    chosen = chosen or set(order[:wanted].tolist())
+    return ([example for index, example in enumerate(examples) if index not in chosen],
+            [examples[index] for index in sorted(chosen)])
+
+
+def content(example, labels: bool = True) -> str:
+    """The values of an example, without its id and origin, and without its labels if `labels` is False."""
+    without = _NOT_CONTENT if labels else (*_NOT_CONTENT, "label", "tags", "answers", "impossible", "target")
+    return repr([getattr(example, field.name) for field in dataclasses.fields(example) if field.name not in without])
+
+
+def _report_duplicates(train: list, held: list, split: str, report) -> None:
+    known = {content(example, labels=False) for example in train}
+    if twice := sum(content(example, labels=False) in known for example in held):
+        report(f"{twice:,} of {len(held):,} {split} examples are also training examples: the scores are too good")
+
+
+def digests(options, train: Iterable, replayed: Iterable = ()) -> dict[str, str]:
+    """What decides whether a training is the same: name -> digest of the contents of data and models.
+
+    Args:
+        options: `init` and `tokenizer`, if they have them, are files or folders.
+        train: training and development examples. replayed: those of --replay.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for example in (*train, *replayed):
+        digest.update(content(example).encode("utf-8", "surrogatepass"))
+    models = {f"--{name}": fingerprint([value]) for name in ("init", "tokenizer") if (value := getattr(options, name, None))}
+    return {"the training and development data": digest.hexdigest(), **models}
 
 
 def sample(examples: Sequence, count: int, rng: np.random.Generator) -> list:

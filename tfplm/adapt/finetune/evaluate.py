@@ -1,5 +1,6 @@
 """`tfplm evaluate`: the scores of a fine-tuned model on labelled data."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from tfplm.adapt.finetune.data import files_of, read_split
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.training import has_labels
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS
+from tfplm.adapt.tasks.remarks import held_out
 from tfplm.core.config import write_json
+from tfplm.core.outputs import writing_file, writing_folder
 from tfplm.core.terminal.results import show_scores
 from tfplm.options.base import verb
 from tfplm.options.finetune import EvaluateOptions
@@ -19,15 +22,23 @@ def evaluate(options: EvaluateOptions) -> dict[str, float]:
 
     Raises ValueError if the data have no labels.
     """
+    with contextlib.ExitStack() as stack:
+        if options.output:
+            stack.enter_context(writing_file(options.output, options.overwrite))
+        if options.pictures:
+            stack.enter_context(writing_folder(options.pictures, ("*.png",), options.overwrite))
+        return _run(options)
+
+
+def _run(options: EvaluateOptions) -> dict[str, float]:
     predictor = Predictor.from_pretrained(options.source, options.dtype)
     task = predictor.task
     options = dataclasses.replace(options, label_kind=LABEL_KINDS.get(task.name, "class"))
-    examples = _examples(options, task.kind)
+    examples = held_out(task, _examples(options, task.kind), "given")
     predictions = predictor.predict_examples(examples, None if options.quiet else "evaluation")
     scores = task.score(predictions, examples)
     show_scores(scores, options.json)
     if options.output:
-        Path(options.output).parent.mkdir(parents=True, exist_ok=True)
         write_json(options.output, scores)
     if options.pictures:
         _save_pictures(Path(options.pictures), task.pictures(predictions, examples))

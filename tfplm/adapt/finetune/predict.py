@@ -6,7 +6,7 @@ from tfplm.adapt.finetune.data import read_split
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.writing import write_predictions
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS
-from tfplm.core.terminal.results import check_format
+from tfplm.core.terminal.results import check_output
 from tfplm.data.text.text_files import read_lines
 from tfplm.options.base import verb
 from tfplm.options.finetune import PredictOptions
@@ -15,7 +15,7 @@ from tfplm.options.finetune import PredictOptions
 @verb(PredictOptions)
 def run(options: PredictOptions) -> list[dict]:
     """Writes and returns predictions; see `PredictOptions`."""
-    check_format(options.output)
+    check_output(options.output, options.overwrite)
     predictor = Predictor.from_pretrained(options.source, options.dtype, n_best=options.n_best)
     task = predictor.task
     options = dataclasses.replace(options, label_kind=LABEL_KINDS.get(task.name, "class"))
@@ -26,7 +26,7 @@ def run(options: PredictOptions) -> list[dict]:
         examples = predictor.examples(_rows(texts, task, bool(options.texts)))
     shown = not options.quiet and len(examples) > 100
     predictions = predictor.predict_examples(examples, "prediction" if shown else None)
-    write_predictions(options.output, predictions, examples, options.json)
+    write_predictions(options.output, predictions, examples, options.json, options.overwrite)
     return predictions
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfplm.adapt.tasks.catalogue import TASKS
 from tfplm.adapt.tasks.task import Task, TaskSettings
 from tfplm.core.config import read_json, reject_unknown, write_json
+from tfplm.core.outputs import command
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.models.model import PretrainedModel
@@ -59,7 +60,8 @@ def report(result: FinetuneResult) -> str:
     if result.forgetting:
         lines.append("earlier task: before {before:.4f}, after {after:.4f}, forgotten {forgotten:.4f}".format(
             **result.forgetting))
-    return "\n".join([*lines, f"model: {result.output}   summaries: tensorboard --logdir {result.log_dir}"])
+    return "\n".join([*lines, f"model: {result.output}   summaries: "
+                      f"{command('tensorboard', '--logdir', result.log_dir)}"])
 
 
 FILE = "task.json"

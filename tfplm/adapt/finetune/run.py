@@ -5,7 +5,7 @@ import dataclasses
 import keras
 
 from tfplm.adapt.finetune.cross_validation import cross_validate
-from tfplm.adapt.finetune.data import load_examples
+from tfplm.adapt.finetune.data import digests, load_examples
 from tfplm.adapt.finetune.result import FinetuneResult, report
 from tfplm.adapt.finetune.start import make_task, open_start
 from tfplm.adapt.finetune.training import prepare, train
@@ -33,19 +33,23 @@ def finetune(options: FinetuneOptions) -> FinetuneResult:
     options = with_defaults(options)
     report_line = (lambda *_: None) if options.quiet else print
     kind = TASKS[options.task].kind
-    data = load_examples(options, kind, report_line)
-    replay = Replay(options, kind, len(data.train), report_line) if options.replay else None
-    folder = open_folder(options, "finetune")
+    said: list[str] = []  # after the line of the folder
+    data = load_examples(options, kind, said.append)
+    replay = Replay(options, kind, len(data.train), said.append) if options.replay else None
     if options.init:  # opened once: no file of it is read twice
         options = dataclasses.replace(options, init=open_source(options.init))
-    keras.utils.set_random_seed(options.seed)
-    start = open_start(options, _texts(data.train), folder.data)
-    task = make_task(start)
-    task.learn([*data.train, *(replay.examples if replay else []), *(data.dev if options.folds else [])])
-    if options.folds:
-        result = cross_validate(start, task, data, folder)
-    else:
-        result = train(prepare(start, task, folder, data, replay))
+    found = digests(options, [*data.train, *data.dev], replay.examples if replay else ())
+    with open_folder(options, "finetune", found) as folder:
+        for line in said:
+            report_line(line)
+        keras.utils.set_random_seed(options.seed)
+        start = open_start(options, _texts(data.train), folder.data)
+        task = make_task(start)
+        task.learn([*data.train, *(replay.examples if replay else []), *(data.dev if options.folds else [])])
+        if options.folds:
+            result = cross_validate(start, task, data, folder)
+        else:
+            result = train(prepare(start, task, folder, data, replay))
     report_line(report(result))
     return result
 

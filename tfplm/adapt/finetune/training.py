@@ -17,6 +17,7 @@ from tfplm.adapt.methods.auxiliary_lm import WithLanguageModel
 from tfplm.adapt.methods.freezing import GradualUnfreezing, check_amount, set_trained
 from tfplm.adapt.methods.frozen_features import FrozenFeatures, collate_states
 from tfplm.adapt.methods.replay import Replay, forgetting
+from tfplm.adapt.tasks import remarks
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
 from tfplm.models.model import PretrainedModel
@@ -73,9 +74,12 @@ class Prepared:
 def prepare(start: Start, task: Task, folder: Folder, data: Examples, replay: Replay | None = None) -> Prepared:
     """Computes the features, makes and compiles the model. Raises ValueError if options, data and model disagree."""
     options = start.options
-    features = task.features([*data.train, *(replay.examples if replay else [])], labelled=True)
-    dev_features = task.features(data.dev, labelled=False)
+    examples = [*data.train, *(replay.examples if replay else [])]
+    features = task.features(examples, labelled=True)
+    remarks.training(task, examples, features)
     _require_scores(data.dev, "development")
+    data = Examples(data.train, remarks.held_out(task, data.dev, "development"), remarks.held_out(task, data.test, "test"))
+    dev_features = task.features(data.dev, labelled=False)
     _require_scores(replay.held_out if replay else [], "earlier task's held-out")
     keras.utils.set_random_seed(options.seed)
     seconds = 0.0
@@ -137,8 +141,8 @@ def fit(prepared: Prepared) -> tuple[dict, list[float]]:
     """Trains; afterwards the model has the best weights. Returns the history and the seconds of each epoch."""
     options, batches, monitor = prepared.start.options, prepared.batches, f"val_{prepared.task.monitor}"
     best, seconds = BestWeights(prepared.folder.checkpoints / "best.npz", monitor, prepared.model), Seconds()
-    callbacks = [Resume(prepared.folder.checkpoints, options.save_every, data=batches), seconds, prepared.evaluation,
-                 best, Progress(options.quiet)]
+    resume = Resume(prepared.folder.checkpoints, options.save_every, data=batches, extend=prepared.folder.extend)
+    callbacks = [resume, seconds, prepared.evaluation, best, Progress(options.quiet)]
     if options.unfreeze_every:
         callbacks.insert(0, GradualUnfreezing(options.unfreeze_every, prepared.model))
     if options.patience:

@@ -22,6 +22,8 @@ class Replay:
         old = read_split(files["train"], kind, options, "train", report)
         self.held_out = read_split(files[held_out], kind, options, held_out, report)
         self.examples = sample(old, round(options.replay_share * new), np.random.default_rng((options.seed, 3)))
+        if not self.examples:
+            report(f"--replay-share {options.replay_share:g}: none of {len(old):,} examples is replayed: increase it")
 
 
 def forgetting(before: dict[str, float], after: dict[str, float], monitor: str) -> dict[str, float]:

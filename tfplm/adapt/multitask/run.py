@@ -6,12 +6,13 @@ import math
 import keras
 
 from tfplm.adapt.finetune.callbacks import Evaluation
-from tfplm.adapt.finetune.data import Examples, load_examples
+from tfplm.adapt.finetune.data import Examples, digests, load_examples
 from tfplm.adapt.finetune.inference import Inference
 from tfplm.adapt.finetune.result import save_task, scores_line
 from tfplm.adapt.multitask.batches import MixedBatches
 from tfplm.adapt.multitask.model import MultiTask, WithHead
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
+from tfplm.adapt.tasks.remarks import held_out, training
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
 from tfplm.models.pretrained.api import from_pretrained, save_pretrained, source_config
@@ -24,7 +25,7 @@ from tfplm.tokenizers import Tokenizer
 from tfplm.training.loop.distribute import is_chief, strategy_for
 from tfplm.training.loop.progress import Progress
 from tfplm.training.loop.resume import Resume
-from tfplm.training.loop.run_folder import RESULTS, open_folder
+from tfplm.training.loop.run_folder import RESULTS, Folder, open_folder
 from tfplm.training.optimizers.make import compile_arguments
 
 _TOGETHER = ("classification", "multi-label", "regression", "tagging", "question-answering")
@@ -60,16 +61,16 @@ def parse_tasks(texts: list[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _open(options: MultitaskOptions, tokenizer: Tokenizer) -> dict[str, tuple[Task, Examples]]:
+def _open(options: MultitaskOptions, tokenizer: Tokenizer, report) -> dict[str, tuple[Task, Examples]]:
     longest, opened = source_config(options.init).row_limit(options.max_length), {}
     for name, (kind, data) in parse_tasks(options.tasks).items():
         shared = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)
                   if field.name in {f.name for f in dataclasses.fields(FinetuneOptions)} and field.name != "epochs"}
         own = FinetuneOptions(**{**shared, "task": kind, "data": data, "label_kind": LABEL_KINDS.get(kind, "class")})
-        examples = load_examples(own, TASKS[kind].kind, (lambda *_: None) if options.quiet else print)
+        examples = load_examples(own, TASKS[kind].kind, report)
         task = TASKS[kind](tokenizer, settings_of(own, max_length=longest))
         task.learn(examples.train)
-        opened[name] = task, examples
+        opened[name] = task, dataclasses.replace(examples, dev=held_out(task, examples.dev, f"{name} development"))
     return opened
 
 
@@ -79,11 +80,25 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
 
     The model of each task is saved in OUTPUT/NAME, the scores in OUTPUT/results.json.
     """
+    for name in ("epochs", "batch_size", "max_length"):
+        if (value := getattr(options, name)) <= 0:
+            raise ValueError(f"{name} is {value}; expected more than 0: change --{name.replace('_', '-')}")
     options = dataclasses.replace(options, init=open_source(options.init))
-    opened = _open(options, tokenizer := Tokenizer.from_pretrained(options.init))
-    folder = open_folder(options, "multitask")
+    said: list[str] = []  # after the line of the folder
+    opened = _open(options, tokenizer := Tokenizer.from_pretrained(options.init), said.append)
+    examples = (example for _, found in opened.values() for example in (*found.train, *found.dev))
+    with open_folder(options, "multitask", digests(options, examples)) as folder:
+        if said and not options.quiet:
+            print("\n".join(said))
+        return _run(options, opened, tokenizer, folder)
+
+
+def _run(options: MultitaskOptions, opened: dict[str, tuple[Task, Examples]], tokenizer: Tokenizer, folder: Folder
+         ) -> dict[str, dict[str, float]]:
     tasks = {name: task for name, (task, _) in opened.items()}
     features = {name: task.features(examples.train, labelled=True) for name, (task, examples) in opened.items()}
+    for name, (task, examples) in opened.items():
+        training(task, examples.train, features[name])
     batches = MixedBatches(tasks, features, options)
     keras.utils.set_random_seed(options.seed)
     with strategy_for(options.strategy).scope():
@@ -94,8 +109,8 @@ def multitask(options: MultitaskOptions) -> dict[str, dict[str, float]]:
         model.optimizer.build(model.trainable_variables)
     evaluations = _evaluations(model, opened)
     epochs = max(1, math.ceil(options.epochs))
-    callbacks = [Resume(folder.checkpoints, options.save_every, data=batches), _Evaluations(evaluations),
-                 Progress(options.quiet)]
+    callbacks = [Resume(folder.checkpoints, options.save_every, data=batches, extend=folder.extend),
+                 _Evaluations(evaluations), Progress(options.quiet)]
     if options.summary_every != 0:
         callbacks.append(SummaryCallback(folder.log_dir, Every(scalars=options.summary_every), graph=False))
     model.fit(batches.dataset(), steps_per_epoch=math.ceil(batches.steps / epochs), epochs=epochs, verbose=0,

@@ -37,6 +37,9 @@ class Tagging(Task):
         require_labels(examples, "tags")
         self.labels = LabelMap.learn({tag for example in examples for tag in example.tags}, known=self.labels)
         make_spans(self.labels.names)  # raises ValueError for invalid tags
+        if len(self.labels) < 2:
+            raise ValueError(f"all words of the training data have the tag {self.labels.names[0]!r}; expected two or more "
+                             "tags: check --tag-column")
 
     @property
     def of_spans(self) -> bool:

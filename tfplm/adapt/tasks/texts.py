@@ -182,6 +182,12 @@ class Regression(TextTask):
     def config_changes(self) -> dict:
         return {"problem_type": "regression", "id2label": None}
 
+    def learn(self, examples: Sequence[TextExample]) -> None:
+        super().learn(examples)
+        if len(numbers := {example.label for example in examples}) < 2:
+            raise ValueError(f"all {len(examples)} training examples have the number {min(numbers):g}; expected two or more "
+                             "numbers: check --label-column")
+
     def init_head(self, head, features) -> None:
         """Initializes a new head to predict the mean of the labels; if that is far from 0, the small learning rates of
         fine-tuning would hardly reach it."""

@@ -1,5 +1,6 @@
 """The results of a verb: a table for people, JSON for programs."""
 
+import contextlib
 import json
 import math
 import os
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tfplm.core.files import write_text
+from tfplm.core.outputs import check_file, writing_file
 
 FORMATS = (".jsonl", ".json", ".tsv")
 
@@ -29,19 +31,22 @@ class Results:
         as_text: the text of a row for people, printed at once; None: a table of all rows, printed at the end.
         cells: changes a row for that table.
         text_in_pipes: show text instead of JSON, unless `json` asks for it, even if the output is not a terminal.
+        overwrite: write the file again, if it exists.
 
     Attributes:
         for_people: whether rows are shown as text or as a table.
 
     Raises:
         ValueError: the suffix of the file is not one of `FORMATS`.
+        FileExistsError: the file exists, unless `overwrite`.
     """
 
     def __init__(self, json: bool = False, output: str | os.PathLike | None = None,
                  as_text: Callable[[dict], str] | None = None, cells: Callable[[dict], dict] | None = None,
-                 text_in_pipes: bool = False):
-        check_format(output)
-        self.path = Path(output) if output else None
+                 text_in_pipes: bool = False, overwrite: bool = False):
+        check_output(output, overwrite)
+        self.path, self._writing = Path(output) if output else None, contextlib.ExitStack()
+        self.overwrite = overwrite
         self.for_people = not json and self.path is None and (text_in_pipes or for_people())
         self.as_text, self.cells = as_text, cells or (lambda row: row)
         self.rows: list[dict] = []
@@ -58,12 +63,15 @@ class Results:
             self.rows.append(self.cells(row))
 
     def __enter__(self):
+        if self.path is not None:
+            self._writing.enter_context(writing_file(self.path, self.overwrite))
         return self
 
     def __exit__(self, kind, error, traceback):
-        if self.path is not None and error is None:
-            write_text(self.path, rows_as_text(self.rows, self.path.suffix))
-        elif self.path is None and self.rows:
+        with self._writing:
+            if self.path is not None and error is None:
+                write_text(self.path, rows_as_text(self.rows, self.path.suffix))
+        if self.path is None and self.rows:
             print_table(self.rows)
 
 
@@ -96,10 +104,12 @@ def _finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def check_format(output: str | os.PathLike | None) -> None:
-    """Raises ValueError if there is a file whose name has no suffix of a known format."""
+def check_output(output: str | os.PathLike | None, overwrite: bool) -> None:
+    """Raises ValueError if the file's name has no suffix of a known format, and FileExistsError if it exists."""
     if output and Path(output).suffix not in FORMATS:
         raise ValueError(f"{output} has the suffix {Path(output).suffix!r}; expected {', '.join(FORMATS)}: change --output")
+    if output:
+        check_file(output, overwrite)
 
 
 def rows_as_text(rows: list[dict], suffix: str) -> str:

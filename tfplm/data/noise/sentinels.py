@@ -82,12 +82,12 @@ def _with_sentinels(ids: np.ndarray, hidden: np.ndarray, real: np.ndarray, vocab
 
 
 def corrupt_spans(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabulary, rate: float = 0.15,
-                  mean_span: float = 3.0) -> dict:
+                  mean_span: float = 3.0, start: int | None = None) -> dict:
     """Replaces spans of the encoder inputs by sentinels; the targets are each sentinel followed by its span.
 
     Special tokens of the input rows are dropped first; inputs and targets end with the closing token. Returns int32
-    `input_ids`, `attention_mask`, `decoder_input_ids` (shifted right, after the padding token, as in T5),
-    `decoder_attention_mask`, `labels`, `label_weights`. Rows of `raw_length(T)` tokens fill encoder inputs of T.
+    `input_ids`, `attention_mask`, `decoder_input_ids` (shifted right, after `start`, by default the padding token, as
+    in T5), `decoder_attention_mask`, `labels`, `label_weights`. Rows of `raw_length(T)` tokens fill encoder inputs of T.
     """
     vocabulary.need("sentinels", "end")
     ordinary = (batch["attention_mask"] == 1) & ~vocabulary.is_special(batch["input_ids"])
@@ -101,4 +101,5 @@ def corrupt_spans(batch: dict, rng: np.random.Generator, vocabulary: NoiseVocabu
     inputs, input_lengths = _with_sentinels(ids, noise, real, vocabulary)
     targets, target_lengths = _with_sentinels(ids, ~noise & real, real, vocabulary)
     return {"input_ids": inputs, "attention_mask": length_mask(input_lengths, inputs.shape[1]),
-            **teacher_forcing(targets, length_mask(target_lengths, targets.shape[1]), vocabulary.pad)}
+            **teacher_forcing(targets, length_mask(target_lengths, targets.shape[1]),
+                              vocabulary.pad if start is None else start)}

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tfplm.core.outputs import date_of, known_files, locked
 from tfplm.core.worker_process import end_with_parent
-from tfplm.data.records.index import Journal
+from tfplm.data.records.index import INDEX, JOURNAL, Journal
 from tfplm.data.records.shards import ShardWriter
 from tfplm.data.sequences.documents import noise_vocabulary
 from tfplm.data.text.corpus import read_documents
@@ -101,7 +102,8 @@ def records(options: RecordsOptions) -> dict:
 
     The output folder also gets the tokenizer, in `tokenizer/`. The bytes of the shards depend on the text, the
     tokenizer and the options, not on the number of processes or on interruptions. Raises ValueError if the folder holds
-    records made with other options, and OSError if the disk is full; finished shards are kept in both cases.
+    records made with other options, FileExistsError if it has other files, and OSError if the disk is full; finished
+    shards are kept in all cases.
     """
     _check(options)
     blocks = cut_blocks(read_documents(options.text, options.text_layout, options.encoding, options.field),
@@ -110,7 +112,9 @@ def records(options: RecordsOptions) -> dict:
     first = list(itertools.islice(blocks, 2))  # an unreadable corpus fails here, before the folder is touched
     processes = 1 if len(first) < 2 else options.processes or os.cpu_count() or 1
     try:
-        index = _make(options, itertools.chain(first, blocks), tokenizer, processes)
+        known_files(options.output, (INDEX, JOURNAL))
+        with locked(options.output):
+            index = _make(options, itertools.chain(first, blocks), tokenizer, processes)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
@@ -124,7 +128,11 @@ def records(options: RecordsOptions) -> dict:
 def _make(options: RecordsOptions, blocks: Iterator[Block], tokenizer: Tokenizer, processes: int) -> dict:
     """Writes the missing shards and the index."""
     folder = Path(options.output)
+    saved = next((date_of(folder / name) for name in (JOURNAL, INDEX) if (folder / name).is_file()), None)
     journal = Journal(folder, _settings(options, tokenizer), options.overwrite)
+    if journal.shards and not options.quiet:
+        print(f"resuming with {len(journal.shards):,} finished shards (of {saved}); those whose text has not changed are "
+              "kept", flush=True)
     tokenizer.save_pretrained(folder / "tokenizer")
     count = 0
     with tqdm(total=size_of(options.text), unit="B", unit_scale=True, desc="records",
@@ -151,7 +159,11 @@ def _make(options: RecordsOptions, blocks: Iterator[Block], tokenizer: Tokenizer
 def _summary(index: dict, folder: str) -> str:
     unit = "documents" if index["layout"] == "tokens" else "examples"
     return "\n".join(f"{split}: {total['records']:,} {unit} of {total['tokens']:,} tokens in {total['files']} file(s), "
-                     f"{total['bytes'] / 1e6:,.1f} MB, in {folder}" for split, total in index["totals"].items())
+                     f"{_size(total['bytes'])}, in {folder}" for split, total in index["totals"].items())
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
 
 
 def _check(options: RecordsOptions) -> None:

@@ -107,4 +107,7 @@ def split_held_out(texts: list[list[str]], share: float) -> tuple[list[list[str]
             rest.append(text[:count])
         if count < len(text):
             last.append(text[count:])
+    if last and not rest:  # one sentence remains to train on
+        rest = [last[0][:1]]
+        last = [text for text in (last[0][1:], *last[1:]) if text]
     return rest, last

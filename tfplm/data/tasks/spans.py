@@ -1,11 +1,16 @@
 """Conversion between word tags and labelled spans: IOB1, IOB2 (BIO), IOE, IOBES, BMES, BILOU."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 Span = tuple[str, int, int]  # type, index of the first word, index after the last word
 
 # first letter of a tag -> its part: BMES has M for a middle word, BILOU has L and U for a last and a single word
 _PARTS = {"O": "O", "B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
+
+# tags of spans in another form: b-per, B_PER, PER-B; and what stands beside them for O
+_OTHER_FORM = re.compile("[biesmlu][-_:./|].+|.+[-_:./|][biesmlu]", re.IGNORECASE)
+_OUTSIDE = ("o", "0", "_", "-", "out", "outside", "other", "none")
 
 
 def split_tag(tag: str) -> tuple[str, str]:
@@ -38,6 +43,12 @@ def make_spans(tags: Iterable[str]) -> bool:
         return True
     if any(tag == "O" or "-" in tag for tag in fitting):
         raise wrong
+    marked = [tag for tag in tags if _OTHER_FORM.fullmatch(tag)]
+    letters = {"b", "m"} <= set(tags) or {"b", "i"} <= set(tags)
+    others = marked and all(tag in marked or tag.lower() in _OUTSIDE for tag in tags)
+    if others or (letters and set(tags) <= set("biesmluo")):
+        raise ValueError(f"the tags are {', '.join(tags[:6])}; expected those of spans in the form O, B-PER, I-PER: "
+                         "write the letters B, I, E, S, M, L, U in capitals before a hyphen and the type")
     return False
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tfplm.core.outputs import writing_folder
 from tfplm.data.text.corpus import read_documents
 from tfplm.data.text.text_files import size_of
 from tfplm.options.base import verb
 from tfplm.options.vocab import VocabOptions
 from tfplm.tokenizers import Tokenizer
 from tfplm.tokenizers.train import SAMPLE, VocabularySettings, train_vocabulary, unknown_share
+
+_OURS = ("tokenizer*.json", "vocab.*", "*.model")  # files of a vocabulary
 
 
 @dataclasses.dataclass
@@ -50,17 +53,19 @@ def vocab(options: VocabOptions) -> Tokenizer:
     SentencePiece model. A corpus that supports fewer than `vocab_size` tokens gives a smaller vocabulary and a warning;
     more than 1 % of unknown tokens give a warning with the size that would be enough.
 
-    Raises FileNotFoundError for a wrong path, ValueError for a corpus that is empty or in another encoding.
+    Raises FileNotFoundError for a wrong path, ValueError for a corpus that is empty or in another encoding, and
+    FileExistsError for a folder with other files, or with a vocabulary, unless `overwrite`.
     """
     settings = _settings(options)
     VocabularySettings(**settings)  # reports a wrong flag before the corpus is read
     read = Read()
     documents = read_documents(options.text, options.text_layout, options.encoding, options.field)
-    with tqdm(total=size_of(options.text), unit="B", unit_scale=True, desc="reading", file=sys.stderr,
-              disable=options.quiet or None) as progress:
-        lines = itertools.chain(_sentences(documents, read, progress), _announced(options, progress))
-        tokenizer = train_vocabulary(lines, **settings)
-    tokenizer.save_pretrained(options.output)
+    with writing_folder(options.output, _OURS, options.overwrite) as output:
+        with tqdm(total=size_of(options.text), unit="B", unit_scale=True, desc="reading", file=sys.stderr,
+                  disable=options.quiet or None) as progress:
+            lines = itertools.chain(_sentences(documents, read, progress), _announced(options, progress))
+            tokenizer = train_vocabulary(lines, **settings)
+        tokenizer.save_pretrained(output)
     if not options.quiet:
         print(report(tokenizer, read, options))
     return tokenizer

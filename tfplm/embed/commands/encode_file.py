@@ -2,12 +2,14 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from tfplm.core.outputs import writing_file
 from tfplm.data.text.text_files import find_files, read_lines
 from tfplm.embed.commands.vector_files import writer_of
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
@@ -46,6 +48,8 @@ def encode_file(encoder: SentenceEncoder, path: str | os.PathLike | list, output
              for file in (["-"] if str(source) == "-" else find_files(str(source)))]
     origin = None if "-" in files else _origin(encoder, files, {**keywords, "pairs": pairs, "encoding": encoding})
     writer = writer_of(output)(output, encoder.dimension, origin)
+    if writer.rows and show_progress is not False:
+        print(f"resuming at text {writer.rows:,} of {output}", file=sys.stderr)
     lines = itertools.islice(_lines(files, pairs, encoding), writer.rows, None)
     chunks = iter(lambda: list(itertools.islice(lines, _CHUNK)), [])
     disable = None if show_progress is None else not show_progress
@@ -127,10 +131,11 @@ def open_encoder(options: EncoderOptions) -> SentenceEncoder:
 @verb(EncodeOptions)
 def run(options: EncodeOptions) -> Path:
     """Writes the vectors and prints their number, length and file."""
-    encoder = open_encoder(options)
-    output = encode_file(encoder, options.text, options.output, workers=options.workers, pairs=options.pairs,
-                         encoding=options.encoding, show_progress=False if options.quiet else None,
-                         prompt=options.prompt, batch_tokens=options.batch_tokens)
+    with writing_file(options.output, options.overwrite):
+        encoder = open_encoder(options)
+        output = encode_file(encoder, options.text, options.output, workers=options.workers, pairs=options.pairs,
+                             encoding=options.encoding, show_progress=False if options.quiet else None,
+                             prompt=options.prompt, batch_tokens=options.batch_tokens)
     if not options.quiet:
         print(f"{output}: {_rows(output):,} vectors of {encoder.dimension} numbers")
     return output

@@ -1,5 +1,6 @@
 """`tfplm sts-eval`: correlation of cosine similarities with human scores."""
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfplm.core.outputs import writing_file
 from tfplm.core.terminal.results import Results
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.read import read_examples
@@ -40,13 +42,17 @@ class StsResult:
 
 
 def read_pairs(source: str, split: str | None = "dev", encoding: str = "utf-8") -> list[TextExample]:
-    """Reads pairs with scores from a file or folder. Raises ValueError for a row without a second text or a score."""
+    """Reads pairs with scores from a file or folder. Raises ValueError for a row without a second text or a score,
+    and if all scores are equal."""
     examples = read_examples(source, "text", Reading(label_kind="number", encoding=encoding),
                              split if Path(source).expanduser().is_dir() else None)
     wrong = next((example for example in examples if example.pair is None or example.label is None), None)
     if wrong is not None:
         raise ValueError(f"{wrong.origin}: no {'second text' if wrong.pair is None else 'score'}: expected two texts and "
                          "a number in each row")
+    if len({example.label for example in examples}) < 2:
+        raise ValueError(f"{source}: all {len(examples):,} pairs have the score {examples[0].label:g}; expected different "
+                         "scores, as their correlation is computed: use other pairs")
     return examples
 
 
@@ -79,7 +85,14 @@ def moments_of(encoder: SentenceEncoder, texts: Iterable[str], **keywords) -> Mo
 @verb(StsEvalOptions)
 def run(options: StsEvalOptions) -> list[StsResult]:
     """Shows and returns a result for each data set, or for each row of the table."""
-    output = Results(options.json, options.output, as_text=_as_text)
+    output = Results(options.json, options.output, overwrite=options.overwrite, as_text=_as_text)
+    with contextlib.ExitStack() as stack:
+        if options.save_whitening:
+            stack.enter_context(writing_file(options.save_whitening, options.overwrite))
+        return _run(options, output)
+
+
+def _run(options: StsEvalOptions, output: Results) -> list[StsResult]:
     encoder = open_encoder(options)
     results = []
     with output:

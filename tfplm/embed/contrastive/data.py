@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import hashlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +19,11 @@ from tfplm.embed.contrastive.losses import LOSSES
 from tfplm.embed.encoder.rows import TextIds, round_width
 from tfplm.embed.encoder.text_ids import TextReader
 
+log = logging.getLogger(__name__)
 _SORTED = 50  # batches whose texts are sorted by length together
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Group:
     """Texts that form one example, the anchor text first, and the score of a pair."""
 
@@ -36,8 +39,20 @@ def read_groups(sources: list[str], loss: str, split: str = "train", negatives: 
     used. The other losses: two texts per row, and with `negatives` a third one, which is dissimilar. `cosent` and
     `cosine` also need a number, which for `cosine` is divided by the largest one. `ranking`, `supervised_simcse`: if
     rows have a number, only those with the largest one are used. Raises ValueError for rows without the columns that
-    the loss needs.
+    the loss needs, and for examples from which it learns nothing. Repetitions of an example without a score are left out,
+    with a warning.
     """
+    groups = _read(sources, loss, split, negatives, encoding)
+    if not LOSSES[loss].labelled:
+        different = list(dict.fromkeys(groups))
+        if len(different) < len(groups):
+            log.warning("%d of %d examples are repetitions; each is used once", len(groups) - len(different), len(groups))
+        groups = different
+    _check(groups, loss)
+    return groups
+
+
+def _read(sources: list[str], loss: str, split: str, negatives: bool, encoding: str) -> list[Group]:
     kind = LOSSES[loss]
     if kind.twice:
         return [Group((text, text)) for source in sources for text in _texts(source, split, encoding)]
@@ -61,7 +76,21 @@ def read_groups(sources: list[str], loss: str, split: str = "train", negatives: 
     if kind.labelled:
         scale = largest if loss == "cosine" and largest else 1.0
         return [Group((example.text, example.pair), example.label / scale) for example in examples]
-    return [Group((example.text, example.pair)) for example in examples if example.label == largest]
+    chosen = [Group((example.text, example.pair)) for example in examples if example.label == largest]
+    if largest is not None:
+        log.warning("%d of %d pairs have the largest number, %g, and are taken to be similar; the others are not used",
+                    len(chosen), len(examples), largest)
+    return chosen
+
+
+def _check(groups: list[Group], loss: str) -> None:
+    """Raises ValueError for examples from which the loss learns nothing."""
+    if LOSSES[loss].labelled and len(groups) > 1 and len({group.score for group in groups}) < 2:
+        raise ValueError(f"all {len(groups):,} pairs have the score {groups[0].score:g}; expected different scores, whose "
+                         f"order or size the loss {loss} learns: check the data, or use another --loss")
+    if not LOSSES[loss].labelled and len({text for group in groups for text in group.texts[1:]}) == 1 and groups:
+        raise ValueError("there is only one different text; expected two or more, as the others of a batch are what a "
+                         "text is told apart from: check --data")
 
 
 def _texts(source: str, split: str, encoding: str) -> list[str]:
@@ -128,22 +157,28 @@ class GroupBatches:
 
     def batch(self, indices, random: np.random.Generator | None = None) -> dict[str, np.ndarray]:
         """The batch of the groups with these indices: `input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`,
-        and `labels` float32 `[B]` if groups have scores.
+        `texts` int64 `[B,K]`, equal numbers for equal texts, and `labels` float32 `[B]` if groups have scores.
 
         random: generator for the repetition; None for no repetition.
         """
         groups = [self.groups[index] for index in indices]
         rows = self.reader([text for group in groups for text in group.texts], self.prompt)
+        texts = np.array([_digest(row) for row in rows], np.int64).reshape(len(groups), -1)
         if self.repetition and random is not None:
             rows[1::2] = [repeated(row, self.repetition, self.reader, random) for row in rows[1::2]]
         width = round_width(max(len(row) for row in rows))
         if self.reader.max_length is not None:
             width = min(width, max(self.reader.max_length, max(len(row) for row in rows)))
         batch = _padded(rows, width, self.pad)
-        batch = {name: array.reshape(len(groups), -1, width) for name, array in batch.items()}
+        batch = {name: array.reshape(len(groups), -1, width) for name, array in batch.items()} | {"texts": texts}
         if groups[0].score is not None:
             batch["labels"] = np.array([group.score for group in groups], np.float32)
         return batch
+
+
+def _digest(row: TextIds) -> int:
+    """A number that is equal for texts with equal tokens, in all processes."""
+    return int.from_bytes(hashlib.blake2b(row.input_ids.tobytes(), digest_size=8).digest(), "little", signed=True)
 
 
 def repeated(row: TextIds, rate: float, reader: TextReader, random: np.random.Generator) -> TextIds:

@@ -15,8 +15,8 @@ from tfplm.training.loop.wrapper import TrainingModel
 class Contrastive(TrainingModel):
     """Trains `model`, in place, so that similar texts have similar vectors.
 
-    Batches are dicts with `input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, K texts per example, and if
-    the loss needs scores, `labels` float32 `[B]`.
+    Batches are dicts with `input_ids`, `attention_mask`, `token_type_ids` int32 `[B,K,T]`, K texts per example, `texts`
+    int64 `[B,K]`, equal numbers for equal texts, and if the loss needs scores, `labels` float32 `[B]`.
 
     Args:
         model: an encoder without a head.
@@ -38,7 +38,8 @@ class Contrastive(TrainingModel):
             with self.own_layers():
                 self.projection = Dense(width, width, "tanh", name="projection",
                                         kernel_initializer=kernel_initializer(model.config, width))
-        self.hits = keras.metrics.Mean(name="accuracy") if self.kind.function is LOSSES["simcse"].function else None
+        in_batch = self.kind.function is LOSSES["simcse"].function
+        self.hits = keras.metrics.Mean(name="in_batch_accuracy") if in_batch else None
         self._unused = {id(variable) for layer in _unused_layers(model, plan) for variable in layer.variables}
 
     @property
@@ -67,7 +68,7 @@ class Contrastive(TrainingModel):
 
     def example_losses(self, batch, outputs):
         """The loss of each example, float32 `[B]`; also updates the accuracy."""
-        losses, hits = self.kind.function(outputs, batch.get("labels"), self.temperature)
+        losses, hits = self.kind.function(outputs, batch.get("labels"), self.temperature, batch.get("texts"))
         if hits is not None:
             self.hits.update_state(hits)
         return losses

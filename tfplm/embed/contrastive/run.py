@@ -1,14 +1,17 @@
 """`tfplm contrastive`: contrastive training of sentence vectors."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tfplm.core.config import read_json, write_json
+from tfplm.core.outputs import command, fingerprint
 from tfplm.data.tasks.examples import TextExample
 from tfplm.embed.commands.sts_eval import evaluate, read_pairs
-from tfplm.embed.contrastive.data import GroupBatches, read_groups
+from tfplm.embed.contrastive.data import Group, GroupBatches, read_groups
 from tfplm.embed.contrastive.losses import LOSSES
 from tfplm.embed.contrastive.model import Contrastive
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
@@ -65,9 +68,19 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
     if not 0 <= options.repetition <= 1 or (options.repetition and not LOSSES[options.loss].twice):
         raise ValueError(f"repetition is {options.repetition} and the loss {options.loss}; expected a rate from 0 to "
                          "1, and the loss simcse, which pairs a text with itself: change --repetition or --loss")
+    if options.batch_size < 2 and options.loss != "cosine" and not options.negatives:
+        raise ValueError(f"batch_size is {options.batch_size}; expected 2 or more, as the loss {options.loss} compares the "
+                         "examples of a batch: change --batch-size")
     groups = read_groups(options.data, options.loss, negatives=options.negatives, encoding=options.encoding)
     pairs = read_pairs(options.dev, encoding=options.encoding) if options.dev else None
-    folder = open_folder(options, "contrastive")
+    read = repr((groups, [(pair.text, pair.pair, pair.label) for pair in pairs or ()])).encode("utf-8", "surrogatepass")
+    found = {"the data": hashlib.blake2b(read, digest_size=16).hexdigest(), "--init": fingerprint([options.init])}
+    with open_folder(options, "contrastive", found) as folder:
+        return _run(options, groups, pairs, folder)
+
+
+def _run(options: ContrastiveOptions, groups: list[Group], pairs: list[TextExample] | None, folder: Folder
+         ) -> ContrastiveResult:
     keras.utils.set_random_seed(options.seed)
     strategy = strategy_for(options.strategy)
     with strategy.scope():
@@ -82,7 +95,7 @@ def contrastive(options: ContrastiveOptions) -> ContrastiveResult:
         model.optimizer.build(model.trainable_variables)
     if not options.quiet:
         print(f"{options.loss}: {len(groups):,} examples, {batches.steps:,} steps of {batches.batch_size} per epoch; "
-              f"summaries: tensorboard --logdir {folder.log_dir}")
+              f"summaries: {command('tensorboard', '--logdir', folder.log_dir)}", flush=True)
     best = KeepBest(encoder, pairs, folder, options)
     _fit(model, batches, best, options, folder)
     return _finish(best, batches.steps * options.epochs, options)
@@ -117,7 +130,8 @@ def _divisible(batch_size: int, groups: int, replicas: int) -> int:
 
 
 def _fit(model: Contrastive, batches: GroupBatches, best: "KeepBest", options: ContrastiveOptions, folder: Folder) -> None:
-    callbacks = [Resume(folder.checkpoints, options.save_every, data=batches), best, Progress(options.quiet)]
+    resume = Resume(folder.checkpoints, options.save_every, data=batches, extend=folder.extend)
+    callbacks = [resume, best, Progress(options.quiet)]
     if options.summary_every != 0:
         callbacks.append(SummaryCallback(folder.log_dir, {"scalars": options.summary_every, "weights": 0}, graph=False))
     model.fit(batches.dataset(), steps_per_epoch=batches.steps, epochs=options.epochs, verbose=0,
@@ -148,7 +162,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def _evaluate(self, logs) -> None:
         score = self._score()
-        if self.scores["best"] is None or score > self.scores["best"]:
+        if self.scores["best"] is None or not np.isfinite(self.scores["best"]) or score > self.scores["best"]:
             step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
             self.scores |= {"best": score, "step": step}
             if is_chief():

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from tfplm.core.outputs import known_files, remove_parts
 from tfplm.data.text.text_files import find_files
 from tfplm.embed.search.index.vector_index import IndexSettings
-from tfplm.embed.search.manifest import SearchSettings
+from tfplm.embed.search.manifest import FILE, WHITENING, SearchSettings
 from tfplm.embed.search.records.row import Row
 from tfplm.embed.search.records.sources import Source
 from tfplm.embed.search.search_index import SearchIndex
+from tfplm.embed.search.store import writer_lock
 from tfplm.options.base import verb
 from tfplm.options.search import IndexOptions
 
@@ -86,11 +88,14 @@ def _read(index: SearchIndex, sources: list[Source], options: IndexOptions) -> N
 
 
 def _opened(options: IndexOptions) -> SearchIndex:
-    encoder = None
+    folder, encoder = Path(options.output), None
+    known_files(folder, (FILE, "writer.lock"))
     if options.init is not None:
         from tfplm.embed.commands.encode_file import open_encoder
         encoder = open_encoder(options)
-    if Path(options.output, "manifest.json").is_file():
+    if options.overwrite and encoder is not None:
+        _remove(folder)
+    if (folder / FILE).is_file():
         return SearchIndex.open(options.output, encoder, writable=True, records=options.records,
                                 milvus=options.milvus, trust=options.trust)
     if encoder is None:
@@ -100,6 +105,14 @@ def _opened(options: IndexOptions) -> SearchIndex:
     return SearchIndex.create(options.output, encoder, SearchSettings(
         options.kind, settings, options.records, options.table, options.milvus,
         None if options.memory is None else options.memory << 20, options.prompt, options.query_prompt))
+
+
+def _remove(folder: Path) -> None:
+    """Removes the files of an index, but not records in a database elsewhere."""
+    if (folder / FILE).is_file():
+        lock = writer_lock(folder)
+        remove_parts(folder, (FILE, WHITENING, "records.sqlite*", "vectors-*", "milvus.db*"))
+        lock.release()
 
 
 def _print(options: IndexOptions, sentence: str) -> None:

@@ -5,7 +5,7 @@ import itertools
 import sys
 from collections.abc import Iterator
 
-from tfplm.core.terminal.results import Results, as_json, check_format
+from tfplm.core.terminal.results import Results, as_json, check_output
 from tfplm.data.text.text_files import is_file, read_lines
 from tfplm.embed.search.index.recall import RecallReport
 from tfplm.embed.search.search_index import Hit, SearchIndex
@@ -22,7 +22,7 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
         raise ValueError(f"k is {options.k}, expected 1 or more")
     if options.sample < 1:
         raise ValueError(f"sample is {options.sample}, expected 1 or more")
-    check_format(options.output)
+    check_output(options.output, options.overwrite)
     with SearchIndex.open(options.folder, options.init, records=options.records, milvus=options.milvus,
                           trust=options.trust) as index:
         if not len(index):
@@ -39,7 +39,7 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
         if not options.query.strip():
             raise ValueError("the query is empty; give some text")
         hits = index.search(options.query, options.k, options.min_score)
-        with Results(options.json, options.output, as_text=_as_text) as results:
+        with Results(options.json, options.output, overwrite=options.overwrite, as_text=_as_text) as results:
             results.show(_row(options.query, hits))
         return hits
 
@@ -57,7 +57,7 @@ def _queries(name: str, options: SearchOptions) -> Iterator[str]:
 
 def _answer_file(index: SearchIndex, name: str, options: SearchOptions) -> int:
     queries, count = _queries(name, options), 0
-    with Results(True, options.output) as results:  # JSON at a terminal, too
+    with Results(True, options.output, overwrite=options.overwrite) as results:  # JSON at a terminal, too
         while chunk := list(itertools.islice(queries, _CHUNK)):
             for query, hits in zip(chunk, index.search(chunk, options.k, options.min_score)):
                 results.show(_row(query, hits))
@@ -91,7 +91,7 @@ def _recall(index: SearchIndex, options: SearchOptions) -> RecallReport:
         if not queries:
             raise ValueError(f"{name or 'the query'}: no line of text; a recall report needs queries, found none")
     found = index.recall(queries, options.k, options.sample)
-    with Results(options.json, options.output, as_text=lambda row: str(found)) as results:
+    with Results(options.json, options.output, overwrite=options.overwrite, as_text=lambda row: str(found)) as results:
         results.show(dataclasses.asdict(found))
     return found
 

@@ -4,11 +4,11 @@ import contextlib
 import dataclasses
 import os
 import secrets
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 
+from tfplm.core.outputs import WriterLock, known_files
 from tfplm.embed.search.index.faiss import KINDS, faiss_module
 from tfplm.embed.search.index_cache import IndexCache
 from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
@@ -17,26 +17,10 @@ from tfplm.embed.search.records.dialect import sqlite_file
 from tfplm.embed.search.records.records import Records
 
 
-class WriterLock:
-    """A lock that ends with its process, however that ends, on every system: SQLite's lock on an empty database.
-
-    Raises BlockingIOError if another process, or another object of this process, holds it.
-    """
-
-    def __init__(self, folder: str | os.PathLike):
-        self._connection = sqlite3.connect(Path(folder, "writer.lock"), timeout=0, isolation_level=None,
-                                           check_same_thread=False)
-        try:
-            self._connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            self._connection.close()
-            if "locked" not in str(error):
-                raise
-            raise BlockingIOError(f"{folder}: another process is writing to this index; wait until it has finished, or "
-                                  "open the index for reading, which any number of processes can do") from None
-
-    def release(self) -> None:
-        self._connection.close()
+def writer_lock(folder: Path) -> WriterLock:
+    """The lock of an index that is written; raises BlockingIOError if another process holds it."""
+    return WriterLock(folder, what="this index",
+                      instead="open the index for reading, which any number of processes can do")
 
 
 class Store:
@@ -101,6 +85,7 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
                               "or remove it")
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; expected a folder for the search index")
+    known_files(folder, ("writer.lock", "records.sqlite*"))
     if settings.kind in KINDS and settings.milvus is None:
         faiss_module()  # fails before any work is done
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +93,7 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
     manifest = Manifest(secrets.token_hex(8), settings, probe(encoder, settings.prompt).tolist(), origin_of(encoder),
                         whitening is not None)
     with contextlib.ExitStack() as undo:  # closed after an error: a database's lock ends with its connection
-        lock = WriterLock(folder)
+        lock = writer_lock(folder)
         undo.callback(lock.release)
         records = _open_records(manifest.records_url(folder), settings.table, writable=True)
         undo.callback(records.close)
@@ -152,7 +137,7 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
     if (file := sqlite_file(url)) is not None and not file.is_file():  # SQLite would create it
         raise FileNotFoundError(f"{folder} has no {file.name}: its records are missing; make the index again")
     with contextlib.ExitStack() as undo:
-        lock = WriterLock(folder) if writable else None
+        lock = writer_lock(folder) if writable else None
         if lock is not None:
             undo.callback(lock.release)
         records = _open_records(url, manifest.settings.table, writable)

@@ -4,12 +4,16 @@ import os
 from pathlib import Path
 
 from tfplm.core.files import naming_the_space, new_folder
+from tfplm.core.outputs import writing_file, writing_folder
 from tfplm.models.heads import HEADS
 from tfplm.models.pretrained.api import from_pretrained, save_pretrained, untrained_pooler
 from tfplm.models.pretrained.companions import copy_companions, model_folder
 from tfplm.models.pretrained.source import Source, open_source
 from tfplm.options import verb
 from tfplm.options.models import ConvertOptions
+
+# files of models and tokenizers
+_OURS = ("*config.json", "*.safetensors*", "*.keras", "*.ckpt*", "hparams.json", "vocab.*", "tokenizer*.json", "*.model")
 
 
 @verb(ConvertOptions)
@@ -18,10 +22,16 @@ def convert(options: ConvertOptions) -> Path:
 
     The modules of sentence-transformers and the settings of a task are copied, if the layout can express them.
 
-    Raises ValueError if the head is unknown, or the layout has no names for some weights, and OSError, with the path and
-    the needed bytes, if the disk is full.
+    Raises ValueError if the head is unknown, or the layout has no names for some weights, FileExistsError if there is a
+    model already, unless `overwrite`, or other files, and OSError, with the path and the needed bytes, if the disk is
+    full.
     """
-    return _convert(options)
+    target = Path(options.target).expanduser()
+    if target.exists() and os.path.exists(options.source) and target.samefile(options.source):
+        raise ValueError(f"{target} is both the source and the target; expected two places: use another target")
+    with writing_file(target, options.overwrite) if target.suffix == ".keras" else \
+            writing_folder(target, _OURS, options.overwrite):
+        return _convert(options)
 
 
 def _convert(options: ConvertOptions) -> Path:

@@ -22,7 +22,7 @@ def params(options: ParamsOptions) -> int:
     total = sum(counts.values())
     modules = by_module(counts, options.by_layer)
     row = {"model": options.model, "parameters": total, "modules": modules}
-    with Results(options.json, options.output, as_text=_as_table) as results:
+    with Results(options.json, options.output, overwrite=options.overwrite, as_text=_as_table) as results:
         results.show(row)
     return total
 
@@ -37,7 +37,7 @@ def presets(options: PresetsOptions) -> list[str]:
     """Shows the presets: family, parameters, sizes, paper, and where their weights are. Returns their names."""
     models = [registry.family(options.family).model_type] if options.family else registry.families()
     names = [name for model in models for name in registry.family(model).presets]
-    with Results(options.json, options.output) as results:
+    with Results(options.json, options.output, overwrite=options.overwrite) as results:
         for name in names:
             results.show(preset_row(name))
     return names

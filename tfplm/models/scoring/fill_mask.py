@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from keras import ops
 
-from tfplm.core.terminal.results import Results, probability
+from tfplm.core.terminal.results import Results, check_output, probability
 from tfplm.data.batches.by_length import by_length
 from tfplm.models.scoring.language_model import CAUSAL, LanguageModel, open_language_model
 from tfplm.options.base import verb
 from tfplm.options.fill_mask import FillMaskOptions
 
 _SPELLINGS = ("[MASK]", "<mask>", "[mask]", "<MASK>", "<extra_id_0>", "___")
+_UNSURE = 10  # the best candidate of a model that has learned something has more than this multiple of chance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,21 +138,25 @@ def _row(text: str, masks: list[list[Candidate]]) -> dict:
     return {"text": text, "masks": [[dataclasses.asdict(candidate) for candidate in candidates] for candidates in masks]}
 
 
-def _as_text(row: dict) -> str:
+def _as_text(row: dict, vocabulary: int) -> str:
     """A text, and below it the candidates for each mask with their probabilities."""
     lines = [row["text"]]
     for index, candidates in enumerate(row["masks"], 1):
         if len(row["masks"]) > 1:
             lines.append(f"  mask {index} of {len(row['masks'])}")
         lines += [f"  {probability(one['probability']):>5}  {one['token']}  {one['text']}" for one in candidates]
+        if (best := candidates[0]["probability"]) < _UNSURE / vocabulary:
+            lines.append(f"  the model is unsure: the best has {best:.2%}, and each of {vocabulary:,} tokens would have "
+                         f"{1 / vocabulary:.2%} by chance")
     return "\n".join(lines)
 
 
 @verb(FillMaskOptions)
 def run(options: FillMaskOptions) -> list[list[list[Candidate]]]:
     """Runs the verb: prints each text with the candidates for its masks; returns those of `fill_mask`."""
-    results = Results(options.json, options.output, as_text=_as_text)  # before the model, as it checks the output
+    check_output(options.output, options.overwrite)  # before the model is loaded
     opened = open_language_model(options.source, dtype=options.dtype)
+    results = Results(options.json, options.output, overwrite=options.overwrite, as_text=lambda row: _as_text(row, len(opened.tokenizer)))
     texts = iter(options.texts or (text for text in _read(options) if text))
     typed = not options.texts and not options.file and sys.stdin.isatty()  # respond to every line
     size, result = 1 if typed else options.batch_size, []

@@ -259,7 +259,7 @@ def _as_text(row: dict) -> str:
 @verb(PerplexityOptions)
 def run(options: PerplexityOptions) -> Perplexity:
     """Runs the verb: prints the perplexity of files, and returns the result of `perplexity`."""
-    results = Results(options.json, options.output, as_text=_as_text)
+    results = Results(options.json, options.output, overwrite=options.overwrite, as_text=_as_text)
     files = _read_files(options)  # before the model, so that an empty file or a wrong path is reported quickly
     opened = open_language_model(options.source, dtype=options.dtype)
     targets = None

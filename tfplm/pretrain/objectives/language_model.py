@@ -21,6 +21,10 @@ class LanguageModel(Objective):
             raise ValueError(f"attention_type is {config.attention_type}, but {cls.name} needs {cls.own_attention} (or "
                              f"full, for which it makes the mask): add --attention-type {cls.own_attention}")
 
+    @classmethod
+    def suited(cls, config):
+        return config.replace(attention_type=cls.own_attention) if config.attention_type in ("full", "causal") else config
+
     def parts(self):
         return [Part(self.name, "labels", "label_weights", self.setting.config.vocab_size, self.factor, True)]
 
@@ -42,7 +46,3 @@ class ReverseLanguageModel(LanguageModel):
 
     name, help = "clm-reverse", "the previous token; for decoders and encoders"
     direction, own_attention = "right-to-left", "causal_reverse"
-
-    @classmethod
-    def suited(cls, config):
-        return config.replace(attention_type="causal_reverse") if config.attention_type == "causal" else config

@@ -24,7 +24,8 @@ class SpanCorruption(Objective):
         return raw_length(length, self.setting.masking.rate)
 
     def noise(self, batch, rng):
-        return corrupt_spans(batch, rng, self.setting.vocabulary, self.setting.masking.rate)
+        return corrupt_spans(batch, rng, self.setting.vocabulary, self.setting.masking.rate,
+                             start=self.setting.config.decoder_start_token_id)
 
     def predict(self, forward):
         batch = forward.batch

@@ -30,12 +30,14 @@ class Progress(keras.callbacks.Callback):
         quiet: show no progress.
         interval: seconds between two plain lines; None for one line per epoch.
         file: the output stream (default: standard error).
+        steps: number of steps of the whole training; it counts these instead of epochs: `step 540/2700`.
         end: the callback that stops at a time limit, which the remaining time then respects.
     """
 
-    def __init__(self, quiet: bool = False, interval: float | None = 60.0, file=None, end: End | None = None):
+    def __init__(self, quiet: bool = False, interval: float | None = 60.0, file=None, steps: int | None = None,
+                 end: End | None = None):
         super().__init__()
-        self.quiet, self.interval, self.file, self.end = quiet, interval, file, end
+        self.quiet, self.interval, self.file, self.steps, self.end, self._before = quiet, interval, file, steps, end, 0
         self._training = self._testing = self._counter = None
         self._test_steps = None  # known after the first validation
 
@@ -46,12 +48,19 @@ class Progress(keras.callbacks.Callback):
             self._counter = token_counter_of(model)
 
     def on_epoch_begin(self, epoch, logs=None):
-        if not self.quiet:
+        if self.quiet:
+            return
+        if self.steps:
+            self._before = epoch * (self.params.get("steps") or 0)
+            self._training = self._line("", self.steps)
+        else:
             self._training = self._line(f"epoch {epoch + 1}/{self.params.get('epochs', 1)}", self.params.get("steps"))
 
     def on_train_batch_end(self, batch, logs=None):
         if self._training:
-            self._training.advance(batch + 1, logs, self._counts)
+            if self.steps and self.end is not None:
+                self._training.expect(self.end.expected_steps())
+            self._training.advance(self._before + batch + 1, logs, self._counts)
 
     def on_test_begin(self, logs=None):
         if self._training:
@@ -74,6 +83,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self._training:
+            if not self._training.done:  # of a resumed epoch only the evaluation was left
+                self._training.done = min(self._before + (self.params.get("steps") or 0), self._training.total or 0)
             self._training.close(logs, self._counts)
         self._training = None
 
@@ -108,10 +119,16 @@ class Line:
         self._live = NOTEBOOK or stream.isatty()
         self._every = 0.2 if self._live else interval
         self._shown = time.monotonic()
-        self._bar = tqdm(total=total, desc=title, file=stream, leave=not nested, dynamic_ncols=True,
+        self._bar = tqdm(total=total, desc=title or "step", file=stream, leave=not nested, dynamic_ncols=True,
                          bar_format=BAR) if self._live else None
         if self._bar is not None and not self._bar.ncols:  # a terminal that does not state its width, such as a bare pty
             self._bar.dynamic_ncols, self._bar.ncols = None, WIDTH
+
+    def expect(self, total: float) -> None:
+        """Sets the number of steps, as far as it is known."""
+        self.total = max(round(total), 1)
+        if self._bar is not None:
+            self._bar.total = self.total
 
     def advance(self, done: int, logs: dict, counts) -> None:
         self.done = min(done, self.total or done)
@@ -159,7 +176,7 @@ class Line:
 
     def _show(self, text: str) -> None:
         if self._bar is None:
-            print(f"{self.title}  step {self.done}/{self.total or '?'}  {text}", file=self.stream, flush=True)
+            print(f"{self.title}  step {self.done}/{self.total or '?'}  {text}".strip(), file=self.stream, flush=True)
             return
         self._bar.n = self.done
         self._bar.bar_format = f"{BAR}  {text}"  # tqdm's own postfix starts with a comma

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfplm.core.keras_internals import build_for_fit, local_of_fit, start_fit_at
 from tfplm.training.loop.distribute import batch_spec
-from tfplm.training.loop.position import fast_forward
+from tfplm.training.loop.position import fast_forward, skip_epoch
 from tfplm.training.loop.run_checkpoint import RunCheckpoint
 from tfplm.training.loop.signals import Signals
 from tfplm.training.loop.state import callback_state, random_state, set_callback_state, set_random_state
@@ -37,16 +37,20 @@ class Resume(keras.callbacks.Callback):
         keep: number of checkpoints to keep, at least 2, as the newest could be damaged.
         data: source of the batches, if it can start at any batch: its attribute `start` is set to the number of trained
             batches before the dataset is read, and none of them is read again. It requires `steps_per_epoch`.
+        extend: continue a training that is complete, because it has got more epochs or steps; its epochs may have
+            another number of steps if `data` is given.
+        steps: number of batches of the whole training, if that is not epochs x steps per epoch.
     """
 
     def __init__(self, directory: str | os.PathLike, every_steps: int | None = None,
-                 every_minutes: float | None = None, keep: int = 3, data=None):
+                 every_minutes: float | None = None, keep: int = 3, data=None, extend: bool = False,
+                 steps: int | None = None):
         super().__init__()
         if keep < 2:
             raise ValueError(f"keep is {keep}; expected 2 or more, so that one remains if the newest is damaged")
         self.directory, self.keep, self.every_steps = os.fspath(directory), keep, every_steps
         self.every_minutes = 10.0 if every_steps is None and every_minutes is None else every_minutes
-        self.data, self._signals = data, Signals()
+        self.data, self.extend, self.steps, self._signals = data, extend, steps, Signals()
         self._epoch = self._files = None
 
     def on_train_begin(self, logs=None):
@@ -56,12 +60,12 @@ class Resume(keras.callbacks.Callback):
         with strategy.scope():  # a model that is built by its first batch has no variables yet
             build_for_fit(self.model, self._iterator, batch_spec)
         self._files = RunCheckpoint(self.model, self.directory, self.keep)
-        self._epoch, self._batches, self._logs = None, 0, {}
+        self._epoch, self._batches, self._total, self._logs = None, 0, 0, {}
         if self.data is not None:
             self.data.start = 0
         if resumed := self._files.restore():
             self._restore_position(resumed)
-        self._resumed = resumed  # until the first batch
+        self._resumed = resumed  # until the first batch, or the evaluation of an epoch without a batch left
         self._count, self._time = 0, time.monotonic()
         self._alone = not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         if self._alone:
@@ -69,12 +73,20 @@ class Resume(keras.callbacks.Callback):
 
     def _restore_position(self, resumed: dict) -> None:
         self.model.history.history.update(resumed["history"])
-        if resumed["stopped"]:  # the training is complete, e.g. by EarlyStopping
+        resumed["stopped"] = resumed["stopped"] and not self.extend
+        self._total = resumed.get("total", 0)
+        if self.extend and self.data is not None:  # the epochs may be longer than before
+            epochs, resumed["batch"] = divmod(self._total, self.params["steps"])
+            resumed["epoch"] = self._first + epochs
+        if resumed["stopped"] and not resumed["batch"]:  # the training is complete, e.g. by EarlyStopping
             start_fit_at(self.model, self.params["epochs"])
             return
         start_fit_at(self.model, resumed["epoch"])
         if resumed["epoch"] < self.params["epochs"]:
             epochs, batches = resumed["epoch"] - self._first, resumed["batch"]
+            if resumed["stopped"]:  # in the evaluation after the last batch
+                skip_epoch(self._iterator)
+                return
             if self.data is not None:
                 self.data.start = epochs * self.params["steps"] + batches
             fast_forward(self._iterator, epochs, batches, read=self.data is None)
@@ -88,30 +100,30 @@ class Resume(keras.callbacks.Callback):
             self._batches, self._logs = self._resumed["batch"], self._resumed["logs"]
             self.model.history.epoch = list(range(self._first, epoch))
             set_callback_state(self._others, self._resumed["callbacks"])
+            self.model.stop_training = self._resumed["stopped"]
         self._epoch = epoch
         self._obey_signal()
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self._resumed:  # now the skipped data have been read, which has changed the random state
-            set_random_state(self._resumed["random"])
-            self._resumed = None
+        self._start_again()
         self._obey_signal()
         if self._due():  # not at the end of the previous batch, as other callbacks are called after this one
             self._save(self._epoch, self._batches)
 
     def on_train_batch_end(self, batch, logs=None):
         whole = self._iterator.num_batches
-        done = min(batch + 1, whole) if whole else batch + 1
-        self._count, self._batches = self._count + done - self._batches, done
+        new = (min(batch + 1, whole) if whole else batch + 1) - self._batches
+        self._count, self._total, self._batches = self._count + new, self._total + new, self._batches + new
 
     def on_test_begin(self, logs=None):
-        if self._epoch is not None and not self._resumed:  # if resumed, no batch has run: they are in the checkpoint
+        if self._epoch is not None and not self._start_again():
             self._logs = self.model.get_metrics_result()  # evaluation resets them
 
     def on_test_batch_end(self, batch, logs=None):
         self._obey_signal()
 
     def on_epoch_end(self, epoch, logs=None):
+        self._start_again()
         for name, value in self._logs.items():
             logs.setdefault(name, float(value))  # if the checkpoint was after the last batch, none has run
         self._batches, self._logs = 0, {}
@@ -121,10 +133,17 @@ class Resume(keras.callbacks.Callback):
         if self._epoch is not None:
             self._save(self._epoch + 1, 0)
         self._signals.remove()
-        self._files.close()
         self._epoch = None
         if self._signals.received:
-            self._signals.obey()
+            self._signals.obey(self._total)
+
+    def _start_again(self) -> bool:
+        """Sets the saved random state, once: by now the skipped data, which change it, have been read. Returns True if
+        it did, so that no batch of the epoch has run in this program."""
+        resumed, self._resumed = self._resumed, None
+        if resumed:
+            set_random_state(resumed["random"])
+        return bool(resumed)
 
     def _due(self) -> bool:
         if self.every_steps and self._count >= self.every_steps:
@@ -134,13 +153,15 @@ class Resume(keras.callbacks.Callback):
     def _obey_signal(self) -> None:
         if self._signals.received and self._epoch is not None:
             self._save(self._epoch, self._batches)
-            self._signals.obey()
+            self._signals.obey(self._total)
 
     def _save(self, epoch: int, batch: int) -> None:
         """Saves the state after `batch` batches of `epoch` (from 0)."""
         history = {name: [float(value) for value in values] for name, values in self.model.history.history.items()}
+        whole = self.steps or (self.params.get("steps") or 0) * self.params.get("epochs", 1)
         self._files.save({
-            "epoch": epoch, "batch": batch, "logs": {name: float(value) for name, value in self._logs.items()},
+            "epoch": epoch, "batch": batch, "total": self._total, "whole": whole, "time": time.time(),
+            "logs": {name: float(value) for name, value in self._logs.items()},
             "history": history, "callbacks": callback_state(self._others), "random": random_state(),
             "stopped": bool(self.model.stop_training),
         })

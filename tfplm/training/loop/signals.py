@@ -35,9 +35,10 @@ class Signals:
         self.received = number
         print(f"\n{signal.Signals(number).name}: saving after this step; repeat to stop immediately", file=sys.stderr)
 
-    def obey(self) -> None:
-        """Ends the program as the signal would have done: KeyboardInterrupt, or exit status 143."""
+    def obey(self, step: int) -> None:
+        """Ends the program as the signal would have done: KeyboardInterrupt, or exit status 143; says at which step."""
         number, self.received = self.received, None
+        print(f"interrupted at step {step:,}; the same command resumes", file=sys.stderr)
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         sys.exit(128 + number)

@@ -1,6 +1,7 @@
 """Creation of optimizers and schedules from options."""
 
 import dataclasses
+import logging
 
 import keras
 
@@ -8,6 +9,8 @@ from tfplm.options.optimizer import OptimizerOptions
 from tfplm.training.optimizers.adam import LAMB, SGD, Adafactor, AdamW
 from tfplm.training.optimizers.lookahead import Lookahead
 from tfplm.training.optimizers.schedules import InverseSquareRoot, Paced, Schedule, SlantedTriangular
+
+log = logging.getLogger(__name__)
 
 
 def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps: int | None = None,
@@ -53,8 +56,20 @@ def compile_arguments(options, steps: float, rates: dict[str, float] | None = No
             scaled.
         steps: number of batches of the whole training.
         rates: as in `make_optimizer`.
+
+    Raises ValueError if there is no update. A warm-up that does not end, and a rate of 0, are logged as warnings.
     """
-    updates = max(int(steps // options.accumulation), (options.warmup_steps or 0) + 1)
+    updates = int(steps // options.accumulation)
+    if updates < 1:
+        raise ValueError(f"accumulation is {options.accumulation}, but the whole training has {steps:g} batches, so no "
+                         "weight would be updated: use a smaller --accumulation, or train longer")
+    warmup = round(options.warmup_ratio * updates) if options.warmup_steps is None else options.warmup_steps
+    if warmup >= updates:
+        log.warning("the warm-up has %d updates, but the whole training %d: the learning rate does not reach its peak",
+                    warmup, updates)
+    if not options.learning_rate:
+        log.warning("the learning rate is 0: no weight changes")
+    updates = max(updates, (options.warmup_steps or 0) + 1)
     schedule = make_schedule(options, updates)
     if getattr(options, "minutes", None) is not None:
         schedule = Paced(schedule)
