@@ -80,7 +80,7 @@ def test_files(suffix, tmp_path, terminal, capsys):
 def test_a_failure_keeps_the_old_file(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("old")
-    with pytest.raises(RuntimeError), Results(output=path) as results:
+    with pytest.raises(RuntimeError), Results(output=path, overwrite=True) as results:
         results.show({"a": 1})
         raise RuntimeError
     assert path.read_text() == "old"

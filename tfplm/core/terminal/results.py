@@ -12,6 +12,7 @@ from tfplm.core.files import write_text
 from tfplm.core.outputs import check_file, writing_file
 
 FORMATS = (".jsonl", ".json", ".tsv")
+LONGEST_NAME = 45  # characters of a cell that is not wrapped
 
 
 def for_people() -> bool:
@@ -141,10 +142,14 @@ def print_table(rows: Iterable[dict]) -> None:
                   header_style="" if os.environ.get("NO_COLOR") else "bold")
     for name in _names(rows):
         values = [row.get(name) for row in rows]
-        table.add_column(Text(name), justify="right" if all(map(_is_number, values)) else "left")
+        table.add_column(Text(name), justify="right" if all(map(_is_number, values)) else "left",
+                         no_wrap=max(len(_cell(value)) for value in values) <= LONGEST_NAME)
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in _names(rows)))
-    Console(file=sys.stdout, highlight=False, force_jupyter=False).print(table)
+    console = Console(file=sys.stdout, highlight=False, force_jupyter=False)
+    least = console.measure(table, options=console.options.update(max_width=10_000)).minimum
+    console.width = max(console.width, least)  # the terminal wraps lines rather than names
+    console.print(table)
 
 
 def _names(rows: list[dict]) -> list[str]:

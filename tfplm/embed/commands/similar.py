@@ -50,7 +50,8 @@ def run(options: SimilarOptions) -> np.ndarray | list[tuple[float, int, str]]:
         raise ValueError(f"top is {options.top}, expected 1 or more")
     files = [is_file(name) for name in (options.a, options.b)]
     one_file = sum(files) == 1
-    results = Results(options.json, options.output, overwrite=options.overwrite, cells=lambda row: {**row, "cosine": f"{row['cosine']:.4f}"},
+    results = Results(options.json, options.output, overwrite=options.overwrite,
+                      cells=lambda row: {**row, "cosine": f"{row['cosine']:.4f}"},
                       as_text=None if one_file else lambda row: f"{row['cosine']:.4f}")
     encoder = open_encoder(options)
     keywords = {"prompt": options.prompt, "show_progress": None if not options.quiet else False}

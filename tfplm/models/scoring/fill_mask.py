@@ -156,7 +156,8 @@ def run(options: FillMaskOptions) -> list[list[list[Candidate]]]:
     """Runs the verb: prints each text with the candidates for its masks; returns those of `fill_mask`."""
     check_output(options.output, options.overwrite)  # before the model is loaded
     opened = open_language_model(options.source, dtype=options.dtype)
-    results = Results(options.json, options.output, overwrite=options.overwrite, as_text=lambda row: _as_text(row, len(opened.tokenizer)))
+    results = Results(options.json, options.output, overwrite=options.overwrite,
+                      as_text=lambda row: _as_text(row, len(opened.tokenizer)))
     texts = iter(options.texts or (text for text in _read(options) if text))
     typed = not options.texts and not options.file and sys.stdin.isatty()  # respond to every line
     size, result = 1 if typed else options.batch_size, []
