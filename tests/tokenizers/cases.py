@@ -47,7 +47,7 @@ class Case:
     corpora: tuple[str, ...] = ()
     reference_files: dict[str, str] = dataclasses.field(default_factory=dict)  # if the reference needs other names
     # beginnings of the texts of which transformers finds other pieces or places than the library sentencepiece, which is
-    # then the reference (test_sentencepiece_random.py): white space, dropped characters, marks, pieces of equal scores
+    # then the reference (test_sentencepiece.py): white space, dropped characters, marks, pieces of equal scores
     approximate: tuple[str, ...] = ()
 
     @property

@@ -7,6 +7,7 @@ import pytest
 
 import tfplm
 from tests.tokenizers.cases import CASES, GOLDEN, PAIRS, TRUNCATIONS, digest
+from tests.tokenizers.random_texts import random_texts
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -60,6 +61,18 @@ def test_corpora(case, data):
         lines = case.lines(data(*corpus.split("/")))
         rows = tokenizer(lines, truncation=False, padding=False)["input_ids"]
         assert digest(rows) == golden["corpora"][corpus], corpus
+
+
+def test_places_in_random_texts(case):
+    _, _, tokenizer = case
+    texts = random_texts(250, 11)
+    batch = tokenizer(texts, padding=False, truncation=False, add_special_tokens=False, return_offsets=True,
+                      return_word_ids=True)
+    for text, offsets, words in zip(texts, batch["offsets"], batch["word_ids"]):
+        assert offsets.size == 0 or (offsets.min() >= 0 and offsets.max() <= len(text)), text
+        assert (np.diff(offsets) >= 0).all() and (np.diff(offsets, axis=0) >= 0).all() and (np.diff(words) >= 0).all(), text
+    rows = tokenizer(texts[:-1], texts[1:], max_length=40, padding=40)["input_ids"]
+    assert rows.shape == (249, 40) and rows.max() < len(tokenizer)
 
 
 def test_saving_and_loading(case, tmp_path):
