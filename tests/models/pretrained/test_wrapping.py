@@ -10,7 +10,8 @@ from tfplm.core.config import read_json, write_json
 from tfplm.models.pretrained.weights import named_variables
 
 PREFIXES = ["module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.bert.", "model.bert.", "bert_model.",
-            "encoder.bert.", "encoder.", "bert.bert.", "net.0.backbone.", "my-own.BERT.v2.", "embeddings.", "a.b.c.d.e."]
+            "encoder.bert.", "encoder.", "bert.bert.", "net.0.backbone.", "my-own.BERT.v2.", "embeddings.", "a.b.c.d.e.",
+            "a/b/", "tower/model.bert."]
 
 
 @pytest.fixture(scope="module", params=["bert"])
@@ -110,7 +111,7 @@ def test_the_prefix_of_another_family_is_refused(saved, tmp_path):
     assert tfplm.from_pretrained(tmp_path).config.model_type == "bert"
 
 
-@pytest.mark.parametrize("scope", ["my_scope/bert/", "my_scope/", "a/b/c/bert/", "model_1/bert/"])
+@pytest.mark.parametrize("scope", ["my_scope/bert/", "my_scope/", "a/b/c/bert/", "model_1/bert/", "a.b/"])
 def test_scopes_of_tf1_and_slots_of_optimizers(tmp_path, scope):
     model = cases.model("bert")
     tfplm.save_pretrained(model, tmp_path, format="tf1")
