@@ -44,12 +44,17 @@ def test_any_common_prefix(saved, tmp_path, prefix):
     assert_same(cases.model("bert"), tfplm.from_pretrained(folder))
 
 
-@pytest.mark.parametrize(("name", "prefix"), [
+OTHERS = [
     ("roberta", "model.roberta."), ("albert", "encoder.albert."), ("electra", "discriminator.electra."),
     ("distilbert", "student."), ("gpt2", "policy.transformer."), ("gpt2", "lm."), ("t5", "model."), ("t5", "model.encoder."),
     ("bart", "generator.model."), ("bart", "bart."), ("modernbert", "backbone.model."), ("ernie", "model.ernie."),
     ("openai-gpt", "gpt.transformer."), ("mbart", "m.model."), ("xlm-roberta", "encoder.roberta."),
-])
+]
+QUICK = [("roberta", "model.roberta."), ("gpt2", "lm."), ("t5", "model.encoder."), ("bart", "generator.model.")]
+
+
+@pytest.mark.parametrize(("name", "prefix"), [
+    case if case in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS])
 def test_every_family(tmp_path, name, prefix):
     tfplm.save_pretrained(cases.model(name), tmp_path / "a")
     tensors = tensors_of(tmp_path / "a")
