@@ -12,7 +12,7 @@ from tfplm.models.pretrained.weights import named_variables
 from tfplm.models.shapes import variable_shapes
 
 CASES = [(name, head) for name in cases.CASES for head in [None, *cases.heads_of(name)]]
-QUICK = {(name, head) for name, head in CASES if head is None or name in ("bert", "untied", "head_transform")}
+QUICK = {(name, head) for name, head in CASES if (head is None and name in cases.QUICK) or name == "head_transform"}
 
 
 @pytest.mark.parametrize(("name", "head"), [

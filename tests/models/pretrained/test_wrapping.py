@@ -10,7 +10,8 @@ from tfplm.core.config import read_json, write_json
 from tfplm.models.pretrained.weights import named_variables
 
 PREFIXES = ["module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.bert.", "model.bert.", "bert_model.",
-            "encoder.bert.", "encoder.", "bert.bert.", "net.0.backbone.", "my-own.BERT.v2.", "embeddings.", "a.b.c.d.e."]
+            "encoder.bert.", "encoder.", "bert.bert.", "net.0.backbone.", "my-own.BERT.v2.", "embeddings.", "a.b.c.d.e.",
+            "a/b/", "tower/model.bert."]
 
 
 @pytest.fixture(scope="module", params=["bert"])
@@ -43,12 +44,17 @@ def test_any_common_prefix(saved, tmp_path, prefix):
     assert_same(cases.model("bert"), tfplm.from_pretrained(folder))
 
 
-@pytest.mark.parametrize(("name", "prefix"), [
+OTHERS = [
     ("roberta", "model.roberta."), ("albert", "encoder.albert."), ("electra", "discriminator.electra."),
     ("distilbert", "student."), ("gpt2", "policy.transformer."), ("gpt2", "lm."), ("t5", "model."), ("t5", "model.encoder."),
     ("bart", "generator.model."), ("bart", "bart."), ("modernbert", "backbone.model."), ("ernie", "model.ernie."),
     ("openai-gpt", "gpt.transformer."), ("mbart", "m.model."), ("xlm-roberta", "encoder.roberta."),
-])
+]
+QUICK = [("roberta", "model.roberta."), ("gpt2", "lm."), ("t5", "model.encoder."), ("bart", "generator.model.")]
+
+
+@pytest.mark.parametrize(("name", "prefix"), [
+    case if case in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS])
 def test_every_family(tmp_path, name, prefix):
     tfplm.save_pretrained(cases.model(name), tmp_path / "a")
     tensors = tensors_of(tmp_path / "a")
@@ -110,7 +116,7 @@ def test_the_prefix_of_another_family_is_refused(saved, tmp_path):
     assert tfplm.from_pretrained(tmp_path).config.model_type == "bert"
 
 
-@pytest.mark.parametrize("scope", ["my_scope/bert/", "my_scope/", "a/b/c/bert/", "model_1/bert/"])
+@pytest.mark.parametrize("scope", ["my_scope/bert/", "my_scope/", "a/b/c/bert/", "model_1/bert/", "a.b/"])
 def test_scopes_of_tf1_and_slots_of_optimizers(tmp_path, scope):
     model = cases.model("bert")
     tfplm.save_pretrained(model, tmp_path, format="tf1")

@@ -8,8 +8,8 @@ from tfplm.adapt.tasks.catalogue import TASKS
 from tfplm.adapt.tasks.task import Task, TaskSettings
 from tfplm.core.config import read_json, reject_unknown, write_json
 from tfplm.core.outputs import command
-from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
+from tfplm.families.registry import resolve
 from tfplm.models.model import PretrainedModel
 from tfplm.tokenizers import Tokenizer
 

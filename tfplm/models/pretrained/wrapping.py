@@ -35,7 +35,7 @@ def _with_prefix(names: Names, layout: str, part: str = "base") -> re.Pattern | 
     separator = re.escape(_SEPARATORS[layout])
     templates = "|".join(re.sub(r"\\\{[ngi]\\\}", r"\\d+", re.escape(row)) for row in rows)
     leaves = "|".join(sorted({re.escape(name) for one in names.leaves(layout).values() for name in one}))
-    return re.compile(rf"((?:.*?{separator})?)(?:{templates})(?:{separator}(?:{leaves}))?")
+    return re.compile(rf"((?:.*?[./])?)(?:{templates})(?:{separator}(?:{leaves}))?")
 
 
 def unwrapped(checkpoint: Checkpoint, family: Family) -> Checkpoint:
@@ -71,22 +71,21 @@ def _prefix_of_other_family(prefix: str, own: str, layout: str) -> str | None:
     # several families have the prefix of the one with this name
     for model_type in sorted(registry.families(), key=lambda name: registry.family(name).names.hf_prefix != f"{name}."):
         other = registry.family(model_type).names.hf_prefix
-        if other not in GENERIC | {own} and _under(prefix, other, ".") is not None:
+        if other not in GENERIC | {own} and _under(prefix, other) is not None:
             return model_type
     return None
 
 
-def _under(prefix: str, own: str, separator: str) -> str | None:
+def _under(prefix: str, own: str) -> str | None:
     """The part of `prefix` before the family's own one, or None if it does not end with it."""
     outer = prefix.removesuffix(own)
-    return outer if own and outer != prefix and (not outer or outer.endswith(separator)) else None
+    return outer if own and outer != prefix and (not outer or outer.endswith((".", "/"))) else None
 
 
 def _renamed(tensors: Collection[str], prefix: str, own: str, names: Names, layout: str) -> dict[str, str]:
     """New name -> name in the file."""
-    separator = _SEPARATORS[layout]
-    parts = prefix.split(separator)
-    outer = [separator.join(parts[:length]) + separator for length in range(len(parts) - 1, 0, -1)]
+    parts = re.findall(r"[^./]*[./]", prefix)
+    outer = ["".join(parts[:length]) for length in range(len(parts), 0, -1)]
     patterns, heads = [pattern for _, pattern in names.known(layout, own)], _with_prefix(names, layout, "heads")
 
     def known(name: str) -> bool:
@@ -110,7 +109,7 @@ def plain_names(checkpoint: Checkpoint, family: Family) -> list[str]:
     counts = prefixes(family.names, checkpoint.layout, checkpoint.names())
     outer = ""
     if len(counts) == 1:
-        found = [_under(prefix, registry.family(model_type).names.hf_prefix, ".")
+        found = [_under(prefix, registry.family(model_type).names.hf_prefix)
                  for prefix in counts for model_type in registry.families()]
         outer = max((one for one in found if one is not None), key=len, default="")
     return [name.removeprefix(outer) for name in checkpoint.names()]

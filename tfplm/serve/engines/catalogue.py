@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 from tfplm.core.config import read_json
-from tfplm.core.sources import resolve
+from tfplm.families.registry import resolve
 from tfplm.options.serve import ENGINES, ServeOptions
 from tfplm.serve.engines.engine import Engine
 
