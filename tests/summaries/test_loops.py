@@ -46,7 +46,7 @@ def test_evaluate_alone(tmp_path):
 
 def test_fit_with_everything(tmp_path):
     model, (x, y) = functional(), data()
-    callbacks = everything(tmp_path)[:-1] + [keras.callbacks.TensorBoard(tmp_path / "keras", histogram_freq=1)]
+    callbacks = [*everything(tmp_path)[:-1], keras.callbacks.TensorBoard(tmp_path / "keras", histogram_freq=1)]
     model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(20), epochs=2, verbose=0, validation_data=(x, y),
               callbacks=callbacks)
     assert EventFiles(tmp_path / "train").scalars("loss")[0].tolist() == [5, 10, 15, 20]
