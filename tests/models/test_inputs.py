@@ -141,6 +141,12 @@ def test_float_ids_are_exact_in_half_precision():
     assert np.abs(np.float32(outer(rows)) - np.float32(outer(rows + 1))).max() > 0
 
 
+def test_batch_as_keyword(model):
+    np.testing.assert_array_equal(model(batch=ROWS, training=False), model(IDS))
+    with pytest.raises(TypeError, match="batch"):
+        model(training=False)
+
+
 def test_unknown_keys_are_named_once(model):
     with pytest.warns(UserWarning, match="does not use 'labels' of x; it knows input_ids, decoder_input_ids"):
         model.predict({"input_ids": IDS, "labels": np.array([0, 1])}, verbose=0)

@@ -6,6 +6,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.summaries.models import data, functional
 from tfplm.summaries import Embedding, EventFiles, ProfileCallback, SummaryCallback, first_step
@@ -41,6 +42,16 @@ def test_evaluate_alone(tmp_path):
     model.fit(x, y, verbose=0)
     model.evaluate(x, y, verbose=0, callbacks=[SummaryCallback(tmp_path)])
     assert EventFiles(tmp_path / "validation").scalars("loss")[0].tolist() == [0, 7]
+
+
+def test_fit_with_everything(tmp_path):
+    model, (x, y) = functional(), data()
+    callbacks = [*everything(tmp_path)[:-1], keras.callbacks.TensorBoard(tmp_path / "keras", histogram_freq=1)]
+    model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(20), epochs=2, verbose=0, validation_data=(x, y),
+              callbacks=callbacks)
+    assert EventFiles(tmp_path / "train").scalars("loss")[0].tolist() == [5, 10, 15, 20]
+    assert EventFiles(tmp_path / "validation").scalars("loss")[0].tolist() == [10, 20]
+    assert list(tmp_path.glob("train/plugins/profile/*/*.xplane.pb")) and list(tmp_path.glob("keras/train/events*"))
 
 
 def test_one_callback_in_all_loops(tmp_path):

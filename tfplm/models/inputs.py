@@ -161,9 +161,10 @@ def _check_shapes(batch: dict) -> None:
         ids, embeddings = batch.get(f"{side}input_ids"), batch.get(f"{side}inputs_embeds")
         if ids is None and embeddings is None:
             continue
-        shape = _shape(ids) if embeddings is None else _shape(embeddings)[:-1]
+        shape = _shape(ids if embeddings is None else embeddings)
         if shape is None:
             continue
+        shape = shape if embeddings is None else shape[:-1]
         name = f"{side}input_ids" if embeddings is None else f"{side}inputs_embeds"
         if len(shape) not in (2, 3):
             advice = ": for one text pass [ids]; a dataset needs .batch(SIZE)" if len(shape) == 1 else ": reshape it"

@@ -80,9 +80,12 @@ class PretrainedModel(keras.Model):
 
     def __call__(self, *arguments, **keywords):
         """`call`, after the conversion of lists and of arrays of other types than int32, see `tfplm.models.inputs`."""
-        batch = readable(arguments[0] if arguments else keywords.pop("batch"))
-        self.check_arrays(batch)
-        return super().__call__(batch, *arguments[1:], **keywords)
+        if "batch" in keywords:
+            arguments = (keywords.pop("batch"), *arguments)
+        if arguments:
+            arguments = (readable(arguments[0]), *arguments[1:])
+            self.check_arrays(arguments[0])
+        return super().__call__(*arguments, **keywords)
 
     def call(self, batch, training=False, output_hidden_states=False, output_attentions=False):
         """Computes the outputs of a batch.

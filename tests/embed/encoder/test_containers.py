@@ -109,3 +109,17 @@ def test_ids(made, rows, message):
         made.encode_ids(rows)
     with pytest.raises(ValueError, match="a text has the id 4294967301; expected ids of the vocabulary"):
         made.encode_ids([np.array([2**32 + 5])])
+
+
+def test_tokenized_batches(made):
+    batch = made.tokenizer(TEXTS)
+    expected = made.encode(TEXTS)
+    for convert in (lambda rows: rows, lambda rows: rows.tolist(), tf.constant, lambda rows: rows.astype(float)):
+        vectors = made.embed({name: convert(rows) for name, rows in batch.items()})
+        np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    for wrong, message in (({"input_ids": [[2, 3], [2]]}, "rows with different lengths"), ({"input_ids": TEXTS}, "texts"),
+                           ({"input_ids": [[2.5, 3.0]]}, "contains 2.5; expected whole numbers"),
+                           ({"input_ids": [2, 3]}, r"the shape \[2\]; expected \[batch, length\]"),
+                           ({"segment_ids": [[2, 3]]}, "expected 'token_type_ids' in place of 'segment_ids'")):
+        with pytest.raises(ValueError, match=message):
+            made.embed(wrong)

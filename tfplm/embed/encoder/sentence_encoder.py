@@ -19,6 +19,7 @@ from tfplm.embed.encoder.single_texts import Ownership, State
 from tfplm.embed.encoder.text_ids import TextReader
 from tfplm.embed.encoder.vectors import normalize_rows, pad_tokens
 from tfplm.embed.encoder.whitening import Moments, Whitening
+from tfplm.models.inputs import readable
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_pretrained, save_pretrained
 from tfplm.models.pretrained.source import Source, open_source
@@ -84,10 +85,7 @@ class SentenceEncoder:
 
     @weights.setter
     def weights(self, state: State) -> None:
-        if state == "frozen":
-            self.freeze()
-        else:
-            self._ownership.set(state)
+        self.freeze() if state == "frozen" else self._ownership.set(state)
 
     @property
     def config(self) -> Config:
@@ -225,9 +223,10 @@ class SentenceEncoder:
     def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
         """The vectors `[B,H]` (pooling `NONE`: `[B,T,H]`) of a tokenized batch: `input_ids` `[B,T]`, `attention_mask`
         `[B,T]` (1 = real; default: all), `token_type_ids` `[B,T]`; rows are padded on the right."""
-        ids = np.asarray(batch["input_ids"], np.int32)
+        batch = readable(batch)
+        ids = np.asarray(batch["input_ids"])
         mask = np.asarray(batch.get("attention_mask", np.ones_like(ids)))
-        types = np.asarray(batch.get("token_type_ids", np.zeros_like(ids)), np.int32)
+        types = np.asarray(batch.get("token_type_ids", np.zeros_like(ids)))
         lengths = mask.sum(1)
         if (mask != (np.arange(ids.shape[1]) < lengths[:, None])).any() or (lengths < 1).any():
             raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens; expected rows of "
