@@ -14,6 +14,7 @@ import httpx
 from tests.serve.conftest import eventually, serving
 from tests.serve.fake_engines import FakeEngine
 from tfplm.serve.engines.vectors import VectorInfo
+from tfplm.serve.http import limits
 from tfplm.serve.http.sites import Hosts, name_of, origins
 
 BODY = json.dumps({"texts": ["a"]}).encode()
@@ -179,3 +180,14 @@ def test_a_head_without_an_end_is_cut_off(head):
                 endless.sendall(b"x" * 10_000)
         received = until_the_end(endless)
         assert received[:13] in (b"", b"HTTP/1.1 400 ", b"HTTP/1.1 431 ") and ask(server) == 200
+
+
+def test_a_server_that_stops_does_not_wait_for_half_bodies(monkeypatch, caplog):
+    monkeypatch.setattr(limits, "STALL", 0.1)
+    with serving(http_port=0, drain_seconds=20.0) as server, connect(server) as half:
+        half.sendall(b"POST /encode HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert ask(server) == 200
+        start = time.monotonic()
+        assert server.stop() and time.monotonic() - start < 10
+        assert until_the_end(half).startswith(b"HTTP/1.1 408 ")
+    assert "Exception" not in caplog.text

@@ -15,9 +15,9 @@ from tfplm.serve.http.limits import OTHER_BODY, WAITING, ConnectionLimits
 class Site:
     """`ConnectionLimits` in front of an application that answers when `go` is set."""
 
-    def __init__(self, max_bytes: int = 1000, connections: int = 1, **keywords):
+    def __init__(self, max_bytes: int = 1000, connections: int = 1):
         self.limits = ConnectionLimits(self.app, max_bytes=max_bytes, connections=connections, paths=("/encode",),
-                                       problem=Apis([]).problem, **keywords)
+                                       problem=Apis([]).problem)
         self.bodies, self.go = [], asyncio.Event()
 
     async def app(self, scope, receive, send):
@@ -96,8 +96,9 @@ async def test_bodies_that_do_not_come_keep_nobody_from_being_served():
 
 
 @with_site
-async def test_a_body_has_a_time_limit():
-    site = Site(patience=0.05)
+async def test_a_body_has_a_time_limit(monkeypatch):
+    monkeypatch.setattr(limits, "PATIENCE", 0.05)
+    site = Site()
     status, body = await site.ask(b"{", ended=False)
     assert status == 408 and "within 0.05 s" in body["detail"] and site.limits.bytes == 0
 

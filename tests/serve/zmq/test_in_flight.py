@@ -50,6 +50,10 @@ def test_what_a_client_left_is_forgotten():
     flight.begin(b"me", 2, me)
     flight.forget(b"me")
     assert flight.begin(b"me", 2, me) is None
+    me.ended = True
+    flight.forget(b"me")
+    flight.forget(b"me")
+    assert not flight._identities and flight.end(b"me", 2)
 
 
 def test_identities_are_bounded(monkeypatch):

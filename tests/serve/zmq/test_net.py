@@ -159,3 +159,16 @@ def test_the_same_number_twice_at_once_is_told():
         engine.go.set()
         frames = raw.back.recv_multipart()
         assert frames[2] == vectors_of(["first"]).tobytes()
+
+
+def test_who_gives_no_sign_of_life_is_cut_off():
+    with serving(heartbeat=0.1) as server, speaking(server.port_out, b"SUB") as dead, speaking(
+            server.port_out, b"SUB") as living:
+        living.sendall(b"\x00\x03\x01me")
+        ping = zmtp.command(b"PING", (4).to_bytes(2, "big"))  # tenths of a second
+        received = b""
+        while part := dead.recv(1000):
+            received += part
+            living.sendall(zmtp.command(b"PONG"))
+        assert received.startswith(ping) and received.count(ping) <= 8
+        assert eventually(lambda: server.zmq.outbox.subscribers == 1) and len(server.zmq.net.connections) == 1

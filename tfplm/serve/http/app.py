@@ -41,7 +41,8 @@ def make_app(service: Service) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=1)
     app.add_middleware(ConnectionLimits, max_bytes=service.limits.message_bytes, paths=apis.encoding,
                        connections=options.http_max_connect, problem=apis.problem,
-                       counted=lambda status: _count(service, status), reply_bytes=options.max_reply_mb << 20)
+                       counted=lambda status: _count(service, status), reply_bytes=options.max_reply_mb << 20,
+                       made=lambda limits: setattr(app.state, "limits", limits))
     sites, pattern = origins(options.cors)
     app.add_middleware(CORSMiddleware, allow_methods=["*"], allow_headers=["*"], allow_origins=sites,
                        allow_origin_regex=pattern)

@@ -29,17 +29,20 @@ class ConnectionLimits:
     Args:
         paths: of requests that encode. Others have small bodies. problem: (path, status, reason, kind) to the body of an
             error. counted: called with the status of every response. reply_bytes: of replies that are not read yet; a
-            request whose reply would be more keeps its place until its client has read it. patience: in place of 30 s.
+            request whose reply would be more keeps its place until its client has read it. made: called
+            with the middleware itself, which the application makes.
     """
 
     def __init__(self, app, *, max_bytes: int, connections: int, paths: tuple[str, ...],
                  problem: Callable[[str, int, str, str], dict], counted: Callable[[int], None] = lambda status: None,
-                 reply_bytes: int = 1 << 30, patience: float = PATIENCE):
+                 reply_bytes: int = 1 << 30, made: Callable[["ConnectionLimits"], None] = lambda limits: None):
         self.app, self.max_bytes, self.paths, self.counted = app, max_bytes, paths, counted
-        self.problem, self.patience = problem, patience
+        self.problem = problem
         self.requests = self.bytes = 0  # that encode and have a place; bodies in memory
         self.unread, self.reply_bytes = 0, reply_bytes
         self._turns = Turns(connections, WAITING * connections)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        made(self)
         self._unfinished: dict[Body, str] = {}  # with the address of their sender, oldest first
 
     async def __call__(self, scope, receive, send):
@@ -73,7 +76,7 @@ class ConnectionLimits:
         place = _Place(self, send)
         try:
             try:
-                await asyncio.wait_for(self._turns.acquire(_address(scope)), self.patience)
+                await asyncio.wait_for(self._turns.acquire(_address(scope)), PATIENCE)
                 place.turn = True
             except asyncio.TimeoutError:  # in Python 3.10 not the builtin one
                 raise busy() from None
@@ -84,6 +87,7 @@ class ConnectionLimits:
     @contextlib.asynccontextmanager
     async def _body(self, scope, receive, most: int):
         """The whole body, which counts until the request has ended."""
+        self._loop = asyncio.get_running_loop()
         body, address = Body(self, most), _address(scope)
         own = [each for each, place in self._unfinished.items() if place == address]
         if len(own) >= UNFINISHED:
@@ -92,9 +96,9 @@ class ConnectionLimits:
         self._unfinished[body] = address
         try:
             try:
-                await asyncio.wait_for(body.read(receive), self.patience)
+                await asyncio.wait_for(body.read(receive), PATIENCE)
             except asyncio.TimeoutError:
-                raise Refusal(408, f"the body did not come within {self.patience:g} s") from None
+                raise Refusal(408, f"the body did not come within {PATIENCE:g} s") from None
             finally:
                 self._unfinished.pop(body, None)
             yield body.content()
@@ -104,12 +108,24 @@ class ConnectionLimits:
     def has_room(self, size: int) -> bool:
         """Whether so many more bytes of bodies may be in memory. One that stands still may have to go for them."""
         while self.bytes + size > BODIES * self.max_bytes:
-            now = time.monotonic()
-            still = [each for each in self._unfinished if each.kept and now - each.progressed > STALL]
+            still = [each for each in self._still() if each.kept]
             if not still:
                 return False
             max(still, key=lambda each: each.kept).evict()
         return True
+
+    def _still(self) -> list[Body]:
+        now = time.monotonic()
+        return [each for each in self._unfinished if now - each.progressed > STALL]
+
+    def give_up_still(self) -> None:
+        """Gives up the bodies that stand still, for which a server that stops does not wait; from any thread."""
+        def give_up() -> None:
+            for each in self._still():
+                each.evict()
+
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(give_up)
 
 
 class _Place:

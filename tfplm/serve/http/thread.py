@@ -26,7 +26,8 @@ class HttpThread:
         self.port = port_of(self._socket)
         service.listens_at(http_port=self.port)
         self.connections = Connections(connections_of_a_protocol())
-        config = uvicorn.Config(make_app(service), log_level=logging.WARNING, access_log=False, lifespan="off",
+        self._app = make_app(service)
+        config = uvicorn.Config(self._app, log_level=logging.WARNING, access_log=False, lifespan="off",
                                 limit_concurrency=None, timeout_keep_alive=30, log_config=None, ws="none",
                                 http=guarded(self.connections), server_header=False)
         self._server = uvicorn.Server(config)
@@ -43,8 +44,12 @@ class HttpThread:
             time.sleep(0.005)
 
     def stop(self, seconds: float) -> None:
-        """Drains pending requests for up to `seconds`."""
+        """Drains pending requests for up to `seconds`; those that do not come in whole are given up."""
         self._server.config.timeout_graceful_shutdown = max(1, int(seconds))
         self._server.should_exit = True
-        self._thread.join(seconds + 5)
+        end = time.monotonic() + seconds + 5
+        while self._thread.is_alive() and time.monotonic() < end:
+            if (limits := getattr(self._app.state, "limits", None)) is not None:
+                limits.give_up_still()
+            self._thread.join(0.2)
         self._socket.close()

@@ -84,8 +84,8 @@ class Connection:
 
     def ping(self, patience: float) -> None:
         """Asks for a sign of life, and says for how long silence of this side is to be taken for life: seconds."""
-        self.pinged = time.monotonic()
-        if not self._out:
+        if not self._out:  # otherwise it would not be heard in time
+            self.pinged = time.monotonic()
             self._put(zmtp.command(b"PING", min(65_535, int(10 * patience)).to_bytes(2, "big")))
 
     def _put(self, content: bytes) -> None:

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from typing import Protocol
 
-IDENTITIES = 1 << 16  # that are remembered
+IDENTITIES = 1 << 14  # that are remembered
 TWICE = ("a request of this identity with this number is being worked on, and nobody could tell the replies apart: give "
          "each request a number of its own, and each client an identity of its own")
 CONTESTED = ("another client that is connected asks with this identity, too, and would get these vectors for its own: give "
@@ -66,7 +66,10 @@ class InFlight:
             return known is None or known.numbers.pop(number, True)
 
     def forget(self, identity: bytes) -> None:
-        """What was worked on for this identity is dropped."""
+        """What was worked on for this identity is dropped; and all of it where nobody asks for it any more."""
         with self._lock:
-            if identity in self._identities:
-                self._identities[identity].numbers.clear()
+            if (known := self._identities.get(identity)) is None:
+                return
+            known.numbers.clear()
+            if all(asker.gone() for asker in known.askers):
+                del self._identities[identity]

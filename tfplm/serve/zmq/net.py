@@ -262,7 +262,8 @@ class Net:
 
 def _keep_alive(connected: socket.socket) -> None:
     connected.setblocking(False)
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 120)
+    with contextlib.suppress(OSError):  # it has ended already
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):  # not on every system
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 120)

@@ -43,7 +43,7 @@ class ZmqServer:
         self.info, self._in_flight = vector_info(service.info), InFlight()
         self._replies: deque[list] = deque()  # made by workers, not yet posted
         self._stop_at: float | None = None
-        self._idle_since = 0.0
+        self._idle_since = self._next_tick = 0.0
         self._draining = self._all_served = False
         ports = ports or open_ports(service.options)
         most = service.limits.message_bytes
@@ -85,7 +85,6 @@ class ZmqServer:
     # ---- the loop
 
     def _run(self) -> None:
-        self._next_tick = 0.0
         while not self._finished():
             self._turn(TICK)
         self._all_served = not self.service.scheduler.jobs
@@ -97,9 +96,9 @@ class ZmqServer:
     def _turn(self, seconds: float) -> None:
         """What is there to do, or within `seconds`. No error ends the loop, not even a `SystemExit` of a library."""
         try:
+            self._awake = False  # first: what happens from here on ends the waiting
             self.net.resume()
             self.net.poll(0.0 if self._replies else seconds)
-            self._awake = False
             for topic, joins in self.publisher.read():
                 self.outbox.subscription(topic, joins)
             while self._replies:
