@@ -11,7 +11,7 @@ from tfplm.summaries.recorders import token_counter_of
 from tfplm.training.loop.distribute import is_chief
 
 BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt}"
-WIDTH = 120  # columns of a bar if the terminal does not state its width
+WIDTH = 120  # columns of a bar if the terminal has no size
 NOTEBOOK = any("notebook" in base.__module__ for base in tqdm.__mro__)
 
 
@@ -105,8 +105,8 @@ class Line:
         self._shown = time.monotonic()
         self._bar = tqdm(total=total, desc=title, file=stream, leave=not nested, dynamic_ncols=True,
                          bar_format=BAR) if self._live else None
-        if self._bar is not None and not self._bar.ncols:  # a terminal that does not state its width, such as a bare pty
-            self._bar.dynamic_ncols, self._bar.ncols = None, WIDTH
+        if self._bar is not None and (self._bar.ncols or 0) < 1:  # a terminal without a size, such as a bare pty
+            self._bar.dynamic_ncols, self._bar.ncols, self._bar.nrows = None, WIDTH, None
 
     def advance(self, done: int, logs: dict, counts) -> None:
         self.done = min(done, self.total or done)
