@@ -10,6 +10,7 @@ from pathlib import Path
 from tfplm.core.files import write_text
 
 FORMATS = (".jsonl", ".json", ".tsv")
+LONGEST_WORD, COLUMN_GAP = 45, 3  # letters
 
 
 def for_people() -> bool:
@@ -119,9 +120,11 @@ def rows_as_text(rows: list[dict], suffix: str) -> str:
 def print_table(rows: Iterable[dict]) -> None:
     """Prints rows as a table with one column for each key; numbers are aligned at the right, None is empty.
 
-    Fractions have four significant digits: pass a text for another form. Without colours if NO_COLOR is set.
+    Fractions have four significant digits: pass a text for another form. Without colours if NO_COLOR is set. Long texts
+    are wrapped; words of up to `LONGEST_WORD` letters are not broken, even if the table becomes wider than the terminal.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -129,12 +132,18 @@ def print_table(rows: Iterable[dict]) -> None:
     rows = list(rows)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False,
                   header_style="" if os.environ.get("NO_COLOR") else "bold")
+    width = -COLUMN_GAP
     for name in _names(rows):
         values = [row.get(name) for row in rows]
-        table.add_column(Text(name), justify="right" if all(map(_is_number, values)) else "left")
+        table.add_column(Text(name), overflow="fold",
+                         justify="right" if all(map(_is_number, values)) else "left")
+        words = [word for text in (name, *map(_cell, values)) for word in text.split()]
+        width += min(LONGEST_WORD, max(map(cell_len, words), default=0)) + COLUMN_GAP
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in _names(rows)))
-    Console(file=sys.stdout, highlight=False, force_jupyter=False).print(table)
+    console = Console(file=sys.stdout, highlight=False, force_jupyter=False)
+    console.width = max(console.width, width)
+    console.print(table)
 
 
 def _names(rows: list[dict]) -> list[str]:
