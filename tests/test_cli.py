@@ -260,7 +260,8 @@ def test_the_examples_of_config_files(path):
 
 @pytest.mark.parametrize("error, line", [
     (ValueError("found a\n  expected b:\n  c"), "found a; expected b: c"), (KeyError("x"), "there is no 'x'"),
-    (MemoryError(), "MemoryError"), (RuntimeError("x"), "x")])
+    (MemoryError(), "MemoryError"), (RuntimeError("x"), "x"),
+    (RuntimeError("RuntimeError: ValueError: found 1: expected 2"), "found 1: expected 2")])
 def test_failures_are_one_line_without_the_class(error, line, monkeypatch, capsys):
     def fail(options):
         raise error
