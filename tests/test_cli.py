@@ -291,3 +291,5 @@ def test_interrupts_say_what_was_saved(monkeypatch, capsys):
     monkeypatch.setattr("tests.test_cli.example", stop)
     assert cli.main(["example", "x"]) == 130
     assert capsys.readouterr().err == "\ntfplm: interrupted: saved at step 7\n"
+    monkeypatch.setattr("tfplm.cli.command.parse", lambda verb, words: stop(None))
+    assert cli.main(["example", "x"]) == 130  # while options are parsed, too
