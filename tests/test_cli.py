@@ -260,7 +260,8 @@ def test_the_examples_of_config_files(path):
 
 @pytest.mark.parametrize("error, line", [
     (ValueError("found a\n  expected b:\n  c"), "found a; expected b: c"), (KeyError("x"), "there is no 'x'"),
-    (MemoryError(), "MemoryError"), (RuntimeError("x"), "x")])
+    (MemoryError(), "MemoryError"), (RuntimeError("x"), "x"),
+    (RuntimeError("RuntimeError: ValueError: found 1: expected 2"), "found 1: expected 2")])
 def test_failures_are_one_line_without_the_class(error, line, monkeypatch, capsys):
     def fail(options):
         raise error
@@ -290,3 +291,5 @@ def test_interrupts_say_what_was_saved(monkeypatch, capsys):
     monkeypatch.setattr("tests.test_cli.example", stop)
     assert cli.main(["example", "x"]) == 130
     assert capsys.readouterr().err == "\ntfplm: interrupted: saved at step 7\n"
+    monkeypatch.setattr("tfplm.cli.command.parse", lambda verb, words: stop(None))
+    assert cli.main(["example", "x"]) == 130  # while options are parsed, too

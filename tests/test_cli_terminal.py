@@ -134,7 +134,7 @@ def test_progress_at_a_terminal_is_a_bar(columns):
         line.advance(1, {}, lambda: {"examples": 1})
         line._start, line._shown = (line._start[0] - 10, *line._start[1:]), line._shown - 10
         line.advance(5, {"loss": 0.5}, lambda: {"examples": 1001})
-        terminal.flush()
+        line._bar.close()
         os.set_blocking(ours, False)
         shown = os.read(ours, 10_000).decode()
     os.close(ours)

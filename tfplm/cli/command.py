@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
         status = _main(list(arguments))
     except SystemExit as error:  # of argparse
         stop, status = error, error.code
+    except KeyboardInterrupt as error:  # at any moment; the message says what was saved
+        complain("\ntfplm: interrupted" + (f": {error}" if str(error) else ""))
+        status = 130
     except OSError as error:  # of standard output, as those of verbs are reported, or raised with --debug
         if "--debug" in arguments:
             raise
@@ -65,10 +68,7 @@ def _run(verb: str, options, debug: bool) -> int:
     try:
         resolve(options.RUN)(options)
         return 0
-    except KeyboardInterrupt as error:  # with what was saved, if the verb says so
-        complain("\ntfplm: interrupted" + (f": {error}" if str(error) else ""))
-        return 130
-    except (SystemExit, GeneratorExit):
+    except (SystemExit, GeneratorExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # panics of libraries in Rust are no `Exception`
         if isinstance(error, BrokenPipeError) and _output_is_gone():

@@ -108,6 +108,19 @@ def test_colours(terminal, capsys, monkeypatch):
     assert "\x1b" not in capsys.readouterr().out  # standard output of this test is no terminal
 
 
+def test_words_are_not_broken_and_long_texts_are_wrapped(terminal, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    names = [f"organization/model-number-{number}" for number in range(4)]
+    print_table([{f"column{index}": name for index, name in enumerate(names)}])
+    assert capsys.readouterr().out.splitlines()[2].split() == names
+    print_table([{"text": "word " * 30, "label": "x"}])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 4 and max(map(len, lines)) <= 40
+    print_table([{"text": "字" * 50, "label": "x"}])
+    text = capsys.readouterr().out
+    assert text.count("字") == 50 and len(text.splitlines()) == 5  # 45 columns are 22 Chinese characters
+
+
 @pytest.mark.parametrize("value, text", [(0.0, "0.00"), (0.004, "<0.01"), (0.005, "0.01"), (0.5, "0.50"), (1.0, "1.00")])
 def test_probabilities(value, text):
     assert probability(value) == text

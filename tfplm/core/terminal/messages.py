@@ -1,12 +1,17 @@
 """Messages on standard error."""
 
 import contextlib
+import re
 import sys
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an exception in one line; its class only where the message alone says nothing."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The message of an exception in one line; its class only where the message alone says nothing.
+
+    The class at the start of a message that a worker process has sent is dropped as well.
+    """
+    text = re.sub(r"\A(?:[A-Z]\w*(?:Error|Exception): )+", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
     if isinstance(error, KeyError):  # its message is the key alone

@@ -12,7 +12,7 @@ from tfplm.core.files import write_text
 from tfplm.core.outputs import check_file, writing_file
 
 FORMATS = (".jsonl", ".json", ".tsv")
-LONGEST_NAME = 45  # characters of a cell that is not wrapped
+LONGEST_WORD, COLUMN_GAP = 45, 3  # letters
 
 
 def for_people() -> bool:
@@ -130,9 +130,11 @@ def rows_as_text(rows: list[dict], suffix: str) -> str:
 def print_table(rows: Iterable[dict]) -> None:
     """Prints rows as a table with one column for each key; numbers are aligned at the right, None is empty.
 
-    Fractions have four significant digits: pass a text for another form. Without colours if NO_COLOR is set.
+    Fractions have four significant digits: pass a text for another form. Without colours if NO_COLOR is set. Long texts
+    are wrapped; words of up to `LONGEST_WORD` letters are not broken, even if the table becomes wider than the terminal.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -140,15 +142,17 @@ def print_table(rows: Iterable[dict]) -> None:
     rows = list(rows)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False,
                   header_style="" if os.environ.get("NO_COLOR") else "bold")
+    width = -COLUMN_GAP
     for name in _names(rows):
         values = [row.get(name) for row in rows]
-        table.add_column(Text(name), justify="right" if all(map(_is_number, values)) else "left",
-                         no_wrap=max(len(_cell(value)) for value in values) <= LONGEST_NAME)
+        table.add_column(Text(name), overflow="fold",
+                         justify="right" if all(map(_is_number, values)) else "left")
+        words = [word for text in (name, *map(_cell, values)) for word in text.split()]
+        width += min(LONGEST_WORD, max(map(cell_len, words), default=0)) + COLUMN_GAP
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in _names(rows)))
     console = Console(file=sys.stdout, highlight=False, force_jupyter=False)
-    least = console.measure(table, options=console.options.update(max_width=10_000)).minimum
-    console.width = max(console.width, least)  # the terminal wraps lines rather than names
+    console.width = max(console.width, width)
     console.print(table)
 
 

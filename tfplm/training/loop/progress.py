@@ -13,7 +13,7 @@ from tfplm.training.loop.callbacks import End
 from tfplm.training.loop.distribute import is_chief
 
 BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt}"
-WIDTH = 120  # columns of a bar if the terminal does not state its width
+WIDTH = 120  # columns of a bar if the terminal has no size
 NOTEBOOK = any("notebook" in base.__module__ for base in tqdm.__mro__)
 
 
@@ -121,8 +121,8 @@ class Line:
         self._shown = time.monotonic()
         self._bar = tqdm(total=total, desc=title or "step", file=stream, leave=not nested, dynamic_ncols=True,
                          bar_format=BAR) if self._live else None
-        if self._bar is not None and not self._bar.ncols:  # a terminal that does not state its width, such as a bare pty
-            self._bar.dynamic_ncols, self._bar.ncols = None, WIDTH
+        if self._bar is not None and (self._bar.ncols or 0) < 1:  # a terminal without a size, such as a bare pty
+            self._bar.dynamic_ncols, self._bar.ncols, self._bar.nrows = None, WIDTH, None
 
     def expect(self, total: float) -> None:
         """Sets the number of steps, as far as it is known."""
