@@ -129,3 +129,23 @@ def test_fingerprints_follow_contents(tmp_path):
 
 def test_dates():
     assert date(time.time()).count(" ") == 2 and " 2001 " in date(1e9)
+
+
+def test_a_lock_that_was_removed_meanwhile_is_made_again(tmp_path, monkeypatch):
+    """The holder removes the file after another process has opened it: the lock of that file means nothing."""
+    connect, tries = outputs.sqlite3.connect, []
+
+    def late(path, **keywords):
+        connection = connect(path, **keywords)
+        tries.append(path)
+        if len(tries) == 1:
+            connection.execute("BEGIN EXCLUSIVE").fetchall()
+            connection.execute("COMMIT").fetchall()
+            os.unlink(path)
+        return connection
+
+    monkeypatch.setattr(outputs.sqlite3, "connect", late)
+    lock = WriterLock(tmp_path)
+    assert len(tries) == 2 and lock.path.exists()
+    lock.release(remove=True)
+    assert os.listdir(tmp_path) == []

@@ -33,7 +33,8 @@ class WriterLock:
 
     It works between machines if their common file system has locks; without them, a warning is logged.
 
-    Raises BlockingIOError if another process, or another object of this process, holds it.
+    Raises BlockingIOError if another process, or another object of this process, holds it, and PermissionError if the
+    folder cannot be written.
 
     Args:
         folder: folder of the lock's file.
@@ -44,23 +45,30 @@ class WriterLock:
     def __init__(self, folder: str | os.PathLike, name: str = "writer.lock", what: str = "it",
                  instead: str = "use another output"):
         self.path = Path(folder, name)
-        self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-        try:
-            self._connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        while True:
+            self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+            try:
+                self._connection.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                self._connection.close()
+                if "database is locked" in str(error):
+                    raise BlockingIOError(f"{folder}: another process is writing to {what}; wait until it has finished, "
+                                          f"or {instead}") from None
+                if "unable to open" in str(error) or "readonly" in str(error):
+                    raise PermissionError(f"{folder} cannot be written ({error}): check its permissions, or {instead}"
+                                          ) from None
+                log.warning("%s: its file system has no locks (%s); make sure that no other process writes there", folder,
+                            error)
+                return
+            if self.path.exists():  # else another process has removed it at its end, and a third one can make it again
+                return
             self._connection.close()
-            if "database is locked" in str(error):
-                raise BlockingIOError(f"{folder}: another process is writing to {what}; wait until it has finished, "
-                                      f"or {instead}") from None
-            if "unable to open" in str(error) or "readonly" in str(error):
-                raise
-            log.warning("%s: its file system has no locks (%s); make sure that no other process writes there", folder,
-                        error)
 
     def release(self, remove: bool = False) -> None:
         """Ends the lock. remove: also deletes its file."""
         if remove:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # of systems on which an open file cannot be removed
+                self.path.unlink()
         self._connection.close()
 
 

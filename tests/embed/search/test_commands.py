@@ -67,6 +67,16 @@ def test_texts_in_texts_out(model, texts, tmp_path, capsys, terminal):
         assert index.search("天气好", k=1)[0].text == "天气好"
 
 
+def test_overwriting_an_index(model, texts, tmp_path):
+    folder, other = tmp_path / "i", tmp_path / "other.txt"
+    other.write_text("one line\n", encoding="utf-8")
+    assert index_command.run(file=[str(texts)], output=str(folder), init=str(model), quiet=True) == 5
+    assert index_command.run(file=[str(other)], output=str(folder), init=str(model), quiet=True, overwrite=True) == 1
+    assert index_command.run(file=[str(texts)], output=str(folder), quiet=True) == 6  # without it, texts are added
+    with pytest.raises(ValueError, match="--overwrite was given without a model; .*: add --init"):
+        index_command.run(file=[str(texts)], output=str(folder), quiet=True, overwrite=True)
+
+
 @pytest.mark.slow
 def test_the_encoder_is_remembered(model, texts, tmp_path, capsys):
     whitening = tmp_path / "w.npz"

@@ -14,6 +14,7 @@ from tfplm.summaries import EventFiles, SummaryCallback
 from tfplm.training.loop.progress import Progress
 from tfplm.training.loop.resume import Resume
 from tfplm.training.loop.run_checkpoint import newest_values
+from tfplm.training.optimizers.make import make_optimizer
 
 EPOCHS, STEPS = 2, 7
 EVENTS = ("on_train_batch_begin", "on_train_batch_end", "on_test_begin", "on_test_batch_begin", "on_test_batch_end",
@@ -164,3 +165,14 @@ def test_a_training_that_gets_longer(tmp_path):
     network, history = longer(3, extend=True)
     assert len(history.history["loss"]) == 3 and int(network.optimizer.iterations) == 3 * STEPS
     assert np.isfinite(history.history["loss"]).all()
+
+
+def test_a_schedule_that_has_ended_is_said(tmp_path, caplog):
+    def longer(epochs):
+        network = compiled(make_optimizer(learning_rate=0.01, total_steps=STEPS, warmup_steps=0), run_eagerly=True)
+        network.fit(dataset(), epochs=epochs, verbose=0, callbacks=[Resume(tmp_path)])
+
+    longer(1)
+    assert caplog.text == ""
+    longer(2)
+    assert "the learning rate is 0 at step 7, where the training resumes: its schedule has reached its end" in caplog.text

@@ -122,3 +122,11 @@ def test_folders_of_others(opened, tmp_path):
 def test_two_trainings_in_one_folder(opened):
     with open_folder(Options(output=str(opened().output)), "train"), pytest.raises(BlockingIOError, match="another process"):
         opened()
+
+
+def test_other_workers_share_the_folder_of_the_chief(opened, tmp_path, monkeypatch, capsys):
+    with open_folder(Options(output=str(tmp_path / "out")), "train") as chief:
+        monkeypatch.setattr(run_folder, "is_chief", lambda: False)
+        with open_folder(Options(output=str(tmp_path / "out")), "train") as worker:
+            assert (worker.output, worker.log_dir) == (chief.output, chief.log_dir)
+    assert capsys.readouterr().out == ""

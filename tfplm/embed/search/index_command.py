@@ -80,7 +80,8 @@ def _read(index: SearchIndex, sources: list[Source], options: IndexOptions) -> N
         read = sum(index_file(index, source, options.existing, options.batch, False if options.quiet else None)
                    for source in sources)
     except KeyboardInterrupt:
-        _print(options, f"{options.output} has {len(index):,} records; run the same command again to resume")
+        _print(options, f"{options.output} has {len(index):,} records; run the same command again"
+                        f"{', without --overwrite,' if options.overwrite else ''} to resume")
         raise
     if not len(index):
         raise ValueError(f"{', '.join(source.name for source in sources)}: no line of text; give a file with texts")
@@ -93,7 +94,10 @@ def _opened(options: IndexOptions) -> SearchIndex:
     if options.init is not None:
         from tfplm.embed.commands.encode_file import open_encoder
         encoder = open_encoder(options)
-    if options.overwrite and encoder is not None:
+    if options.overwrite:
+        if encoder is None:
+            raise ValueError("--overwrite was given without a model; expected the one that encodes the texts of the new "
+                             "index: add --init")
         _remove(folder)
     if (folder / FILE).is_file():
         return SearchIndex.open(options.output, encoder, writable=True, records=options.records,

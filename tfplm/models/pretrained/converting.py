@@ -13,7 +13,7 @@ from tfplm.options import verb
 from tfplm.options.models import ConvertOptions
 
 # files of models and tokenizers
-_OURS = ("*config.json", "*.safetensors*", "*.keras", "*.ckpt*", "hparams.json", "vocab.*", "tokenizer*.json", "*.model")
+_OURS = ("*config.json", "*.safetensors*", "*.keras", "*.ckpt*", "vocab.*", "tokenizer*.json", "*.model")
 
 
 @verb(ConvertOptions)

@@ -1,5 +1,6 @@
 """Resuming of interrupted trainings: `model.fit(dataset, epochs=3, callbacks=[Resume("checkpoints")])`."""
 
+import logging
 import os
 import time
 
@@ -12,6 +13,8 @@ from tfplm.training.loop.position import fast_forward, skip_epoch
 from tfplm.training.loop.run_checkpoint import RunCheckpoint
 from tfplm.training.loop.signals import Signals
 from tfplm.training.loop.state import callback_state, random_state, set_callback_state, set_random_state
+
+log = logging.getLogger(__name__)
 
 
 class Resume(keras.callbacks.Callback):
@@ -90,6 +93,9 @@ class Resume(keras.callbacks.Callback):
             if self.data is not None:
                 self.data.start = epochs * self.params["steps"] + batches
             fast_forward(self._iterator, epochs, batches, read=self.data is None)
+            if batches < (self.params["steps"] or batches + 1) and float(self.model.optimizer.learning_rate) == 0:
+                log.warning("the learning rate is 0 at step %d, where the training resumes: its schedule has reached its "
+                            "end, and no weight changes", self._total)
 
     def on_epoch_begin(self, epoch, logs=None):
         start_fit_at(self.model, None)
