@@ -130,8 +130,9 @@ def test_every_number_has_a_range(field):
     ({"pad_token_id": 50}, "pad_token_id = 50, expected an id of the vocabulary, 0 to 49, or null"),
     ({"eos_token_id": [1, 2]}, r"eos_token_id is \[1, 2\]"), ({"bos_token_id": -1}, "bos_token_id = -1"),
     ({"layer_types": ["full_attention"] * 5000}, "layer_types for 5000 layers, expected at most 2048"),
-    ({"rope_parameters": [1]}, "rope_parameters = .*expected dict"), ({"kernel_sizes": [0]}, "kernel_sizes contains 0"),
-    ({"layer_pattern": [1]}, "layer_pattern contains 1, expected strings"),
+    ({"rope_parameters": [1]}, "rope_parameters = .*expected dict"),
+    ({"kernel_sizes": [0]}, r"kernel_sizes is \[0\], expected integers from 1 to 1024"),
+    ({"layer_pattern": [1]}, r"layer_pattern is \[1\], expected strings"),
     ({"position_type": "bucketed", "relative_attention_num_buckets": 1}, "expected at least 4 buckets"),
     ({"positions_from_ids": True, "position_offset": 2, "max_position_embeddings": 2}, "position_offset reserves 2"),
 ])

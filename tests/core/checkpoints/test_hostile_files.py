@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfplm.core.checkpoints import open_checkpoint, write_safetensors
+from tfplm.core.checkpoints import open_checkpoint, torch_pickle, write_safetensors
 
 FILES = Path(__file__).parents[2] / "golden" / "torch_files"
 LONG_BINPUT = b"r"
@@ -84,6 +84,15 @@ def test_what_training_programs_save_next_to_the_weights_is_skipped(tmp_path):
     path = tmp_path / "epoch=3.ckpt"
     path.write_bytes(zipped(program))
     assert open_checkpoint(path).names() == open_checkpoint(FILES / "zip.bin").names()
+
+
+def test_the_number_of_instructions_is_bounded(tmp_path, monkeypatch):
+    """A memo of one instruction each, of a byte: a hundred times as much memory as the file."""
+    monkeypatch.setattr(torch_pickle, "MAX_STEPS", 1_000)
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(zipped(b"\x80\x04K\x01" + b"\x94" * 1_000 + b"."))
+    with pytest.raises(ValueError, match=f"{path}: its pickle cannot be read .*more than 1000 instructions"):
+        open_checkpoint(path)
 
 
 def repeated(shape: list[int]) -> bytes:

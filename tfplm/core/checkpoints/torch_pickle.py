@@ -19,6 +19,7 @@ STORAGES = {"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage"
             "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "uint8"}
 DTYPES = ("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "int64", "int32", "int16",
           "int8", "uint64", "uint32", "uint16", "uint8", "bool")
+MAX_STEPS = 1 << 22
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxtuple = 3, MAX_AXES
 
@@ -115,6 +116,9 @@ class Machine:
         """The object that the pickle at the position of `file` describes; raises any exception for a damaged one."""
         for opcode, argument, _ in pickletools.genops(file):
             self.steps += 1
+            if self.steps > MAX_STEPS:  # each may add an entry to the memo, a hundred times as large as the instruction
+                raise ValueError(f"more than {MAX_STEPS} instructions, a hundred times those of the largest models; save "
+                                 "the weights without other objects")
             name = opcode.name
             if name in _PUSH:
                 self.stack.append(argument)

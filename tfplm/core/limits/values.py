@@ -70,9 +70,9 @@ def _check_elements(name: str, values: list, options: tuple) -> None:
     low, high = _ELEMENTS
     if kind not in (int, str):
         return
-    if wrong := [value for value in values if type(value) is not kind or (kind is int and not low <= value <= high)]:
+    if any(type(value) is not kind or (kind is int and not low <= value <= high) for value in values):
         expected = f"integers from {low} to {high}" if kind is int else "strings"
-        raise ValueError(f"{name} contains {reprlib.repr(wrong[0])}, expected {expected}")
+        raise ValueError(f"{name} is {reprlib.repr(values)}, expected {expected}")
 
 
 def _check_labels(labels: dict) -> None:

@@ -9,12 +9,13 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import IO
+from io import BufferedIOBase
 
 from google_crc32c import value as crc32c
 
 MAX_RECORD = 1 << 28  # bytes; a compressed file of a few KB could otherwise request all memory
 _CHUNK = 1 << 20
+
 
 def _masked(data: bytes) -> bytes:
     crc = crc32c(data)
@@ -73,7 +74,7 @@ def read_records(path: str | os.PathLike) -> Iterator[bytes]:
             raise ValueError(f"{path}, record {number}: {error}; make the file again") from None
 
 
-def _read(file: IO[bytes], length: int) -> bytes:
+def _read(file: BufferedIOBase, length: int) -> bytes:
     """At most `length` bytes; the memory grows only with what the file really has."""
     parts, left = [], length
     while left and (part := file.read(min(left, _CHUNK))):
