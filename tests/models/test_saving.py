@@ -162,8 +162,10 @@ def test_weights_alone_may_be_h5(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "head", "after"), [
-    ("bert", "sequence_classification", "fit"), ("bert", None, "call"), ("roberta", "token_classification", "nothing"),
-    ("t5", "seq2seq_lm", "call"), ("gpt2", "causal_lm", "predict"), ("bert", "multiple_choice", "nothing"),
+    ("bert", "sequence_classification", "fit"), ("bert", None, "predict"), ("t5", "seq2seq_lm", "call"),
+    pytest.param("gpt2", "causal_lm", "nothing", marks=pytest.mark.slow),
+    pytest.param("roberta", "token_classification", "nothing", marks=pytest.mark.slow),
+    pytest.param("bert", "multiple_choice", "nothing", marks=pytest.mark.slow),
     pytest.param("bilstm", "sequence_classification", "nothing", marks=pytest.mark.slow),
     pytest.param("local", "masked_lm", "nothing", marks=pytest.mark.slow),
     pytest.param("modernbert", "masked_lm", "nothing", marks=pytest.mark.slow)])
@@ -181,7 +183,7 @@ def test_export_without_arguments(tmp_path, name, head, after):
     for rows, length in ((3, 9), (1, 4)):
         part = {key: batch.get(key, 0 * batch["input_ids"])[:rows, ..., :length] for key in model.input_signature()}
         ours, theirs = flat(model(part)), flat(loaded.serve({key: tf.constant(value) for key, value in part.items()}))
-        assert list(ours) == list(theirs)
+        assert set(ours) == set(theirs)
         for key, value in ours.items():
             np.testing.assert_allclose(theirs[key], value, atol=1e-5)
     assert set(loaded.signatures["serving_default"].structured_input_signature[1]) == set(model.input_signature())
