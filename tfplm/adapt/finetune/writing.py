@@ -20,7 +20,7 @@ def rows_of(predictions: list[dict], examples: list) -> Iterable[dict]:
 
 
 def write_predictions(path: str | os.PathLike | None, predictions: list[dict], examples: list, json: bool = False,
-                      overwrite: bool = False) -> None:
+                      overwrite: bool = True) -> None:
     """Writes predictions to a file, in the format of its suffix; path=None: to standard output, as a table if that is a
     terminal and `json` is False, else as JSON lines. An existing file is an error, unless `overwrite`."""
     with Results(json, path, cells=cells_of, overwrite=overwrite) as results:

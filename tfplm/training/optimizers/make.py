@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps: int | None = None,
-                   rates: dict[str, float] | None = None, schedule=None, **changes):
+                   rates: dict[str, float] | None = None, decay=None, **changes):
     """Creates a Keras optimizer with its schedule: `make_optimizer("adamw", learning_rate=2e-5, total_steps=1000)`.
 
     Args:
@@ -22,14 +22,14 @@ def make_optimizer(options: OptimizerOptions | str | None = None, *, total_steps
         total_steps: number of updates of the whole training (batches / `accumulation`); required by every schedule that
             decays to an end.
         rates: factors of the learning rate by regular expressions of the paths of variables, see `Updates`.
-        schedule: a Keras schedule instead of that of the options.
+        decay: a Keras schedule instead of that of the options.
         changes: fields of `OptimizerOptions` that replace those of `options`.
     """
     if isinstance(options, str):
         options = OptimizerOptions(optimizer=options)
     options = dataclasses.replace(options or OptimizerOptions(), **changes)
     common = {
-        "learning_rate": schedule or make_schedule(options, total_steps), "weight_decay": options.weight_decay,
+        "learning_rate": decay or make_schedule(options, total_steps), "weight_decay": options.weight_decay,
         "layer_decay": options.layer_decay, "rates": rates, "global_clipnorm": options.clip_norm or None,
         "gradient_accumulation_steps": options.accumulation if options.accumulation > 1 else None,
     }
@@ -73,7 +73,7 @@ def compile_arguments(options, steps: float, rates: dict[str, float] | None = No
     schedule = make_schedule(options, updates)
     if getattr(options, "minutes", None) is not None:
         schedule = Paced(schedule)
-    optimizer = make_optimizer(options, total_steps=updates, rates=rates, schedule=schedule)
+    optimizer = make_optimizer(options, total_steps=updates, rates=rates, decay=schedule)
     if options.dtype == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     return {"optimizer": optimizer, "jit_compile": {"on": True, "off": False, "auto": "auto"}[options.jit]}
