@@ -13,7 +13,8 @@ from tfplm.options import verb
 from tfplm.options.models import ConvertOptions
 
 # files of models and tokenizers
-_OURS = ("*config.json", "*.safetensors*", "*.keras", "*.ckpt*", "vocab.*", "tokenizer*.json", "*.model")
+_OURS = ("*config.json", "*.safetensors*", "*.keras", "*.ckpt*", "vocab.*", "tokenizer*.json", "*.model",
+         "modules.json", "[0-9]_*")
 
 
 @verb(ConvertOptions)
