@@ -28,7 +28,7 @@ SPEC = ("_value_specs",)
 NAMES = {*LAYER, *MODEL, *VARIABLE, *ITERATOR, *OPTIMIZER, *SPEC}
 
 # documented, whatever their underscore says
-PUBLIC = {"_replace", "_exit"}
+PUBLIC = {"_replace", "_exit", "_format_args"}  # the last one is what subclasses of argparse's formatters call
 PRIVATE_MODULES = ("tensorflow.python", "tensorflow.compiler", "tensorflow.core", "keras.src")
 
 

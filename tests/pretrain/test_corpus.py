@@ -42,7 +42,7 @@ def test_labelled_texts(tokenizer):
     ("mlm", "mlm reads running text, but emoji reads labelled texts: train one after the other"),
     ("emoji+token-document", "needs whole documents, but emoji reads single texts")])
 def test_objectives_that_labelled_texts_cannot_train(tokenizer, objective, message):
-    corpus = LabelledCorpus(OPTIONS, tokenizer, kind=OBJECTIVES["emoji"], texts=["a day ☀"], held=[False])
+    corpus = LabelledCorpus(OPTIONS, tokenizer, kind=OBJECTIVES["emoji"], texts=["a day ☀", "rain ☔"], held=[False] * 2)
     with pytest.raises(ValueError, match=message):
         corpus.source(task_of(objective, tokenizer), 16)
 

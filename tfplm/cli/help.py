@@ -65,9 +65,9 @@ def fill(parser: argparse.ArgumentParser, options_class: type, names: Sequence[s
     hints = hints_of(options_class)
     fields = [field for field in _ordered(options_class) if field.name not in options_class.UNUSED]
     named: dict[str, list[str]] = {}
-    groups: dict[str, argparse._ArgumentGroup] = {}
+    groups = {}
 
-    def group(title: str) -> argparse._ArgumentGroup:
+    def group(title: str):
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
         return groups[title]

@@ -229,5 +229,5 @@ def test_wrong_models():
     with pytest.raises(ValueError, match="attention_type is 'full'; .*: load it with attention_type='causal'"):
         tfplm.from_config("bert-base-uncased", "causal_lm", **size).generate(np.array([[1]]))
     with pytest.raises(ValueError, match="decoder_start_token_id is None; expected the code of the language"):
-        tfplm.from_config("mbart-large-cc25", "seq2seq_lm", **size, forced_eos_token_id=-1, eos_token_id=2).generate(
+        tfplm.from_config("mbart-large-cc25", "seq2seq_lm", **size, forced_eos_token_id=None, eos_token_id=2).generate(
             np.array([[1]]))

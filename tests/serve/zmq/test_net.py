@@ -135,10 +135,10 @@ def test_two_clients_of_one_identity_are_told():
     """Vectors of the other would be taken for one's own."""
     engine = FakeEngine(seconds=0.01)
     with serving(engine) as server, Raw(server, b"same") as first, Raw(server, b"same") as second:
+        while not second.back.poll(100):  # its subscription may be on the way
+            first.out.send_multipart([b"same", b"SHOW_CONFIG", b"1", b"0"])
         for raw in (first, second):
-            raw.out.send_multipart([b"same", b"SHOW_CONFIG", b"1", b"0"])
-        for raw in (first, second):
-            for _ in range(2):
+            while raw.back.poll(300):
                 raw.back.recv_multipart()
         info, vectors = first.ask(b'["a"]', number=2)
         assert (vectors == vectors_of(["a"])).all()

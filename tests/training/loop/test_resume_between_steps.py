@@ -94,7 +94,7 @@ def test_nothing_is_missing_in_the_summaries(tmp_path):
         run(tmp_path, StopAt("on_test_batch_begin", 1, False))
     run(tmp_path)
     training, validations = (EventFiles(tmp_path / "logs" / name) for name in ("train", "validation"))
-    assert sorted(set(training.scalars("learning_rate")[0])) == [2, 4, 6]  # updates of two batches each
+    assert sorted(set(training.scalars("optimizer/learning_rate")[0])) == [2, 4, 6]  # updates of two batches each
     assert list(validations.scalars("accuracy")[0]) == [3, 7]
 
 

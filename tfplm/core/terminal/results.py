@@ -12,7 +12,7 @@ from tfplm.core.files import write_text
 from tfplm.core.outputs import check_file, writing_file
 
 FORMATS = (".jsonl", ".json", ".tsv")
-LONGEST_WORD, COLUMN_GAP = 45, 3  # letters
+SHORT, LONGEST_WORD, COLUMN_GAP = 24, 45, 3  # letters
 
 
 def for_people() -> bool:
@@ -131,7 +131,8 @@ def print_table(rows: Iterable[dict]) -> None:
     """Prints rows as a table with one column for each key; numbers are aligned at the right, None is empty.
 
     Fractions have four significant digits: pass a text for another form. Without colours if NO_COLOR is set. Long texts
-    are wrapped; words of up to `LONGEST_WORD` letters are not broken, even if the table becomes wider than the terminal.
+    are wrapped. Those of up to `SHORT` letters, and words of up to `LONGEST_WORD`, are not broken, even if the table
+    becomes wider than the terminal.
     """
     from rich import box
     from rich.cells import cell_len
@@ -147,7 +148,8 @@ def print_table(rows: Iterable[dict]) -> None:
         values = [row.get(name) for row in rows]
         table.add_column(Text(name), overflow="fold",
                          justify="right" if all(map(_is_number, values)) else "left")
-        words = [word for text in (name, *map(_cell, values)) for word in text.split()]
+        texts = [name, *map(_cell, values)]
+        words = [word for text in texts for word in ([text] if len(text) <= SHORT else text.split())]
         width += min(LONGEST_WORD, max(map(cell_len, words), default=0)) + COLUMN_GAP
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in _names(rows)))
