@@ -24,6 +24,7 @@ def offline(monkeypatch, tmp_path):
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setitem(sys.modules, "huggingface_hub.constants", None)  # another test may have imported it
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

@@ -91,18 +91,22 @@ def test_a_stderr_that_was_never_there(stderr):
 
 @pytest.mark.slow
 def test_a_terminal_that_is_closed():
-    with running(stderr=subprocess.DEVNULL) as (process, port):
+    with running(stderr=subprocess.DEVNULL,
+                 preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)) as (process, port):
         ask_and_stop(process, port, signal.SIGHUP)
 
 
 def test_signals_end_it_once():
     ended = threading.Event()
-    before = signal.getsignal(signal.SIGHUP)
-    with command._signals(ended):
-        os.kill(os.getpid(), signal.SIGHUP)
-        assert ended.wait(5)
-        os.kill(os.getpid(), signal.SIGHUP)  # terminals may say it several times
-    assert signal.getsignal(signal.SIGHUP) == before
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where the tests run under nohup
+    try:
+        with command._signals(ended):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert ended.wait(5)
+            os.kill(os.getpid(), signal.SIGHUP)  # terminals may say it several times
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_nohup_is_respected():
