@@ -162,7 +162,9 @@ def test_weights_alone_may_be_h5(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "head", "after"), [
-    ("bert", "sequence_classification", "fit"), ("bert", None, "predict"), ("t5", "seq2seq_lm", "call"),
+    ("bert", "sequence_classification", "fit"),
+    pytest.param("bert", None, "predict", marks=pytest.mark.slow),
+    pytest.param("t5", "seq2seq_lm", "call", marks=pytest.mark.slow),
     pytest.param("gpt2", "causal_lm", "nothing", marks=pytest.mark.slow),
     pytest.param("roberta", "token_classification", "nothing", marks=pytest.mark.slow),
     pytest.param("bert", "multiple_choice", "nothing", marks=pytest.mark.slow),

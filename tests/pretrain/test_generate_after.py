@@ -30,7 +30,7 @@ def text(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("preset", [
-    pytest.param(name, marks=[] if name in ("openai-gpt", "bart-base") else [pytest.mark.slow]) for name in LEARNED])
+    pytest.param(name, marks=[] if name == "bart-base" else [pytest.mark.slow]) for name in LEARNED])
 def test_with_a_learned_vocabulary(preset, text, tmp_path):
     objective, options = LEARNED[preset]
     result = pretrain(text=[str(text)], objective=objective, preset=preset, output=str(tmp_path / "model"),

@@ -43,6 +43,7 @@ class StopInEvaluation(Speed):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_stopped_in_the_last_evaluation(whole, options, tmp_path, monkeypatch, capsys):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     changed = dataclasses.replace(options, output=str(tmp_path / "a b"), log_dir=None)

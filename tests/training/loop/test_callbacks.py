@@ -14,7 +14,7 @@ from tfplm.training.optimizers.lookahead import Lookahead
 from tfplm.training.optimizers.make import make_schedule
 from tfplm.training.optimizers.schedules import Paced
 
-STEPS, MINUTES = 1000, 1.0
+STEPS, MINUTES = 200, 1.0
 
 
 class Clock:
