@@ -161,7 +161,7 @@ def test_verbs_that_need_no_tensorflow(tmp_path):
 def test_no_message_of_tensorflow_reaches_a_terminal(data, tmp_path):
     model = data("tiny_checkpoints") / "bert_toy"
     status, text = at_a_terminal("fill-mask", str(model), "the [MASK] .", "--top-k", "1")
-    assert status == 0 and len(text.splitlines()) == 2 and not any(word in text for word in NOISE), text
+    assert status == 0 and text.splitlines()[0] == "the [MASK] ." and not any(word in text for word in NOISE), text
     (tmp_path / "texts.txt").write_text("the dull\nall a\n")
     status, text = at_a_terminal("encode", str(tmp_path / "texts.txt"), "--model", str(model), "-o",
                                  str(tmp_path / "v.npy"), "--workers", "2")

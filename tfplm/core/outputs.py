@@ -74,7 +74,8 @@ class WriterLock:
 
 def command(*words: str | os.PathLike) -> str:
     """The words as a command line that can be pasted into a shell; every command that is printed is made here."""
-    return " ".join(word if _SAFE.fullmatch(word) else shlex.quote(word) for word in map(os.fspath, words))
+    texts = [os.fspath(word) for word in words]
+    return " ".join(text if _SAFE.fullmatch(text) else shlex.quote(text) for text in texts)
 
 
 def date_of(path: str | os.PathLike) -> str:

@@ -45,7 +45,8 @@ def make_server(options: ServeOptions):
 
     log_to_terminal(options.verbose)
     _raise_file_limit()
-    ports, engines = open_ports(options, options.engine == "vectors"), []
+    ports = open_ports(options, options.engine == "vectors")
+    engines: Sequence[Engine] = []
     try:
         engines = make_engines(options)
         return Server(options, engines, ports)

@@ -170,7 +170,7 @@ def _replay(body: bytes, receive):
     return replaying
 
 
-def _as_json(scope, body: bytes, receive):
+def _as_json(scope, body: bytes, receive) -> tuple[dict, Callable]:
     try:
         scope, body = as_json(scope, body)
     except ValueError as error:

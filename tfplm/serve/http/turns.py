@@ -58,8 +58,8 @@ class Turns:
             turn.set_exception(busy())
 
     def _leave(self, address: str, turn: asyncio.Future) -> None:
-        line = self._lines.get(address, ())
-        if turn in line:
+        line = self._lines.get(address)
+        if line is not None and turn in line:
             line.remove(turn)
             self.waiting -= 1
             if not line:

@@ -46,6 +46,7 @@ class ZmqServer:
         self._idle_since = self._next_tick = 0.0
         self._draining = self._all_served = False
         ports = ports or open_ports(service.options)
+        assert ports.requests is not None and ports.replies is not None, "ports of a server of vectors"
         most = service.limits.message_bytes
         self.net = Net(connections_of_a_protocol(), MESSAGES * most, service.options.heartbeat,
                        lambda: service.counters.add("cut_connections"))
