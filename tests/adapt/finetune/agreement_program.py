@@ -26,7 +26,8 @@ def main(strategy: str, folder: str, init: str) -> None:
     data = {"texts": write_texts(output / "texts", repeat=1), "tags": write_tags(output / "tags", repeat=2)}
     for name, options in CASES.items():
         result = train(init, output / f"{name}-model", data=str(data["texts" if name == "texts" else "tags"]),
-                       strategy=strategy, epochs=1, batch_size=6, optimizer="sgd", learning_rate=0.05, clip_norm=0.0, crf_rate=1.0, **options)
+                       strategy=strategy, epochs=1, batch_size=6, optimizer="sgd", learning_rate=0.05, clip_norm=0.0,
+                       crf_rate=1.0, **options)
         results |= {f"{name}/{path}": variable.numpy() for path, variable in named_variables(result.model).items()}
         results |= {f"{name}/score {key}": np.asarray(value) for key, value in result.dev.items()}
         results[f"{name}/loss"] = np.asarray(result.history["loss"])
