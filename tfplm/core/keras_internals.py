@@ -270,9 +270,7 @@ class OptimizerHooks:
 
 
 def schedule_of(optimizer):
-    """The schedule of the innermost optimizer, None for a constant. Missing in Keras: `learning_rate` is a number."""
-    while (inner := getattr(optimizer, "inner_optimizer", None)) is not None:
-        optimizer = inner
+    """The schedule of an optimizer, None for a constant. Missing in Keras: `learning_rate` is the current number."""
     return optimizer._learning_rate if callable(optimizer._learning_rate) else None
 
 

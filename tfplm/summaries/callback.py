@@ -192,8 +192,6 @@ class SummaryCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None) -> None:
         step = self._updates()
-        if self._last is None:  # of this resumed epoch only the evaluation was left: its points are there already
-            self._last = step
         self._write(step)
         values = {name[4:]: value for name, value in (logs or {}).items() if name.startswith("val_")}
         self._write_validation(values, step)

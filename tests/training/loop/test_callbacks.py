@@ -7,12 +7,13 @@ import tensorflow as tf
 
 from tfplm.core.keras_internals import schedule_of
 from tfplm.options.optimizer import OptimizerOptions
+from tfplm.summaries.recorders import innermost
 from tfplm.training.loop import callbacks
 from tfplm.training.loop.callbacks import End
 from tfplm.training.loop.resume import Resume
 from tfplm.training.optimizers.lookahead import Lookahead
 from tfplm.training.optimizers.make import make_schedule
-from tfplm.training.optimizers.schedules import Paced
+from tfplm.training.optimizers.schedules import Paced, set_pace
 
 STEPS, MINUTES = 200, 1.0
 
@@ -87,7 +88,8 @@ def test_time_before_an_interruption_counts(monkeypatch, tmp_path):
 
 def test_the_innermost_optimizer_has_the_schedule():
     paced = schedule()
-    assert schedule_of(Lookahead(keras.optimizers.SGD(paced))) is paced and schedule_of(keras.optimizers.SGD(0.1)) is None
+    optimizer = Lookahead(keras.optimizers.SGD(paced))
+    assert schedule_of(innermost(optimizer)) is paced and schedule_of(keras.optimizers.SGD(0.1)) is None
     again = Paced.from_config(paced.get_config())
-    paced.pace.assign(10.0)
+    set_pace(optimizer, 10.0)
     assert float(paced(30)) == pytest.approx(float(again(300)))

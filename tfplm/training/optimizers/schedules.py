@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfplm.core.keras_internals import schedule_of
+from tfplm.summaries.recorders import innermost
 
 
 def _linear(done, schedule):
@@ -137,7 +138,7 @@ class Paced(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def set_pace(optimizer: keras.optimizers.Optimizer, pace: float) -> None:
-    """Sets the pace of the optimizer's schedule, if that is `Paced`."""
-    schedule = schedule_of(optimizer)
+    """Sets the pace of the schedule of an optimizer, also of a wrapped one, if that is `Paced`."""
+    schedule = schedule_of(innermost(optimizer))
     if isinstance(schedule, Paced):
         schedule.pace.assign(pace)
