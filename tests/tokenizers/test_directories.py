@@ -126,6 +126,7 @@ def test_published_releases(data):
     ({"tokenizer_json": "{"}, ValueError, "tokenizer.json is not a tokenizer of the library"),
     ({"vocab_txt": "[UNK]", "config_json": "{"}, ValueError, "config.json is not JSON"),
     ({"vocab_txt": "[UNK]", "config_json": "[1]"}, ValueError, "expected a JSON object, found list"),
+    ({"vocab_txt": "[UNK]", "config_json": "[" * 100_000}, ValueError, "config.json is not JSON: maximum recursion"),
     ({"vocab_json": "{'a'", "merges_txt": ""}, ValueError, "vocab.json is not JSON"),
     ({"vocab_json": {"a": 0}, "merges_txt": "#version: 0.2\na b c"}, ValueError, "merges.txt, line 2: expected two"),
     ({"a_model": "text"}, ValueError, r"a.model \(4 bytes\) is not a complete SentencePiece model"),

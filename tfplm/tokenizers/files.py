@@ -48,7 +48,7 @@ def read_json(path: Path) -> dict:
     """Reads the object in a JSON file. Raises ValueError if it holds anything else."""
     try:
         found = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:  # the latter: nested too deeply
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path}: expected a JSON object, found {type(found).__name__}")
