@@ -86,6 +86,17 @@ def test_a_failure_keeps_the_old_file(tmp_path):
     assert path.read_text() == "old"
 
 
+def test_an_existing_file_needs_overwrite(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("old")
+    with pytest.raises(FileExistsError, match="rows.jsonl was written before .*: add --overwrite"):
+        Results(output=path)
+    assert path.read_text() == "old"
+    with Results(output=path, overwrite=True) as results:
+        results.show({"a": 1})
+    assert json.loads(path.read_text()) == {"a": 1} and list(tmp_path.iterdir()) == [path]
+
+
 def test_an_unknown_suffix_is_rejected_first():
     with pytest.raises(ValueError, match=r"x.xlsx has the suffix '.xlsx'; expected .jsonl, .json, .tsv: change --output"):
         Results(output="x.xlsx")
