@@ -2,7 +2,8 @@
 
 On a CPU, matrix products are computed by oneDNN, which also fuses bias and GELU with them in inference; element-wise
 operations are limited by memory bandwidth, so each chain of them is one XLA cluster, forward and backward. A cluster is
-compiled once per shape (about 0.1 s), which is only worthwhile in a `tf.function`: eager calls use plain operations.
+compiled once per shape (about 0.1 s), which is only worthwhile in a `tf.function`: eager calls use plain operations,
+and so do graphs for other programs (`plain.py`).
 """
 
 import functools
@@ -10,16 +11,17 @@ import functools
 import tensorflow as tf
 
 from tfplm.layers.kernels.hashing import keep_mask
+from tfplm.layers.kernels.plain import is_plain
 from tfplm.layers.kernels.tuning import prefers_xla
 
 
 def _in_graphs(function, **options):
-    """`function`, wrapped in a separate `tf.function` while a graph is built."""
+    """`function`, wrapped in a separate `tf.function` while a graph is built, unless that graph is to be plain."""
     inner = tf.function(function, autograph=False, **options)
 
     @functools.wraps(function)
     def call(*arguments):
-        return (function if tf.executing_eagerly() else inner)(*arguments)
+        return (function if tf.executing_eagerly() or is_plain() else inner)(*arguments)
 
     return call
 
@@ -35,7 +37,13 @@ def _differentiable(function):
     TensorFlow keeps the graph in which a custom gradient was traced forever, and searches it at each use; here it is a
     small separate function, traced once per shape, and not the whole model.
     """
-    return _in_graphs(tf.custom_gradient(function))
+    trained = _in_graphs(tf.custom_gradient(function))
+
+    @functools.wraps(function)
+    def call(*arguments):
+        return function(*arguments)[0] if is_plain() else trained(*arguments)
+
+    return call
 
 
 # Activations ------------------------------------------------------------------------------------------------------

@@ -9,13 +9,15 @@ import time
 
 import tensorflow as tf
 
+from tfplm.layers.kernels.plain import is_plain
+
 WORTH = 512 * 512  # elements of a kernel; for smaller products compiling costs more than it saves
 GAIN = 1.3  # minimum ratio of speeds for XLA, as it compiles once per shape
 
 
 def prefers_xla(kernel: tf.Tensor) -> bool:
     """Returns True if products with this float32 kernel should use XLA; $TFPLM_FLOAT32 = onednn | xla sets it."""
-    if kernel.dtype != tf.float32 or kernel.shape.num_elements() < WORTH or tf.executing_eagerly():
+    if kernel.dtype != tf.float32 or kernel.shape.num_elements() < WORTH or tf.executing_eagerly() or is_plain():
         return False
     return _xla_is_faster()
 
