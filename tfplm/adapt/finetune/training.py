@@ -127,7 +127,7 @@ def train(prepared: Prepared) -> FinetuneResult:
     old = prepared.replay.held_out if prepared.replay else []
     before = scores(prepared, old)[0] if old else {}
     history, seconds = fit(prepared)
-    dev, _ = scores(prepared, data.dev)
+    dev, _ = scores(prepared, data.dev) if data.dev else ({}, [])
     test, predictions = scores(prepared, data.test) if data.test else ({}, [])
     forgotten = forgetting(before, scores(prepared, old)[0], task.monitor) if old else {}
     result = FinetuneResult(folder.output, prepared.model, task, folder.log_dir, dev, test, history, seconds,
@@ -142,7 +142,8 @@ def fit(prepared: Prepared) -> tuple[dict, list[float]]:
     options, batches, monitor = prepared.start.options, prepared.batches, f"val_{prepared.task.monitor}"
     best, seconds = BestWeights(prepared.folder.checkpoints / "best.npz", monitor, prepared.model), Seconds()
     resume = Resume(prepared.folder.checkpoints, options.save_every, data=batches, extend=prepared.folder.extend)
-    callbacks = [resume, seconds, prepared.evaluation, best, Progress(options.quiet)]
+    scored = [prepared.evaluation, best] if prepared.data.dev else []  # run-classifier may only train
+    callbacks = [resume, seconds, *scored, Progress(options.quiet)]
     if options.unfreeze_every:
         callbacks.insert(0, GradualUnfreezing(options.unfreeze_every, prepared.model))
     if options.patience:
