@@ -1,0 +1,218 @@
+"""ALBERT's three claims on small models: what sharing costs, which of two sentence tasks teaches the other, how fast.
+
+    TFPLM_DATA=... python tests/benchmarks/albert.py sharing WORK [--steps 500] [--figure docs/images/albert_sharing.png]
+    TFPLM_DATA=... python tests/benchmarks/albert.py relations WORK [--steps 1500]
+    python tests/benchmarks/albert.py speed [--rounds 3]
+
+- sharing: masked language models that differ in `share` alone (none, attention, ffn, all), with the same initial seed and
+  the same batches; the loss on held-out text by step, as a figure (ALBERT, table 4, at equal steps).
+- relations: two models, one trained on the next sentence and one on the sentence order, both also as masked language
+  models; each is scored on both tasks on held-out text (ALBERT, table 5).
+- speed: the training step of BERT, and of the same model with ALBERT's two changes (E = 128, all layers share); both run
+  in turns. Published: 1.7 times as fast for the large models, where the machines also exchange gradients.
+
+WORK gets the vocabulary, the records and `sharing.json`, `relations.json`; with these, a second call only draws.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[2]))
+from turns import race, table
+
+KINDS = {"none": "nothing shared", "attention": "attention", "ffn": "feed-forward", "all": "everything"}
+VOCABULARY = 5000
+TRAINING = {"learning_rate": 2e-3, "beta_2": 0.98, "batch_tokens": 1024, "masked_rate": 0.3, "evaluation_batches": 48}
+# as in `tfplm demo`: with some local layers a small model leaves the plateau of token frequencies within minutes
+MODEL = {"hidden_size": 128, "num_attention_heads": 4, "intermediate_size": 256, "max_position_embeddings": 64,
+         "attention_window": 8, "initializer_range": 0.02, "first_norm": True}
+LENGTHS = {"sharing": 32, "relations": 64}
+LAYERS = {"sharing": 6, "relations": 3}
+SIZES = {"base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
+         "large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}}
+ALBERT = {"embedding_size": 128, "share": "all"}
+TIMED = (("base", 8), ("base", 1), ("large", 1))  # size, rows of 128 tokens
+LENGTH, MASKED = 128, 20
+
+
+class Experiment:
+    """Trainings on one corpus: modern Chinese for the relations, four novels for the sharing."""
+
+    def __init__(self, work: Path, what: str, steps: int, seed: int):
+        from tests.conftest import data_folders
+        from tfplm.data.records.build import records
+        from tfplm.data.text.vocab import vocab
+        from tfplm.options.pretrain import PretrainOptions
+        from tfplm.pretrain.opening import open_corpus
+
+        name = {"sharing": "zh_novels", "relations": "zh_modern"}[what]
+        text = [str(next(path for folder in data_folders() if (path := folder / name).exists()))]
+        self.folder = work / what
+        if not (self.folder / "records" / "index.json").is_file():
+            vocab(text=text, output=str(self.folder / "vocabulary"), vocab_size=VOCABULARY, character_coverage=0.9995,
+                  quiet=True)
+            records(text=text, output=str(self.folder / "records"), tokenizer=str(self.folder / "vocabulary"),
+                    held_out=0.05, quiet=True)
+        self.options = PretrainOptions(records=[str(self.folder / "records")], steps=steps, max_length=LENGTHS[what],
+                                       seed=seed, **TRAINING)
+        self.corpus = open_corpus(self.options, None, self.folder)
+
+    def config(self, **changes):
+        """The architecture, with the vocabulary of the corpus."""
+        from tfplm.families import registry
+        from tfplm.models.pretrained.fitting import fit_tokenizer
+
+        config = registry.preset("modernbert-base").replace(**MODEL, **changes)
+        return fit_tokenizer(config, self.corpus.tokenizer, self.options)
+
+    def batches(self, objective: str, config):
+        """(tasks, batches) of an objective."""
+        from tfplm.data.noise import Masking
+        from tfplm.pretrain.batches import Batches
+        from tfplm.pretrain.objectives.catalogue import parse_objective
+        from tfplm.pretrain.objectives.objective import Setting
+        from tfplm.pretrain.objectives.task import make_tasks
+
+        tasks = make_tasks(parse_objective(objective), Setting(config, self.corpus.vocabulary,
+                                                               Masking("token", self.options.masked_rate)))
+        return tasks, Batches(self.corpus, tasks, self.options)
+
+    def train(self, objective: str, head: str, every: int, **changes) -> tuple:
+        """(trained model, history of Keras' `fit` with a point every `every` steps)."""
+        import keras
+
+        import tfplm
+        from tfplm.pretrain.model import Pretraining
+        from tfplm.training.optimizers.make import compile_arguments
+
+        config = self.config(**changes)
+        tasks, batches = self.batches(objective, config)
+        keras.utils.set_random_seed(self.options.seed)
+        model = Pretraining(tfplm.from_config(config, head), tasks)
+        model.compile(**compile_arguments(self.options, self.options.steps))
+        history = model.fit(batches.dataset(), steps_per_epoch=every, epochs=self.options.steps // every, verbose=0,
+                            shuffle=False, validation_data=dataset(batches.held_out()))
+        return model.inner, history.history
+
+    def score(self, model, objective: str) -> tuple[float, int]:
+        """(accuracy of a trained model on a task, number of held-out pairs)."""
+        from tfplm.pretrain.model import Pretraining
+
+        tasks, batches = self.batches(objective, model.config)
+        wrapped, held = Pretraining(model, tasks), batches.held_out()
+        wrapped.compile(optimizer="sgd")
+        found = wrapped.evaluate(dataset(held), return_dict=True, verbose=0)
+        return float(found[f"{objective}_accuracy"]), sum(len(batch["input_ids"]) for batch in held)
+
+
+def dataset(held: list[dict]):
+    import tensorflow as tf
+
+    from tfplm.data.batches.batch_source import dataset_like
+
+    return dataset_like(lambda: iter(held), held[0]).apply(tf.data.experimental.assert_cardinality(len(held)))
+
+
+def sharing(work: Path, steps: int, seed: int) -> dict:
+    """kind of sharing -> parameters, steps and losses on the held-out text."""
+    experiment, every, found = Experiment(work, "sharing", steps, seed), max(1, steps // 10), {}
+    for kind in KINDS:
+        model, history = experiment.train("mlm", "masked_lm", every, share=kind, num_hidden_layers=LAYERS["sharing"])
+        losses = history["val_mlm_loss"]
+        found[kind] = {"parameters": model.count_params(), "steps": [every * (i + 1) for i in range(len(losses))],
+                       "losses": losses, "accuracy": history["val_mlm_accuracy"][-1]}
+        print(f"{KINDS[kind]:16s} {model.count_params():10,d} parameters  held-out loss {losses[-1]:.4f}  masked tokens "
+              f"right {found[kind]['accuracy']:.4f}", flush=True)
+    return found
+
+
+def relations(work: Path, steps: int, seed: int) -> dict:
+    """Task that a model was trained on -> task -> accuracy."""
+    experiment, found = Experiment(work, "relations", steps, seed), {}
+    for trained in ("nsp", "sop"):
+        model, _ = experiment.train(f"mlm+{trained}", "pretraining", steps, pooler=True, type_vocab_size=2,
+                                    num_hidden_layers=LAYERS["relations"])
+        scores = {asked: experiment.score(model, asked) for asked in ("nsp", "sop")}
+        found[trained] = {asked: accuracy for asked, (accuracy, _) in scores.items()}
+        print(f"trained on {trained}: " + ", ".join(f"{asked} {accuracy:.4f} ({count:,} pairs)"
+                                                   for asked, (accuracy, count) in scores.items()), flush=True)
+    return found
+
+
+def draw(found: dict, path: Path) -> None:
+    """The losses by step, a line for each kind of sharing, named at its end."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6.4, 3.6), dpi=120)
+    for kind, row in found.items():
+        axes.plot(row["steps"], row["losses"], marker=".", label=f"{KINDS[kind]} ({row['parameters'] / 1e6:.2f} M)")
+    axes.set(xlabel="steps", ylabel="masked tokens: loss in nats, held-out text")
+    axes.legend(title="shared by all layers (parameters)", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def training_step(size: str, rows: int, changes: dict):
+    """A function that makes one step of masked language modelling."""
+    import keras
+
+    import tfplm
+    from tfplm.training.optimizers.make import make_optimizer
+
+    model = tfplm.from_config("bert-base-uncased", "masked_lm", vocab_size=30_000, **SIZES[size], **changes)
+    model.compile(make_optimizer(learning_rate=1e-4, weight_decay=0.01, schedule="constant", clip_norm=1.0),
+                  keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rng = np.random.default_rng(0)
+    batch = {"input_ids": rng.integers(1000, 30_000, (rows, LENGTH)).astype("int32"),
+             "masked_lm_positions": np.sort(rng.integers(0, LENGTH, (rows, MASKED)), 1).astype("int32")}
+    labels = rng.integers(1000, 30_000, (rows, MASKED)).astype("int32")
+    return lambda: model.train_on_batch(batch, labels)
+
+
+def speed(rounds: int) -> None:
+    """Prints parameters and seconds of a step, for each size and batch."""
+    from tfplm.families import registry
+    from tfplm.models.pretrained.counting import count_parameters
+
+    for size, rows in TIMED:
+        config = registry.preset("bert-base-uncased").replace(vocab_size=30_000, **SIZES[size])
+        fewer = count_parameters(config) / count_parameters(config.replace(**ALBERT))
+        name = f"ALBERT's changes to BERT-{size}"
+        times = race({name: (training_step, size, rows, ALBERT), f"BERT-{size}": (training_step, size, rows, {})}, rounds)
+        table(f"training step, {rows} x {LENGTH} tokens; {fewer:.1f} times fewer parameters", times, name, rows, "rows/s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["sharing", "relations", "speed"])
+    parser.add_argument("work", type=Path, nargs="?", help="folder of vocabulary, records and results")
+    parser.add_argument("--steps", type=int, help="steps of each training (default: 500, 1500)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--figure", type=Path, help="sharing: draw the losses to this PNG")
+    parser.add_argument("--rounds", type=int, default=3, help="speed: runs of each")
+    options = parser.parse_args()
+    if options.what == "speed":
+        speed(options.rounds)
+        return
+    if options.work is None:
+        parser.error(f"{options.what} needs the folder WORK")
+    run, steps = {"sharing": (sharing, 500), "relations": (relations, 1500)}[options.what]
+    file = options.work / f"{options.what}.json"
+    if not file.is_file():
+        options.work.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(run(options.work, options.steps or steps, options.seed), indent=1), encoding="utf-8")
+    if options.figure:
+        draw(json.loads(file.read_text(encoding="utf-8")), options.figure)
+
+
+if __name__ == "__main__":
+    main()
