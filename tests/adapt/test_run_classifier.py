@@ -48,10 +48,10 @@ def arguments(tiny, tmp_path) -> dict:
 def test_train_and_then_evaluate_and_predict(arguments, tiny, tmp_path):
     dev = (tmp_path / "dev.tsv").rename(tmp_path / "later.tsv")  # only --do_eval reads it
     assert run_classifier(do_train=True, init_checkpoint=str(tiny), max_seq_length=400, learning_rate=3e-3,
-                          num_train_epochs=2.0, train_batch_size=16, **arguments) == {}
+                          num_train_epochs=1.9, train_batch_size=16, **arguments) == {}
     dev.rename(tmp_path / "dev.tsv")
     found = run_classifier(do_eval=True, do_predict=True, **arguments)
-    assert found["eval_accuracy"] >= 0.9 and found["global_step"] == 30
+    assert found["eval_accuracy"] >= 0.9 and found["global_step"] == 28  # int(240 / 16 * 1.9)
     assert (tmp_path / "out" / "eval_results.txt").read_text().startswith("eval_accuracy = ")
     lines = (tmp_path / "out" / "test_results.tsv").read_text().splitlines()
     rows = [list(map(float, line.split("\t"))) for line in lines]
@@ -63,7 +63,7 @@ def test_train_and_then_evaluate_and_predict(arguments, tiny, tmp_path):
 @pytest.mark.parametrize("changes, message", [
     ({}, "no step was given; expected --do_train, --do_eval or --do_predict: add"),
     ({"do_train": True}, "--do_train was given without a model; .* add --init_checkpoint"),
-    ({"do_train": True, "num_train_epochs": 1.5, "init_checkpoint": "x"}, "num_train_epochs is 1.5; expected a whole"),
+    ({"do_train": True, "num_train_epochs": 0.0, "init_checkpoint": "x"}, "num_train_epochs is 0.0; expected a number a"),
     ({"do_eval": True, "use_tpu": True}, "TPUs are not supported: omit it"),
     ({"do_eval": True, "processor": "reviews.py"}, "'reviews.py'; expected file.py or file.py:ClassName of"),
     ({"do_eval": True, "processor": "reviews"}, "'reviews'; expected file.py or file.py:ClassName of an existing file")])

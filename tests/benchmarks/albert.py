@@ -36,7 +36,7 @@ LAYERS = {"sharing": 6, "relations": 3}
 SIZES = {"base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
          "large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}}
 ALBERT = {"embedding_size": 128, "share": "all"}
-TIMED = (("base", 8), ("base", 1), ("large", 1))  # size, rows of 128 tokens
+TIMED = (("base", 8), ("large", 1))  # size, rows of 128 tokens
 LENGTH, MASKED = 128, 20
 
 

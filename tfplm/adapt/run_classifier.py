@@ -9,6 +9,7 @@ The names that a task of one's own took from that script are here: `DataProcesso
     run_classifier(task_name="demo", do_train=True, ...)
 """
 
+import math
 import shutil
 from pathlib import Path
 
@@ -84,8 +85,8 @@ def _check(options: RunClassifierOptions) -> None:
         raise ValueError("no step was given; expected --do_train, --do_eval or --do_predict: add at least one of them")
     if options.use_tpu:
         raise ValueError("--use_tpu was given, but TPUs are not supported: omit it")
-    if options.num_train_epochs != int(options.num_train_epochs) or options.num_train_epochs < 1:
-        raise ValueError(f"num_train_epochs is {options.num_train_epochs}; expected a whole number, 1 or more: change "
+    if options.num_train_epochs <= 0:
+        raise ValueError(f"num_train_epochs is {options.num_train_epochs}; expected a number above 0: change "
                          "--num_train_epochs")
     if options.do_train and not options.init_checkpoint:
         raise ValueError("--do_train was given without a model; expected the pre-trained one: add --init_checkpoint")
@@ -123,17 +124,17 @@ def _train(options: RunClassifierOptions, processor, data: Examples, output: Pat
         task="classification" if labels else "regression", label_kind="class" if labels else "number",
         init=open_source(source), output=str(output), log_dir=str(output / "logs"), overwrite=options.overwrite,
         optimizer="bert_adam", batch_size=options.train_batch_size,
-        learning_rate=options.learning_rate, epochs=int(options.num_train_epochs), max_length=options.max_seq_length,
+        learning_rate=options.learning_rate, epochs=math.ceil(options.num_train_epochs), max_length=options.max_seq_length,
         stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
         save_every=options.save_checkpoints_steps, keep="last",  # the script does not select a best epoch
         quiet=options.quiet)
     start = Start.of(tuning, _tokenizer(options, source), LabelMap(labels) if labels else None)
     task = make_task(start)
     task.learn(data.train)
-    found = digests(tuning, [*data.train, *data.dev])
+    found = digests(tuning, [*data.train, *data.dev]) | {"--num_train_epochs": str(options.num_train_epochs)}
     with open_folder(tuning, "finetune", found, _OURS) as folder:
         keras.utils.set_random_seed(options.seed)
-        prepared = prepare(start, task, folder, data)
+        prepared = prepare(start, task, folder, data, passes=options.num_train_epochs)
         train(prepared)
     step = int(keras.ops.convert_to_numpy(prepared.trained.optimizer.iterations))
     (output / _STEP).write_text(str(step))

@@ -42,7 +42,7 @@ class RunClassifierOptions(Options):
     eval_batch_size: int = flag(8, "accepted but ignored: evaluation batches are formed by length")
     predict_batch_size: int = flag(8, "accepted but ignored")
     learning_rate: float = flag(5e-5, "peak learning rate of Adam")
-    num_train_epochs: float = flag(3.0, "passes over the training data; a whole number")
+    num_train_epochs: float = flag(3.0, "passes over the training data; the updates are as many as full batches")
     warmup_proportion: float = flag(0.1, "share of the updates during which the learning rate rises")
     save_checkpoints_steps: int = flag(1000, "steps between two checkpoints")
     iterations_per_loop: int = flag(1000, "accepted but ignored")
