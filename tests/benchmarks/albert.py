@@ -15,6 +15,7 @@ WORK gets the vocabulary, the records and `sharing.json`, `relations.json`; with
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -70,8 +71,8 @@ class Experiment:
         config = registry.preset("modernbert-base").replace(**MODEL, **changes)
         return fit_tokenizer(config, self.corpus.tokenizer, self.options)
 
-    def batches(self, objective: str, config):
-        """(tasks, batches) of an objective."""
+    def batches(self, objective: str, config, **changes):
+        """(tasks, batches) of an objective. changes: of the options."""
         from tfplm.data.noise import Masking
         from tfplm.pretrain.batches import Batches
         from tfplm.pretrain.objectives.catalogue import parse_objective
@@ -80,7 +81,7 @@ class Experiment:
 
         tasks = make_tasks(parse_objective(objective), Setting(config, self.corpus.vocabulary,
                                                                Masking("token", self.options.masked_rate)))
-        return tasks, Batches(self.corpus, tasks, self.options)
+        return tasks, Batches(self.corpus, tasks, dataclasses.replace(self.options, **changes))
 
     def train(self, objective: str, head: str, every: int, **changes) -> tuple:
         """(trained model, history of Keras' `fit` with a point every `every` steps)."""
@@ -103,7 +104,7 @@ class Experiment:
         """(accuracy of a trained model on a task, number of held-out pairs)."""
         from tfplm.pretrain.model import Pretraining
 
-        tasks, batches = self.batches(objective, model.config)
+        tasks, batches = self.batches(objective, model.config, evaluation_batches=200)
         wrapped, held = Pretraining(model, tasks), batches.held_out()
         wrapped.compile(optimizer="sgd")
         found = wrapped.evaluate(dataset(held), return_dict=True, verbose=0)
