@@ -108,11 +108,11 @@ class Reviews(DataProcessor):
 """, encoding="utf-8")
     try:
         found = load_processor(f"{tmp_path / 'run_classifier.py'}:Reviews", "any")
+        assert found.get_labels() == ["own"] and str(tmp_path) not in sys.path
+        with pytest.raises(ValueError, match="has no Review; it has tokenization, DataProcessor, Reviews: name one of"):
+            load_processor(f"{tmp_path / 'run_classifier.py'}:Review", "any")
     finally:
         sys.modules.pop("tokenization", None)
-    assert found.get_labels() == ["own"] and str(tmp_path) not in sys.path
-    with pytest.raises(ValueError, match="has no Review; it has tokenization, DataProcessor, Reviews: name one of these"):
-        load_processor(f"{tmp_path / 'run_classifier.py'}:Review", "any")
 
 
 def test_a_file_without_the_task(tmp_path):

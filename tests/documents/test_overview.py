@@ -19,9 +19,9 @@ def outputs() -> dict:
     return model({"input_ids": np.arange(LENGTH)[None]}, output_hidden_states=True, output_attentions=True)
 
 
-def test_a_matrix_and_a_vector_line_26(outputs, document):
+def test_a_matrix_and_a_vector_line_24(outputs, document):
     """Text -> matrix (length x hidden size); text -> vector (1 x hidden size)."""
-    assert re.search(r"max length x  hidden size.*1  x  hidden size", document("overview").text(26, 26))
+    assert re.search(r"max length x  hidden size.*1  x  hidden size", document("overview").text(24, 24))
     assert outputs["sequence_output"][0].shape == (LENGTH, 768) and outputs["pooled_output"].shape == (1, 768)
 
 
