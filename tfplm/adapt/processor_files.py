@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tfplm.data.tasks.processors import PROCESSORS, find_processor
 
+_PACKAGE = "google-research/bert".rpartition("/")[2]  # its modules are also imported from the folder of a checkout
 # modules of google-research/bert -> those that have their names here
 _MODULES = {"tokenization": "tfplm.tokenizers.tokenization", "run_classifier": "tfplm.adapt.run_classifier"}
 
@@ -46,10 +47,10 @@ def _modules_of_bert(path: Path) -> Iterator[None]:
     sys.path.insert(0, str(path.resolve().parent))
     ours = {name: importlib.import_module(module) for name, module in _MODULES.items()}
     added = {name: module for name, module in ours.items() if not _found(name, path)}
-    if not _found("bert", path):
-        package = types.ModuleType("bert")
+    if not _found(_PACKAGE, path):
+        package = types.ModuleType(_PACKAGE)
         vars(package).update(ours, __path__=[])
-        added |= {"bert": package} | {f"bert.{name}": module for name, module in ours.items()}
+        added |= {_PACKAGE: package} | {f"{_PACKAGE}.{name}": module for name, module in ours.items()}
     sys.modules.update(added)
     try:
         yield
