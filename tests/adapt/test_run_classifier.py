@@ -80,6 +80,7 @@ def test_a_model_that_was_not_fine_tuned(arguments, tmp_path):
 @pytest.mark.parametrize("line", ["import tokenization", "from bert import tokenization", "import bert.tokenization as "
                                   "tokenization", "from tfplm.tokenizers import tokenization"])
 def test_a_file_may_import_tokenization_as_old_code_does(tmp_path, line):
+    (tmp_path / "bert").mkdir()  # a folder of checkpoints is no module
     (tmp_path / "task.py").write_text(f"""{line}
 from run_classifier import DataProcessor, processors
 

@@ -44,8 +44,8 @@ def load_processor(source: str, task_name: str):
 @contextlib.contextmanager
 def _modules_of_bert(path: Path) -> Iterator[None]:
     """While a file is executed, the modules in its folder can be imported, and those of google-research/bert."""
-    sys.path.insert(0, str(path.resolve().parent))
     ours = {name: importlib.import_module(module) for name, module in _MODULES.items()}
+    sys.path.insert(0, str(path.resolve().parent))
     added = {name: module for name, module in ours.items() if not _found(name, path)}
     if not _found(_PACKAGE, path):
         package = types.ModuleType(_PACKAGE)
@@ -61,8 +61,8 @@ def _modules_of_bert(path: Path) -> Iterator[None]:
 
 
 def _found(name: str, path: Path) -> bool:
-    """Returns True if Python finds a module of this name, other than the file itself."""
+    """Returns True if Python finds a module of this name, other than the file itself, and no mere folder."""
     if name in sys.modules:
         return True
     spec = importlib.util.find_spec(name)
-    return spec is not None and (spec.origin is None or Path(spec.origin) != path.resolve())
+    return spec is not None and spec.origin is not None and Path(spec.origin) != path.resolve()
