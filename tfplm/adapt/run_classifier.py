@@ -1,28 +1,52 @@
-"""`tfplm run-classifier`: the workflow and the flags of `run_classifier.py` from google-research/bert."""
+"""`tfplm run-classifier`: the workflow and the flags of `run_classifier.py` from google-research/bert.
 
-import importlib.util
+The names that a task of one's own took from that script are here: `DataProcessor`, `InputExample`, the processors,
+`tokenization`, and `processors`, to which it adds its own:
+
+    from tfplm.adapt.run_classifier import processors, run_classifier
+
+    processors["demo"] = DemoProcessor
+    run_classifier(task_name="demo", do_train=True, ...)
+"""
+
+import math
 import shutil
 from pathlib import Path
 
 import keras
 
-from tfplm.adapt.finetune.data import Examples, digests
+from tfplm.adapt.finetune.data import SPLITS, Examples, digests
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.result import has_task
 from tfplm.adapt.finetune.start import Start, make_task
 from tfplm.adapt.finetune.training import prepare, train
+from tfplm.adapt.processor_files import load_processor
 from tfplm.core.files import write_text
 from tfplm.core.outputs import known_files
 from tfplm.core.sources import resolve
 from tfplm.data.tasks.labels import LabelMap
-from tfplm.data.tasks.processors import find_processor, processor_examples, processor_labels
+from tfplm.data.tasks.processors import PROCESSORS as processors
+from tfplm.data.tasks.processors import (
+    ColaProcessor,
+    DataProcessor,
+    InputExample,
+    MnliProcessor,
+    MrpcProcessor,
+    XnliProcessor,
+    find_processor,
+    processor_examples,
+    processor_labels,
+)
 from tfplm.families import bert
 from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.options.run_classifier import RunClassifierOptions
-from tfplm.tokenizers import Tokenizer
+from tfplm.tokenizers import Tokenizer, tokenization
 from tfplm.training.loop.run_folder import open_folder
+
+__all__ = ["ColaProcessor", "DataProcessor", "InputExample", "MnliProcessor", "MrpcProcessor", "XnliProcessor",
+           "processors", "run_classifier", "tokenization"]
 
 _CONFIG, _VOCAB, _STEP = bert.TF1.config, "vocab.txt", "global_step"
 _OURS = ("finetune.json", "init", "global_step", "eval_results.txt", "test_results.tsv")  # files in the output folder
@@ -36,19 +60,23 @@ def run_classifier(options: RunClassifierOptions) -> dict[str, float]:
     output folder with other files.
     """
     _check(options)
-    processor = load_processor(options.processor) if options.processor else find_processor(options.task_name)
+    processor = load_processor(options.processor, options.task_name) if options.processor \
+        else find_processor(options.task_name)
     output = Path(options.output_dir)
     known_files(output, _OURS)
+    wanted = (options.do_train, options.do_eval, options.do_predict)
+    examples = {split: processor_examples(processor, options.data_dir, split) if asked else []
+                for split, asked in zip(SPLITS, wanted)}  # before the training, so that it is not in vain
     result, step = {}, 0
     if options.do_train:
-        step = _train(options, processor, output)
+        step = _train(options, processor, Examples(examples["train"], examples["dev"]), output)
     predictor = Predictor.from_pretrained(output if options.do_train or not options.init_checkpoint
                                           else _trained(options.init_checkpoint))
     step = step or _step_of(output)
     if options.do_eval:
-        result = _evaluate(predictor, processor_examples(processor, options.data_dir, "dev"), step, output)
+        result = _evaluate(predictor, examples["dev"], step, output)
     if options.do_predict:
-        _predict(predictor, processor_examples(processor, options.data_dir, "test"), output)
+        _predict(predictor, examples["test"], output)
     return result
 
 
@@ -57,25 +85,11 @@ def _check(options: RunClassifierOptions) -> None:
         raise ValueError("no step was given; expected --do_train, --do_eval or --do_predict: add at least one of them")
     if options.use_tpu:
         raise ValueError("--use_tpu was given, but TPUs are not supported: omit it")
-    if options.num_train_epochs != int(options.num_train_epochs) or options.num_train_epochs < 1:
-        raise ValueError(f"num_train_epochs is {options.num_train_epochs}; expected a whole number, 1 or more: change "
+    if options.num_train_epochs <= 0:
+        raise ValueError(f"num_train_epochs is {options.num_train_epochs}; expected a number above 0: change "
                          "--num_train_epochs")
     if options.do_train and not options.init_checkpoint:
         raise ValueError("--do_train was given without a model; expected the pre-trained one: add --init_checkpoint")
-
-
-def load_processor(source: str):
-    """An instance of the class that `source`, "file.py:ClassName", names."""
-    file, colon, name = source.rpartition(":")
-    if not colon or not Path(file).is_file():
-        raise ValueError(f"processor is {source!r}; expected file.py:ClassName of an existing file: change --processor")
-    spec = importlib.util.spec_from_file_location("processor_of_the_user", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, name):
-        names = ", ".join(each for each in vars(module) if not each.startswith("_"))
-        raise ValueError(f"{file} has no {name}; it has {names}: name one of these in --processor")
-    return getattr(module, name)()
 
 
 def source_of(options: RunClassifierOptions, folder: Path) -> Path:
@@ -102,26 +116,25 @@ def source_of(options: RunClassifierOptions, folder: Path) -> Path:
     return folder
 
 
-def _train(options: RunClassifierOptions, processor, output: Path) -> int:
-    """Trains and saves; returns the number of updates."""
+def _train(options: RunClassifierOptions, processor, data: Examples, output: Path) -> int:
+    """Trains and saves; returns the number of updates. Without development examples nothing is scored."""
     labels = processor_labels(processor)
     source = source_of(options, output / "init")
     tuning = FinetuneOptions(
         task="classification" if labels else "regression", label_kind="class" if labels else "number",
         init=open_source(source), output=str(output), log_dir=str(output / "logs"), overwrite=options.overwrite,
         optimizer="bert_adam", batch_size=options.train_batch_size,
-        learning_rate=options.learning_rate, epochs=int(options.num_train_epochs), max_length=options.max_seq_length,
+        learning_rate=options.learning_rate, epochs=math.ceil(options.num_train_epochs), max_length=options.max_seq_length,
         stride=options.max_seq_length // 4, warmup_ratio=options.warmup_proportion, seed=options.seed,
         save_every=options.save_checkpoints_steps, keep="last",  # the script does not select a best epoch
         quiet=options.quiet)
     start = Start.of(tuning, _tokenizer(options, source), LabelMap(labels) if labels else None)
     task = make_task(start)
-    data = Examples(*(processor_examples(processor, options.data_dir, split) for split in ("train", "dev")))
     task.learn(data.train)
-    found = digests(tuning, [*data.train, *data.dev])
+    found = digests(tuning, [*data.train, *data.dev]) | {"--num_train_epochs": str(options.num_train_epochs)}
     with open_folder(tuning, "finetune", found, _OURS) as folder:
         keras.utils.set_random_seed(options.seed)
-        prepared = prepare(start, task, folder, data)
+        prepared = prepare(start, task, folder, data, passes=options.num_train_epochs)
         train(prepared)
     step = int(keras.ops.convert_to_numpy(prepared.trained.optimizer.iterations))
     (output / _STEP).write_text(str(step))

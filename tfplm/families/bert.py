@@ -26,6 +26,9 @@ PRESETS = {
     "bert-base-chinese": _CHINESE,
     "bert-base-multilingual-cased": {"vocab_size": 119547},
     "bert-large-uncased": _LARGE,
+    # not released: the larger model that is worse than bert-large (ALBERT, table 1 and section 1)
+    "bert-xlarge": {"vocab_size": 30000, "hidden_size": 2048, "num_hidden_layers": 24, "num_attention_heads": 32,
+                    "intermediate_size": 8192},
     "bert-large-cased": {**_LARGE, "vocab_size": 28996},
     "bert-tiny": _small(2, 128), "bert-mini": _small(4, 256), "bert-small": _small(4, 512),
     "bert-medium": _small(8, 512),

@@ -4,7 +4,7 @@
 PAPERS = {
     "albert": "Lan et al. 2019", "bart": "Lewis et al. 2019", "bert": "Devlin et al. 2019",
     **dict.fromkeys(("bert-tiny", "bert-mini", "bert-small", "bert-medium"), "Turc et al. 2019"),
-    "bilstm": "Graves & Schmidhuber 2005", "camembert": "Martin et al. 2019",
+    "bert-xlarge": "Lan et al. 2019", "bilstm": "Graves & Schmidhuber 2005", "camembert": "Martin et al. 2019",
     **dict.fromkeys(("chinese-bert", "chinese-roberta", "rbt"), "Cui et al. 2019"),
     **dict.fromkeys(("chinese-macbert", "chinese-electra"), "Cui et al. 2020"),
     "distilbert": "Sanh et al. 2019", "electra": "Clark et al. 2020", "ernie-1": "Sun et al. 2019",

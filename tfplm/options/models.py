@@ -3,20 +3,27 @@
 import dataclasses
 from typing import Literal
 
+from tfplm.options.architecture import ArchitectureOptions
 from tfplm.options.base import Options, ResultOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class ParamsOptions(ResultOptions):
-    """Count the parameters of a preset or of a saved model, without allocating them."""
+class ParamsOptions(ResultOptions, ArchitectureOptions):
+    """Count the parameters of a preset or of a saved model, without allocating them.
+
+    With flags for its architecture, such as --embedding-size or --share, those of a variant of it.
+    """
 
     RUN = "tfplm.models.pretrained.listing:params"
-    EXAMPLES = ("tfplm params bert-base-chinese --by-layer", "tfplm params albert-base-v2 --head masked_lm --json")
+    EXAMPLES = ("tfplm params bert-base-chinese --by-layer",
+                "tfplm params albert-base-v2 --embedding-size 768 --share attention --by-weight")
+    EXPLAINED = ("head", "by_layer", "by_weight", "embedding_size", "share", "num_hidden_layers", "hidden_size")
     UNUSED = ("seed", "quiet", "config")
 
     model: str = flag(help="preset (see `tfplm presets`), or directory or hub name OWNER/NAME of a model", positional=True)
     head: str | None = flag(None, "include the parameters of this head, e.g. masked_lm")
     by_layer: bool = flag(False, "print a table by module and layer")
+    by_weight: bool = flag(False, "print a table of all weights, with their shapes")
 
 
 @dataclasses.dataclass(kw_only=True)

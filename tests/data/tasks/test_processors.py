@@ -116,10 +116,18 @@ def test_a_processor_without_a_base_class():
         def get_dev_examples(self, data_dir):
             return [InputExample(0, "a", "b", label) for label in (1, 0)]
 
+        get_test_examples = get_dev_examples
+
+        def get_train_examples(self, data_dir):
+            return []
+
     assert [e.label for e in processor_examples(Own([0, 1]), "", "dev")] == ["1", "0"]
     assert [e.label for e in processor_examples(Own([None]), "", "dev")] == [1.0, 0.0]
     with pytest.raises(ValueError, match=r"Own dev 0: label '1' is not among get_labels\(\): 0, 2"):
         processor_examples(Own([0, 2]), "", "dev")
+    assert [e.label for e in processor_examples(Own([0, 2]), "", "test")] == [None, None]  # they are placeholders
+    with pytest.raises(ValueError, match="Own.get_train_examples returned no examples of folder; expected at least one"):
+        processor_examples(Own([0, 1]), "folder", "train")
 
 
 def test_errors(tmp_path):

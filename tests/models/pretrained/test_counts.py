@@ -6,6 +6,7 @@ import keras
 import pytest
 
 import tfplm
+from tfplm import cli
 from tfplm.core.config import Config
 from tfplm.families import registry
 from tfplm.models.pretrained.counting import parameters_by_name
@@ -92,6 +93,16 @@ def test_sharing():
     assert count["none"] == count["all"] + 11 * (attention + ffn)
     published = {"all": 12e6, "attention": 64e6, "ffn": 38e6, "none": 89e6}
     assert all(abs(count[share] - number) < 1e6 for share, number in published.items())
+
+
+def test_params_of_a_variant_by_weight(terminal, capsys):
+    assert cli.main(["params", "bert-tiny", "--vocab-size", "500", "--num-hidden-layers", "1", "--by-weight"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["embeddings/word/embeddings", "64,000", f"{64_000 / 344_832:.1%}", "500", "x", "128"]
+    assert lines[-1].split() == ["total", "344,832"]
+    assert not any("block_1" in line for line in lines)
+    assert cli.main(["params", "bert-tiny", "--by-layer", "--by-weight"]) == 1
+    assert "expected one of the two tables: omit one of them" in capsys.readouterr().err
 
 
 def test_groups_and_inner_blocks():

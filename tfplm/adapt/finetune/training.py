@@ -25,6 +25,7 @@ from tfplm.models.pretrained.api import from_config, save_pretrained
 from tfplm.models.pretrained.weights import named_variables
 from tfplm.options.finetune import FinetuneOptions
 from tfplm.summaries import Every, SummaryCallback
+from tfplm.training.loop.callbacks import End
 from tfplm.training.loop.distribute import is_chief, strategy_for
 from tfplm.training.loop.progress import Progress
 from tfplm.training.loop.resume import Resume
@@ -56,6 +57,7 @@ class Prepared:
         inference: inference of `model`.
         evaluation: the callback that scores the development set; with --train features, from precomputed features.
         feature_seconds: with --train features, the time to compute the features.
+        steps: the number of batches of the whole training.
     """
 
     start: Start
@@ -69,10 +71,16 @@ class Prepared:
     inference: Inference
     evaluation: Evaluation
     feature_seconds: float
+    steps: int
 
 
-def prepare(start: Start, task: Task, folder: Folder, data: Examples, replay: Replay | None = None) -> Prepared:
-    """Computes the features, makes and compiles the model. Raises ValueError if options, data and model disagree."""
+def prepare(start: Start, task: Task, folder: Folder, data: Examples, replay: Replay | None = None,
+            passes: float | None = None) -> Prepared:
+    """Computes the features, makes and compiles the model. Raises ValueError if options, data and model disagree.
+
+    passes: over the training data, at most `epochs`, if they are no whole number or as many full batches as in BERT's
+    script; default: `epochs`.
+    """
     options = start.options
     examples = [*data.train, *(replay.examples if replay else [])]
     features = task.features(examples, labelled=True)
@@ -97,11 +105,14 @@ def prepare(start: Start, task: Task, folder: Folder, data: Examples, replay: Re
     inference = Inference(model, task.pads)
     own = Inference(trained, task.pads, collate=collate_states(trained)) if options.train == "features" else inference
     evaluation = Evaluation(task, data.dev, dev_features, own, folder.log_dir, model)
+    steps = options.epochs * batches.steps
+    if passes is not None:
+        steps = min(steps, max(1, int(len(features) / options.batch_size * passes)))
     with trained.distribute_strategy.scope():
-        settings = compile_arguments(options, options.epochs * batches.steps, rates={r"(^|/)crf/": options.crf_rate})
+        settings = compile_arguments(options, steps, rates={r"(^|/)crf/": options.crf_rate})
         trained.compile(loss=task.loss(model), metrics=task.metrics(), **settings)
         trained.optimizer.build(trained.trainable_variables)
-    return Prepared(start, task, folder, data, replay, model, trained, batches, inference, evaluation, seconds)
+    return Prepared(start, task, folder, data, replay, model, trained, batches, inference, evaluation, seconds, steps)
 
 
 def _around(model: PretrainedModel, task: Task, options: FinetuneOptions) -> keras.Model:
@@ -127,7 +138,7 @@ def train(prepared: Prepared) -> FinetuneResult:
     old = prepared.replay.held_out if prepared.replay else []
     before = scores(prepared, old)[0] if old else {}
     history, seconds = fit(prepared)
-    dev, _ = scores(prepared, data.dev)
+    dev, _ = scores(prepared, data.dev) if data.dev else ({}, [])
     test, predictions = scores(prepared, data.test) if data.test else ({}, [])
     forgotten = forgetting(before, scores(prepared, old)[0], task.monitor) if old else {}
     result = FinetuneResult(folder.output, prepared.model, task, folder.log_dir, dev, test, history, seconds,
@@ -142,7 +153,10 @@ def fit(prepared: Prepared) -> tuple[dict, list[float]]:
     options, batches, monitor = prepared.start.options, prepared.batches, f"val_{prepared.task.monitor}"
     best, seconds = BestWeights(prepared.folder.checkpoints / "best.npz", monitor, prepared.model), Seconds()
     resume = Resume(prepared.folder.checkpoints, options.save_every, data=batches, extend=prepared.folder.extend)
-    callbacks = [resume, seconds, prepared.evaluation, best, Progress(options.quiet)]
+    scored = [prepared.evaluation, best] if prepared.data.dev else []  # run-classifier may only train
+    callbacks = [resume, seconds, *scored, Progress(options.quiet)]
+    if prepared.steps < options.epochs * batches.steps:
+        callbacks.append(End(prepared.steps, batches.steps))
     if options.unfreeze_every:
         callbacks.insert(0, GradualUnfreezing(options.unfreeze_every, prepared.model))
     if options.patience:

@@ -1,7 +1,7 @@
 """BERT's data processors: classes that read the folder of a task (`run_classifier.py` of google-research/bert).
 
-A processor of a TensorFlow 1 script runs unchanged once its imports are replaced by this module; so does a class that
-inherits nothing, as long as it has the four methods:
+A processor of a TensorFlow 1 script runs unchanged once its imports are replaced by this module (and by
+`tfplm.tokenizers.tokenization`); so does a class that inherits nothing, as long as it has the four methods:
 
     class MyProcessor(DataProcessor):
         def get_train_examples(self, data_dir):
@@ -10,17 +10,20 @@ inherits nothing, as long as it has the four methods:
         ...
         def get_labels(self):
             return ["0", "1"]
+
+`PROCESSORS["my"] = MyProcessor` makes it the task "my".
 """
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tfplm.core.suggest import did_you_mean
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.reading import Reader, Reading
 from tfplm.data.tasks.tables import split_rows
 from tfplm.data.text.text_files import read_lines
+from tfplm.tokenizers.tokenization import convert_to_unicode
 
 SPLITS = ("train", "dev", "test")
 
@@ -167,27 +170,34 @@ PROCESSORS: dict[str, type[DataProcessor]] = {
     "rte": RteProcessor, "wnli": WnliProcessor}
 
 
-def find_processor(task_name: str) -> DataProcessor:
+def find_processor(task_name: str, processors: Mapping[str, Callable[[], DataProcessor]] = PROCESSORS) -> DataProcessor:
     """The processor for a task name, ignoring case and hyphens. Raises ValueError, listing the names, if unknown."""
-    names = {name.replace("-", ""): name for name in PROCESSORS}
-    key = task_name.lower().replace("-", "").replace("_", "")
-    if key not in names:
-        raise ValueError(f"task {task_name!r} not found; there are {', '.join(PROCESSORS)}"
-                         f"{did_you_mean(task_name, PROCESSORS)}")
-    return PROCESSORS[names[key]]()
+    names = {_plain(name): name for name in processors}
+    if _plain(task_name) not in names:
+        raise ValueError(f"task {task_name!r} not found; there are {', '.join(processors)}"
+                         f"{did_you_mean(task_name, processors)}")
+    return processors[names[_plain(task_name)]]()
+
+
+def _plain(task_name: str) -> str:
+    return task_name.lower().replace("-", "").replace("_", "")
 
 
 def processor_examples(processor, data_dir: str, split: str) -> list[TextExample]:
-    """The examples of a split ("train", "dev", "test") in the library's own form.
+    """The examples of a split ("train", "dev", "test") in the library's own form; those of "test" have no labels.
 
     processor: any object with `get_SPLIT_examples` and `get_labels`. If `get_labels` returns [None], [] or None, the
-    labels become numbers. Raises ValueError for a label that `get_labels` does not return.
+    labels become numbers. Raises ValueError if there are no examples, and for a label that `get_labels` does not
+    return; but labels of the test split are ignored, because processors invent them.
     """
-    found = getattr(processor, f"get_{split}_examples")(data_dir)
+    found = [example for example in getattr(processor, f"get_{split}_examples")(data_dir) if hasattr(example, "text_a")]
     labels = processor_labels(processor)
     name = type(processor).__name__
-    return [_text_example(example, labels, f"{name} {split} {example.guid}") for example in found
-            if hasattr(example, "text_a")]
+    if not found:
+        raise ValueError(f"{name}.get_{split}_examples returned no examples of {data_dir}; expected at least one: check "
+                         f"the rows of the {split} file, and that the method appends them all")
+    return [_text_example(example, None if split == "test" else example.label, labels, f"{name} {split} {example.guid}")
+            for example in found]
 
 
 def processor_labels(processor) -> list[str] | None:
@@ -196,8 +206,7 @@ def processor_labels(processor) -> list[str] | None:
     return None if not labels or labels == [None] else [_text(label) for label in labels]
 
 
-def _text_example(example: InputExample, labels: Sequence[str] | None, origin: str) -> TextExample:
-    label = example.label
+def _text_example(example: InputExample, label, labels: Sequence[str] | None, origin: str) -> TextExample:
     if label is not None and labels is None:
         try:
             label = float(label)
@@ -219,5 +228,4 @@ def _as_tuple(label) -> Iterable[str]:
 
 
 def _text(value) -> str:
-    """BERT's `tokenization.convert_to_unicode`."""
-    return value.decode("utf-8", "ignore") if isinstance(value, bytes) else str(value)
+    return convert_to_unicode(value) if isinstance(value, bytes) else str(value)

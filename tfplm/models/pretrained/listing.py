@@ -6,29 +6,42 @@ from tfplm.core.terminal.results import Results
 from tfplm.families import registry
 from tfplm.families.published import paper, repository
 from tfplm.models.pretrained.counting import by_module, count_parameters, parameters_by_name
+from tfplm.models.shapes import variable_shapes
 from tfplm.options import verb
 from tfplm.options.models import ParamsOptions, PresetsOptions
 
 
 @verb(ParamsOptions)
 def params(options: ParamsOptions) -> int:
-    """Shows the number of parameters of a preset or a saved model in total and per module. Returns the total."""
+    """Shows the number of parameters of a preset or a saved model in total and per module. Returns the total.
+
+    Raises ValueError if there is no such preset, and for flags that contradict each other.
+    """
+    if options.by_layer and options.by_weight:
+        raise ValueError("--by-layer and --by-weight were both given; expected one of the two tables: omit one of them")
     if Path(options.model).expanduser().exists() or "/" in options.model:
         from tfplm.models.pretrained.source import open_source
         config = open_source(options.model).config_for(options.head)
     else:
         config = registry.preset(options.model)  # raises ValueError with the nearest names
+    config = config.replace(**options.overrides())
     counts = parameters_by_name(config, options.head)
     total = sum(counts.values())
-    modules = by_module(counts, options.by_layer)
-    row = {"model": options.model, "parameters": total, "modules": modules}
+    row = {"model": options.model, "parameters": total, "modules": by_module(counts, options.by_layer)}
+    if options.by_weight:
+        shapes = variable_shapes(config, options.head)
+        row["weights"] = {name: {"shape": list(shapes[name]), "parameters": count} for name, count in counts.items()}
     with Results(options.json, options.output, overwrite=options.overwrite, as_text=_as_table) as results:
         results.show(row)
     return total
 
 
 def _as_table(row: dict) -> str:
-    lines = [f"{name:44s} {count:15,d} {count / row['parameters']:7.1%}" for name, count in row["modules"].items()]
+    parts = {name: (count, "") for name, count in row["modules"].items()}
+    if weights := row.get("weights"):
+        parts = {name: (weight["parameters"], " x ".join(map(str, weight["shape"]))) for name, weight in weights.items()}
+    lines = [f"{name:44s} {count:15,d} {count / row['parameters']:7.1%}  {shape}".rstrip()
+             for name, (count, shape) in parts.items()]
     return "\n".join([*lines, f"{'total':44s} {row['parameters']:15,d}"])
 
 
