@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow
 
+from tests.documents.intro_values import STATES
 from tests.documents.reading import read
 
 v1 = tensorflow.compat.v1
@@ -49,6 +50,9 @@ class Session(v1.InteractiveSession):
             for variable in v1.trainable_variables():
                 self.record[f"initial/{variable.op.name}"] = super().run(variable)
             return result
+        if self.steps and self.steps % STATES == 0:
+            for variable in v1.global_variables():
+                self.record[f"{self.steps}/state/{variable.op.name}"] = super().run(variable)
         extra = {}
         if any(isinstance(fetch, v1.Operation) for fetch in fetches):  # the training step
             (extra["kept"],) = [op.outputs[0] for op in graph.get_operations()

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 CLOSE = 1e-5
+STATES = 100  # steps between two records of the weights and of the optimizer
 
 
 class Events:

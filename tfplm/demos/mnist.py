@@ -30,6 +30,7 @@ from tfplm.summaries.variables import nn_layer, variable_summaries
 from tfplm.summaries.writers import create_writer, writes_summaries
 from tfplm.training.loop.distribute import strategy_for
 from tfplm.training.loop.progress import Line
+from tfplm.training.optimizers.tf1_adam import TF1Adam
 
 __all__ = ["MnistResult", "MnistTraining", "mnist", "mnist_model", "mnist_summaries", "nn_layer", "run_loop"]
 TEST_PART = 2000  # images processed together
@@ -95,7 +96,7 @@ class MnistTraining:
         self.options, self.strategy = options, strategy
         with strategy.scope():
             self.model = mnist_model(options)
-            optimizer = keras.optimizers.Adam(options.learning_rate, epsilon=1e-8)
+            optimizer = TF1Adam(options.learning_rate)
             if options.dtype == "mixed_float16":
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             optimizer.build(self.model.trainable_variables)
