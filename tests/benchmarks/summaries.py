@@ -17,8 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import tensorflow as tf
 
-from tfplm.data.mnist import load_mnist
-from tfplm.demos.mnist import MnistTraining, mnist_model, run_loop, training_batches
+from tfplm.data.mnist import images_and_labels, load_mnist, training_batches, with_masks
+from tfplm.demos.mnist import MnistTraining, mnist_model, run_loop
 from tfplm.options.mnist import MnistOptions
 from tfplm.summaries import SummaryCallback, create_writer
 
@@ -43,12 +43,15 @@ class Document:
     """The loop of `tfplm mnist`: all summaries at every step; the test set every `test_every` steps."""
 
     def __init__(self, data, options, folder):
-        self.data, self.training = data, MnistTraining(options, tf.distribute.get_strategy())
+        self.training = MnistTraining(options, tf.distribute.get_strategy())
+        self.batches = with_masks(training_batches(data, options), options)
+        self.test_set = images_and_labels(data.test_images, data.test_labels)
         self.writers = {name: create_writer(os.path.join(folder, name)) for name in ("train", "test")}
         self.training.compile_summaries(self.writers)
 
     def __call__(self, steps: int) -> None:
-        run_loop(self.training, self.data, steps, lambda step, history: None)
+        self.training.options.steps = steps
+        run_loop(self.training, self.batches, self.test_set, lambda step, history: None)
         for writer in self.writers.values():
             writer.flush()
 

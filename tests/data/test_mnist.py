@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfplm.data import mnist
-from tfplm.data.mnist import FILES, load_mnist, read_idx, read_idx_folder
+from tfplm.data.mnist import FILES, load_mnist, read_idx, read_idx_folder, write_idx
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -56,8 +56,8 @@ def test_missing_files_are_named(folder):
     (folder / f"{FILES['test_labels']}.gz").unlink()
     with pytest.raises(FileNotFoundError, match=r"no t10k-labels-idx1-ubyte; expected the four idx files of MNIST"):
         load_mnist(folder)
-    with pytest.raises(FileNotFoundError, match="is not a folder"):
-        load_mnist(folder / "nowhere")
+    with pytest.raises(NotADirectoryError, match="t10k-images-idx3-ubyte.gz is a file; expected the folder of the four"):
+        load_mnist(folder / f"{FILES['test_images']}.gz")
 
 
 @pytest.mark.parametrize(("content", "message"), [
@@ -124,12 +124,71 @@ def test_without_a_folder(monkeypatch, caplog, folder):
     assert len(load_mnist().train_labels) == 12
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_empty_or_missing_folder_is_filled_once(tmp_path, arrays, monkeypatch, exists):
+    prepare(tmp_path / "downloaded", arrays)
+    calls, real = [], mnist._from_tensorflow_datasets
+
+    def download(folder, download):
+        calls.append((folder, download))
+        return real(tmp_path / "downloaded", download=False)
+
+    monkeypatch.setattr(mnist, "_from_tensorflow_datasets", download)
+    target = tmp_path / "a" / "MNIST_DATA"
+    if exists:
+        target.mkdir(parents=True)
+    first, second = load_mnist(target), load_mnist(str(target))
+    assert calls == [(None, True)] and str(target) in first.source
+    assert sorted(path.name for path in target.iterdir()) == sorted(f"{name}.gz" for name in FILES.values())
+    for part, array in arrays.items():
+        np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
+        np.testing.assert_array_equal(np.sort(getattr(first, part), axis=0), np.sort(array, axis=0))
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_offline_the_message_names_the_files_and_their_folder(tmp_path, monkeypatch, exists):
+    def offline(folder, download):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(mnist, "_from_tensorflow_datasets", offline)
+    target = tmp_path / "MNIST_DATA"
+    if exists:
+        target.mkdir()
+    with pytest.raises(FileNotFoundError) as caught:
+        load_mnist(target)
+    message = str(caught.value)
+    assert message.startswith(f"{target} {'is empty' if exists else 'does not exist'}, and MNIST could not be downloaded")
+    assert "ConnectionError: no network" in message and message.endswith(f"into {target}")
+    assert all(name in message for name in FILES.values()) and "expected the four idx files there: put" in message
+    assert target.exists() == exists and not any(tmp_path.glob("*/*")), "nothing is left behind"
+
+
+def test_a_folder_of_other_files_is_not_filled(tmp_path):
+    (tmp_path / "novel.txt").write_text("mine")
+    with pytest.raises(FileNotFoundError, match="no train-images-idx3-ubyte, .*expected the four idx files of MNIST"):
+        load_mnist(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["images", "labels"])
+def test_written_files_are_read_back(tmp_path, arrays, kind):
+    write_idx(tmp_path / "file.gz", arrays[f"test_{kind}"])
+    assert gzip.decompress((tmp_path / "file.gz").read_bytes()) == idx(arrays[f"test_{kind}"])
+    np.testing.assert_array_equal(read_idx(tmp_path / "file.gz", kind), arrays[f"test_{kind}"])
+
+
 def test_a_folder_of_tensorflow_datasets(tmp_path, arrays):
-    """A prepared folder in the layout of `tfds`: features, info and TFRecords."""
+    prepare(tmp_path, arrays)
+    found = load_mnist(tmp_path)
+    for part, array in arrays.items():
+        np.testing.assert_array_equal(np.sort(getattr(found, part), axis=0), np.sort(array, axis=0))
+
+
+def prepare(root, arrays):
+    """Makes a prepared folder in the layout of `tfds`: features, info and TFRecords."""
     tfds = pytest.importorskip("tensorflow_datasets")
     features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(28, 28, 1)),
                                            "label": tfds.features.ClassLabel(num_classes=10)})
-    folder = tmp_path / "mnist" / "3.0.1"
+    folder = root / "mnist" / "3.0.1"
     folder.mkdir(parents=True)
     splits = []
     for split, count in (("train", 12), ("test", 5)):
@@ -141,9 +200,6 @@ def test_a_folder_of_tensorflow_datasets(tmp_path, arrays):
                                        filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}")
     info = (folder / "dataset_info.json").read_text()
     (folder / "dataset_info.json").write_text(info.replace('"my_dataset"', '"mnist"').replace('"1.0.0"', '"3.0.1"'))
-    found = load_mnist(tmp_path)
-    for part, array in arrays.items():
-        np.testing.assert_array_equal(np.sort(getattr(found, part), axis=0), np.sort(array, axis=0))
 
 
 def mnist_writer(path):

@@ -5,6 +5,7 @@ import pytest
 
 from tests.conftest import ROOT, missing
 from tests.documents.reading import Document, read
+from tests.training.loop.fake_gpus import two_gpus  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ class Document:
     """One document; lines are numbered from 1, as the tests cite them."""
 
     def __init__(self, path: Path):
-        self.name = path.name
+        self.name, self.folder = path.name, path.parent
         self._lines = path.read_text(encoding="utf-8").splitlines()
 
     def lines(self, first: int, last: int) -> list[str]:

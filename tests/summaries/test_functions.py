@@ -12,6 +12,7 @@ from tfplm.summaries import (
     histogram,
     input_images,
     layer_graph,
+    nn_layer,
     text_samples,
     variable_summaries,
     write_hparams,
@@ -60,6 +61,89 @@ def test_in_a_function_and_a_custom_loop(tmp_path):
     writer.close()
     steps, means = EventFiles(tmp_path).scalars("weight/mean")
     assert list(steps) == [0, 1, 2, 3] and list(means) == [3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_one_argument_takes_its_name_from_the_scopes(tmp_path, compiled):
+    """The tags are the scopes and `summaries`, also at the second call, eagerly and in a function."""
+    weight, bias = keras.Variable(np.arange(6.0)), tf.Variable([1.0])
+    writer = create_writer(tmp_path)
+
+    def step(number):
+        with writer.as_default(number), tf.name_scope("layer1"):
+            with tf.name_scope("weights"):
+                variable_summaries(weight)
+            with tf.name_scope("biases"):
+                variable_summaries(bias)
+
+    step = tf.function(step) if compiled else step
+    for number in range(2):
+        step(tf.constant(number, tf.int64))
+    with writer.as_default(2):
+        variable_summaries(weight, step=7)
+    writer.close()
+    events = EventFiles(tmp_path)
+    names = ["layer1/biases/summaries", "layer1/weights/summaries", "summaries"]
+    assert events.tags("scalars") == [f"{name}/{part}" for name in names for part in sorted(STATISTICS)]
+    assert events.tags("histograms") == [f"{name}/histogram" for name in names]
+    assert list(events.scalars("layer1/weights/summaries/mean")[0]) == [0, 1]
+    assert list(events.scalars("summaries/mean")[0]) == [7]
+    assert statistics_of(events, "layer1/weights/summaries") == pytest.approx(expected(np.arange(6.0)), rel=1e-5)
+
+
+@pytest.mark.parametrize("arguments", [("layer1/weights",), (tf.constant(1.0), "layer1")])
+def test_a_name_without_a_variable(arguments):
+    with pytest.raises(TypeError, match=r"expected variable_summaries\(variable\) or variable_summaries\(name, variable\)"):
+        variable_summaries(*arguments)
+
+
+def layers():
+    """784 - 7 - 3, made in a name scope."""
+    pixels = keras.Input((784,))
+    with tf.name_scope("tower"):
+        hidden = nn_layer(pixels, 784, 7, "layer1")
+        return keras.Model(pixels, nn_layer(hidden, 7, 3, layer_name="layer2", act=tf.identity))
+
+
+def test_nn_layer(tmp_path):
+    model, pixels = layers(), np.random.default_rng(0).random((4, 784), np.float32)
+    assert [tuple(weight.shape) for weight in model.trainable_weights] == [(784, 7), (7,), (7, 3), (3,)]
+    (kernel, bias), (second, _) = (model.get_layer(f"layer{number}").get_weights() for number in (1, 2))
+    assert np.abs(kernel).max() <= 0.2 and kernel.std() == pytest.approx(0.088, abs=0.003)
+    assert (bias == np.float32(0.1)).all()
+    writer, hidden = create_writer(tmp_path), np.maximum(pixels @ kernel + bias, 0)
+    np.testing.assert_allclose(model(pixels), hidden @ second + np.float32(0.1), atol=1e-5)
+
+    @tf.function
+    def twice(step):  # tags are not numbered
+        with writer.as_default(step):
+            model(pixels)
+            return model(pixels)
+
+    twice(tf.constant(5, tf.int64))
+    writer.close()
+    events = EventFiles(tmp_path)
+    parts = [f"{part}/summaries/{name}" for part in ("biases", "weights") for name in sorted((*STATISTICS, "histogram"))]
+    assert events.tags() == sorted(f"tower/layer{number}/{part}" for number in (1, 2)
+                                   for part in [*parts, "linear_compute/linear", "activations"])
+    assert statistics_of(events, "tower/layer1/weights/summaries") == pytest.approx(expected(kernel), rel=1e-4, abs=1e-6)
+    assert events.points("tower/layer1/activations")[1][0][-1, 1] == pytest.approx(hidden.max(), rel=1e-5)
+
+
+def test_nn_layer_is_saved_and_learns(tmp_path):
+    model, pixels = layers(), np.random.default_rng(0).random((8, 784), np.float32)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(pixels, np.arange(8) % 3, epochs=5, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(pixels), model(pixels))
+    assert again.get_layer("layer1").scope == "tower/layer1"
+
+
+def test_nn_layer_with_inputs_of_another_width():
+    with pytest.raises(ValueError, match=r"layer1 has inputs of the shape \(2, 5\) and input_dim 784; expected input_dim 5"):
+        nn_layer(tf.zeros((2, 5)), 784, 7, "layer1")
 
 
 def test_nothing_is_done_without_a_writer_or_when_not_recording(tmp_path):

@@ -8,6 +8,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
+
+from tfplm.core.files import replacing
+from tfplm.options.mnist import MnistOptions
 
 log = logging.getLogger(__name__)
 FILES = {"train_images": "train-images-idx3-ubyte", "train_labels": "train-labels-idx1-ubyte",
@@ -68,6 +72,12 @@ def _find(folder: Path, name: str) -> Path | None:
     return None
 
 
+def write_idx(path, array: np.ndarray) -> None:
+    """Writes uint8 images or labels as a gzip-compressed idx file, which `read_idx` reads."""
+    header = (0x800 | array.ndim).to_bytes(4, "big") + np.array(array.shape, ">u4").tobytes()
+    Path(path).write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), compresslevel=6, mtime=0))
+
+
 def read_idx_folder(folder) -> Mnist:
     """Reads the four idx files of a folder. Raises FileNotFoundError, naming the missing files, or ValueError."""
     folder = Path(folder)
@@ -111,12 +121,17 @@ def digits() -> Mnist:
                  source="scikit-learn's 8 x 8 digits, enlarged: a small stand-in, not MNIST")
 
 
+def _reason(error: Exception) -> str:
+    """An error in one short line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
 def _without_folder() -> Mnist:
     """Tries tensorflow-datasets (prepared folder or download), then scikit-learn's digits."""
     try:
         return _from_tensorflow_datasets(None, download=True)
     except Exception as error:  # no network, a proxy's page, a missing package: all the same to the user
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        reason = _reason(error)
     try:
         found = digits()
     except ModuleNotFoundError as error:
@@ -127,19 +142,70 @@ def _without_folder() -> Mnist:
     return found
 
 
+def _fill(folder: Path) -> None:
+    """Writes the four files, from a download by tensorflow-datasets (in its order), all or none."""
+    try:
+        found = _from_tensorflow_datasets(None, download=True)
+    except Exception as error:
+        what = "is empty" if folder.is_dir() else "does not exist"
+        raise FileNotFoundError(f"{folder} {what}, and MNIST could not be downloaded into it by tensorflow-datasets "
+                                f"({_reason(error)}); expected the four idx files there: put {WHAT_TO_GET} into {folder}"
+                                ) from error
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        for part, name in FILES.items():
+            write_idx(temporary / f"{name}.gz", getattr(found, part))
+
+
 def load_mnist(data_dir=None) -> Mnist:
     """Loads MNIST from `data_dir`: the four idx files, compressed or not, or a folder prepared by tensorflow-datasets.
 
-    Without it: `$TFPLM_DATA/mnist`, then tensorflow-datasets (its prepared folder, or a download), then, offline, the
-    digits included in scikit-learn, with a warning.
+    An empty or missing folder is filled with the four files first, by a download. Without `data_dir`:
+    `$TFPLM_DATA/mnist`, then tensorflow-datasets (its prepared folder, or a download), then, offline, the digits included
+    in scikit-learn, with a warning.
+
+    Raises FileNotFoundError, naming the files, if some of them are missing or nothing could be downloaded, and ValueError
+    for damaged ones.
     """
     if data_dir is None:
         default = Path(os.environ.get("TFPLM_DATA", ""), "mnist")
         return read_idx_folder(default) if os.environ.get("TFPLM_DATA") and default.is_dir() else _without_folder()
     folder = Path(data_dir).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; expected the folder of the four idx files of "
-                                f"MNIST: {WHAT_TO_GET}")
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; expected the folder of the four idx files of MNIST: give "
+                                 "--data-dir its folder")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        _fill(folder)
     if not any(_find(folder, name) for name in FILES.values()) and any(folder.glob("mnist/*/dataset_info.json")):
         return _from_tensorflow_datasets(folder, download=False)
     return read_idx_folder(folder)
+
+
+def images_and_labels(images: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """uint8 images [N, 28, 28] and labels [N] as float32 [N, 784] in [0, 1] and int32 [N]."""
+    return tf.constant(images.reshape(-1, 784).astype(np.float32) / 255.0), tf.constant(labels.astype(np.int32))
+
+
+def training_batches(data: Mnist, options: MnistOptions) -> tf.data.Dataset:
+    """Infinite batches (images float [B, 784] in [0, 1], labels int32 [B]), shuffled in each pass over the examples."""
+    images = tf.constant(data.train_images.reshape(-1, 784))
+    labels = tf.constant(data.train_labels.astype(np.int32))
+    count = len(labels)
+    if options.batch_size > count:
+        raise ValueError(f"batch_size is {options.batch_size}; the training set has only {count} examples: lower it")
+    # indices are shuffled and batched, and a whole batch is gathered at once: much cheaper than single images
+    indices = tf.data.Dataset.range(count).shuffle(count, seed=options.seed).repeat()
+    return indices.batch(options.batch_size, drop_remainder=True).map(
+        lambda chosen: (tf.cast(tf.gather(images, chosen), tf.float32) / 255.0, tf.gather(labels, chosen))).prefetch(4)
+
+
+def with_masks(batches: tf.data.Dataset, options: MnistOptions) -> tf.data.Dataset:
+    """Batches (images, labels) -> (images, labels, kept), with a dropout mask for each batch: bool [B, hidden].
+
+    As a part of the batch, the mask is divided among devices like the images, so that several train like one.
+    """
+    def add(step, batch):
+        shape, seed = (tf.shape(batch[1])[0], options.hidden_size), (options.seed, step)
+        return *batch, tf.random.stateless_uniform(shape, seed) < options.keep_probability
+
+    return batches.enumerate().map(add).prefetch(4)

@@ -1,6 +1,9 @@
 """Handwritten digits with every kind of TensorBoard summary: the classic TF1 program, as a loop on TensorFlow 2.
 
     784 pixels -> layer1: 500, ReLU -> dropout -> layer2: 10 logits -> softmax cross-entropy
+
+With the same initial values, batches and dropout masks, losses, accuracies and summaries are those of the program. Its
+layer, for loops by hand, is `nn_layer`.
 """
 
 import contextlib
@@ -15,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfplm.core.outputs import command, writing_folder
-from tfplm.data.mnist import Mnist, load_mnist
+from tfplm.data.mnist import images_and_labels, load_mnist, training_batches, with_masks
 from tfplm.options.base import verb
 from tfplm.options.mnist import MnistOptions
 from tfplm.summaries.graph import function_graph
@@ -23,12 +26,13 @@ from tfplm.summaries.histograms import histogram
 from tfplm.summaries.hparams import write_hparams
 from tfplm.summaries.images import input_images
 from tfplm.summaries.projector import Embedding, write_projector
-from tfplm.summaries.variables import variable_summaries
+from tfplm.summaries.variables import nn_layer, variable_summaries
 from tfplm.summaries.writers import create_writer, writes_summaries
-from tfplm.training.loop.devices import set_devices
 from tfplm.training.loop.distribute import strategy_for
 from tfplm.training.loop.progress import Line
+from tfplm.training.optimizers.tf1_adam import TF1Adam
 
+__all__ = ["MnistResult", "MnistTraining", "mnist", "mnist_model", "mnist_summaries", "nn_layer", "run_loop"]
 TEST_PART = 2000  # images processed together
 
 
@@ -60,45 +64,29 @@ def mnist_model(options: MnistOptions | None = None) -> keras.Model:
     return keras.Model(pixels, dense(10, "layer2")(dropped), name="mnist")
 
 
-def with_activations(model: keras.Model) -> keras.Model:
-    """The same layers, with the activations for the summaries as outputs, by tag."""
-    linear1, linear2 = model.get_layer("layer1").output, model.get_layer("layer2").output
-    return keras.Model(model.input, {"layer1/linear_compute/linear": linear1,
-                                     "layer1/activations": model.get_layer("relu").output,
-                                     "layer2/linear_compute/linear": linear2}, name="mnist")
-
-
-def mnist_summaries(model: keras.Model, batch: dict, step, images: int = 10) -> None:
+def mnist_summaries(batch: dict, step, images: int = 10) -> None:
     """Writes all summaries of the classic program for a batch to the current writer.
 
     Args:
-        model: made by `mnist_model`.
-        batch: `images` [B, 784], `keep_probability`, `loss`, `accuracy`, and the outputs of `with_activations`.
+        batch: what `MnistTraining.train_step` and `test` return: `images` [B, 784], `keep_probability`, `loss`,
+            `accuracy`, and weights, biases and outputs of the layers by tag. The weights are those before the update, as
+            the outputs are.
     """
-    input_images("input_reshape/input", batch["images"], step, images)
+    input_images("input_reshape/input", _classic_pixels(batch["images"][:images]), step, images)
     for name in ("layer1", "layer2"):
-        layer = model.get_layer(name)
-        variable_summaries(f"{name}/weights/summaries", layer.kernel.value, step)
-        variable_summaries(f"{name}/biases/summaries", layer.bias.value, step)
-        histogram(f"{name}/linear_compute/linear", batch[f"{name}/linear_compute/linear"], step)
-    histogram("layer1/activations", batch["layer1/activations"], step)
-    histogram("layer2/activations", batch["layer2/linear_compute/linear"], step)  # the last layer has no activation
+        for part in ("weights", "biases"):
+            variable_summaries(f"{name}/{part}/summaries", batch[f"{name}/{part}"], step)
+        for part in ("linear_compute/linear", "activations"):
+            histogram(f"{name}/{part}", batch[f"{name}/{part}"], step)
     tf.summary.scalar("dropout/dropout_keep_probability", batch["keep_probability"], step)
     tf.summary.scalar("loss/loss", batch["loss"], step)
     tf.summary.scalar("accuracy/accuracy", batch["accuracy"], step)
 
 
-def training_batches(data: Mnist, options: MnistOptions) -> tf.data.Dataset:
-    """Infinite batches (images float [B, 784] in [0, 1], labels int32 [B]), shuffled in each pass over the examples."""
-    images = tf.constant(data.train_images.reshape(-1, 784))
-    labels = tf.constant(data.train_labels.astype(np.int32))
-    count = len(labels)
-    if options.batch_size > count:
-        raise ValueError(f"batch_size is {options.batch_size}; the training set has only {count} examples: lower it")
-    # indices are shuffled and batched, and a whole batch is gathered at once: much cheaper than single images
-    indices = tf.data.Dataset.range(count).shuffle(count, seed=options.seed).repeat()
-    return indices.batch(options.batch_size, drop_remainder=True).map(
-        lambda chosen: (tf.cast(tf.gather(images, chosen), tf.float32) / 255.0, tf.gather(labels, chosen))).prefetch(4)
+def _classic_pixels(images: tf.Tensor) -> tf.Tensor:
+    """uint8, as TF1's summary of images made them: the largest value of an image becomes 255, fractions are cut off."""
+    largest = tf.reduce_max(images, axis=1, keepdims=True)
+    return tf.cast(images * tf.where(largest < 1e-6, 0.0, 255.0 / largest), tf.uint8)
 
 
 class MnistTraining:
@@ -108,14 +96,29 @@ class MnistTraining:
         self.options, self.strategy = options, strategy
         with strategy.scope():
             self.model = mnist_model(options)
-            self.taps = with_activations(self.model)
-            optimizer = keras.optimizers.Adam(options.learning_rate, epsilon=1e-8)
+            optimizer = TF1Adam(options.learning_rate)
             if options.dtype == "mixed_float16":
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             optimizer.build(self.model.trainable_variables)
         self.optimizer = optimizer
         self.train_step = tf.function(self.traced_train_step)
         self.test = tf.function(self.traced_test)
+
+    def _forward(self, images, kept=None) -> dict:
+        """The layers' weights, biases and outputs by tag; `kept` [B, hidden] are the units that dropout keeps."""
+        layer = self.model.get_layer
+        linear = layer("layer1")(images)
+        activations = dropped = layer("relu")(linear)
+        if kept is not None:
+            with tf.name_scope("dropout"):
+                dropped = tf.where(kept, activations / self.options.keep_probability, 0.0)
+        logits = layer("layer2")(dropped)
+        found = {"layer1/linear_compute/linear": linear, "layer1/activations": activations,
+                 "layer2/linear_compute/linear": logits, "layer2/activations": logits}  # the last layer has no activation
+        for name in ("layer1", "layer2"):  # read here, before the update
+            found |= {f"{name}/weights": tf.identity(layer(name).kernel.value),
+                      f"{name}/biases": tf.identity(layer(name).bias.value)}
+        return found
 
     def _outcome(self, outputs: dict, labels) -> dict:
         logits = tf.cast(outputs["layer2/linear_compute/linear"], tf.float32)
@@ -125,9 +128,9 @@ class MnistTraining:
             right = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
             return {**outputs, "loss": loss, "accuracy": tf.reduce_mean(tf.cast(right, tf.float32))}
 
-    def _replica_step(self, images, labels) -> dict:
+    def _replica_step(self, images, labels, kept) -> dict:
         with tf.GradientTape() as tape:
-            outcome = self._outcome(self.taps(images, training=True), labels)
+            outcome = self._outcome(self._forward(images, kept), labels)
             # the gradients of all replicas are summed
             loss = self.optimizer.scale_loss(outcome["loss"] / self.strategy.num_replicas_in_sync)
         variables = self.model.trainable_variables
@@ -135,20 +138,22 @@ class MnistTraining:
             self.optimizer.apply(tape.gradient(loss, variables), variables)
         return {**outcome, "images": images}
 
-    def traced_train_step(self, images, labels) -> dict:
+    def traced_train_step(self, images, labels, kept) -> dict:
         """Runs one step; returns the batch for `mnist_summaries`, from all replicas of this process."""
-        outcome = self.strategy.run(self._replica_step, args=(images, labels))
+        outcome = self.strategy.run(self._replica_step, args=(images, labels, kept))
         means = {name: self.strategy.reduce("mean", outcome.pop(name), axis=None) for name in ("loss", "accuracy")}
-        whole = {name: tf.concat(self.strategy.experimental_local_results(value), 0) for name, value in outcome.items()}
+        local = {name: self.strategy.experimental_local_results(value) for name, value in outcome.items()}
+        whole = {name: values[0] if name.endswith(("/weights", "/biases")) else tf.concat(values, 0)
+                 for name, values in local.items()}
         return {**whole, **means, "keep_probability": tf.constant(self.options.keep_probability)}
 
     def traced_test(self, images, labels) -> dict:
         """Evaluates the test set in one call on one device, without dropout; returns the same as a step."""
         # in parts that fit into the processor's cache, which takes two thirds of the time of a single pass
-        parts = [self.taps(images[start:start + TEST_PART], training=False)
-                 for start in range(0, images.shape[0], TEST_PART)]
-        outcome = self._outcome({name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}, labels)
-        return {**outcome, "images": images, "keep_probability": tf.constant(1.0)}
+        parts = [self._forward(images[start:start + TEST_PART]) for start in range(0, images.shape[0], TEST_PART)]
+        whole = {name: value if name.endswith(("/weights", "/biases")) else tf.concat([part[name] for part in parts], 0)
+                 for name, value in parts[0].items()}
+        return {**self._outcome(whole, labels), "images": images, "keep_probability": tf.constant(1.0)}
 
     def compile_summaries(self, writers: dict[str, tf.summary.SummaryWriter]) -> None:
         """Defines a compiled `self.write[name](step, batch)` for each writer."""
@@ -157,7 +162,7 @@ class MnistTraining:
             @tf.function
             def write(step, batch):
                 with writer.as_default():
-                    mnist_summaries(self.model, batch, step, self.options.images)
+                    mnist_summaries(batch, step, self.options.images)
 
             return write
 
@@ -168,33 +173,32 @@ def _default_log_dir() -> str:
     return os.path.join("logs", "mnist", time.strftime("%Y%m%d-%H%M%S"))
 
 
-def run_loop(training: MnistTraining, data: Mnist, steps: int, report) -> dict[int, float]:
-    """The loop of the classic program: evaluation on the test set every tenth step, training at every step.
+def run_loop(training: MnistTraining, batches: tf.data.Dataset, test_set: tuple, report) -> dict[int, float]:
+    """The loop of the classic program: every tenth step evaluates the test set, the others train on a batch.
 
-    Calls `report(step, history)` after each step. Returns the history: step -> accuracy on the test set.
+    Args:
+        batches: as `with_masks` makes them.
+        test_set: images float [N, 784] and labels int32 [N].
+        report: `report(step, history)` is called after each step.
+
+    Returns the history: step -> accuracy on the test set.
     """
-    options = training.options
-    batches = iter(training.strategy.experimental_distribute_dataset(training_batches(data, options)))
-    test_set = _test_set(data)
-    history = {}
-    for step in range(steps):
+    options, history = training.options, {}
+    iterator = iter(training.strategy.experimental_distribute_dataset(batches))
+    for step in range(options.steps):
         step_tensor = tf.constant(step, tf.int64)
         testing = options.test_every and step % options.test_every == 0
         if testing:
             outcome = training.test(*test_set)
             training.write["test"](step_tensor, outcome)
             history[step] = float(outcome["accuracy"])
-        batch = training.train_step(*next(batches))
-        # as in the classic program, a step writes summaries either of the test set or of the training
-        if not testing and options.summary_every and step % options.summary_every == 0:
-            training.write["train"](step_tensor, batch)
+        if not testing or options.train_every_step:
+            batch = training.train_step(*next(iterator))
+            # a step writes summaries either of the test set or of the training
+            if not testing and options.summary_every and step % options.summary_every == 0:
+                training.write["train"](step_tensor, batch)
         report(step, history)
     return history
-
-
-def _test_set(data: Mnist) -> tuple[tf.Tensor, tf.Tensor]:
-    images = data.test_images.reshape(-1, 784).astype(np.float32) / 255.0
-    return tf.constant(images), tf.constant(data.test_labels.astype(np.int32))
 
 
 def _reporter(options: MnistOptions):
@@ -203,12 +207,14 @@ def _reporter(options: MnistOptions):
         return lambda step, history: None, lambda: None
     if options.progress == "lines":
         return _print_line, lambda: None
-    line, latest = Line("mnist", options.steps, sys.stderr, 10.0, nested=False), {}
+    line, latest, tests = Line("mnist", options.steps, sys.stderr, 10.0, nested=False), {}, set()
 
     def counts():
-        return {"examples": line.done * options.batch_size}
+        return {"examples": (line.done - len(tests)) * options.batch_size}
 
     def report(step, history):
+        if not options.train_every_step:
+            tests.update(history)
         if step in history:
             latest["accuracy"] = history[step]
         line.advance(step + 1, latest, counts)
@@ -218,25 +224,33 @@ def _reporter(options: MnistOptions):
 
 def _print_line(step: int, history: dict[int, float]) -> None:
     if step in history:
-        print(f"Accuracy at step {step}: {history[step]:.4f}", flush=True)
+        print(f"Accuracy at step {step}: {np.float32(history[step])!s}", flush=True)  # all digits, as in the program
 
 
 def _write_graph(training: MnistTraining, writer, options: MnistOptions) -> None:
-    specs = tf.TensorSpec([options.batch_size, 784], tf.float32), tf.TensorSpec([options.batch_size], tf.int32)
+    size = options.batch_size
+    specs = [tf.TensorSpec([size, 784]), tf.TensorSpec([size], tf.int32),
+             tf.TensorSpec([size, options.hidden_size], tf.bool)]
     with writer.as_default(step=0):
-        function_graph(training._replica_step if training.strategy.num_replicas_in_sync == 1
-                       else training.traced_test, *specs)
+        if training.strategy.num_replicas_in_sync == 1:
+            function_graph(training._replica_step, *specs)
+        else:
+            function_graph(training.traced_test, *specs[:2])
 
 
 @verb(MnistOptions)
 def mnist(options: MnistOptions) -> MnistResult:
     """Trains the perceptron on handwritten digits and writes the summaries of `mnist_summaries`.
 
-    Prints `Accuracy at step N: x` on the test set at every tenth step, before that step's training, and the accuracy
-    after the last step. With `output`, the model is saved there as `mnist.keras`.
+    Every tenth step, from the first one, prints `Accuracy at step N: x` on the test set in place of training (so that
+    1,000 steps have 900 updates), and the accuracy after the last step is printed at the end. With `output`, the model is
+    saved there as `mnist.keras`.
     """
     if options.steps < 1:
         raise ValueError(f"steps is {options.steps}; expected 1 or more: change --steps")
+    if not 0 < options.keep_probability <= 1:
+        raise ValueError(f"keep_probability is {options.keep_probability}; expected a share above 0, at most 1: change "
+                         "--keep-probability")
     if not options.output:
         return _train(options)
     with writing_folder(options.output, ("mnist.keras",), options.overwrite):
@@ -244,7 +258,6 @@ def mnist(options: MnistOptions) -> MnistResult:
 
 
 def _train(options: MnistOptions) -> MnistResult:
-    set_devices(options.gpu, options.memory_fraction, options.memory_limit, options.allow_growth)
     keras.utils.set_random_seed(options.seed)
     data = load_mnist(options.data_dir)
     training = MnistTraining(options, strategy_for(options.strategy))
@@ -262,8 +275,10 @@ def _train(options: MnistOptions) -> MnistResult:
         with writers["train"].as_default(step=0):
             write_hparams(options, {"accuracy/accuracy": "../test"})
         training.compile_summaries(writers)
-        history = run_loop(training, data, options.steps, report)
-    outcome = training.test(*_test_set(data))
+        batches = with_masks(training_batches(data, options), options)
+        test_set = images_and_labels(data.test_images, data.test_labels)
+        history = run_loop(training, batches, test_set, report)
+    outcome = training.test(*test_set)
     accuracy = float(outcome["accuracy"])
     if options.projector and writes_summaries(training.strategy):
         hidden, labels = outcome["layer1/activations"][:options.projector], data.test_labels[:options.projector]

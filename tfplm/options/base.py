@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
@@ -18,6 +19,8 @@ def flag(default: Any = dataclasses.MISSING, help: str = "", *, positional: bool
 class Options:
     """Flags of every verb. Subclasses set `RUN = "module:function"` and add fields with `flag`.
 
+    BEFORE: functions, also as "module:function", that are called with the options before that of the verb.
+
     What `tfplm VERB --help` shows, beside the docstring:
       HEADING    heading of the flags that this class defines
       USAGE      arguments of a typical command (default: the arguments that are required)
@@ -31,6 +34,7 @@ class Options:
     """
 
     RUN = ""
+    BEFORE = ()
     HEADING = "common flags"
     USAGE = ""
     EXAMPLES = ()
@@ -57,7 +61,21 @@ class ResultOptions(Options):
 
 
 @dataclasses.dataclass(kw_only=True)
-class TrainingOptions(Options):
+class DeviceOptions(Options):
+    """Flags for the GPUs and their memory; they are set before the verb runs, see `tfplm.training.loop.devices`."""
+
+    BEFORE = ("tfplm.training.loop.devices:set_devices_of",)
+    HEADING = "GPUs"
+    COMMON = False
+
+    gpu: str | None = flag(None, "index of the GPU to use, or several such as 0,1; -1: none (default: all)")
+    memory_fraction: float | None = flag(None, "maximum share of each GPU's memory, such as 0.33")
+    memory_limit: int | None = flag(None, "maximum memory of each GPU in MiB, instead of a share")
+    allow_growth: bool = flag(False, "allocate GPU memory as needed, instead of all at once")
+
+
+@dataclasses.dataclass(kw_only=True)
+class TrainingOptions(DeviceOptions):
     """Flags of the verbs that train a model."""
 
     HEADING = "output and devices"
@@ -73,7 +91,8 @@ class TrainingOptions(Options):
 def verb(options_class: type[T]):
     """Decorates `run(options)` so that both `run(steps=10)` and `run(OptionsClass(steps=10))` work.
 
-    An unknown keyword raises the dataclass's TypeError, which names it.
+    The functions that `OptionsClass.BEFORE` names are called first. An unknown keyword raises the dataclass's TypeError,
+    which names it.
     """
 
     def decorate(function):
@@ -83,6 +102,9 @@ def verb(options_class: type[T]):
                 options = options_class(**keywords)
             elif keywords:
                 options = dataclasses.replace(options, **keywords)
+            for target in options.BEFORE:
+                module, name = target.split(":")
+                getattr(importlib.import_module(module), name)(options)
             return function(options)
 
         run.options = options_class

@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import DeviceOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class DemoOptions(Options):
+class DemoOptions(DeviceOptions):
     """Run the whole workflow in a few minutes, without a network: learn a vocabulary from a corpus, write records,
     pre-train a small ModernBERT on them with masked words, and show what it has learned.
 

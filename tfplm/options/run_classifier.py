@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import DeviceOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class RunClassifierOptions(Options):
+class RunClassifierOptions(DeviceOptions):
     """Run `run_classifier.py` of google-research/bert, with the same flags, files and outputs.
 
     OUTPUT_DIR gets `eval_results.txt` and `test_results.tsv` in their original form, and the model in the form of

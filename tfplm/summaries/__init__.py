@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(__name__, {
     "layer_graph": ".graph",
     "layer_paths": ".names",
     "mask_image": ".attention",
+    "nn_layer": ".variables",
     "precision_recall_image": ".evaluation",
     "text_samples": ".text",
     "variable_paths": ".names",

@@ -1,9 +1,22 @@
 """Visible GPUs and their memory."""
 
+import logging
 import os
 import subprocess
 
 import tensorflow as tf
+
+from tfplm.options.base import DeviceOptions
+
+log = logging.getLogger(__name__)
+
+
+def set_devices_of(options: DeviceOptions) -> None:
+    """Calls `set_devices` with the settings of a verb, if it has any. Raises the same errors."""
+    settings = {"gpu": options.gpu, "memory_fraction": options.memory_fraction, "memory_limit": options.memory_limit,
+                "allow_growth": options.allow_growth or None}
+    if given := {name: value for name, value in settings.items() if value is not None}:
+        set_devices(**given)
 
 
 def set_devices(gpu: int | str | None = None, memory_fraction: float | None = None, memory_limit: int | None = None,
@@ -11,7 +24,7 @@ def set_devices(gpu: int | str | None = None, memory_fraction: float | None = No
     """Sets the visible GPUs and the limits of their memory; must be called before TensorFlow uses a device.
 
     These are the TF1 settings `CUDA_VISIBLE_DEVICES`, `per_process_gpu_memory_fraction` and `allow_growth`, for
-    TensorFlow 2.
+    TensorFlow 2. Settings that are the same as before have no effect, at any time.
 
     Args:
         gpu: index of the visible GPU, several as `"0,2"`, or -1 for none (CPU only); None: all are visible.
@@ -20,15 +33,17 @@ def set_devices(gpu: int | str | None = None, memory_fraction: float | None = No
         allow_growth: allocate memory when it is needed, instead of all at once; with a limit, up to the limit.
 
     Returns:
-        The names of the visible GPUs.
+        The names of the visible GPUs; without any, a warning says that limits of memory have no effect.
 
     Raises:
         ValueError: a GPU does not exist, or the settings are contradictory.
-        RuntimeError: TensorFlow is already initialized, so the settings would have no effect.
+        RuntimeError: TensorFlow has made its devices, so other settings are too late.
     """
     _check_memory(memory_fraction, memory_limit)
     present = tf.config.list_physical_devices("GPU")
     chosen = present if gpu is None else [_device(present, index) for index in _indices(gpu)]
+    if not chosen and (memory_fraction or memory_limit or allow_growth):
+        log.warning("no GPU is used, so the settings of its memory have no effect")
     try:
         if gpu is not None:
             tf.config.set_visible_devices(chosen, "GPU")
@@ -40,9 +55,9 @@ def set_devices(gpu: int | str | None = None, memory_fraction: float | None = No
             elif allow_growth:
                 tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError as error:
-        raise RuntimeError(f"TensorFlow is already initialized, so the device settings have no effect ({error}); call "
-                           "set_devices(...) at the start of the program, before any tensor, model or strategy is "
-                           "created") from error
+        raise RuntimeError(f"TensorFlow has made its devices, so it is too late for other settings of GPUs ({error}); "
+                           "expected them before the first tensor, model or strategy of the process: give them to the "
+                           "first verb that is called, or call tfplm.training.set_devices(...) at the start") from error
     return [device.name for device in chosen]
 
 
@@ -60,15 +75,16 @@ def _indices(gpu: int | str) -> list[int]:
     try:
         indices = [int(part) for part in str(gpu).split(",")]
     except ValueError as error:
-        raise ValueError(f"gpu is {gpu!r}; expected an index such as 0, several as in '0,1', or -1 for none") from error
-    return [] if indices == [-1] else indices
+        raise ValueError(f"gpu is {gpu!r}; expected an index such as 0, several as in '0,1', or -1 for none: change --gpu"
+                         ) from error
+    return [] if indices == [-1] else sorted(set(indices))
 
 
 def _device(present: list, index: int):
     if not 0 <= index < len(present):
         indices = ", ".join(map(str, range(len(present)))) or "none"
-        raise ValueError(f"there is no GPU {index}; expected one of the GPUs of this machine ({indices}), or -1 for "
-                         "the CPU")
+        raise ValueError(f"there is no GPU {index}; expected one of the GPUs of this machine ({indices}), or -1 for the "
+                         "CPU: change --gpu")
     return present[index]
 
 

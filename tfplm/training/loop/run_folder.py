@@ -16,7 +16,7 @@ from tfplm.training.loop.run_checkpoint import newest_values
 RUN, RESULTS = "run.json", "results.json"
 # options that can change when a training is resumed
 _FREE = ("quiet", "output", "log_dir", "minutes", "save_every", "summary_every", "sample_every", "evaluation_batches",
-         "strategy", "overwrite")
+         "strategy", "overwrite", "gpu", "memory_fraction", "memory_limit", "allow_growth")
 _LONGER = ("steps", "epochs")  # options that can grow, if the schedule of the learning rate has no end
 # what --overwrite deletes: the state of a training, and the files of models and tokenizers
 _STATE = ("checkpoints", "data", "fold-*", RUN, RESULTS, "best.json", "predictions.jsonl", "test_predictions.jsonl")
