@@ -154,16 +154,21 @@ def test_fast_bfloat16_and_float32_are_silent(monkeypatch, caplog):
     assert measured == ["forward"] and caplog.records == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["products", "forward", "step"])
-def test_pieces_of_work_are_timed(kind):
-    found = tuning._KINDS[kind]()
+@pytest.mark.parametrize("kind", ["products", pytest.param("forward", marks=pytest.mark.slow),
+                                  pytest.param("step", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("graph", [False, True])
+def test_pieces_of_work_are_timed(kind, graph):
+    """Also where the choice is needed while a graph is built."""
+    found = {}
+    call = lambda: found.update(tuning.seconds(kind))  # noqa: E731
+    with tf.GradientTape():
+        tf.function(call)() if graph else call()
     assert set(found) == ({"onednn", "xla"} if kind == "products" else {"float32", "bfloat16"})
     assert all(0 < seconds < 60 for seconds in found.values())
 
 
 def test_emulated_precision_is_timed_with_few_tokens(monkeypatch):
-    """A run of the few tokens is slow, so the larger shape is made in no precision."""
+    """A product is slow, so the larger shape is made in no precision."""
     made = []
 
     def make(dtype, shape):
@@ -172,8 +177,8 @@ def test_emulated_precision_is_timed_with_few_tokens(monkeypatch):
 
     monkeypatch.setattr(timing, "_seconds", lambda run: 1.0)
     assert timing._layers(make) == {"float32": 1.0, "bfloat16": 1.0}
-    assert made == [("bfloat16", timing._FEW), ("float32", timing._FEW)]
+    assert made == [("float32", timing._FEW), ("bfloat16", timing._FEW)]
     made.clear()
     monkeypatch.setattr(timing, "_seconds", lambda run: 0.001)
     timing._layers(make)
-    assert made == [("bfloat16", timing._FEW), ("float32", timing._SHAPE), ("bfloat16", timing._SHAPE)]
+    assert made == [("float32", timing._SHAPE), ("bfloat16", timing._SHAPE)]

@@ -10,7 +10,7 @@ class InfoOptions(ResultOptions):
     """Show versions, processor, devices, and what was chosen for them and why: the library of float32 products, and what
     --dtype auto means.
 
-    The choices rest on times that are measured at the first use, in up to a second each, and kept in ~/.cache/tfplm
+    The choices rest on times that are measured at the first use, in a second or two, and kept in ~/.cache/tfplm
     (TFPLM_CACHE names another folder, or "off"). TFPLM_FLOAT32 (onednn, xla) and TFPLM_DTYPE (float32, bfloat16) set them.
     """
 

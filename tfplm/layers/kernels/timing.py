@@ -9,19 +9,18 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-_ROUNDS = 5
+_ROUNDS = 3
 _HIDDEN, _INNER, _HEADS = 768, 3072, 12
-_SHAPE, _FEW = (4, 64), (1, 8)  # texts, tokens
-_EMULATED = 0.1  # seconds of few tokens, from which on no more are timed
+_SHAPE, _FEW = (2, 64), (1, 8)  # texts, tokens
+_EMULATED = 0.05  # seconds of a product of 0.2 GFLOP, from which on only few tokens are timed
 
 
 def products() -> dict[str, float]:
     """A float32 product of 512 x 768 x 1536 through oneDNN, and as an XLA program."""
-    with tf.init_scope():
-        a, b = tf.ones((512, 768)), tf.ones((768, 1536))
-        onednn = tf.function(tf.matmul, autograph=False)
-        xla = tf.function(tf.matmul, jit_compile=True, autograph=False)
-        return _fastest({"onednn": lambda: onednn(a, b), "xla": lambda: xla(a, b)}, 2)
+    a, b = tf.ones((512, 768)), tf.ones((768, 1536))
+    onednn = tf.function(tf.matmul, autograph=False)
+    xla = tf.function(tf.matmul, jit_compile=True, autograph=False)
+    return _fastest({"onednn": lambda: onednn(a, b), "xla": lambda: xla(a, b)}, 2)
 
 
 def forward() -> dict[str, float]:
@@ -36,13 +35,10 @@ def step() -> dict[str, float]:
 
 def _layers(make: Callable[[str, tuple], Callable]) -> dict[str, float]:
     """Where a processor emulates bfloat16, the times are those of few tokens, as more could take minutes."""
-    with tf.init_scope():
-        few = make("bfloat16", _FEW)
-        few()
-        emulated = _seconds(few) > _EMULATED
-        shape = _FEW if emulated else _SHAPE
-        runs = {"float32": make("float32", shape), "bfloat16": few if emulated else make("bfloat16", shape)}
-        return _fastest(runs, 1, 1 if emulated else _ROUNDS)
+    a, b = tf.ones((48, _HIDDEN), "bfloat16"), tf.ones((_HIDDEN, _INNER), "bfloat16")
+    emulated = min(_seconds(lambda: tf.matmul(a, b)) for _ in range(3)) > _EMULATED
+    runs = {dtype: make(dtype, _FEW if emulated else _SHAPE) for dtype in ("float32", "bfloat16")}
+    return _fastest(runs, 1, 1 if emulated else _ROUNDS)
 
 
 def _forward(dtype: str, shape: tuple[int, int]) -> Callable:
