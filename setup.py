@@ -23,7 +23,8 @@ EXTRAS = {
     "parquet": ["pyarrow>=14"],
     "zh": ["jieba>=0.42"],  # Chinese word segmentation
     "digits": ["scikit-learn>=1.3"],  # small handwritten digits if MNIST is not available
-    "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3"],
+    "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3", "onnx>=1.16",
+              "onnxruntime>=1.18", "openvino>=2024.4", "ctranslate2>=4.4", "model2vec>=0.6"],
     "golden": ["torch>=2.4", "transformers>=4.56"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
     "completion": ["argcomplete>=3.2"],  # tfplm completion

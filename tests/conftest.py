@@ -7,6 +7,10 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# the same arithmetic on every machine: nothing is measured, and nothing written to the user's cache
+os.environ.setdefault("TFPLM_DTYPE", "float32")
+os.environ.setdefault("TFPLM_FLOAT32", "onednn")
+os.environ.setdefault("TFPLM_CACHE", "off")
 
 import pytest
 

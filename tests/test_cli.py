@@ -124,12 +124,12 @@ def test_texts_between_flags():
 MODELS = {"params": "model", "convert": "source", "tokenize": "source", "pretrain": "init", "finetune": "init",
           "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint", "multitask": "init",
           "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
-          "contrastive": "init", "serve": "source", "fill-mask": "source", "perplexity": "source", "generate": "source",
-          "records": "tokenizer"}
+          "contrastive": "init", "static": "source", "serve": "source", "fill-mask": "source", "perplexity": "source",
+          "generate": "source", "records": "tokenizer"}
 REST = {"convert": ["target"], "evaluate": ["data"], "run-classifier": ["--data-dir", "d", "--task-name", "t", "-o", "o"],
         "multitask": ["a=classification:d"], "encode": ["t"], "similar": ["a", "b"], "sts-eval": ["d"],
-        "index": ["f", "-o", "o"], "search": ["folder", "q"], "contrastive": ["d"], "perplexity": ["t"],
-        "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"]}
+        "index": ["f", "-o", "o"], "search": ["folder", "q"], "contrastive": ["d"], "static": ["target"],
+        "perplexity": ["t"], "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"]}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -143,14 +143,14 @@ def test_the_model_by_any_name(name, flag):
 
 
 def test_every_verb_with_a_model_is_tested():
-    others = {"demo", "mnist", "presets", "vocab", "completion", "example"}
+    others = {"demo", "mnist", "presets", "vocab", "info", "completion", "example"}
     assert set(cli.VERBS) - others == set(MODELS)
 
 
 @pytest.mark.parametrize("name", sorted(set(cli.VERBS) - {"serve", "generate", "completion", "example"}))
 def test_output_by_one_letter(name):
     words = {"params": ["m"], "tokenize": ["m"], "pretrain": ["t"], "evaluate": ["--model", "m", "d"], "predict": ["m"],
-             "vocab": ["t"], "convert": ["m"], "run-classifier": ["--data-dir", "d", "--task-name", "t"],
+             "vocab": ["t"], "convert": ["m"], "static": ["m"], "run-classifier": ["--data-dir", "d", "--task-name", "t"],
              "search": ["f"], "index": ["f"], "records": ["t", "--tokenizer", "v"], "perplexity": ["m", "t"]}
     rest = words.get(name) or [*(["--model", "m"] if name in MODELS else []), *REST.get(name, [])]
     for word in (["-o", "out"], ["--output", "out"], ["-o=out"]):

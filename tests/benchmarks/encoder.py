@@ -1,8 +1,10 @@
-"""BERT-base with random weights: forward pass and training step, compared with KerasHub and torch + transformers.
+"""BERT-base with random weights: forward pass and training step, compared with what else computes them on a CPU.
 
-    python tests/benchmarks/encoder.py [--what forward train] [--dtype bfloat16 float32]
+    python tests/benchmarks/encoder.py [--what forward train] [--dtype bfloat16 float32 int8]
 
-Batch 8, length 128, no padding, 2 threads. Training step: AdamW, dropout 0.1, a classification head.
+Batch 8, length 128, no padding, 2 threads. Training step: AdamW, dropout 0.1, a classification head. Peers: KerasHub,
+torch + transformers, and for the forward pass ONNX Runtime (float32, dynamic int8) and OpenVINO (see peers.py); those that
+are not installed are left out.
 """
 
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+import peers
 from turns import parser, race, table
 
 BATCH, LENGTH, LABELS = 8, 128, 2
@@ -94,6 +97,21 @@ def torch_forward(dtype):
     return run
 
 
+def _batch64():
+    ids = _ids().astype("int64")
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+
+
+def onnx_forward(dtype):
+    run, batch = peers.onnx_runtime("bert-base", dtype), _batch64()
+    return lambda: run(batch)
+
+
+def openvino_forward(dtype):
+    run, batch = peers.openvino("bert-base", dtype), _batch64()
+    return lambda: run(batch)
+
+
 def torch_train(dtype):
     import torch
     import transformers
@@ -113,8 +131,11 @@ def torch_train(dtype):
 
 FORWARD = {
     "bfloat16": {"tfplm bfloat16": (tfplm_forward, "bfloat16"), "torch bfloat16": (torch_forward, "bfloat16"),
+                 "OpenVINO bfloat16": (openvino_forward, "bfloat16"),
                  "KerasHub mixed_bfloat16": (keras_hub_forward, "mixed_bfloat16", "auto")},
+    "int8": {"tfplm float32": (tfplm_forward, "float32"), "ONNX Runtime int8": (onnx_forward, "int8")},
     "float32": {"tfplm float32": (tfplm_forward, "float32"), "torch float32": (torch_forward, "float32"),
+                "ONNX Runtime float32": (onnx_forward, "float32"), "OpenVINO float32": (openvino_forward, "float32"),
                 "KerasHub float32 + XLA": (keras_hub_forward, "float32", True),
                 "KerasHub float32": (keras_hub_forward, "float32", "auto")},
 }
@@ -129,11 +150,14 @@ TRAIN = {
 def main():
     flags = parser(__doc__.splitlines()[0])
     flags.add_argument("--what", nargs="*", default=["forward", "train"], choices=["forward", "train"])
-    flags.add_argument("--dtype", nargs="*", default=["bfloat16", "float32"], choices=["bfloat16", "float32"])
+    flags.add_argument("--dtype", nargs="*", default=["bfloat16", "float32", "int8"],
+                       choices=["bfloat16", "float32", "int8"])
     options = flags.parse_args()
     for what in options.what:
         for dtype in options.dtype:
-            contenders = {"forward": FORWARD, "train": TRAIN}[what][dtype]
+            contenders = {"forward": FORWARD, "train": TRAIN}[what].get(dtype)
+            if contenders is None:  # nobody trains in int8
+                continue
             times = race(contenders, options.rounds, options.only)
             table(f"BERT-base {what}, {BATCH} x {LENGTH}, {dtype}", times, next(iter(contenders)), BATCH, "sequences/s")
 

@@ -25,10 +25,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "index": ("tfplm.options.search:IndexOptions", "make texts, or questions and answers, searchable by meaning"),
     "search": ("tfplm.options.search:SearchOptions", "find the texts nearest to a query"),
     "contrastive": ("tfplm.options.contrastive:ContrastiveOptions", "train sentence vectors: SimCSE, ranking, CoSENT"),
+    "static": ("tfplm.options.static:StaticOptions", "distil an encoder into static embeddings, which are very fast"),
     "serve": ("tfplm.options.serve:ServeOptions", "serve vectors to bert-serving-client and over HTTP, classes, relevance"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
     "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "measure the perplexity of texts under a language model"),
     "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),
+    "info": ("tfplm.options.info:InfoOptions", "show versions, devices, and what was chosen for this processor"),
     "completion": ("tfplm.options.completion:CompletionOptions", "print the lines that complete commands in a shell"),
 }
 

@@ -147,7 +147,7 @@ def _train(output: Path, options: DemoOptions, start: float) -> PretrainResult:
         minutes = max(1.0, MINUTES - (time.monotonic() - start) / 60)
     return pretrain(records=[str(output / "records")], output=str(output / "model"), log_dir=str(output / "logs"),
                     steps=steps, minutes=minutes, evaluate_every=max(1, -(-steps // 4)), save_every=max(100, steps // 10),
-                    seed=options.seed, quiet=options.quiet, **ARCHITECTURE, **TRAINING)
+                    seed=options.seed, quiet=options.quiet, dtype="float32", **ARCHITECTURE, **TRAINING)
 
 
 def fill_sentences(training: PretrainResult, folder: Path, options: DemoOptions) -> list[Filled]:

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from tfplm.core.outputs import command, writing_folder
 from tfplm.data.mnist import images_and_labels, load_mnist, training_batches, with_masks
+from tfplm.layers.precision import training_dtype
 from tfplm.options.base import verb
 from tfplm.options.mnist import MnistOptions
 from tfplm.summaries.graph import function_graph
@@ -50,17 +51,17 @@ class MnistResult:
 def mnist_model(options: MnistOptions | None = None) -> keras.Model:
     """The perceptron: float `[B, 784]` to logits `[B, 10]`. A plain functional model, also usable with `fit`."""
     options = options or MnistOptions()
-    seed = keras.random.SeedGenerator(options.seed)
+    seed, dtype = keras.random.SeedGenerator(options.seed), training_dtype(options.dtype)
 
     def dense(units, name):
         weights = keras.initializers.TruncatedNormal(stddev=options.weight_stddev, seed=seed)
-        return keras.layers.Dense(units, kernel_initializer=weights, name=name, dtype=options.dtype,
+        return keras.layers.Dense(units, kernel_initializer=weights, name=name, dtype=dtype,
                                   bias_initializer=keras.initializers.Constant(options.bias))
 
     pixels = keras.Input((784,), name="pixels")
-    hidden = keras.layers.ReLU(name="relu", dtype=options.dtype)(dense(options.hidden_size, "layer1")(pixels))
+    hidden = keras.layers.ReLU(name="relu", dtype=dtype)(dense(options.hidden_size, "layer1")(pixels))
     dropped = keras.layers.Dropout(1 - options.keep_probability, seed=options.seed, name="dropout",
-                                   dtype=options.dtype)(hidden)
+                                   dtype=dtype)(hidden)
     return keras.Model(pixels, dense(10, "layer2")(dropped), name="mnist")
 
 

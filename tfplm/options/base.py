@@ -6,6 +6,7 @@ import importlib
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+Dtype = Literal["auto", "float32", "bfloat16"]  # of models that are not trained
 
 
 def flag(default: Any = dataclasses.MISSING, help: str = "", *, positional: bool = False, short: str | None = None,
@@ -84,7 +85,8 @@ class TrainingOptions(DeviceOptions):
     output: str | None = flag(None, "folder for checkpoints and the finished model (default: tfplm-VERB)")
     overwrite: bool = flag(False, "train again, if the output has a finished training, or one with other options or data")
     log_dir: str | None = flag(None, "folder for TensorBoard event files (default: logs/VERB/DATE-TIME)")
-    dtype: Literal["float32", "bfloat16", "mixed_bfloat16", "mixed_float16"] = flag("float32", "Keras dtype policy")
+    dtype: Literal["auto", "float32", "bfloat16", "mixed_bfloat16", "mixed_float16"] = flag(
+        "auto", "Keras dtype policy; auto: mixed_bfloat16 where that is faster than float32, see `tfplm info`")
     strategy: Literal["auto", "one", "mirrored", "multi_worker"] = flag("auto", "tf.distribute strategy")
 
 

@@ -1,9 +1,8 @@
 """Options of `tfplm encode`, and those shared by all verbs about sentence vectors."""
 
 import dataclasses
-from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import Dtype, Options, flag
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -27,7 +26,8 @@ class EncoderOptions:
     max_length: int | None = flag(None, "maximum tokens of a text, including special tokens (default: as in the "
                                         "folder, else the model's positions)")
     whitening: str | None = flag(None, "whiten with this .npz file, written by `tfplm sts-eval --save-whitening`")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation; vectors are float32")
+    dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`; vectors are "
+                                "float32")
 
 
 @dataclasses.dataclass(kw_only=True)

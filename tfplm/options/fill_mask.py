@@ -1,9 +1,8 @@
 """Options of `tfplm fill-mask`."""
 
 import dataclasses
-from typing import Literal
 
-from tfplm.options.base import ResultOptions, flag
+from tfplm.options.base import Dtype, ResultOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -25,4 +24,4 @@ class FillMaskOptions(ResultOptions):
     file: str | None = flag(None, "read the texts from this file, one per line")
     top_k: int = flag(5, "candidates for each mask")
     batch_size: int = flag(16, "texts processed together")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
+    dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`")

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal
 
 from tfplm.options.architecture import ArchitectureOptions
-from tfplm.options.base import ResultOptions, TrainingOptions, flag
+from tfplm.options.base import Dtype, ResultOptions, TrainingOptions, flag
 from tfplm.options.optimizer import OptimizerOptions
 from tfplm.options.reading import Reading
 
@@ -102,7 +102,7 @@ class EvaluateOptions(ResultOptions, Reading):
                                                                   "else dev")
     output: str | None = flag(None, "write the scores to this JSON file as well")
     pictures: str | None = flag(None, "folder for images: confusion matrix, precision-recall curves")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
+    dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -122,4 +122,4 @@ class PredictOptions(ResultOptions, Reading):
     file: str | None = flag(None, "read the examples from this file")
     output: str | None = flag(None, "write the predictions to this file instead: .tsv, .json (one list) or .jsonl")
     n_best: int = flag(1, "question-answering: number of answers per question")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
+    dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`")

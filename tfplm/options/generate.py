@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
-from tfplm.options.base import Options, flag
+from tfplm.options.base import Dtype, Options, flag
 
 EARLY_STOPPING = ("false", "true", "never")
 NONE = -1  # no such token, whereas None means the value of the model's configuration
@@ -112,7 +112,7 @@ class GenerateOptions(Options, GenerationOptions):
     stream: bool = flag(False, "print tokens as they are generated; one prompt, no beam search")
     full: bool = flag(False, "print the prompt before its continuation")
     batch_size: int = flag(8, "prompts generated together")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
+    dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`")
 
 
 def _ids(value: int | Sequence[int] | None) -> list[int] | None:

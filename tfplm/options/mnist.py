@@ -25,6 +25,8 @@ class MnistOptions(TrainingOptions):
     data_dir: str | None = flag(None, "folder with the four files, or of tensorflow-datasets; filled by a download if it is "
                                       "empty or missing (default: $TFPLM_DATA/mnist, a download, or scikit-learn's small "
                                       "digits)")
+    dtype: Literal["auto", "float32", "bfloat16", "mixed_bfloat16", "mixed_float16"] = flag(
+        "float32", "Keras dtype policy; auto: mixed_bfloat16 where that is faster in large models")
     steps: int = flag(1000, "training steps")
     batch_size: int = flag(100, "examples per step, over all devices")
     hidden_size: int = flag(500, "units of the hidden layer")

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import ResultOptions, flag
+from tfplm.options.base import Dtype, ResultOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -51,4 +51,4 @@ class PerplexityOptions(ResultOptions, ScoringOptions):
     by: Literal["file", "line"] = flag("file", "the unit of text, which bounds the context; encoder-decoders: line")
     per_text: bool = flag(False, "also print the perplexity of each text")
     encoding: str = flag("utf-8", "encoding of the text files")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
+    dtype: Dtype = flag("float32", "dtype of weights and computation; auto: the faster one, see `tfplm info`")

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, Literal
 
 from tfplm.families import bert
-from tfplm.options.base import Options, flag
+from tfplm.options.base import Dtype, Options, flag
 from tfplm.options.pooling import BERT_SERVICE
 
 # of bert-serving-start, unless the files of the model specify other values
@@ -62,8 +62,8 @@ class _Model(_Vectors):
         None, "maximum number of tokens of a sequence, including special ones; NONE: the longest of the batch, within "
               "the positions of the model (default: 25, or from the files of a fine-tuned or sentence-transformers "
               "model)")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation; results are sent as "
-                                                            "float32")
+    dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`; results are sent "
+                                "as float32")
     positive_label: str | None = flag(None, "with --engine rerank: the label of relevant pairs (default: of two "
                                             "labels, the one that the other negates)")
     xla: bool = flag(False, "compile with XLA")

@@ -6,6 +6,7 @@ import keras
 
 from tfplm.core.config import Config
 from tfplm.families import registry
+from tfplm.layers.precision import training_dtype
 from tfplm.models.pretrained.api import from_config, from_pretrained
 from tfplm.models.pretrained.source import open_source
 from tfplm.options.pretrain import PretrainOptions
@@ -41,10 +42,10 @@ def saved_labels(config: Config, plans: list[TaskPlan]) -> int | None:
 
 def make_model(config: Config, plans: list[TaskPlan], options: PretrainOptions) -> keras.Model:
     """The model with the head that is saved: newly initialized, or with the weights of --init."""
-    head, labels = saved_head(plans), saved_labels(config, plans)
+    head, labels, dtype = saved_head(plans), saved_labels(config, plans), training_dtype(options.dtype)
     if not options.init:
-        return from_config(config, head, num_labels=labels, dtype=options.dtype)
+        return from_config(config, head, num_labels=labels, dtype=dtype)
     before = open_source(options.init).config_for(head)
     changes = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)
                if getattr(config, field.name) != getattr(before, field.name)}
-    return from_pretrained(options.init, head, num_labels=labels, dtype=options.dtype, **changes)
+    return from_pretrained(options.init, head, num_labels=labels, dtype=dtype, **changes)

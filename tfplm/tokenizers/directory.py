@@ -164,7 +164,7 @@ def _from_json(cls, file: Path, config: dict, tokenizer_config: dict, named: dic
     tokenizer = cls(backend, rules.name, roles, settings)
     if "{lang}" in rules.single:
         tokenizer.set_language(settings.get("src_lang") or "en_XX")
-    elif backend.post_processor is None:
+    elif backend.post_processor is None and config.get("model_type") != "model2vec":  # whose texts have no special tokens
         backends.set_template(backend, rules, roles)
     return tokenizer
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfplm.data.batches.batch_source import open_specs
 from tfplm.data.batches.batching import Batching, Pad, collate
 from tfplm.data.batches.by_length import by_length
+from tfplm.layers.kernels.recurring import RecurringShapes
 from tfplm.training.loop.progress import Line
 
 _BATCHING = Batching(multiple=8)
@@ -32,6 +33,7 @@ class Inference:
                  collate: Callable = collate):
         self.pads, self._collate = pads, collate
         self._model, self._traced = call or (lambda batch: model(batch, training=False)), {}
+        self._dtype = getattr(model, "compute_dtype", None)
 
     def __call__(self, features: list[dict], skip: tuple[str, ...] = (), progress: Line | None = None,
                  per_token: bool = False) -> list:
@@ -52,8 +54,11 @@ class Inference:
         """The model's outputs, from a graph that takes batches with these keys and any sizes."""
         kind = tuple((key, value.ndim, value.dtype.name) for key, value in batch.items())
         if kind not in self._traced:
-            self._traced[kind] = tf.function(self._model, input_signature=[open_specs(batch)], autograph=False)
-        return self._traced[kind]({key: tf.convert_to_tensor(value) for key, value in batch.items()})
+            settings = {"input_signature": [open_specs(batch)], "autograph": False}
+            self._traced[kind] = RecurringShapes(tf.function(self._model, **settings),
+                                                 tf.function(self._model, jit_compile=True, **settings), self._dtype)
+        shape = tuple(value.shape for value in batch.values())
+        return self._traced[kind](shape, {key: tf.convert_to_tensor(value) for key, value in batch.items()})
 
 
 def inference_batches(features: list[dict], batch_tokens: int, progress: Line | None = None

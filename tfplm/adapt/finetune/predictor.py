@@ -28,9 +28,10 @@ class Predictor:
         self._inference = Inference(model, task.pads)
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = None, **settings) -> "Predictor":
+    def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = "auto", **settings) -> "Predictor":
         """Loads a folder that a fine-tuning wrote. Raises FileNotFoundError if it has no task.
 
+        dtype: of weights and computation; "auto": bfloat16 where that is faster than float32, see `tfplm info`.
         settings: fields of `TaskSettings` that replace the saved ones, such as `n_best=5` or `num_beams=4`.
         """
         source = open_source(source)

@@ -15,6 +15,7 @@ from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import Config
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.families import registry
+from tfplm.layers.precision import training_dtype
 from tfplm.models.model import PretrainedModel
 from tfplm.models.pretrained.api import from_config, from_pretrained, source_config
 from tfplm.models.pretrained.fitting import fit_tokenizer
@@ -98,22 +99,22 @@ def make_task(start: Start) -> Task:
 
 def make_model(start: Start, task: Task) -> PretrainedModel:
     """The model with the task's head: with the weights of --init, or newly initialized from --preset."""
-    options, config = start.options, start.config
+    options, config, dtype = start.options, start.config, training_dtype(start.options.dtype)
     other = task.head == "seq2seq_lm" and config.architecture != "seq2seq"
     if start.source is None:
         if other:
             raise ValueError(f"--preset {options.preset} is not an encoder-decoder, which --task {task.name} needs: "
                              "use bart-base or t5-small, or as --init an encoder, which initializes both stacks")
         return from_config(config.replace(**task.config_changes()), task.head, num_labels=task.num_labels,
-                           dtype=options.dtype)
+                           dtype=dtype)
     changes = {**options.overrides(), **task.config_changes()}
     if other:
-        return warm_start(options.init, start.tokenizer, dtype=options.dtype, **changes)
+        return warm_start(options.init, start.tokenizer, dtype=dtype, **changes)
     changes |= {field.name: getattr(config, field.name) for field in dataclasses.fields(Config)
                 if field.name != "vocab_size" and getattr(config, field.name) != getattr(start.source, field.name)}
     if start.grows:
-        return grown(options.init, task, dtype=options.dtype, **changes)
-    model = from_pretrained(options.init, task.head, num_labels=task.num_labels, dtype=options.dtype, **changes)
+        return grown(options.init, task, dtype=dtype, **changes)
+    model = from_pretrained(options.init, task.head, num_labels=task.num_labels, dtype=dtype, **changes)
     added = len(start.tokenizer) if gpt_frame(start.tokenizer) is not None else 0
     return resize_token_embeddings(model, added) if added > start.source.vocab_size else model
 

@@ -15,6 +15,7 @@ from tfplm.adapt.tasks.catalogue import LABEL_KINDS, TASKS, settings_of
 from tfplm.adapt.tasks.remarks import held_out, training
 from tfplm.adapt.tasks.task import Task
 from tfplm.core.config import write_json
+from tfplm.layers.precision import training_dtype
 from tfplm.models.pretrained.api import from_pretrained, save_pretrained, source_config
 from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
@@ -102,7 +103,7 @@ def _run(options: MultitaskOptions, opened: dict[str, tuple[Task, Examples]], to
     batches = MixedBatches(tasks, features, options)
     keras.utils.set_random_seed(options.seed)
     with strategy_for(options.strategy).scope():
-        model = MultiTask(from_pretrained(options.init, None, dtype=options.dtype), tasks)
+        model = MultiTask(from_pretrained(options.init, None, dtype=training_dtype(options.dtype)), tasks)
         for head, (name, task) in zip(model.task_heads, tasks.items(), strict=True):
             task.init_head(head, features[name])
         model.compile(**compile_arguments(options, batches.steps))

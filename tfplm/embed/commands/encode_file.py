@@ -121,7 +121,7 @@ def open_encoder(options: EncoderOptions) -> SentenceEncoder:
     """Loads the encoder described by the flags of a verb."""
     encoder = SentenceEncoder.from_pretrained(
         options.init, options.pooling or None, options.layers or None, options.normalize, options.max_length,
-        None if options.dtype == "float32" else options.dtype, average_layers=options.average_layers,
+        options.dtype, average_layers=options.average_layers,
         mask_cls_sep=options.mask_cls_sep)
     if options.whitening:
         encoder.whitening = Whitening.load(options.whitening)

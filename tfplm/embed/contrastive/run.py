@@ -17,6 +17,7 @@ from tfplm.embed.contrastive.model import Contrastive
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 from tfplm.embed.encoder.text_ids import TextReader
+from tfplm.layers.precision import training_dtype
 from tfplm.models.pretrained.source import open_source
 from tfplm.options.base import verb
 from tfplm.options.contrastive import ContrastiveOptions
@@ -113,11 +114,7 @@ def _open(options: ContrastiveOptions) -> SentenceEncoder:
         raise ValueError(f"{source} has {found}, which cannot be trained: use the model itself, or a folder without "
                          "them, as --init")
     return SentenceEncoder.from_pretrained(source, options.pooling or default, max_length=options.max_length,
-                                           dtype=_dtype(options), **changes)
-
-
-def _dtype(options: ContrastiveOptions) -> str | None:
-    return None if options.dtype == "float32" else options.dtype
+                                           dtype=training_dtype(options.dtype), **changes)
 
 
 def _divisible(batch_size: int, groups: int, replicas: int) -> int:
@@ -187,7 +184,7 @@ def _finish(best: KeepBest, steps: int, options: ContrastiveOptions) -> Contrast
     if is_chief():
         if best.pairs is None:
             encoder.save_pretrained(output)
-        encoder = SentenceEncoder.from_pretrained(output, dtype=_dtype(options))
+        encoder = SentenceEncoder.from_pretrained(output, dtype=training_dtype(options.dtype))
     result = ContrastiveResult(output, encoder, best.scores.get("best"), best.scores.get("before"), steps)
     if is_chief():
         write_json(output / RESULTS, {"spearman": result.spearman, "before": result.before, "steps": steps})

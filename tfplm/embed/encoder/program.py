@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfplm.embed.encoder.pooling import Pooling, PoolingPlan, combine_layers, pool
 from tfplm.embed.encoder.single_texts import LONGEST, Ownership, SingleTexts
+from tfplm.layers.kernels.recurring import RecurringShapes
 from tfplm.models.model import PretrainedModel
 
 _ROWS = tf.TensorSpec([None, None], tf.int32)
@@ -75,6 +76,7 @@ class EncodeFunction:
         self.model, self.plan, self.packs = model, plan, can_pack(model, plan)
         self._graph = tf.function(self._packed if self.packs else self._padded, autograph=False,
                                   input_signature=[_SIGNATURE])
+        self._call = RecurringShapes(self._graph, self._program(), model.compute_dtype) if self.packs else None
         self.single_texts = SingleTexts(model, self._packed, ownership) if self.packs else None
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
@@ -83,7 +85,13 @@ class EncodeFunction:
             vectors = self.single_texts(batch)
             if vectors is not None:  # for pooling NONE, they are as wide as the program
                 return vectors[:, :batch["token_index"].shape[1]] if self.plan.of_tokens else vectors
-        return self._graph({name: tf.constant(batch[name]) for name in _SIGNATURE}).numpy()
+        tensors = {name: tf.constant(batch[name]) for name in _SIGNATURE}
+        return (self._call((rows, width), tensors) if self._call else self._graph(tensors)).numpy()
+
+    def _program(self):
+        """The graph with all layers as one XLA program. The pooling, whose shapes vary, is not part of it."""
+        layers = tf.function(self._layers, autograph=False, jit_compile=True)
+        return tf.function(lambda batch: self._pooled(layers(batch), batch), autograph=False, input_signature=[_SIGNATURE])
 
     @property
     def traces(self) -> int:
@@ -91,11 +99,13 @@ class EncodeFunction:
         return self._graph.experimental_get_tracing_count()
 
     def _packed(self, batch: dict):
+        return self._pooled(self._layers(batch), batch)
+
+    def _layers(self, batch: dict):
         ids = batch["sequence_ids"]
         mine = (ids[:, :, None] == ids[:, None, :]) & (ids[:, None, :] > 0)  # [R,W,W]
         inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "position_ids")}
-        hidden = hidden_states(self.model, {**inputs, "attention_mask": tf.cast(mine, tf.int32)}, self.plan)
-        return self._pooled(hidden, batch)
+        return hidden_states(self.model, {**inputs, "attention_mask": tf.cast(mine, tf.int32)}, self.plan)
 
     def _pooled(self, hidden, batch: dict):
         tokens = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), batch["token_index"])  # [S,L,H]

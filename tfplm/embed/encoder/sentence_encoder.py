@@ -10,7 +10,8 @@ from tqdm.auto import tqdm
 
 from tfplm.core.config import Config
 from tfplm.embed.encoder.containers import as_list, many
-from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
+from tfplm.embed.encoder.loading import HEADS, load_model
+from tfplm.embed.encoder.pooling import PoolingPlan
 from tfplm.embed.encoder.program import EncodeFunction
 from tfplm.embed.encoder.recipe import Recipe
 from tfplm.embed.encoder.rows import PackingLimits, TextIds, assemble, check_texts, pack_texts
@@ -19,16 +20,17 @@ from tfplm.embed.encoder.single_texts import Ownership, State
 from tfplm.embed.encoder.text_ids import TextReader
 from tfplm.embed.encoder.vectors import normalize_rows, pad_tokens
 from tfplm.embed.encoder.whitening import Moments, Whitening
+from tfplm.embed.static.folder import is_static
+from tfplm.layers.precision import inference_dtype
 from tfplm.models.inputs import readable
 from tfplm.models.model import PretrainedModel
-from tfplm.models.pretrained.api import from_pretrained, save_pretrained
+from tfplm.models.pretrained.api import save_pretrained
 from tfplm.models.pretrained.source import Source, open_source
 from tfplm.tokenizers import Tokenizer
 
 POOL = 16384  # texts that are tokenized and sorted by length together
 _MANY = 2000  # number of texts from which a progress bar is shown
 _UNLIMITED = 512  # maximum tokens of a text if neither model nor tokenizer has a limit
-_HEADS = {Pooling.CLASSIFICATION: "sequence_classification", Pooling.REGRESSION: "sequence_classification"}
 
 
 class SentenceEncoder:
@@ -99,10 +101,10 @@ class SentenceEncoder:
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike, pooling=None, layers: int | Sequence[int] | None = None,  # noqa: PLR0913 (a contract)
-                        normalize: bool | None = None, max_length: int | None = None, dtype: str | None = None, *,
+                        normalize: bool | None = None, max_length: int | None = None, dtype: str | None = "auto", *,
                         average_layers: bool = False, mask_cls_sep: bool = False, num_labels: int | None = None,
                         **config_overrides) -> "SentenceEncoder":
-        """Loads an encoder from a directory or hub name, of sentence-transformers or any model that `tfplm` reads.
+        """Loads an encoder from a directory or hub name, of sentence-transformers, model2vec or any model of tfplm.
 
         Args:
             pooling: a strategy of `Pooling` (name or number), or several whose vectors are concatenated. Default: that
@@ -111,13 +113,18 @@ class SentenceEncoder:
             normalize: scale vectors to length 1. Default: the directory's setting, else False.
             max_length: tokens of a text, including special tokens; longer texts are truncated on the right. Default:
                 the directory's setting, else the number of the model's positions.
-            dtype: "bfloat16" computes in bfloat16, about twice as fast on CPUs that support it; vectors stay float32.
+            dtype: of weights and computation; "auto": bfloat16 where that is faster, see `tfplm info`. Vectors are float32.
             average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: outputs of a new classification head.
             config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
         """
         origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
         opened = open_source(source)
         origin["source"] = source.name if isinstance(source, Source) else source  # another process opens it again
+        if is_static(opened.path):
+            from tfplm.embed.static.encoder import StaticEncoder
+
+            return StaticEncoder.open(opened, origin, config_overrides)
+        origin["dtype"] = dtype = inference_dtype(dtype)  # other processes need not measure it
         recipe = read_recipe(opened.path) if opened.path.is_dir() else None
         if recipe is not None and (folder := model_folder(opened.path)) != opened.path:
             opened = open_source(folder)
@@ -128,7 +135,7 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        model = _load(opened, plan, dtype, num_labels, config_overrides)
+        model = load_model(opened, plan, dtype, num_labels, config_overrides)
         encoder = cls(model, opened.tokenizer(), recipe, "private")
         encoder.origin = {**origin, **config_overrides}
         return encoder
@@ -142,7 +149,7 @@ class SentenceEncoder:
     def _pooled_dimension(self) -> int:
         if self.recipe.dense:
             return self.recipe.dense[-1].kernel.shape[1]
-        if self.recipe.plan.strategies[0] in _HEADS:
+        if self.recipe.plan.strategies[0] in HEADS:
             return self._model.num_labels
         return self.recipe.plan.width(self.config.hidden_size)
 
@@ -287,13 +294,3 @@ class SentenceEncoder:
             longest = max(part.shape[1] for part in parts)
             parts = [pad_tokens(part, longest) for part in parts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _load(source: Source, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
-          ) -> PretrainedModel:
-    if source.layout != "keras" and source.config.architecture == "seq2seq":
-        overrides = {"architecture": "encoder", **overrides}
-    head = _HEADS.get(plan.strategies[0])
-    if plan.strategies[0] is Pooling.REGRESSION and num_labels is None:
-        num_labels = 1
-    return from_pretrained(source, head, num_labels=num_labels, dtype=dtype, **overrides)

@@ -32,7 +32,7 @@ class TextReader:
 
     def __call__(self, texts: list, prompt: str = "", pool_prompt: bool = True) -> list[TextIds]:
         """The token ids of texts; a text without tokens gets one special token. Raises TypeError for other items."""
-        kinds = {_kind_of(text, index) for index, text in enumerate(texts)}
+        kinds = {kind_of(text, index) for index, text in enumerate(texts)}
         if len(kinds) > 1:
             return [self([text], prompt, pool_prompt)[0] for text in texts]
         if not texts:
@@ -81,7 +81,8 @@ class TextReader:
         return TextIds(ids, types, min(skip, len(ids) - 1))
 
 
-def _kind_of(text, index: int) -> str:
+def kind_of(text, index: int) -> str:
+    """"str", "tuple" for a pair, or "list" for a list of tokens. Raises TypeError for other items."""
     if isinstance(text, str):
         return "str"
     if isinstance(text, tuple) and len(text) == 2 and all(isinstance(part, str) for part in text):

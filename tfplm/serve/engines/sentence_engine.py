@@ -12,6 +12,9 @@ from tfplm.embed.encoder.rows import TextIds
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import read_recipe
 from tfplm.embed.encoder.single_texts import UNASKED
+from tfplm.embed.static.encoder import StaticEncoder
+from tfplm.embed.static.folder import is_static
+from tfplm.layers.precision import inference_dtype
 from tfplm.models.pretrained.counting import count_parameters
 from tfplm.options.serve import DEFAULTS, ServeOptions
 from tfplm.serve.engines.devices import use_devices
@@ -110,9 +113,13 @@ def _divide(sequence: str | list) -> tuple:
 def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
     """Loads the model of worker `number` onto its device, and compiles it, so that the first clients need not wait."""
     use_devices(options, number)
+    options = dataclasses.replace(options, dtype=inference_dtype(options.dtype))
     with model_folder(options) as folder:
         encoder = _load(folder, options)
     engine = SentenceEngine(encoder, options)
+    if isinstance(encoder, StaticEncoder):  # nothing is compiled for it
+        engine.info = dataclasses.replace(engine.info, parameters=encoder.parameters)
+        return engine
     engine.info = dataclasses.replace(engine.info, parameters=count_parameters(encoder.model))
     encoder.weights = "private"  # they were only counted
     if options.warm_up:
@@ -125,6 +132,10 @@ def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
 
 
 def _load(folder, options: ServeOptions) -> SentenceEncoder:
+    if is_static(folder):
+        length = None if options.max_seq_len in (None, "NONE") else int(options.max_seq_len)
+        return SentenceEncoder.from_pretrained(folder, options.pooling_strategy, options.pooling_layer, options.normalize,
+                                               length, mask_cls_sep=options.mask_cls_sep, num_labels=options.num_labels)
     recipe = read_recipe(folder) if folder.is_dir() else None
     pooling, layers, given = options.pooling_strategy, options.pooling_layer, options.max_seq_len
     if recipe is None:
@@ -176,6 +187,6 @@ def _settings(encoder: SentenceEncoder, options: ServeOptions) -> dict:
     plan: PoolingPlan = encoder.recipe.plan
     longest = None if options.max_seq_len == "NONE" else encoder.recipe.max_length
     lower = encoder.tokenizer.settings.get("do_lower_case")
-    return {"max_seq_len": longest, "pooling_layer": list(plan.layers), "num_labels": encoder.num_labels,
-            "pooling_strategy": Pooling(plan.strategies[0]).value,
+    return {"dtype": options.dtype, "max_seq_len": longest, "pooling_layer": list(plan.layers),
+            "num_labels": encoder.num_labels, "pooling_strategy": Pooling(plan.strategies[0]).value,
             "do_lower_case": not options.cased_tokenization if lower is None else bool(lower)}

@@ -67,7 +67,7 @@ def _describe(options: ServeOptions, started: datetime, **settings) -> dict:
         values["max_seq_len"] = None
     values["pooling_strategy"] = BERT_SERVICE.get(values["pooling_strategy"], values["pooling_strategy"])
     return {**{name: values[name] for name in ARGUMENTS}, **_versions(), "server_start_time": str(started),
-            "tfplm_version": importlib.metadata.version("tfplm"), "host": options.host, "dtype": options.dtype}
+            "tfplm_version": importlib.metadata.version("tfplm"), "host": options.host, "dtype": values["dtype"]}
 
 
 def _versions() -> dict:
