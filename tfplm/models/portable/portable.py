@@ -1,0 +1,48 @@
+"""A function of named tensors that another program can run, and its graph without variables."""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfplm.core.config import Config
+from tfplm.tokenizers import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Portable:
+    """What every format is written from.
+
+    Attributes:
+        function: a dict of tensors, with the names and dtypes of `inputs`, -> a dict with all names of `outputs`.
+        inputs: the specification of each input, in the order in which files list them. Ids and masks are int32; files
+            can also take them as int64, see `graph.trace`.
+        outputs: the names of the outputs, the main one first: readers that expect one output take this one.
+        weight_bytes: size of the variables that the function reads.
+        config: the configuration of the model.
+        tokenizer: its tokenizer, for formats that contain it. max_length: tokens to which it truncates a text, or None.
+        texts: examples of real texts, for formats that keep requests for a warm-up.
+    """
+
+    function: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
+    inputs: dict[str, tf.TensorSpec]
+    outputs: tuple[str, ...]
+    weight_bytes: int = 0
+    config: Config | None = None
+    tokenizer: Tokenizer | None = None
+    max_length: int | None = None
+    texts: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    """The graph of a `Portable` whose weights are constants.
+
+    Attributes:
+        graph: the graph, with nothing but TensorFlow's own operations.
+        inputs, outputs: the public names -> the names of tensors in the graph, such as `Identity:0`.
+    """
+
+    graph: tf.Graph
+    inputs: dict[str, str]
+    outputs: dict[str, str]

@@ -1,0 +1,30 @@
+"""Sessions: a file for another program, opened and run by that program's own runtime."""
+
+import abc
+from collections.abc import Mapping
+
+import numpy as np
+
+
+class Session(abc.ABC):
+    """`session(batch)`: a dict of arrays -> a dict of the outputs, NumPy arrays.
+
+    Attributes:
+        inputs: name of each input -> its NumPy dtype.
+        outputs: names of the outputs, in the file's order.
+    """
+
+    inputs: dict[str, np.dtype]
+    outputs: tuple[str, ...]
+
+    @abc.abstractmethod
+    def run(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs for arrays of exactly the names and dtypes of `inputs`. Threads can call it at the same time."""
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs of a batch: what the file does not read is left out, and what it reads beside `input_ids` has a
+        default: all tokens are real, and of segment 0."""
+        ids = np.asarray(batch["input_ids"])
+        defaults = {"attention_mask": np.ones_like, "token_type_ids": np.zeros_like}
+        return self.run({name: np.ascontiguousarray(batch[name] if name in batch else defaults[name](ids), dtype)
+                         for name, dtype in self.inputs.items()})
