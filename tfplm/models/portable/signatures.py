@@ -47,8 +47,21 @@ def portable_model(model: PretrainedModel) -> Portable:
         result = model(batch, training=False)
         return {name: result[key] if key else result for key, name in pairs}
 
+    problem = _problem(model)
     return Portable(function, {name: tf.TensorSpec(axes, tf.int32) for name in input_names(model)},
-                    tuple(name for _, name in pairs), weight_bytes(model))
+                    tuple(name for _, name in pairs), weight_bytes(model), model.config, problem=problem,
+                    labels=tuple(model.id2label.values()) if problem not in ("", "regression") else ())
+
+
+def _problem(model: PretrainedModel) -> str:
+    """What the logits of a head that classifies say, see `Portable`."""
+    if model.head_name == "token_classification":
+        return "" if model.config.crf else "tokens"  # the best sequence of a CRF is not that of the best labels
+    if model.head_name != "sequence_classification":
+        return ""
+    if model.num_labels == 1 or model.config.problem_type == "regression":
+        return "regression"
+    return "multi_label" if model.config.problem_type == "multi_label_classification" else "classification"
 
 
 def as_model_output(head: str | None, outputs: dict):

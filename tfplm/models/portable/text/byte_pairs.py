@@ -113,7 +113,7 @@ class Merges(tf.Module):
         merged = [vocab["".join(merges[rank])] for rank in ranks]
         self._keys, self._ranks = tf.constant(keys, tf.int64), tf.constant(ranks, tf.int32)
         self._merged = tf.constant(merged, tf.int32)
-        self._bytes = tf.constant([vocab.get(letter, -1) for letter in _byte_letters()], tf.int32)
+        self._bytes = tf.constant([vocab.get(letter, -1) for letter in byte_letters()], tf.int32)
 
     def __call__(self, words):
         different, which = tf.unique(words)
@@ -167,7 +167,7 @@ def _merges(backend) -> list[tuple[str, str]]:
     return [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in merges]
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """The letter of each byte in the vocabulary: the byte itself if it is visible, else one from U+0100 on."""
     visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = iter(range(0x100, 0x200))

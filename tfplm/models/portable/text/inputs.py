@@ -33,12 +33,14 @@ class TextSettings:
 
     - max_length: tokens of a row, including special tokens; longer texts are truncated on the right, the longer one of
       a pair first;
-    - prompt: put before each (first) text; lowercase: lower-cases texts, as `str.lower`.
+    - prompt: put before each (first) text; lowercase: lower-cases texts, as `str.lower`;
+    - special_tokens: add those of the family, as to all texts but the prompts of a decoder.
     """
 
     max_length: int | None = None
     prompt: str = ""
     lowercase: bool = False
+    special_tokens: bool = True
 
 
 class TextInputs(tf.Module):
@@ -47,19 +49,21 @@ class TextInputs(tf.Module):
     texts, pairs: strings `[B]` in UTF-8. A text without any token gets one, as a row cannot be empty.
     """
 
-    def __init__(self, tokenizer: Tokenizer, settings: TextSettings = TextSettings()):
+    def __init__(self, tokenizer: Tokenizer, settings: TextSettings | None = None):
         super().__init__()
-        self.settings = settings
+        self.settings = settings = settings or TextSettings()
         self.pieces = pieces_graph(tokenizer)
         self._lower = Rewriter(lower_table(), lower=True) if settings.lowercase else None
         frame = Frame.of(tokenizer)
+        if not settings.special_tokens:
+            frame = Frame(*[frame.prefix[:, :0]] * 5)
         self._single = _Frame((frame.prefix, frame.suffix), (0,))
         self._pair = _Frame((frame.pair_prefix, frame.pair_separator, frame.pair_suffix), (frame.first, frame.second))
         candidates = (tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
         self._filler = next(each for each in candidates if each is not None)
         self._pad = (tokenizer.pad_token_id or 0, tokenizer.rules.pad_segment)
         self._left = tokenizer.padding_side == "left"
-        self._check_length(settings.max_length)
+        self._room(self._single)
 
     def __call__(self, texts, pairs=None) -> dict:
         first = self._ids(texts, self.settings.prompt)
@@ -74,12 +78,10 @@ class TextInputs(tf.Module):
         return self.pieces(texts if self._lower is None else self._lower(texts))
 
     def _room(self, frame: "_Frame") -> int | None:
-        return None if self.settings.max_length is None else self.settings.max_length - frame.size
-
-    def _check_length(self, length: int | None) -> None:
-        if length is not None and length <= self._pair.size:
-            raise ValueError(f"max_length is {length}; expected more than the {self._pair.size} special tokens of a pair: "
-                             "increase it")
+        length = self.settings.max_length
+        if length is not None and length <= frame.size:
+            raise ValueError(f"max_length is {length}; expected more than the {frame.size} special tokens: increase it")
+        return None if length is None else length - frame.size
 
     def _padded(self, ids, segments) -> dict:
         empty = ids.row_lengths() == 0
