@@ -121,12 +121,13 @@ def test_texts_between_flags():
     assert cli.parse("generate", ["m", "--eos-token-id", "-1", "--", "-1"])[0].prompts == ["-1"]
 
 
-MODELS = {"params": "model", "convert": "source", "tokenize": "source", "pretrain": "init", "finetune": "init",
-          "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint", "multitask": "init",
+MODELS = {"params": "model", "convert": "source", "export": "source", "tokenize": "source", "pretrain": "init",
+          "finetune": "init", "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint", "multitask": "init",
           "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
           "contrastive": "init", "serve": "source", "fill-mask": "source", "perplexity": "source", "generate": "source",
           "records": "tokenizer"}
-REST = {"convert": ["target"], "evaluate": ["data"], "run-classifier": ["--data-dir", "d", "--task-name", "t", "-o", "o"],
+REST = {"convert": ["target"], "export": ["target", "--format", "onnx"], "evaluate": ["data"],
+        "run-classifier": ["--data-dir", "d", "--task-name", "t", "-o", "o"],
         "multitask": ["a=classification:d"], "encode": ["t"], "similar": ["a", "b"], "sts-eval": ["d"],
         "index": ["f", "-o", "o"], "search": ["folder", "q"], "contrastive": ["d"], "perplexity": ["t"],
         "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"]}

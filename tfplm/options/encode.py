@@ -3,11 +3,12 @@
 import dataclasses
 from typing import Literal
 
+from tfplm.options.backend import BackendOptions
 from tfplm.options.base import Options, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class EncoderOptions:
+class EncoderOptions(BackendOptions):
     """The encoder of sentence vectors; a mixin for `Options`."""
 
     HEADING = "vectors"

@@ -122,7 +122,7 @@ def open_encoder(options: EncoderOptions) -> SentenceEncoder:
     encoder = SentenceEncoder.from_pretrained(
         options.init, options.pooling or None, options.layers or None, options.normalize, options.max_length,
         None if options.dtype == "float32" else options.dtype, average_layers=options.average_layers,
-        mask_cls_sep=options.mask_cls_sep)
+        mask_cls_sep=options.mask_cls_sep, backend=options.backend, precision=options.precision)
     if options.whitening:
         encoder.whitening = Whitening.load(options.whitening)
     return encoder

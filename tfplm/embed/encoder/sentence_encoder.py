@@ -10,7 +10,8 @@ from tqdm.auto import tqdm
 
 from tfplm.core.config import Config
 from tfplm.embed.encoder.containers import as_list, many
-from tfplm.embed.encoder.pooling import Pooling, PoolingPlan
+from tfplm.embed.encoder.loading import HEADS, load_model
+from tfplm.embed.encoder.pooling import PoolingPlan
 from tfplm.embed.encoder.program import EncodeFunction
 from tfplm.embed.encoder.recipe import Recipe
 from tfplm.embed.encoder.rows import PackingLimits, TextIds, assemble, check_texts, pack_texts
@@ -21,14 +22,14 @@ from tfplm.embed.encoder.vectors import normalize_rows, pad_tokens
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.models.inputs import readable
 from tfplm.models.model import PretrainedModel
-from tfplm.models.pretrained.api import from_pretrained, save_pretrained
+from tfplm.models.portable.cache import Backend, backend_of
+from tfplm.models.pretrained.api import save_pretrained
 from tfplm.models.pretrained.source import Source, open_source
 from tfplm.tokenizers import Tokenizer
 
 POOL = 16384  # texts that are tokenized and sorted by length together
 _MANY = 2000  # number of texts from which a progress bar is shown
 _UNLIMITED = 512  # maximum tokens of a text if neither model nor tokenizer has a limit
-_HEADS = {Pooling.CLASSIFICATION: "sequence_classification", Pooling.REGRESSION: "sequence_classification"}
 
 
 class SentenceEncoder:
@@ -44,6 +45,7 @@ class SentenceEncoder:
         tokenizer: the model's tokenizer.
         recipe: a `Recipe`, or a pooling (`"REDUCE_MEAN"`, `"cls"`, 2, ...); default: the mean over the last layer.
         weights: "private" if no other code has the model, see `weights` below.
+        backend: the program that runs the model in place of TensorFlow, or None.
 
     Attributes:
         origin: the arguments of `from_pretrained`, with which other processes load the same encoder; else None.
@@ -52,7 +54,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, model: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | PoolingPlan | str | int | None = None,
-                 weights: State | Ownership = "shared"):
+                 weights: State | Ownership = "shared", backend: Backend | None = None):
         if not isinstance(recipe, Recipe):
             plan = recipe if isinstance(recipe, PoolingPlan) else PoolingPlan.of("REDUCE_MEAN" if recipe is None else recipe)
             recipe = Recipe(plan)
@@ -62,7 +64,8 @@ class SentenceEncoder:
         self.whitening, self.batch_tokens, self.origin = None, 2048, None
         self._widest = limit
         self._ownership = weights if isinstance(weights, Ownership) else Ownership(weights)
-        self._function = EncodeFunction(model, recipe.plan, self._ownership)
+        self._backend = backend
+        self._function = EncodeFunction(model, recipe.plan, self._ownership, backend)
         self._reader = TextReader(tokenizer, length, recipe.lowercase)
         self._pad = model.config.pad_token_id or 0
 
@@ -101,7 +104,8 @@ class SentenceEncoder:
     def from_pretrained(cls, source: str | os.PathLike, pooling=None, layers: int | Sequence[int] | None = None,  # noqa: PLR0913 (a contract)
                         normalize: bool | None = None, max_length: int | None = None, dtype: str | None = None, *,
                         average_layers: bool = False, mask_cls_sep: bool = False, num_labels: int | None = None,
-                        **config_overrides) -> "SentenceEncoder":
+                        backend: str = "tensorflow", precision: str | None = None, **config_overrides
+                        ) -> "SentenceEncoder":
         """Loads an encoder from a directory or hub name, of sentence-transformers or any model that `tfplm` reads.
 
         Args:
@@ -113,6 +117,10 @@ class SentenceEncoder:
                 the directory's setting, else the number of the model's positions.
             dtype: "bfloat16" computes in bfloat16, about twice as fast on CPUs that support it; vectors stay float32.
             average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: outputs of a new classification head.
+            backend: the program that runs the model: "tensorflow", "onnx" (ONNX Runtime) or "openvino". For the others
+                the model is exported once, into a folder `.tfplm` beside it, and again when its files change; with
+                precision "float32" vectors are the same.
+            precision: of another backend: "float32" (default), "float16" weights, or "int8" products.
             config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
         """
         origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
@@ -128,8 +136,9 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        model = _load(opened, plan, dtype, num_labels, config_overrides)
-        encoder = cls(model, opened.tokenizer(), recipe, "private")
+        program = backend_of(backend, precision, opened, dtype, num_labels=num_labels, **config_overrides)
+        model = load_model(opened, plan, "float32" if program else dtype, num_labels, config_overrides)
+        encoder = cls(model, opened.tokenizer(), recipe, "private", program)
         encoder.origin = {**origin, **config_overrides}
         return encoder
 
@@ -142,7 +151,7 @@ class SentenceEncoder:
     def _pooled_dimension(self) -> int:
         if self.recipe.dense:
             return self.recipe.dense[-1].kernel.shape[1]
-        if self.recipe.plan.strategies[0] in _HEADS:
+        if self.recipe.plan.strategies[0] in HEADS:
             return self._model.num_labels
         return self.recipe.plan.width(self.config.hidden_size)
 
@@ -218,7 +227,7 @@ class SentenceEncoder:
 
     def with_recipe(self, recipe: Recipe, tokenizer: Tokenizer | None = None) -> "SentenceEncoder":
         """Another encoder with the same model, without whitening."""
-        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe, self._ownership)
+        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe, self._ownership, self._backend)
 
     def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
         """The vectors `[B,H]` (pooling `NONE`: `[B,T,H]`) of a tokenized batch: `input_ids` `[B,T]`, `attention_mask`
@@ -287,13 +296,3 @@ class SentenceEncoder:
             longest = max(part.shape[1] for part in parts)
             parts = [pad_tokens(part, longest) for part in parts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _load(source: Source, plan: PoolingPlan, dtype: str | None, num_labels: int | None, overrides: dict
-          ) -> PretrainedModel:
-    if source.layout != "keras" and source.config.architecture == "seq2seq":
-        overrides = {"architecture": "encoder", **overrides}
-    head = _HEADS.get(plan.strategies[0])
-    if plan.strategies[0] is Pooling.REGRESSION and num_labels is None:
-        num_labels = 1
-    return from_pretrained(source, head, num_labels=num_labels, dtype=dtype, **overrides)

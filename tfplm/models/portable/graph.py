@@ -1,5 +1,6 @@
 """Tracing of portable functions, with the plain form of the kernels, and freezing of their weights."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import tensorflow as tf
@@ -11,14 +12,12 @@ from tfplm.models.portable.portable import Frozen, Portable
 LIMIT = 1900 << 20  # bytes of a graph: a protocol buffer has at most 2 GB
 
 
-def trace(portable: Portable, ids: tf.DType = tf.int32, form: Literal["flat", "nested"] = "nested"):
+def trace(portable: Portable, form: Literal["flat", "nested"] = "nested"):
     """The concrete function of `portable`: keyword arguments by name -> a dict of outputs; variables stay variables.
 
-    Args:
-        ids: dtype of its integer inputs; sentence-transformers, fastembed and optimum pass int64.
-        form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" for converters, "flat" for TensorFlow.
+    form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" for converters, "flat" for TensorFlow.
     """
-    specs = {name: tf.TensorSpec(spec.shape, ids if spec.dtype == tf.int32 else spec.dtype, name=name)
+    specs = {name: tf.TensorSpec(spec.shape, portable.ids if spec.dtype == tf.int32 else spec.dtype, name=name)
              for name, spec in portable.inputs.items()}
 
     def function(**tensors):
@@ -30,7 +29,7 @@ def trace(portable: Portable, ids: tf.DType = tf.int32, form: Literal["flat", "n
         return tf.function(function, autograph=False).get_concrete_function(**specs)
 
 
-def freeze(portable: Portable, ids: tf.DType = tf.int64) -> Frozen:
+def freeze(portable: Portable) -> Frozen:
     """The graph of `portable` with constants in place of variables, for converters.
 
     Raises ValueError for weights that are too large for one graph.
@@ -38,10 +37,22 @@ def freeze(portable: Portable, ids: tf.DType = tf.int64) -> Frozen:
     if portable.weight_bytes > LIMIT:
         raise ValueError(f"the weights have {portable.weight_bytes >> 20} MB; expected at most {LIMIT >> 20} MB, as the "
                          "converters read one graph with all of them: export this model with --format saved_model")
-    concrete = trace(portable, ids)
+    concrete = trace(portable)
     # functional control flow stays, which the converters read
     frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
     results = dict(zip(sorted(portable.outputs), frozen.outputs, strict=True))  # TensorFlow sorts the keys of a dict
-    names = {tensor.op.name: tensor.name for tensor in frozen.inputs}
-    return Frozen(frozen.graph, {name: names[name] for name in portable.inputs},
+    used = _used(results.values())
+    names = {tensor.op.name: tensor.name for tensor in frozen.inputs if tensor.op.name in used}
+    return Frozen(frozen.graph, {name: names[name] for name in portable.inputs if name in names},
                   {name: results[name].name for name in portable.outputs})
+
+
+def _used(outputs: Iterable[tf.Tensor]) -> set[str]:
+    """The names of the operations that outputs depend on."""
+    found, waiting = set(), [tensor.op for tensor in outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in found:
+            found.add(operation.name)
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return found

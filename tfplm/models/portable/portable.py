@@ -15,9 +15,11 @@ class Portable:
 
     Attributes:
         function: a dict of tensors, with the names and dtypes of `inputs`, -> a dict with all names of `outputs`.
-        inputs: the specification of each input, in the order in which files list them. Ids and masks are int32; files
-            can also take them as int64, see `graph.trace`.
+        inputs: the specification of each input, in the order in which files list them. Those that no output depends on
+            are left out of the files.
         outputs: the names of the outputs, the main one first: readers that expect one output take this one.
+        ids: the dtype of its integer inputs in files, which the function gets as int32; sentence-transformers, fastembed
+            and optimum pass int64.
         weight_bytes: size of the variables that the function reads.
         config: the configuration of the model.
         tokenizer: its tokenizer, for formats that contain it. max_length: tokens to which it truncates a text, or None.
@@ -31,6 +33,7 @@ class Portable:
     function: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
     inputs: dict[str, tf.TensorSpec]
     outputs: tuple[str, ...]
+    ids: tf.DType = tf.int64
     weight_bytes: int = 0
     config: Config | None = None
     tokenizer: Tokenizer | None = None

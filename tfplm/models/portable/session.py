@@ -1,6 +1,7 @@
 """Sessions: a file for another program, opened and run by that program's own runtime."""
 
 import abc
+import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -28,3 +29,11 @@ class Session(abc.ABC):
         defaults = {"attention_mask": np.ones_like, "token_type_ids": np.zeros_like}
         return self.run({name: np.ascontiguousarray(batch[name] if name in batch else defaults[name](ids), dtype)
                          for name, dtype in self.inputs.items()})
+
+
+def shared_threads() -> int | None:
+    """The number of threads that TensorFlow was given, as by a server with several workers; None if it chooses itself."""
+    import tensorflow as tf
+
+    return tf.config.threading.get_intra_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) \
+        or None

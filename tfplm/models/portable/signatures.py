@@ -33,13 +33,15 @@ def check_float32(model: PretrainedModel) -> None:
                          "the wanted precision itself: load it with dtype='float32', and export it with --precision")
 
 
-def portable_model(model: PretrainedModel) -> Portable:
-    """A model with or without head: ids `[B,T]` (multiple choice `[B,C,T]`) -> its outputs, see `_OUTPUTS`.
+def portable_model(model: PretrainedModel, versions: bool = False) -> Portable:
+    """A model with or without head: ids `[B,T]` -> its outputs, see `_OUTPUTS`.
+
+    versions: ids are `[B,K,T]`, as always for multiple choice: each text is classified in K versions.
 
     Raises ValueError for a model that does not compute in float32.
     """
     check_float32(model)
-    axes = [None] * (3 if model.head_name == "multiple_choice" else 2)
+    axes = [None] * (3 if versions or model.head_name == "multiple_choice" else 2)
     pairs = [(key, name) for key, name in _outputs(model.head_name)
              if key != "pooled_output" or model.pooler is not None or model.config.architecture in ("textcnn", "bilstm")]
 
@@ -49,7 +51,7 @@ def portable_model(model: PretrainedModel) -> Portable:
 
     problem = _problem(model)
     return Portable(function, {name: tf.TensorSpec(axes, tf.int32) for name in input_names(model)},
-                    tuple(name for _, name in pairs), weight_bytes(model), model.config, problem=problem,
+                    tuple(name for _, name in pairs), weight_bytes=weight_bytes(model), config=model.config, problem=problem,
                     labels=tuple(model.id2label.values()) if problem not in ("", "regression") else ())
 
 

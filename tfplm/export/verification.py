@@ -1,0 +1,100 @@
+"""The check of an export against the model, on real texts, and their speeds."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from tfplm.export.kinds import Exported
+from tfplm.export.report import Agreement, Speed
+from tfplm.models.portable.session import Session
+
+_ROWS = 8  # texts of a batch
+_SECONDS = 2.0  # that a measurement of speed takes at most, after the first pass
+_SINGLES = 20  # calls with one text
+# float32: largest difference, as a part of the largest value (of 1, if that is smaller); others: lowest mean cosine
+_FLOAT32, _COSINE = 2e-5, {"float16": 0.999, "int8": 0.9}
+
+
+def batches_of(exported: Exported, texts: Sequence[str], rows: int = _ROWS) -> Iterator[tuple[list[str], dict]]:
+    """(texts, their batch) in the given order, so that a batch has texts of different lengths; texts without tokens are
+    left out."""
+    chosen = [text for text in texts if exported.has_tokens(text)] if texts else []
+    for start in range(0, len(chosen), rows):
+        part = list(chosen[start:start + rows])
+        yield part, exported.tokenize(part)
+
+
+def compare(exported: Exported, session: Session, texts: Sequence[str]) -> dict[str, Agreement]:
+    """The agreement of each output, over the real tokens of all texts."""
+    pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in exported.portable.outputs}
+    for part, batch in batches_of(exported, texts):
+        expected, found = exported.reference(part, batch), session(batch)
+        real = batch["attention_mask"] != 0
+        for name, rows in pairs.items():
+            of_tokens = name in exported.of_tokens
+            rows.append(tuple(_rows(each[name], real if of_tokens else None) for each in (expected, found)))
+    return {name: _agreement(rows) for name, rows in pairs.items()}
+
+
+def _rows(output: np.ndarray, real: np.ndarray | None) -> np.ndarray:
+    """An output as rows `[N,H]`; of outputs of tokens, those of real tokens."""
+    output = np.asarray(output, np.float64)
+    if real is not None:
+        output = output[real]
+    return output.reshape(len(output), -1)
+
+
+def _agreement(pairs: list[tuple[np.ndarray, np.ndarray]]) -> Agreement:
+    expected, found = (np.concatenate(each) for each in zip(*pairs))
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+    # two zero vectors are equal
+    cosines = np.where(lengths > 0, (expected * found).sum(1) / np.maximum(lengths, 1e-30),
+                       (expected == found).all(1).astype(float))
+    if expected.shape[1] == 1:  # the cosine of two numbers is only their sign
+        cosines = 1 - np.abs(expected - found)[:, 0] / max(np.abs(expected).max(), 1e-30)
+    return Agreement(float(np.abs(expected - found).max()), float(np.abs(expected).max()), float(cosines.mean()),
+                     float(cosines.min()))
+
+
+def check(agreement: dict[str, Agreement], name: str, precision: str) -> None:
+    """Raises ValueError if an output differs too much from the model's; not finite numbers always do."""
+    for output, each in agreement.items():
+        if precision == "float32":
+            allowed = _FLOAT32 * max(1.0, each.scale)
+            if not each.difference <= allowed:
+                raise ValueError(f"the {name} file differs from the model: its {output} by up to {each.difference:.1e}; "
+                                 f"expected at most {allowed:.1e}. Nothing was written: please report this model")
+        elif not each.cosine >= _COSINE[precision]:
+            raise ValueError(f"the {precision} {name} file differs from the model: the mean cosine of its {output} is "
+                             f"{each.cosine:.4f}; expected at least {_COSINE[precision]}. Nothing was written: calibrate "
+                             "int8 with other texts, or without any, or choose float16")
+
+
+def speeds(exported: Exported, session: Session, texts: Sequence[str]) -> dict[str, Speed]:
+    """The speeds of the model and of the export."""
+    ordered = sorted(texts, key=len)
+    batches = list(batches_of(exported, ordered))
+    middle = ordered[len(ordered) // 2] or "a"
+    single = exported.tokenize([middle])
+
+    def speed(run: Callable) -> Speed:
+        return Speed(sum(len(part) for part, _ in batches) / _shortest(lambda: [run(*each) for each in batches]),
+                     1000 * float(np.median([_seconds(lambda: run([middle], single)) for _ in range(_SINGLES)])))
+
+    return {"tensorflow": speed(exported.fastest), exported.name: speed(lambda _, batch: session(batch))}
+
+
+def _shortest(call: Callable[[], object]) -> float:
+    """The shortest time of several calls, after one that compiles."""
+    first, best, spent = _seconds(call), float("inf"), 0.0
+    while spent == 0 or spent + best < min(_SECONDS, 20 * first):
+        best = min(best, seconds := _seconds(call))
+        spent += seconds
+    return best
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
