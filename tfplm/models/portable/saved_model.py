@@ -64,7 +64,7 @@ class Served(tf.Module):
             self.signatures["serving_default"] = self.signatures[self.main]
             return
         texts = [tf.TensorSpec([None], tf.string, name) for name in (TEXT, PAIR)]
-        numbers = [tf.TensorSpec([], tf.int32, "seed")] if "seed" in self.signatures[self.main].structured_input_signature[1] else []
+        numbers = [spec for name, spec in self._ids[self.main].structured_input_signature[1].items() if name == "seed"]
         self.signatures["tokenize"] = _graph(lambda text: self.tokenizer(text), *texts[:1])
         if self.main == "generate":
             self.signatures["serving_default"] = _graph(self._of_prompts, *texts[:1], *numbers)
@@ -157,10 +157,7 @@ def open_session(folder: Path, threads: int | None = None) -> "SavedModelSession
 
 
 class SavedModelSession(Session):
-    """A SavedModel in this process's TensorFlow.
-
-    `texts(texts, pairs)`: the outputs for texts, if the tokenizer is inside (`takes_texts`).
-    """
+    """A SavedModel in this process's TensorFlow."""
 
     def __init__(self, folder: Path):
         if _has_text_ops(folder):
@@ -169,23 +166,27 @@ class SavedModelSession(Session):
         self._signatures = self._loaded.signatures
         self._ids = self._signatures["ids"]
         specs = self._ids.structured_input_signature[1]
-        self.inputs = {name: spec.dtype.as_numpy_dtype for name, spec in specs.items()}
+        self.inputs = {name: np.dtype(spec.dtype.as_numpy_dtype) for name, spec in specs.items()}
         self.outputs = tuple(self._ids.structured_outputs)
-
-    @property
-    def takes_texts(self) -> bool:
-        return "tokenize" in self._signatures
+        self.takes_texts, self.takes_pairs = "tokenize" in self._signatures, "pairs" in self._signatures
 
     def run(self, batch):
-        return {name: value.numpy() for name, value in
-                self._ids(**{name: tf.constant(array) for name, array in batch.items()}).items()}
+        return _call(self._ids, batch)
 
-    def texts(self, texts: Sequence[str], pairs: Sequence[str] | None = None, signature: str = "") -> dict:
-        """The outputs for texts, NumPy arrays."""
-        name = signature or ("serving_default" if pairs is None else "pairs")
-        named = {TEXT: texts} | ({} if pairs is None else {PAIR: pairs})
-        given = {key: tf.constant([text.encode() for text in values]) for key, values in named.items()}
-        return {key: value.numpy() for key, value in self._signatures[name](**given).items()}
+    def texts(self, texts, pairs=None, seed=None):
+        given = {TEXT: texts} | ({} if pairs is None else {PAIR: pairs})
+        given = {name: np.array([text.encode() for text in values], object) for name, values in given.items()}
+        signature = self._signatures["serving_default" if pairs is None else "pairs"]
+        return _call(signature, given | {"seed": np.int32(seed or 0)})
+
+    def generate(self, batch, seed=None):
+        return _call(self._signatures["generate"], {**batch, "seed": np.int32(seed or 0)})["output_ids"]
+
+
+def _call(signature, arrays: dict) -> dict[str, np.ndarray]:
+    names = signature.structured_input_signature[1]
+    return {name: value.numpy() for name, value in
+            signature(**{name: tf.constant(arrays[name]) for name in names}).items()}
 
 
 def _has_text_ops(folder: Path) -> bool:

@@ -15,7 +15,10 @@ _LOGITS = (("", "logits"),)
 
 
 def input_names(model: PretrainedModel) -> tuple[str, ...]:
-    """The inputs that the model reads: `input_ids`, `attention_mask`, and `token_type_ids` if there are segments."""
+    """The inputs that the model reads: `input_ids`, `attention_mask`, and `token_type_ids` if there are segments; for
+    encoder-decoders `decoder_input_ids` and `decoder_attention_mask`, unless their head classifies."""
+    if model.is_seq2seq and model.head_name in (None, "seq2seq_lm"):
+        return "input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask"
     types = (model.config.type_vocab_size or 0) > 1 or model.config.attention_type == "prefix"
     return ("input_ids", "attention_mask", *(("token_type_ids",) if types else ()))
 

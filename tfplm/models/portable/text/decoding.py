@@ -63,4 +63,4 @@ def check_exact_output(output: TextOutput, tokenizer: Tokenizer) -> None:
         expected = tokenizer.batch_decode(rows)
         for row, text, found in zip(rows, expected, output(tf.constant(rows)).numpy()):
             if text.encode() != found:
-                raise NotInGraph(f"the text of {row.tolist()} is {text!r}, but in the graph {found.decode('utf-8', 'replace')!r}")
+                raise NotInGraph(f"the text of {row.tolist()} is {text!r}, but in the graph it is {found!r}")

@@ -5,7 +5,7 @@ import unicodedata
 import tensorflow as tf
 
 from tfplm.models.portable.text.added import AddedTokens
-from tfplm.models.portable.text.characters import Rewriter, assigned, lower_table
+from tfplm.models.portable.text.characters import Rewriter, assigned, lower_table, table_of
 from tfplm.models.portable.text.errors import NotInGraph
 from tfplm.tokenizers.original.sentencepiece_encoder import SentencePieceEncoder
 from tfplm.tokenizers.sentencepiece_file import USER_DEFINED, parse
@@ -53,7 +53,7 @@ class Preparation(tf.Module):
         if how.clean:
             self._spaces = Rewriter({character: " " for character in assigned() if character.isspace()})
             if not how.keep_accents:
-                self._unmarked = Rewriter({character: text for character in assigned() if (text := _bare(character)) != character})
+                self._unmarked = Rewriter(table_of(_bare))
         if how.lower_case:
             self._lower = Rewriter(lower_table(), lower=True)
 
