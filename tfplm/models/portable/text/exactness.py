@@ -13,7 +13,8 @@ _AT_ONCE = 2048  # texts
 STRANGE = (
     "", " ", "\t\n  ", "a\x00b\x07c\x7fd\x1be", "a\u00a0b\u2003c\u3000d\u2028e\u0085f\x0bg\x1ch",
     "a\r\nb\rc",
-    "\u00ad\u200b\u200d\ufeff", "e\u0301 \u00e9 \u0344 a\u0345\u0301 q\u0323\u0307 \u1e69",
+    "\u00ad\u200b\u200d\ufeff",
+    "e\u0301 \u00e9 \u0344 a\u0345\u0301 q\u0323\u0307 \u1e69",
     "\u039f\u0394\u03a5\u03a3\u03a3\u0395\u03a5\u03a3. \u03a3 \u03b1\u03a3\u0301 \u03a3\u00ad\u03b1 \u03a3 \u03b1\u03a3\u4e2d",
     "\u0130stanbul\u2019da I\u015eIK \u1e9e \ufb01 \u00bd \u2167 \u33c7",
     "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f1e8\U0001f1f3 \u2764\ufe0f \u263a",
