@@ -1,10 +1,10 @@
 """Tracing of portable functions, with the plain form of the kernels, and freezing of their weights."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.framework.graph_util_impl import extract_sub_graph
 
 from tfplm.layers.kernels.plain import plain_kernels
 from tfplm.models.portable.portable import Frozen, Portable
@@ -41,18 +41,9 @@ def freeze(portable: Portable) -> Frozen:
     # functional control flow stays, which the converters read
     frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
     results = dict(zip(sorted(portable.outputs), frozen.outputs, strict=True))  # TensorFlow sorts the keys of a dict
-    used = _used(results.values())
+    # without the rest, which converters would take for further outputs
+    definition = extract_sub_graph(frozen.graph.as_graph_def(), [tensor.op.name for tensor in results.values()])
+    used = {node.name for node in definition.node}
     names = {tensor.op.name: tensor.name for tensor in frozen.inputs if tensor.op.name in used}
-    return Frozen(frozen.graph, {name: names[name] for name in portable.inputs if name in names},
+    return Frozen(definition, {name: names[name] for name in portable.inputs if name in names},
                   {name: results[name].name for name in portable.outputs})
-
-
-def _used(outputs: Iterable[tf.Tensor]) -> set[str]:
-    """The names of the operations that outputs depend on."""
-    found, waiting = set(), [tensor.op for tensor in outputs]
-    while waiting:
-        operation = waiting.pop()
-        if operation.name not in found:
-            found.add(operation.name)
-            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
-    return found

@@ -21,7 +21,7 @@ def convert(frozen: Frozen) -> onnx.ModelProto:
 
     with _quiet():
         model, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(), input_names=list(frozen.inputs.values()),
+            frozen.graph, input_names=list(frozen.inputs.values()),
             output_names=list(frozen.outputs.values()), opset=OPSET)
     del model.graph.doc_string
     model.producer_name = "tfplm"
