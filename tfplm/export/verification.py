@@ -80,9 +80,12 @@ def speeds(exported: Exported, session: Session, texts: Sequence[str]) -> dict[s
         for _, batch in batches_of(exported, some):
             session(batch)
 
-    return {name: Speed(len(ordered) / _shortest(lambda: call(ordered)),
-                        1000 * float(np.median([_seconds(lambda: call(middle)) for _ in range(_SINGLES)])))
-            for name, call in (("tensorflow", exported.run), (exported.name, run))}
+    return {"tensorflow": _speed(exported.run, ordered, middle), exported.name: _speed(run, ordered, middle)}
+
+
+def _speed(call: Callable[[Sequence[str]], None], texts: Sequence[str], single: Sequence[str]) -> Speed:
+    seconds = np.median([_seconds(lambda: call(single)) for _ in range(_SINGLES)])
+    return Speed(len(texts) / _shortest(lambda: call(texts)), 1000 * float(seconds))
 
 
 def _shortest(call: Callable[[], object]) -> float:
