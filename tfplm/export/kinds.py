@@ -12,18 +12,17 @@ from tfplm.adapt.finetune.data import read_split
 from tfplm.adapt.finetune.inference import Inference
 from tfplm.adapt.finetune.result import has_task, open_task, save_task
 from tfplm.adapt.finetune.training import has_labels
+from tfplm.adapt.tasks.encoding import gpt_frame
 from tfplm.embed.commands.sts_eval import correlations, read_pairs, texts_of
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.sentence_transformers import write_recipe
 from tfplm.export.vectors import can_write_modules, portable_encoder, recipe_of
-from tfplm.models.heads import head_class
 from tfplm.models.model import PretrainedModel
 from tfplm.models.portable.portable import Portable
 from tfplm.models.portable.session import Session
 from tfplm.models.portable.signatures import portable_model
-from tfplm.models.pretrained.api import from_pretrained, save_config
-from tfplm.models.pretrained.companions import modules
-from tfplm.models.pretrained.source import Source, open_source
+from tfplm.models.pretrained.api import save_config
+from tfplm.models.pretrained.source import Source
 from tfplm.options.export import ExportOptions
 from tfplm.tokenizers import Tokenizer
 
@@ -40,10 +39,12 @@ class Exported(abc.ABC):
         name: of the format.
         model, tokenizer, max_length: the model, its tokenizer, and the tokens to which a text is truncated.
         portable: the function that is written.
+        inside: False if other programs cannot make a batch of a text by the tokenizer alone.
     """
 
     what: str
     portable: Portable
+    inside = True
 
     def __init__(self, name: str, model: PretrainedModel, tokenizer: Tokenizer, max_length: int | None):
         self.name, self.model, self.tokenizer, self.max_length = name, model, tokenizer, max_length
@@ -135,6 +136,7 @@ class ExportedModel(Exported):
         super().__init__(name, model, tokenizer, limit or model.config.row_limit(tokenizer.model_max_length))
         self.what = "hidden states" if model.head_name is None else f"head {model.head_name}"
         self.portable = portable_model(model, bool(self.task and self.task.settings.both_orders))
+        self.inside = gpt_frame(tokenizer) is None and "decoder_input_ids" not in self.portable.inputs
 
     @property
     def _versions(self) -> bool:
@@ -142,6 +144,9 @@ class ExportedModel(Exported):
 
     def tokenize(self, texts):
         batch = super().tokenize(texts)
+        if "decoder_input_ids" in self.portable.inputs:  # of a text that repeats its source
+            return {**batch, "decoder_input_ids": np.asarray(self.model.shift_right(batch["input_ids"])),
+                    "decoder_attention_mask": batch["attention_mask"]}
         if self._versions:  # each text twice: two choices, or both orders
             return {name: np.stack([array, array], axis=1) for name, array in batch.items()}
         return batch
@@ -177,19 +182,3 @@ class ExportedModel(Exported):
         super().save_companions(folder)
         if self.task is not None:
             save_task(self.task, folder)
-
-
-def open_exported(options: ExportOptions) -> Exported:
-    """The model of the options, as what it is to be exported.
-
-    Sentence vectors, if there is a pooling or the folder is of sentence-transformers; otherwise the model with the head
-    of the options, of its task, or of its checkpoint.
-    """
-    source = open_source(options.source)
-    if options.pooling or (options.head is None and source.path.is_dir() and modules(source.path)):
-        return ExportedVectors(options.format, SentenceEncoder.from_pretrained(
-            source, options.pooling or None, options.layers or None, options.normalize, options.max_length, "float32"))
-    head = options.head if options.head is not None else open_task(source).head if has_task(source) else source.head
-    head = None if head == "none" else head
-    head_class(head)  # raises an error for an unknown one
-    return ExportedModel(options.format, from_pretrained(source, head, dtype="float32"), source, options.max_length)

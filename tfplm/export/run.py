@@ -1,6 +1,7 @@
 """`tfplm export`: a model as a folder for another program."""
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import shutil
@@ -13,8 +14,10 @@ from tfplm.core.outputs import writing_folder
 from tfplm.core.terminal.results import as_json, for_people
 from tfplm.data.text.builtin_corpus import builtin_documents
 from tfplm.data.text.text_files import find_files, read_lines
-from tfplm.export.kinds import Exported, open_exported
+from tfplm.export.kinds import Exported
+from tfplm.export.opening import open_exported
 from tfplm.export.report import ExportReport
+from tfplm.export.text_check import check_generation, compare_texts
 from tfplm.export.verification import batches_of, check, compare, speeds
 from tfplm.models.portable.formats import format_of, open_session, write
 from tfplm.options.base import verb
@@ -73,15 +76,18 @@ def run(options: ExportOptions) -> ExportReport:
 
 
 def _export(options: ExportOptions, exported: Exported, folder: Path, calibration: list[str]) -> ExportReport:
-    portable = exported.portable
+    texts = _texts(options)
+    portable = exported.portable = dataclasses.replace(
+        exported.portable, tokenizer=exported.tokenizer if exported.inside else None, max_length=exported.max_length,
+        texts=tuple(text for text in texts if text))
     batches = [batch for _, batch in batches_of(exported, calibration)]
     write(portable, folder, options.format, options.precision, batches)
     written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     exported.save_companions(folder)
     session = open_session(folder, options.format)
-    texts = _texts(options)
-    agreement = compare(exported, session, texts)
+    agreement = compare(exported, lambda _, batch: session(batch), texts) | compare_texts(exported, session, texts)
     check(agreement, options.format, options.precision)
+    agreement |= check_generation(exported, session, texts)
     scores = {} if options.data is None else exported.scores(options, session)
     return ExportReport(
         source=options.source, format=options.format, precision=options.precision, exported=exported.what,

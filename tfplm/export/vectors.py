@@ -55,7 +55,8 @@ def portable_encoder(encoder: SentenceEncoder) -> Portable:
 
     return Portable(function, {name: tf.TensorSpec([None, None], tf.int32) for name in input_names(model)},
                     (*states, vectors), weight_bytes=weight_bytes(model), config=model.config,
-                    tokenizer=encoder.tokenizer, max_length=recipe.max_length)
+                    tokenizer=encoder.tokenizer, max_length=recipe.max_length, prompt=encoder.prompt(None),
+                    lowercase=recipe.lowercase)
 
 
 def _without_ends(mask):

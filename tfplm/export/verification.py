@@ -25,11 +25,11 @@ def batches_of(exported: Exported, texts: Sequence[str], rows: int = _ROWS) -> I
         yield part, exported.tokenize(part)
 
 
-def compare(exported: Exported, session: Session, texts: Sequence[str]) -> dict[str, Agreement]:
-    """The agreement of each output, over the real tokens of all texts."""
+def compare(exported: Exported, run: Callable[[list[str], dict], dict], texts: Sequence[str]) -> dict[str, Agreement]:
+    """The agreement of each output, over the real tokens of all texts. run: (texts, their batch) -> the outputs."""
     pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in exported.portable.outputs}
     for part, batch in batches_of(exported, texts):
-        expected, found = exported.reference(part, batch), session(batch)
+        expected, found = exported.reference(part, batch), run(part, batch)
         real = batch["attention_mask"] != 0
         for name, rows in pairs.items():
             of_tokens = name in exported.of_tokens

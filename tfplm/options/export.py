@@ -4,25 +4,28 @@ import dataclasses
 from typing import Literal
 
 from tfplm.options.base import Options, flag
+from tfplm.options.generate import GenerationOptions
 from tfplm.options.reading import Reading
 
 
 @dataclasses.dataclass(kw_only=True)
-class ExportOptions(Options, Reading):
+class ExportOptions(Options, Reading, GenerationOptions):
     """Write a model for other programs: ONNX Runtime, OpenVINO, TensorFlow without tfplm, or LiteRT.
 
     The export is checked against the model on real texts before it appears in TARGET. Its report of size, speed and
-    agreement is printed, and written to TARGET/export.json.
+    agreement is printed, and written to TARGET/export.json. A language model as a SavedModel generates with the options
+    of `tfplm generate`, which are fixed in it.
     """
 
     RUN = "tfplm.export.run:run"
     EXAMPLES = ("tfplm export all-MiniLM-L6-v2 minilm-onnx --format onnx",
                 "tfplm export model model-int8 --format openvino --precision int8 --calibrate texts.txt --data dev.tsv")
     EXPLAINED = ("source", "target", "format", "precision", "pooling", "layers", "normalize", "max_length", "head",
-                 "calibrate", "texts", "data", "json", "overwrite")
-    UNUSED = ("seed", "config")
+                 "calibrate", "texts", "data", "max_new_tokens", "num_beams", "do_sample", "json", "overwrite")
+    UNUSED = ("config",)
     ALIASES = {"output": "target", "o": "target"}
 
+    seed: int = flag(0, "not for sampling, whose seed is an input of the export")
     source: str = flag(help="folder or hub name of the model: of sentence-transformers, of tfplm finetune, or any other",
                        positional=True)
     target: str = flag(help="folder to write", positional=True)
@@ -47,6 +50,7 @@ class ExportOptions(Options, Reading):
     overwrite: bool = flag(False, "write the target again, if an earlier export is there")
 
     def __post_init__(self):
+        super().__post_init__()
         if self.pooling and self.head not in (None, "none"):
             raise ValueError(f"the pooling is {', '.join(self.pooling)} and the head {self.head}; expected one of them, as "
                              "pooling gives vectors, and a head its own outputs: leave one of them out")

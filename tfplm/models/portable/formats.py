@@ -45,6 +45,8 @@ class Format:
 
 FORMATS = {each.name: each for each in (
     Format("onnx", "tfplm.models.portable.onnx", "onnx", ("tf2onnx", "onnx", "onnxruntime"), ("onnxruntime",)),
+    Format("saved_model", "tfplm.models.portable.saved_model", precisions=("float32",)),
+    Format("litert", "tfplm.models.portable.litert", "litert", (), ("ai_edge_litert",)),
     Format("openvino", "tfplm.models.portable.openvino", "openvino", ("openvino",), ("openvino",)),
 )}
 

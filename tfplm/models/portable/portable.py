@@ -24,6 +24,10 @@ class Portable:
         config: the configuration of the model.
         tokenizer: its tokenizer, for formats that contain it. max_length: tokens to which it truncates a text, or None.
         texts: examples of real texts, for formats that keep requests for a warm-up.
+        prompt, lowercase: what is done to a text before the tokenizer gets it.
+        problem: what the output `logits` says, "classification", "multi_label", "regression" or "tokens" (a class for
+            each token), or "" for anything else; labels: the names of its classes.
+        also: further functions with other inputs, such as "generate", for formats that can hold several.
     """
 
     function: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
@@ -35,6 +39,11 @@ class Portable:
     tokenizer: Tokenizer | None = None
     max_length: int | None = None
     texts: tuple[str, ...] = ()
+    prompt: str = ""
+    lowercase: bool = False
+    problem: str = ""
+    labels: tuple[str, ...] = ()
+    also: dict[str, "Portable"] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import abc
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,10 +13,12 @@ class Session(abc.ABC):
     Attributes:
         inputs: name of each input -> its NumPy dtype.
         outputs: names of the outputs, in the file's order.
+        takes_texts, takes_pairs: the file has its tokenizer inside, and a signature for texts, and for pairs of texts.
     """
 
     inputs: dict[str, np.dtype]
     outputs: tuple[str, ...]
+    takes_texts = takes_pairs = False
 
     @abc.abstractmethod
     def run(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -37,3 +39,11 @@ def shared_threads() -> int | None:
 
     return tf.config.threading.get_intra_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) \
         or None
+
+    def texts(self, texts: Sequence[str], pairs: Sequence[str] | None = None, seed: int | None = None) -> dict:
+        """The outputs for texts or pairs, NumPy arrays. seed: for sampling. Only if the file takes texts."""
+        raise TypeError(f"{type(self).__name__} takes no texts; expected a batch of ids: make it with the tokenizer")
+
+    def generate(self, batch: Mapping[str, np.ndarray], seed: int | None = None) -> np.ndarray:
+        """The new tokens that follow prompts. Only for files that generate."""
+        raise TypeError(f"{type(self).__name__} does not generate; expected a SavedModel of a language model")

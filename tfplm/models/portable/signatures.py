@@ -15,7 +15,10 @@ _LOGITS = (("", "logits"),)
 
 
 def input_names(model: PretrainedModel) -> tuple[str, ...]:
-    """The inputs that the model reads: `input_ids`, `attention_mask`, and `token_type_ids` if there are segments."""
+    """The inputs that the model reads: `input_ids`, `attention_mask`, and `token_type_ids` if there are segments; for
+    encoder-decoders `decoder_input_ids` and `decoder_attention_mask`, unless their head classifies."""
+    if model.is_seq2seq and model.head_name in (None, "seq2seq_lm"):
+        return "input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask"
     types = (model.config.type_vocab_size or 0) > 1 or model.config.attention_type == "prefix"
     return ("input_ids", "attention_mask", *(("token_type_ids",) if types else ()))
 
@@ -49,8 +52,21 @@ def portable_model(model: PretrainedModel, versions: bool = False) -> Portable:
         result = model(batch, training=False)
         return {name: result[key] if key else result for key, name in pairs}
 
+    problem = _problem(model)
     return Portable(function, {name: tf.TensorSpec(axes, tf.int32) for name in input_names(model)},
-                    tuple(name for _, name in pairs), weight_bytes=weight_bytes(model), config=model.config)
+                    tuple(name for _, name in pairs), weight_bytes=weight_bytes(model), config=model.config, problem=problem,
+                    labels=tuple(model.id2label.values()) if problem not in ("", "regression") else ())
+
+
+def _problem(model: PretrainedModel) -> str:
+    """What the logits of a head that classifies say, see `Portable`."""
+    if model.head_name == "token_classification":
+        return "" if model.config.crf else "tokens"  # the best sequence of a CRF is not that of the best labels
+    if model.head_name != "sequence_classification":
+        return ""
+    if model.num_labels == 1 or model.config.problem_type == "regression":
+        return "regression"
+    return "multi_label" if model.config.problem_type == "multi_label_classification" else "classification"
 
 
 def as_model_output(head: str | None, outputs: dict):
