@@ -123,8 +123,7 @@ def test_texts_between_flags():
 
 MODELS = {"params": "model", "convert": "source", "export": "source", "tokenize": "source", "pretrain": "init",
           "finetune": "init", "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint",
-          "multitask": "init",
-          "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
+          "multitask": "init", "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
           "contrastive": "init", "serve": "source", "fill-mask": "source", "perplexity": "source", "generate": "source",
           "records": "tokenizer"}
 REST = {"convert": ["target"], "export": ["target", "--format", "onnx"], "evaluate": ["data"],

@@ -296,3 +296,13 @@ def after_reduction(optimizer, observe) -> None:
         return reduced
 
     shadow(optimizer, "_all_reduce_sum_gradients", observed)
+
+
+def with_constants(function):
+    """The concrete function with constants in place of its variables; loops and branches stay functions.
+
+    Missing in TensorFlow: freezing in general; `tf.lite` and `tf.saved_model` do it for themselves only.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    return convert_variables_to_constants_v2(function, lower_control_flow=False)

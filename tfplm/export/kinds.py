@@ -27,6 +27,7 @@ from tfplm.options.export import ExportOptions
 from tfplm.tokenizers import Tokenizer
 
 _OF_TOKENS = {"last_hidden_state", "start_logits", "end_logits", "prediction_logits", "token_embeddings"}
+_ROWS = 8  # texts of a batch
 _LOGITS_OF_TOKENS = ("masked_lm", "causal_lm", "token_classification", "replaced_token_detection")
 
 
@@ -68,8 +69,8 @@ class Exported(abc.ABC):
         """What the model itself gives, by the names of the outputs."""
 
     @abc.abstractmethod
-    def fastest(self, texts: Sequence[str], batch: dict[str, np.ndarray]) -> object:
-        """The model, as it is run in this library, for a comparison of speeds."""
+    def run(self, texts: Sequence[str]) -> None:
+        """Runs the model on texts as this library does, for a comparison of speeds."""
 
     @abc.abstractmethod
     def scores(self, options: ExportOptions, session: Session) -> dict[str, dict[str, float]]:
@@ -104,8 +105,8 @@ class ExportedVectors(Exported):
             vectors["last_hidden_state"] = np.asarray(self.model(batch, training=False)["sequence_output"])
         return vectors
 
-    def fastest(self, texts, batch):
-        return self.encoder.encode(list(texts), prompt="", show_progress=False)
+    def run(self, texts):
+        self.encoder.encode(list(texts), prompt="", show_progress=False)
 
     def scores(self, options, session):
         examples = read_pairs(options.data, encoding=options.encoding)
@@ -160,8 +161,9 @@ class ExportedModel(Exported):
     def reference(self, texts, batch):
         return self._graph(batch)
 
-    def fastest(self, texts, batch):
-        return self._graph(batch)
+    def run(self, texts):
+        for start in range(0, len(texts), _ROWS):
+            self._graph(self.tokenize(texts[start:start + _ROWS]))
 
     def scores(self, options, session):
         if self.task is None:

@@ -115,9 +115,9 @@ def _texts(options: ExportOptions) -> list[str]:
             raise ValueError(f"{', '.join(options.texts)}: there is no text; expected one per line: give a file with "
                              "texts, or leave --texts out")
         return texts
-    documents = list(itertools.islice(builtin_documents(), 12))
-    sentences = [sentence for document in documents for sentence in document]
-    return [*_TEXTS, "", *sentences[:_MOST_TEXTS - len(_TEXTS) - 3], " ".join(documents[0]), " ".join(sentences)[:4000]]
+    sentences = [sentence for document in itertools.islice(builtin_documents(), 12) for sentence in document]
+    few = max(0, _MOST_TEXTS - len(_TEXTS) - 2)
+    return [*_TEXTS, "", " ".join(sentences)[:4000], *sentences[:few]]
 
 
 def _lines(sources: Sequence[str], encoding: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ _FLOAT32, _COSINE = 2e-5, {"float16": 0.999, "int8": 0.9}
 def batches_of(exported: Exported, texts: Sequence[str], rows: int = _ROWS) -> Iterator[tuple[list[str], dict]]:
     """(texts, their batch) in the given order, so that a batch has texts of different lengths; texts without tokens are
     left out."""
-    chosen = [text for text in texts if exported.has_tokens(text)] if texts else []
+    chosen = [text for text in texts if exported.has_tokens(text)]
     for start in range(0, len(chosen), rows):
         part = list(chosen[start:start + rows])
         yield part, exported.tokenize(part)
@@ -72,23 +72,27 @@ def check(agreement: dict[str, Agreement], name: str, precision: str) -> None:
 
 
 def speeds(exported: Exported, session: Session, texts: Sequence[str]) -> dict[str, Speed]:
-    """The speeds of the model and of the export."""
-    ordered = sorted(texts, key=len)
-    batches = list(batches_of(exported, ordered))
-    middle = ordered[len(ordered) // 2] or "a"
-    single = exported.tokenize([middle])
+    """The speeds of the model, as this library runs it, and of the export in batches of texts of similar length."""
+    ordered = [text for text in sorted(texts, key=len) if exported.has_tokens(text)]
+    middle = [ordered[len(ordered) // 2]]
 
-    def speed(run: Callable) -> Speed:
-        return Speed(sum(len(part) for part, _ in batches) / _shortest(lambda: [run(*each) for each in batches]),
-                     1000 * float(np.median([_seconds(lambda: run([middle], single)) for _ in range(_SINGLES)])))
+    def run(some: Sequence[str]) -> None:
+        for _, batch in batches_of(exported, some):
+            session(batch)
 
-    return {"tensorflow": speed(exported.fastest), exported.name: speed(lambda _, batch: session(batch))}
+    return {"tensorflow": _speed(exported.run, ordered, middle), exported.name: _speed(run, ordered, middle)}
+
+
+def _speed(call: Callable[[Sequence[str]], None], texts: Sequence[str], single: Sequence[str]) -> Speed:
+    seconds = np.median([_seconds(lambda: call(single)) for _ in range(_SINGLES)])
+    return Speed(len(texts) / _shortest(lambda: call(texts)), 1000 * float(seconds))
 
 
 def _shortest(call: Callable[[], object]) -> float:
     """The shortest time of several calls, after one that compiles."""
-    first, best, spent = _seconds(call), float("inf"), 0.0
-    while spent == 0 or spent + best < min(_SECONDS, 20 * first):
+    call()
+    best, spent = float("inf"), 0.0
+    while not spent or spent + best < _SECONDS:
         best = min(best, seconds := _seconds(call))
         spent += seconds
     return best

@@ -1,11 +1,10 @@
 """Tracing of portable functions, with the plain form of the kernels, and freezing of their weights."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from tfplm.core.keras_internals import with_constants
 from tfplm.layers.kernels.plain import plain_kernels
 from tfplm.models.portable.portable import Frozen, Portable
 
@@ -37,22 +36,25 @@ def freeze(portable: Portable) -> Frozen:
     if portable.weight_bytes > LIMIT:
         raise ValueError(f"the weights have {portable.weight_bytes >> 20} MB; expected at most {LIMIT >> 20} MB, as the "
                          "converters read one graph with all of them: export this model with --format saved_model")
-    concrete = trace(portable)
-    # functional control flow stays, which the converters read
-    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    frozen = with_constants(trace(portable))
     results = dict(zip(sorted(portable.outputs), frozen.outputs, strict=True))  # TensorFlow sorts the keys of a dict
-    used = _used(results.values())
+    definition = frozen.graph.as_graph_def()
+    used = _prune(definition, [tensor.op.name for tensor in results.values()])
     names = {tensor.op.name: tensor.name for tensor in frozen.inputs if tensor.op.name in used}
-    return Frozen(frozen.graph, {name: names[name] for name in portable.inputs if name in names},
+    return Frozen(definition, {name: names[name] for name in portable.inputs if name in names},
                   {name: results[name].name for name in portable.outputs})
 
 
-def _used(outputs: Iterable[tf.Tensor]) -> set[str]:
-    """The names of the operations that outputs depend on."""
-    found, waiting = set(), [tensor.op for tensor in outputs]
+def _prune(definition: tf.compat.v1.GraphDef, outputs: list[str]) -> set[str]:
+    """Removes the nodes that outputs do not depend on, which converters would take for further outputs; returns the
+    names of those that stay."""
+    nodes, used, waiting = {node.name: node for node in definition.node}, set(), list(outputs)
     while waiting:
-        operation = waiting.pop()
-        if operation.name not in found:
-            found.add(operation.name)
-            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
-    return found
+        name = waiting.pop().removeprefix("^").partition(":")[0]
+        if name not in used:
+            used.add(name)
+            waiting += nodes[name].input
+    for index in reversed(range(len(definition.node))):
+        if definition.node[index].name not in used:
+            del definition.node[index]
+    return used

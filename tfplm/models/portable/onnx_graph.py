@@ -17,11 +17,11 @@ _SAME = ("Cast", "Identity", "Squeeze", "Unsqueeze")  # they keep the value of a
 
 def convert(frozen: Frozen) -> onnx.ModelProto:
     """The ONNX model of a frozen graph, with the public names of inputs and outputs."""
-    import tf2onnx
-
     with _quiet():
+        import tf2onnx
+
         model, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(), input_names=list(frozen.inputs.values()),
+            frozen.graph, input_names=list(frozen.inputs.values()),
             output_names=list(frozen.outputs.values()), opset=OPSET)
     del model.graph.doc_string
     model.producer_name = "tfplm"
@@ -35,7 +35,8 @@ def convert(frozen: Frozen) -> onnx.ModelProto:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the remarks of the converter, and of the old functions of TensorFlow that it calls."""
+    """Without the remarks of the converter and of the old functions of TensorFlow that it calls, and without the variable
+    that it sets."""
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]
     verbosity = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
@@ -46,7 +47,9 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels):
             logger.setLevel(level)
-        if verbosity is not None:
+        if verbosity is None:
+            os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+        else:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = verbosity
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import quantization
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 _LARGE = 1024  # elements; smaller constants, such as biases and norms, stay float32
 _FLOAT16 = float(np.finfo(np.float16).max)
@@ -29,7 +31,7 @@ def to_float16_weights(model: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-class _Batches:
+class _Batches(quantization.CalibrationDataReader):
     """The calibration batches, as ONNX Runtime reads them."""
 
     def __init__(self, batches: Sequence[dict[str, np.ndarray]], names: list[str]):
@@ -49,9 +51,6 @@ def write_int8(model: onnx.ModelProto, file: Path, scratch: Path, calibration: S
     Args:
         scratch: a folder for intermediate files.
     """
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
     source = scratch / "model.onnx"
     source.write_bytes(model.SerializeToString())
     if not calibration:

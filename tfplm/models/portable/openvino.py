@@ -40,7 +40,7 @@ def read(frozen: Frozen, scratch: Path):
     import openvino
 
     file = scratch / "frozen.pb"
-    file.write_bytes(frozen.graph.as_graph_def().SerializeToString())
+    file.write_bytes(frozen.graph.SerializeToString())
     model = openvino.Core().read_model(file)  # `convert_model` does the same, and reports its use over the network
     for names, ports in ((frozen.inputs, model.inputs), (frozen.outputs, model.outputs)):
         for name, tensor in names.items():

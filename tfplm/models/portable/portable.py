@@ -51,10 +51,10 @@ class Frozen:
     """The graph of a `Portable` whose weights are constants.
 
     Attributes:
-        graph: the graph, with nothing but TensorFlow's own operations.
+        graph: the graph that the outputs depend on, with nothing but TensorFlow's own operations.
         inputs, outputs: the public names -> the names of tensors in the graph, such as `Identity:0`.
     """
 
-    graph: tf.Graph
+    graph: tf.compat.v1.GraphDef
     inputs: dict[str, str]
     outputs: dict[str, str]
