@@ -42,62 +42,63 @@ def write(portable: Portable, folder: Path, precision: str, calibration: Sequenc
     The tokenizer is inside if it is exact; else the log says why it is not, and the inputs are ids.
     """
     with plain_kernels("flat"):
-        module = Served(portable)
+        served = Served(portable)
     with naming_the_space(folder / VERSION, portable.weight_bytes), replacing(folder / VERSION) as temporary:
-        tf.saved_model.save(module, str(temporary), signatures=module.signatures)
-        write_warm_up(temporary, _requests(portable, module))
+        tf.saved_model.save(served.root, str(temporary), signatures=served.signatures)
+        write_warm_up(temporary, _requests(portable, _specs(served.signatures["serving_default"])))
 
 
-class Served(tf.Module):
-    """The functions of a SavedModel, and the variables that they read."""
+class Served:
+    """The signatures of a SavedModel.
+
+    Attributes: `signatures`, concrete functions; `root`, what they read: variables, and resources of the tokenizer.
+    """
 
     def __init__(self, portable: Portable):
-        super().__init__()
-        self.portable = portable
+        self.portable, self.root = portable, tf.Module()
         self._ids = {name: trace(dataclasses.replace(each, ids=tf.int32), "flat")
                      for name, each in (("ids", portable), *portable.also.items())}
-        self.weights = list({id(variable): variable for each in self._ids.values() for variable in each.variables}.values())
-        self.signatures = {name: self._of_ids(name) for name in self._ids}
-        self.main = "generate" if "generate" in self._ids else "ids"
-        self.tokenizer, self.output = text_inputs(portable), None
-        if self.tokenizer is not None and self.main == "generate":
-            self.output = text_output(portable)
-        if self.tokenizer is None or (self.main == "generate" and self.output is None):
-            self.signatures["serving_default"] = self.signatures[self.main]
+        variables = {id(variable): variable for each in self._ids.values() for variable in each.variables}
+        self.root.weights = list(variables.values())
+        self.signatures = {name: _concrete(function, _specs(function)) for name, function in self._ids.items()}
+        main = "generate" if "generate" in self._ids else "ids"
+        self.tokenizer = self.root.tokenizer = text_inputs(portable)
+        self.output = self.root.output = text_output(portable) if main == "generate" and self.tokenizer else None
+        if self.tokenizer is None or (main == "generate" and self.output is None):
+            self.signatures["serving_default"] = self.signatures[main]
+        else:
+            self._take_texts(main)
+
+    def _take_texts(self, main: str) -> None:
+        text, pair = ({name: tf.TensorSpec([None], tf.string)} for name in (TEXT, PAIR))
+        self.signatures["tokenize"] = _concrete(lambda text: self.tokenizer(text), text)
+        if main == "generate":
+            seed = {name: spec for name, spec in _specs(self._ids[main]).items() if name == "seed"}
+            self.signatures["serving_default"] = _concrete(self._of_prompts, text | seed)
             return
-        texts = [tf.TensorSpec([None], tf.string, name) for name in (TEXT, PAIR)]
-        numbers = [spec for name, spec in self._ids[self.main].structured_input_signature[1].items() if name == "seed"]
-        self.signatures["tokenize"] = _graph(lambda text: self.tokenizer(text), *texts[:1])
-        if self.main == "generate":
-            self.signatures["serving_default"] = _graph(self._of_prompts, *texts[:1], *numbers)
-            return
-        self.signatures["serving_default"] = _graph(self._of_texts, *texts[:1])
-        if not portable.prompt:
-            self.signatures["pairs"] = _graph(self._of_pairs, *texts)
+        self.signatures["serving_default"] = _concrete(self._of_texts, text)
+        if self.tokenizer.takes_pairs:
+            self.signatures["pairs"] = _concrete(self._of_texts, text | pair)
 
-    def _of_ids(self, name: str):
-        function, specs = self._ids[name], self._ids[name].structured_input_signature[1]
-        return tf.function(lambda **batch: function(**batch), autograph=False).get_concrete_function(**specs)
-
-    def _of_texts(self, text):
-        return self._answers(self.tokenizer(text))
-
-    def _of_pairs(self, text, text_pair):
-        return self._answers(self.tokenizer(text, text_pair))
-
-    def _answers(self, inputs: dict) -> dict:
+    def _of_texts(self, text, text_pair=None):
+        inputs = self.tokenizer(text, text_pair)
         outputs = self._ids["ids"](**{name: inputs[name] for name in self.portable.inputs})
         return answers(self.portable, outputs, inputs)
 
-    def _of_prompts(self, text, seed=None):
+    def _of_prompts(self, text, **seed):
         inputs = self.tokenizer(text)
-        given = {name: inputs[name] for name in ("input_ids", "attention_mask")} | ({} if seed is None else {"seed": seed})
-        outputs = self._ids["generate"](**given)
+        outputs = self._ids["generate"](**{name: inputs[name] for name in ("input_ids", "attention_mask")}, **seed)
         return {TEXT: self.output(outputs["output_ids"]), **outputs}
 
 
-def _graph(function, *specs):
-    return tf.function(function, autograph=False, input_signature=specs).get_concrete_function()
+def _specs(function) -> dict[str, tf.TensorSpec]:
+    """The inputs of a concrete function by name."""
+    return function.structured_input_signature[1]
+
+
+def _concrete(function, specs: dict[str, tf.TensorSpec]):
+    named = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in specs.items()}
+    return tf.function(lambda **tensors: function(**tensors), autograph=False).get_concrete_function(**named)
 
 
 def text_inputs(portable: Portable) -> TextInputs | None:
@@ -139,14 +140,13 @@ def text_output(portable: Portable) -> TextOutput | None:
     return output
 
 
-def _requests(portable: Portable, module: Served) -> list[dict[str, np.ndarray]]:
-    """The inputs of `serving_default` for one text and for several."""
+def _requests(portable: Portable, specs: dict[str, tf.TensorSpec]) -> list[dict[str, np.ndarray]]:
+    """Inputs of `serving_default`: one text and several, or, without a tokenizer inside, any ids."""
+    if TEXT not in specs:
+        return [{name: np.ones([1, 8, 8][:len(spec.shape)], np.int32) for name, spec in specs.items()}]
     texts = list(portable.texts[:8]) or ["a"]
-    batches = [texts[:1], texts]
-    if TEXT in module.signatures["serving_default"].structured_input_signature[1]:
-        return [{TEXT: np.array([text.encode() for text in batch], object)} for batch in batches]
-    specs = module.signatures["serving_default"].structured_input_signature[1]
-    return [{name: np.ones([1, 8, 8][:len(spec.shape)], np.int32) for name, spec in specs.items()}]
+    seed = {"seed": np.int32(0)} if "seed" in specs else {}
+    return [{TEXT: np.array([text.encode() for text in batch], object), **seed} for batch in (texts[:1], texts)]
 
 
 def open_session(folder: Path, threads: int | None = None) -> "SavedModelSession":
@@ -167,8 +167,7 @@ class SavedModelSession(Session):
         self._loaded = tf.saved_model.load(str(folder))
         self._signatures = self._loaded.signatures
         self._ids = self._signatures["ids"]
-        specs = self._ids.structured_input_signature[1]
-        self.inputs = {name: np.dtype(spec.dtype.as_numpy_dtype) for name, spec in specs.items()}
+        self.inputs = {name: np.dtype(spec.dtype.as_numpy_dtype) for name, spec in _specs(self._ids).items()}
         self.outputs = tuple(self._ids.structured_outputs)
         self.takes_texts, self.takes_pairs = "tokenize" in self._signatures, "pairs" in self._signatures
 
@@ -186,9 +185,8 @@ class SavedModelSession(Session):
 
 
 def _call(signature, arrays: dict) -> dict[str, np.ndarray]:
-    names = signature.structured_input_signature[1]
-    return {name: value.numpy() for name, value in
-            signature(**{name: tf.constant(arrays[name]) for name in names}).items()}
+    found = signature(**{name: tf.constant(arrays[name]) for name in _specs(signature)})
+    return {name: value.numpy() for name, value in found.items()}
 
 
 def _has_text_ops(folder: Path) -> bool:

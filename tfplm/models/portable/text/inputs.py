@@ -47,6 +47,8 @@ class TextInputs(tf.Module):
     """`inputs(texts, pairs)`: `input_ids`, `attention_mask`, `token_type_ids`, int32 `[B,T]`, as of a `Tokenizer`.
 
     texts, pairs: strings `[B]` in UTF-8. A text without any token gets one, as a row cannot be empty.
+
+    Attributes: `takes_pairs`, whether pairs can be given.
     """
 
     def __init__(self, tokenizer: Tokenizer, settings: TextSettings | None = None):
@@ -64,6 +66,8 @@ class TextInputs(tf.Module):
         self._pad = (tokenizer.pad_token_id or 0, tokenizer.rules.pad_segment)
         self._left = tokenizer.padding_side == "left"
         self._room(self._single)
+        # a prompt is for single texts
+        self.takes_pairs = not settings.prompt and (settings.max_length is None or settings.max_length > self._pair.size)
 
     def __call__(self, texts, pairs=None) -> dict:
         first = self._ids(texts, self.settings.prompt)
