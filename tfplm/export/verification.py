@@ -1,5 +1,6 @@
 """The check of an export against the model, on real texts, and their speeds."""
 
+import collections
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -26,15 +27,15 @@ def batches_of(exported: Exported, texts: Sequence[str], rows: int = _ROWS) -> I
 
 
 def compare(exported: Exported, run: Callable[[list[str], dict], dict], texts: Sequence[str]) -> dict[str, Agreement]:
-    """The agreement of each output, over the real tokens of all texts. run: (texts, their batch) -> the outputs."""
-    pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in exported.portable.outputs}
+    """The agreement of each output that `run` gives for (texts, their batch), over the real tokens of all texts."""
+    pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = collections.defaultdict(list)
     for part, batch in batches_of(exported, texts):
         expected, found = exported.reference(part, batch), run(part, batch)
         real = batch["attention_mask"] != 0
-        for name, rows in pairs.items():
+        for name in found.keys() & set(exported.portable.outputs):
             of_tokens = name in exported.of_tokens
-            rows.append(tuple(_rows(each[name], real if of_tokens else None) for each in (expected, found)))
-    return {name: _agreement(rows) for name, rows in pairs.items()}
+            pairs[name].append(tuple(_rows(each[name], real if of_tokens else None) for each in (expected, found)))
+    return {name: _agreement(pairs[name]) for name in exported.portable.outputs if name in pairs}
 
 
 def _rows(output: np.ndarray, real: np.ndarray | None) -> np.ndarray:

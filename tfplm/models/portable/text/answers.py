@@ -8,6 +8,7 @@ from tfplm.models.portable.portable import Portable
 def answers(portable: Portable, outputs: dict, inputs: dict) -> dict:
     """The outputs of the model for texts, in a graph.
 
+    - sentence encoders: `sentence_embedding` alone, without the states of all tokens;
     - classification: `label` string `[B]`, the most likely one, and `probabilities` `[B,L]` in the order of the labels;
     - multi-label classification: `probabilities`, each on its own;
     - token classification: `label` string `[B,T]`, "" at padding, `probabilities` `[B,T,L]`, `input_ids`;
@@ -15,6 +16,8 @@ def answers(portable: Portable, outputs: dict, inputs: dict) -> dict:
 
     The outputs of the model itself are there as well.
     """
+    if "sentence_embedding" in outputs:
+        return {"sentence_embedding": outputs["sentence_embedding"]}
     result = dict(outputs)
     if portable.problem == "multi_label":
         result["probabilities"] = tf.sigmoid(outputs["logits"])
