@@ -40,11 +40,13 @@ def write(portable: Portable, folder: Path, precision: str, calibration: Sequenc
 
 def _converted(portable: Portable, precision: str, calibration: Sequence[dict[str, np.ndarray]]) -> bytes:
     module = tf.Module()
-    concrete = trace(dataclasses.replace(portable, ids=tf.int32))
-    module.weights = list(concrete.variables)
+    # ranges are measured with batches of the main function alone
+    parts = {_SIGNATURE: portable, **({} if calibration else portable.also)}
+    signatures = {name: trace(dataclasses.replace(part, ids=tf.int32)) for name, part in parts.items()}
+    module.weights = [variable for concrete in signatures.values() for variable in concrete.variables]
     with tempfile.TemporaryDirectory() as scratch, _quiet():
-        tf.saved_model.save(module, scratch, signatures={_SIGNATURE: concrete})
-        converter = tf.lite.TFLiteConverter.from_saved_model(scratch, signature_keys=[_SIGNATURE])
+        tf.saved_model.save(module, scratch, signatures=signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(scratch, signature_keys=list(signatures))
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "float16":
