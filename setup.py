@@ -5,6 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"]
+LITERT = ["ai-edge-litert>=2.0"]
+TEXT = ["tensorflow-text>=2.20; sys_platform != 'win32'"]  # of the same minor version as TensorFlow
 OPENVINO = ["openvino>=2025.0", "nncf>=2.17"]
 EXTRAS = {
     "test": ["pytest>=8", "pytest-xdist>=3.7", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
@@ -24,6 +26,8 @@ EXTRAS = {
     "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22"],  # the same, and HTTP
     "onnx": ONNX,  # tfplm export --format onnx, and --backend onnx
     "openvino": OPENVINO,
+    "litert": LITERT,  # tfplm export --format litert
+    "text": TEXT,  # tfplm export --format saved_model with the tokenizer inside
     "parquet": ["pyarrow>=14"],
     "zh": ["jieba>=0.42"],  # Chinese word segmentation
     "digits": ["scikit-learn>=1.3"],  # small handwritten digits if MNIST is not available

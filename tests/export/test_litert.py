@@ -42,7 +42,7 @@ def test_the_file_is_run_by_the_interpreter_alone(saved):
 
 @pytest.mark.parametrize("precision", ["float16", "int8", "static int8"])
 def test_smaller_files(saved, tmp_path, precision):
-    made, folder = saved
+    folder = saved[1]
     options = {"precision": precision.split()[-1]}
     if precision.startswith("static"):
         (tmp_path / "texts.txt").write_text("\n".join(["the cat sleeps", "a dog running", "我们去公园散步"] * 20))

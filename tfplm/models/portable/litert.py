@@ -1,6 +1,7 @@
 """The format LiteRT (TensorFlow Lite): `litert/model.tflite`, for phones and small machines."""
 
 import contextlib
+import dataclasses
 import os
 import tempfile
 import threading
@@ -39,7 +40,7 @@ def write(portable: Portable, folder: Path, precision: str, calibration: Sequenc
 
 def _converted(portable: Portable, precision: str, calibration: Sequence[dict[str, np.ndarray]]) -> bytes:
     module = tf.Module()
-    concrete = trace(portable, tf.int32, "nested")
+    concrete = trace(dataclasses.replace(portable, ids=tf.int32))
     module.weights = list(concrete.variables)
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         tf.saved_model.save(module, scratch, signatures={_SIGNATURE: concrete})

@@ -11,6 +11,7 @@ Signatures, each with a dict of tensors as its result:
 
 """
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +54,8 @@ class Served(tf.Module):
     def __init__(self, portable: Portable):
         super().__init__()
         self.portable = portable
-        self._ids = {name: trace(each, tf.int32, "flat") for name, each in (("ids", portable), *portable.also.items())}
+        self._ids = {name: trace(dataclasses.replace(each, ids=tf.int32), "flat")
+                     for name, each in (("ids", portable), *portable.also.items())}
         self.weights = list({id(variable): variable for each in self._ids.values() for variable in each.variables}.values())
         self.signatures = {name: self._of_ids(name) for name in self._ids}
         self.main = "generate" if "generate" in self._ids else "ids"

@@ -30,8 +30,8 @@ def portable_generation(model, options: GenerationOptions) -> Portable:
     inputs = {"input_ids": _ROWS, "attention_mask": _ROWS}
     if options.do_sample:
         inputs["seed"] = tf.TensorSpec([], tf.int32)
-    return Portable(generation, inputs, ("output_ids",), weight_bytes(model), model.config,
-                    max_length=generation.longest, problem="generation")
+    return Portable(generation, inputs, ("output_ids",), tf.int32, weight_bytes(model), model.config,
+                    max_length=generation.longest)
 
 
 class _Generation:

@@ -51,8 +51,8 @@ def portables_with_past(model: PretrainedModel) -> dict[str, Portable]:
         logits, cache = _step(model, batch, [batch[name] for name in past], [batch[name] for name in crossed])
         return {"logits": logits, **dict(zip(_names("present", layers, side), cache))}
 
-    result["step"] = Portable(function, inputs, ("logits", *_names("present", layers, side)), weight_bytes(model),
-                              model.config)
+    result["step"] = Portable(function, inputs, ("logits", *_names("present", layers, side)),
+                              weight_bytes=weight_bytes(model), config=model.config)
     return result
 
 
@@ -68,7 +68,8 @@ def _encode(model, names: list[str]) -> Portable:
     def function(batch: dict) -> dict:
         return dict(zip(names, [tensor for layer in model.memory_cache(batch) for tensor in layer["cross"]]))
 
-    return Portable(function, {"input_ids": _IDS, "attention_mask": _IDS}, tuple(names), weight_bytes(model), model.config)
+    return Portable(function, {"input_ids": _IDS, "attention_mask": _IDS}, tuple(names),
+                    weight_bytes=weight_bytes(model), config=model.config)
 
 
 def _step(model, batch: dict, past: list, crossed: list) -> tuple:
