@@ -42,7 +42,8 @@ def test_beams_and_samples(options):
 def test_steps_with_a_cache(make):
     """The prompt, one token, then two at once, of rows with padding: the logits of the whole."""
     model = make()
-    functions = {name: trace(dataclasses.replace(portable, ids=tf.int32), "flat") for name, portable in portables_with_past(model).items()}
+    functions = {name: trace(dataclasses.replace(portable, ids=tf.int32), "flat")
+                 for name, portable in portables_with_past(model).items()}
     ids = np.random.default_rng(0).integers(3, 60, (2, 9)).astype(np.int32)
     mask = np.ones_like(ids)
     mask[1, :2] = 0

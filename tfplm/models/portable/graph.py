@@ -11,15 +11,12 @@ from tfplm.models.portable.portable import Frozen, Portable
 LIMIT = 1900 << 20  # bytes of a graph: a protocol buffer has at most 2 GB
 
 
-def trace(portable: Portable, ids: tf.DType | None = None, form: Literal["flat", "nested"] = "nested"):
+def trace(portable: Portable, form: Literal["flat", "nested"] = "nested"):
     """The concrete function of `portable`: keyword arguments by name -> a dict of outputs; variables stay variables.
 
-    Args:
-        ids: dtype of its integer inputs; None: that of `portable`.
-        form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" for converters, "flat" for TensorFlow.
+    form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" for converters, "flat" for TensorFlow.
     """
-    ids = ids or portable.ids
-    specs = {name: tf.TensorSpec(spec.shape, ids if spec.dtype == tf.int32 else spec.dtype, name=name)
+    specs = {name: tf.TensorSpec(spec.shape, portable.ids if spec.dtype == tf.int32 else spec.dtype, name=name)
              for name, spec in portable.inputs.items()}
 
     def function(**tensors):
