@@ -14,6 +14,7 @@ from tfplm.core.outputs import writing_folder
 from tfplm.core.terminal.results import as_json, for_people
 from tfplm.data.text.builtin_corpus import builtin_documents
 from tfplm.data.text.text_files import find_files, read_lines
+from tfplm.export.cache_check import check_cache
 from tfplm.export.kinds import Exported
 from tfplm.export.opening import open_exported
 from tfplm.export.report import ExportReport
@@ -86,6 +87,7 @@ def _export(options: ExportOptions, exported: Exported, folder: Path, calibratio
     exported.save_companions(folder)
     session = open_session(folder, options.format)
     agreement = compare(exported, lambda _, batch: session(batch), texts) | compare_texts(exported, session, texts)
+    agreement |= check_cache(exported, folder, texts)
     check(agreement, options.format, options.precision)
     agreement |= check_generation(exported, session, texts)
     scores = {} if options.data is None else exported.scores(options, session)

@@ -35,7 +35,7 @@ def compare(exported: Exported, run: Callable[[list[str], dict], dict], texts: S
         for name in found.keys() & set(exported.portable.outputs):
             of_tokens = name in exported.of_tokens
             pairs[name].append(tuple(_rows(each[name], real if of_tokens else None) for each in (expected, found)))
-    return {name: _agreement(pairs[name]) for name in exported.portable.outputs if name in pairs}
+    return {name: agreement_of(pairs[name]) for name in exported.portable.outputs if name in pairs}
 
 
 def _rows(output: np.ndarray, real: np.ndarray | None) -> np.ndarray:
@@ -46,8 +46,9 @@ def _rows(output: np.ndarray, real: np.ndarray | None) -> np.ndarray:
     return output.reshape(len(output), -1)
 
 
-def _agreement(pairs: list[tuple[np.ndarray, np.ndarray]]) -> Agreement:
-    expected, found = (np.concatenate(each) for each in zip(*pairs))
+def agreement_of(pairs: list[tuple[np.ndarray, np.ndarray]]) -> Agreement:
+    """The agreement of pairs of arrays `[N,H]`, (expected, found)."""
+    expected, found = (np.concatenate([np.asarray(one, np.float64) for one in each]) for each in zip(*pairs))
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
     # two zero vectors are equal
     cosines = np.where(lengths > 0, (expected * found).sum(1) / np.maximum(lengths, 1e-30),

@@ -15,14 +15,28 @@ FILE = "onnx/model.onnx"
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32}
 
 
+def part(folder: Path, name: str) -> Path:
+    """The file of a further function, see `Portable.also`."""
+    return folder / "onnx" / f"{name}.onnx"
+
+
 def write(portable: Portable, folder: Path, precision: str, calibration: Sequence[dict[str, np.ndarray]]) -> None:
-    """Writes `onnx/model.onnx`, see `formats.write`."""
+    """Writes `onnx/model.onnx`, and a file for each further function, see `formats.write`.
+
+    Further functions have other inputs than the calibration, so that int8 is dynamic in their files.
+    """
+    _write(portable, folder / FILE, precision, calibration)
+    for name, further in portable.also.items():
+        _write(further, part(folder, name), precision, ())
+
+
+def _write(portable: Portable, file: Path, precision: str, calibration: Sequence[dict[str, np.ndarray]]) -> None:
     from tfplm.models.portable import onnx_precision
     from tfplm.models.portable.onnx_graph import convert
 
     model = convert(freeze(portable))
-    (folder / FILE).parent.mkdir(parents=True, exist_ok=True)
-    with naming_the_space(folder / FILE, model.ByteSize()), replacing(folder / FILE) as temporary:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with naming_the_space(file, model.ByteSize()), replacing(file) as temporary:
         if precision == "int8":
             with tempfile.TemporaryDirectory() as scratch:
                 onnx_precision.write_int8(model, temporary, Path(scratch), calibration)

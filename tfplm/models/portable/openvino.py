@@ -13,26 +13,36 @@ from tfplm.models.portable.portable import Frozen, Portable
 from tfplm.models.portable.session import Session
 
 FILE = "openvino/openvino_model.xml"
-_PARTS = ("openvino_model.bin", "openvino_model.xml")  # the second one last: without it there is no model
+
+
+def part(folder: Path, name: str) -> Path:
+    """The file of a further function, see `Portable.also`."""
+    return folder / "openvino" / f"openvino_{name}.xml"
 
 
 def write(portable: Portable, folder: Path, precision: str, calibration: Sequence[dict[str, np.ndarray]]) -> None:
-    """Writes `openvino/openvino_model.xml` and `.bin`, see `formats.write`.
+    """Writes `openvino/openvino_model.xml` and `.bin`, and two files for each further function, see `formats.write`.
 
     int8 needs the package nncf: dynamic compresses weights only; static also computes products in int8.
     """
+    _write(portable, folder / FILE, precision, calibration)
+    for name, further in portable.also.items():
+        _write(further, part(folder, name), precision, ())
+
+
+def _write(portable: Portable, file: Path, precision: str, calibration: Sequence[dict[str, np.ndarray]]) -> None:
     import openvino
 
-    target = folder / FILE
-    target.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     # in the same file system, so that the files are moved at once
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, naming_the_space(target, portable.weight_bytes):
+    with tempfile.TemporaryDirectory(dir=file.parent) as scratch, naming_the_space(file, portable.weight_bytes):
         model = read(freeze(portable), Path(scratch))
         if precision == "int8":
             model = to_int8(model, calibration)
-        openvino.save_model(model, Path(scratch, _PARTS[1]), compress_to_fp16=precision == "float16")
-        for name in _PARTS:
-            Path(scratch, name).replace(target.with_name(name))
+        written = Path(scratch, file.name)
+        openvino.save_model(model, written, compress_to_fp16=precision == "float16")
+        for suffix in (".bin", ".xml"):  # the second one last: without it there is no model
+            written.with_suffix(suffix).replace(file.with_suffix(suffix))
 
 
 def read(frozen: Frozen, scratch: Path):

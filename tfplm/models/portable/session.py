@@ -32,14 +32,6 @@ class Session(abc.ABC):
         return self.run({name: np.ascontiguousarray(batch[name] if name in batch else defaults[name](ids), dtype)
                          for name, dtype in self.inputs.items()})
 
-
-def shared_threads() -> int | None:
-    """The number of threads that TensorFlow was given, as by a server with several workers; None if it chooses itself."""
-    import tensorflow as tf
-
-    return tf.config.threading.get_intra_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) \
-        or None
-
     def texts(self, texts: Sequence[str], pairs: Sequence[str] | None = None, seed: int | None = None) -> dict:
         """The outputs for texts or pairs, NumPy arrays. seed: for sampling. Only if the file takes texts."""
         raise TypeError(f"{type(self).__name__} takes no texts; expected a batch of ids: make it with the tokenizer")
@@ -47,3 +39,11 @@ def shared_threads() -> int | None:
     def generate(self, batch: Mapping[str, np.ndarray], seed: int | None = None) -> np.ndarray:
         """The new tokens that follow prompts. Only for files that generate."""
         raise TypeError(f"{type(self).__name__} does not generate; expected a SavedModel of a language model")
+
+
+def shared_threads() -> int | None:
+    """The number of threads that TensorFlow was given, as by a server with several workers; None if it chooses itself."""
+    import tensorflow as tf
+
+    return tf.config.threading.get_intra_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) \
+        or None
