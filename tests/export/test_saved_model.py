@@ -49,7 +49,7 @@ def test_the_folder_of_tensorflow_serving(exported):
     requests = [_log_class().FromString(record.numpy()).predict_log.request
                 for record in tf.data.TFRecordDataset(str(folder / "1" / FILE))]
     assert [request.model_spec.signature_name for request in requests] == ["serving_default"] * 2
-    signature = saved_model.SavedModelSession(folder / "1")._signatures["serving_default"]
+    signature = open_session(folder, "saved_model")._signatures["serving_default"]
     for request, rows in zip(requests, (1, 8)):  # they can be run
         (entry,) = request.inputs
         proto = tf.compat.v1.TensorProto.FromString(entry.value)

@@ -1,4 +1,4 @@
-"""The check of files with the cache of a language model, in formats with a file for each function."""
+"""The check of the functions of a language model with a cache, in files of their own or as parts of one file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,22 +15,28 @@ from tfplm.models.portable.session import Session
 _TEXTS = 4
 
 
-def check_cache(exported: Exported, folder: Path, texts: Sequence[str]) -> dict[str, Agreement]:
-    """The agreement of the logits that are computed with a cache, in two steps, with those of the model.
-
-    Empty for formats that hold all functions in one file, which check them by generating.
-    """
-    module = FORMATS[exported.name].load()
-    if not isinstance(exported, ExportedGenerator) or "step" not in exported.portable.also or not hasattr(module, "part"):
+def check_cache(exported: Exported, session: Session, folder: Path, texts: Sequence[str]) -> dict[str, Agreement]:
+    """The agreement of the logits that are computed with a cache, in two steps, with those of the model; empty for
+    exports without a cache."""
+    if not isinstance(exported, ExportedGenerator):
         return {}
-    step = module.open_session(module.part(folder, "step"))
-    encode = module.open_session(module.part(folder, "encode")) if "encode" in exported.portable.also else None
+    step, encode = (_opened(exported, session, folder, name) for name in ("step", "encode"))
+    if step is None:
+        return {}
     pairs = []
     for text in [text for text in texts if len(exported.tokenizer.tokenize(text)) > 3][:_TEXTS]:
         batch = exported.tokenize([text])
         expected = exported.reference([text], batch)["logits"]
         pairs.append((expected[0], _in_two_steps(exported, step, encode, batch)[0]))
     return {"logits with a cache": agreement_of(pairs)} if pairs else {}
+
+
+def _opened(exported: ExportedGenerator, session: Session, folder: Path, name: str) -> Session | None:
+    """The function with this name, or None if the export does not have it."""
+    module = FORMATS[exported.name].load()
+    if name in exported.portable.also and hasattr(module, "part"):
+        return module.open_session(module.part(folder, name))
+    return session.part(name) if name in session.parts else None
 
 
 def _in_two_steps(exported: ExportedGenerator, step: Session, encode: Session | None, batch: dict) -> np.ndarray:

@@ -87,7 +87,7 @@ def _export(options: ExportOptions, exported: Exported, folder: Path, calibratio
     exported.save_companions(folder)
     session = open_session(folder, options.format)
     agreement = compare(exported, lambda _, batch: session(batch), texts) | compare_texts(exported, session, texts)
-    agreement |= check_cache(exported, folder, texts)
+    agreement |= check_cache(exported, session, folder, texts)
     check(agreement, options.format, options.precision)
     agreement |= check_generation(exported, session, texts)
     scores = {} if options.data is None else exported.scores(options, session)

@@ -92,16 +92,21 @@ def open_session(folder: Path, threads: int | None = None) -> "LiteRtSession":
 
 
 class LiteRtSession(Session):
-    """A model in LiteRT's interpreter."""
+    """A model in LiteRT's interpreter: one of the functions of a file."""
 
-    def __init__(self, file: Path, threads: int | None = None):
+    def __init__(self, file: Path, threads: int | None = None, main: str = _SIGNATURE):
         from ai_edge_litert.interpreter import Interpreter
 
+        self._file, self._threads = file, threads
         self._interpreter = Interpreter(str(file), num_threads=threads or os.cpu_count())
-        self._run = self._interpreter.get_signature_runner(_SIGNATURE)
+        self._run = self._interpreter.get_signature_runner(main)
         self._lock = threading.Lock()  # an interpreter has one set of tensors
         self.inputs = {name: np.dtype(detail["dtype"]) for name, detail in self._run.get_input_details().items()}
         self.outputs = tuple(self._run.get_output_details())
+        self.parts = tuple(name for name in self._interpreter.get_signature_list() if name != _SIGNATURE)
+
+    def part(self, name):
+        return LiteRtSession(self._file, self._threads, name) if name in self.parts else super().part(name)
 
     def run(self, batch):
         with self._lock:

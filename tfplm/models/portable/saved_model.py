@@ -155,24 +155,27 @@ def open_session(folder: Path, threads: int | None = None) -> "SavedModelSession
     if not (inner / "saved_model.pb").is_file():
         raise FileNotFoundError(f"there is no {inner / 'saved_model.pb'}; expected a folder that tfplm export --format "
                                 "saved_model wrote: export the model first")
-    return SavedModelSession(inner)
+    if _has_text_ops(inner):
+        import tensorflow_text  # noqa: F401 (its operations)
+    return SavedModelSession(tf.saved_model.load(str(inner)))
 
 
 class SavedModelSession(Session):
-    """A SavedModel in this process's TensorFlow."""
+    """A SavedModel in this process's TensorFlow: its signature `main` for ids, and those for texts."""
 
-    def __init__(self, folder: Path):
-        if _has_text_ops(folder):
-            import tensorflow_text  # noqa: F401 (its operations)
-        self._loaded = tf.saved_model.load(str(folder))
-        self._signatures = self._loaded.signatures
-        self._ids = self._signatures["ids"]
-        self.inputs = {name: np.dtype(spec.dtype.as_numpy_dtype) for name, spec in _specs(self._ids).items()}
-        self.outputs = tuple(self._ids.structured_outputs)
+    def __init__(self, loaded, main: str = "ids"):
+        self._loaded, self._signatures = loaded, loaded.signatures
+        self._main = self._signatures[main]
+        self.inputs = {name: np.dtype(spec.dtype.as_numpy_dtype) for name, spec in _specs(self._main).items()}
+        self.outputs = tuple(self._main.structured_outputs)
+        self.parts = tuple(name for name in ("encode", "step") if name in self._signatures)
         self.takes_texts, self.takes_pairs = "tokenize" in self._signatures, "pairs" in self._signatures
 
+    def part(self, name):
+        return SavedModelSession(self._loaded, name) if name in self.parts else super().part(name)
+
     def run(self, batch):
-        return _call(self._ids, batch)
+        return _call(self._main, batch)
 
     def texts(self, texts, pairs=None, seed=None):
         given = {TEXT: texts} | ({} if pairs is None else {PAIR: pairs})

@@ -13,11 +13,13 @@ class Session(abc.ABC):
     Attributes:
         inputs: name of each input -> its NumPy dtype.
         outputs: names of the outputs, in the file's order.
+        parts: names of further functions in the same file, see `part`.
         takes_texts, takes_pairs: the file has its tokenizer inside, and a signature for texts, and for pairs of texts.
     """
 
     inputs: dict[str, np.dtype]
     outputs: tuple[str, ...]
+    parts: tuple[str, ...] = ()
     takes_texts = takes_pairs = False
 
     @abc.abstractmethod
@@ -31,6 +33,10 @@ class Session(abc.ABC):
         defaults = {"attention_mask": np.ones_like, "token_type_ids": np.zeros_like}
         return self.run({name: np.ascontiguousarray(batch[name] if name in batch else defaults[name](ids), dtype)
                          for name, dtype in self.inputs.items()})
+
+    def part(self, name: str) -> "Session":
+        """A session of one of the `parts`."""
+        raise ValueError(f"there is no function {name}; expected one of {', '.join(self.parts) or 'none'}")
 
     def texts(self, texts: Sequence[str], pairs: Sequence[str] | None = None, seed: int | None = None) -> dict:
         """The outputs for texts or pairs, NumPy arrays. seed: for sampling. Only if the file takes texts."""
