@@ -1,7 +1,5 @@
 """Tokenizers in graphs: the ids are exactly those of `Tokenizer`, on golden texts, corpora, and all of Unicode."""
 
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -39,7 +37,7 @@ def case(request, data, tmp_path_factory):
     case = CASES[request.param]
     tokenizer = tfplm.Tokenizer.from_pretrained(case.build(tmp_path_factory.mktemp("tokenizer"), data))
     graph = pieces_graph(tokenizer)
-    return case, tokenizer, tf.function(graph, input_signature=[tf.TensorSpec([None], tf.string)])
+    return case, tokenizer, tf.function(lambda texts: graph(texts), input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 def test_golden_strange_and_random_texts(case):
@@ -133,5 +131,4 @@ def test_texts_of_ids(name, data, tmp_path):
 
 
 def test_assigned_characters_are_most_of_unicode():
-    assert 140_000 < sum(1 for _ in assigned()) < 200_000
-    assert not set(itertools.islice(assigned(), 100)) & {"\ud800", "\ue000"}
+    assert 140_000 < len(assigned()) < 200_000 and not set(assigned()) & {"\ud800", "\ue000", "\uffff"}

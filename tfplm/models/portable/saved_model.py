@@ -109,8 +109,8 @@ def text_inputs(portable: Portable) -> TextInputs | None:
         if any(len(spec.shape) != 2 for spec in portable.inputs.values()):
             raise NotInGraph("the model takes several texts at once")
         inputs = TextInputs(portable.tokenizer, settings_of(portable))
-        check_exact(tf.function(inputs.pieces, input_signature=[tf.TensorSpec([None], tf.string)]), portable.tokenizer,
-                    portable.texts)
+        pieces = tf.function(lambda text: inputs.pieces(text), input_signature=[tf.TensorSpec([None], tf.string)])
+        check_exact(pieces, portable.tokenizer, portable.texts)
     except ImportError:
         log.warning("the SavedModel takes ids, not texts, as tensorflow-text is not installed: pip install -e '.[text]'")
         return None

@@ -77,7 +77,7 @@ def _step(model, batch: dict, past: list, crossed: list) -> tuple:
     ids, mask = batch["input_ids"], batch["attention_mask"]
     new, before = ops.shape(ids)[1], ops.shape(past[0])[2]
     positions = ops.maximum(ops.cumsum(mask, axis=1) - 1, 0)[:, before:]
-    grown = [ops.pad(tensor, [[0, 0], [0, 0], [0, new], [0, 0]]) for tensor in past]
+    grown = [tf.pad(tensor, [[0, 0], [0, 0], [0, new], [0, 0]]) for tensor in past]
     cache: list[dict] = [{"self": pair} for pair in _pairs(grown)]
     context = {}
     if crossed:

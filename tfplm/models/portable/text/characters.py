@@ -6,7 +6,7 @@ folding is not Python's `lower`, for example); a table cannot differ.
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -18,11 +18,11 @@ _CODES = 0x110000
 _OTHER, _CASED, _SKIPPED = 0, 1, 2
 
 
-def assigned() -> Iterator[str]:
+@functools.cache
+def assigned() -> str:
     """All characters that this Python's version of Unicode has, without private ones and surrogates."""
-    for code in range(_CODES):
-        if unicodedata.category(character := chr(code)) not in ("Cn", "Co", "Cs"):
-            yield character
+    characters = map(chr, range(_CODES))
+    return "".join(c for c in characters if unicodedata.category(c) not in ("Cn", "Co", "Cs"))
 
 
 class CodeTable(tf.Module):

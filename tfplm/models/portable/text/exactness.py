@@ -10,6 +10,7 @@ from tfplm.models.portable.text.errors import NotInGraph
 from tfplm.tokenizers.tokenizer import Tokenizer
 
 _AT_ONCE = 2048  # texts
+_CHARACTERS = 48  # of a text
 STRANGE = (
     "", " ", "\t\n  ", "a\x00b\x07c\x7fd\x1be", "a\u00a0b\u2003c\u3000d\u2028e\u0085f\x0bg\x1ch",
     "a\r\nb\rc",
@@ -52,10 +53,8 @@ def _texts(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[str]:
     for special in tokenizer.backend.get_added_tokens_decoder().values():
         yield f"a {special.content}b{special.content}{special.content} c {special.content.lower()}"
     yield from texts
-    characters = assigned()
-    while row := list(itertools.islice(characters, 48)):
-        yield "".join(row)
-        yield " ".join(f"a{character}b" for character in row)
+    for start in range(0, len(assigned()), _CHARACTERS):
+        yield "a b".join(assigned()[start:start + _CHARACTERS])
     for token in tokenizer.vocab:
         yield token
         yield token.removeprefix("##").replace("\u2581", " ").replace("\u0120", " ")
