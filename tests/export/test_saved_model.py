@@ -56,6 +56,19 @@ def test_the_folder_of_tensorflow_serving(exported):
         assert signature(**{entry.key: tf.constant(tf.make_ndarray(proto))})["sentence_embedding"].shape[0] == rows
 
 
+def test_only_operations_that_tensorflow_serving_has(exported):
+    """Neither clusters of XLA, nor operations of TensorFlow Text that are newer than the image's (2.12)."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    graph = SavedModel.FromString((exported[1] / "1" / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+    nodes = [node for part in (graph.node, *(function.node_def for function in graph.library.function)) for node in part]
+    operations = {node.op for node in nodes}
+    assert {op for op in operations if ">" in op or op.startswith("Regex")} == {
+        "TFText>FastWordpieceTokenizeWithOffsets", "RegexSplitWithOffsets"}
+    assert not any("xla" in op.lower() for op in operations)
+    assert not any("_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b for node in nodes)
+
+
 def test_labels_pairs_and_probabilities(tmp_path):
     built = model("sequence_classification", num_labels=3, id2label={0: "差评", 1: "neutral", 2: "好评"})
     tfplm.save_pretrained(built, tmp_path / "model", tokenizer(tmp_path))
