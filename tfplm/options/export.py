@@ -22,10 +22,10 @@ class ExportOptions(Options, Reading, GenerationOptions):
                 "tfplm export model model-int8 --format openvino --precision int8 --calibrate texts.txt --data dev.tsv")
     EXPLAINED = ("source", "target", "format", "precision", "pooling", "layers", "normalize", "max_length", "head",
                  "calibrate", "texts", "data", "max_new_tokens", "num_beams", "do_sample", "json", "overwrite")
-    UNUSED = ("config",)
+    UNUSED = ("seed", "config")
     ALIASES = {"output": "target", "o": "target"}
 
-    seed: int = flag(0, "not for sampling, whose seed is an input of the export")
+    seed: int = flag(0, "seed of every random choice")  # that of sampling is an input of the export
     source: str = flag(help="folder or hub name of the model: of sentence-transformers, of tfplm finetune, or any other",
                        positional=True)
     target: str = flag(help="folder to write", positional=True)
