@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import onnx
+import tensorflow as tf
 from onnx import numpy_helper
 
 from tfplm.models.portable.portable import Frozen
@@ -17,13 +18,18 @@ _SAME = ("Cast", "Identity", "Squeeze", "Unsqueeze")  # they keep the value of a
 
 def convert(frozen: Frozen) -> onnx.ModelProto:
     """The ONNX model of a frozen graph, with the public names of inputs and outputs."""
-    with _quiet():
-        import tf2onnx
+    with _quiet(), tf.Graph().as_default() as graph:
+        from tf2onnx import optimizer, tfonnx
 
-        model, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph, input_names=list(frozen.inputs.values()),
-            output_names=list(frozen.outputs.values()), opset=OPSET)
-    del model.graph.doc_string
+        # not `tf2onnx.convert`, which first lets TensorFlow rearrange the operations that ONNX Runtime would fuse
+        tf.import_graph_def(frozen.graph, name="")
+        try:
+            converted = tfonnx.process_tf_graph(graph, opset=OPSET, input_names=list(frozen.inputs.values()),
+                                                output_names=list(frozen.outputs.values()))
+        except ValueError as error:
+            raise ValueError(f"ONNX cannot express the model: {str(error)[:300]}; expected operations of ONNX only: export "
+                             "it with --format saved_model") from error
+        model = optimizer.optimize_graph(converted).make_model("")
     model.producer_name = "tfplm"
     simplify_shapes(model.graph)
     _rename(model.graph, {tensor: name for names in (frozen.inputs, frozen.outputs) for name, tensor in names.items()})
