@@ -91,14 +91,16 @@ def _order(values, names: list[str]) -> None:
 
 
 def _name_axes(graph: onnx.GraphProto) -> None:
-    """Names the open axes, as other exporters do; of an input the first is the batch, the last the length."""
+    """Names the open axes, as other exporters do; where inputs may have different sizes, each axis has its own name, as
+    ONNX Runtime takes equal names for equal sizes."""
+    usual = {value.name for value in graph.input} <= {"input_ids", "attention_mask", "token_type_ids"}
+    rank = max(len(value.type.tensor_type.shape.dim) for value in graph.input)
+    names = ("batch", "choices", "sequence") if rank == 3 else ("batch", "sequence")
     for value in [*graph.input, *graph.output]:
-        axes = value.type.tensor_type.shape.dim
-        for index, axis in enumerate(axes):
+        for index, axis in enumerate(value.type.tensor_type.shape.dim):
             if not axis.HasField("dim_value") or axis.dim_value < 1:
                 axis.Clear()
-                axis.dim_param = "batch" if index == 0 else "sequence" if index == len(axes) - 1 or \
-                    value in graph.output else "choices"
+                axis.dim_param = names[index] if usual and index < rank else f"{value.name}_{index}"
 
 
 def simplify_shapes(graph: onnx.GraphProto) -> None:
