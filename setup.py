@@ -4,13 +4,18 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"]
+LITERT = ["ai-edge-litert>=2.0"]
+TEXT = ["tensorflow-text>=2.20"]  # it requires the TensorFlow of the same minor version
+OPENVINO = ["openvino>=2025.0", "nncf>=2.17"]
 EXTRAS = {
     "test": ["pytest>=8", "pytest-xdist>=3.7", "nbformat>=5.9", "nbclient>=0.10", "ipykernel>=6", "ruff>=0.9",
              "safetensors>=0.4.5", "scikit-learn>=1.3", "jieba>=0.42", "scipy>=1.11", "nltk>=3.9", "argcomplete>=3.2",
              "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22", "httpx>=0.27",
              "bert-serving-client==1.10.0", "cohere>=5.11", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
              "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
-             "mypy>=2.4,<3"],
+             "mypy>=2.4,<3", *ONNX, *OPENVINO,
+             *LITERT, *TEXT],
     # the documentation site; ruff shortens its signatures, jieba finds the Chinese words for its search
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings>=1,<2", "mkdocstrings-python>=2,<3", "ruff>=0.9",
              "jieba>=0.42"],
@@ -20,6 +25,10 @@ EXTRAS = {
     "mysql": ["PyMySQL>=1.1"],
     "serve": ["pyzmq>=25"],  # bert-as-service over ZeroMQ
     "http": ["pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22"],  # the same, and HTTP
+    "onnx": ONNX,  # tfplm export --format onnx, and --backend onnx
+    "openvino": OPENVINO,
+    "litert": LITERT,  # tfplm export --format litert
+    "text": TEXT,  # tfplm export --format saved_model with the tokenizer inside
     "parquet": ["pyarrow>=14"],
     "zh": ["jieba>=0.42"],  # Chinese word segmentation
     "digits": ["scikit-learn>=1.3"],  # small handwritten digits if MNIST is not available

@@ -121,12 +121,13 @@ def test_texts_between_flags():
     assert cli.parse("generate", ["m", "--eos-token-id", "-1", "--", "-1"])[0].prompts == ["-1"]
 
 
-MODELS = {"params": "model", "convert": "source", "tokenize": "source", "pretrain": "init", "finetune": "init",
-          "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint", "multitask": "init",
-          "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
+MODELS = {"params": "model", "convert": "source", "export": "source", "tokenize": "source", "pretrain": "init",
+          "finetune": "init", "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint",
+          "multitask": "init", "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
           "contrastive": "init", "static": "source", "serve": "source", "fill-mask": "source", "perplexity": "source",
           "generate": "source", "records": "tokenizer"}
-REST = {"convert": ["target"], "evaluate": ["data"], "run-classifier": ["--data-dir", "d", "--task-name", "t", "-o", "o"],
+REST = {"convert": ["target"], "export": ["target", "--format", "onnx"], "evaluate": ["data"],
+        "run-classifier": ["--data-dir", "d", "--task-name", "t", "-o", "o"],
         "multitask": ["a=classification:d"], "encode": ["t"], "similar": ["a", "b"], "sts-eval": ["d"],
         "index": ["f", "-o", "o"], "search": ["folder", "q"], "contrastive": ["d"], "static": ["target"],
         "perplexity": ["t"], "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"]}
@@ -150,7 +151,8 @@ def test_every_verb_with_a_model_is_tested():
 @pytest.mark.parametrize("name", sorted(set(cli.VERBS) - {"serve", "generate", "completion", "example"}))
 def test_output_by_one_letter(name):
     words = {"params": ["m"], "tokenize": ["m"], "pretrain": ["t"], "evaluate": ["--model", "m", "d"], "predict": ["m"],
-             "vocab": ["t"], "convert": ["m"], "static": ["m"], "run-classifier": ["--data-dir", "d", "--task-name", "t"],
+             "vocab": ["t"], "convert": ["m"], "static": ["m"], "export": ["m", "--format", "onnx"],
+             "run-classifier": ["--data-dir", "d", "--task-name", "t"],
              "search": ["f"], "index": ["f"], "records": ["t", "--tokenizer", "v"], "perplexity": ["m", "t"]}
     rest = words.get(name) or [*(["--model", "m"] if name in MODELS else []), *REST.get(name, [])]
     for word in (["-o", "out"], ["--output", "out"], ["-o=out"]):

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tfplm"
 ORDER = ["core", "families", "options", "tokenizers", "summaries", "data", "layers", "training", "models", "pretrain",
-         "adapt", "embed", "serve", "demos", "cli", "__main__"]
+         "adapt", "embed", "export", "serve", "demos", "cli", "__main__"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 # these can be imported without TensorFlow
 LIGHT = {"families", "tokenizers", "options",

@@ -16,8 +16,8 @@ from tests.readme_blocks import declared_extras
 from tfplm import cli
 
 ROOT = Path(__file__).parents[1]
-PUBLIC = {"Predictor", "SearchIndex", "SentenceEncoder", "SummaryCallback", "Tokenizer", "count_parameters", "finetune",
-          "from_config", "from_pretrained", "presets", "pretrain", "save_pretrained"}
+PUBLIC = {"Predictor", "SearchIndex", "SentenceEncoder", "SummaryCallback", "Tokenizer", "count_parameters", "export",
+          "finetune", "from_config", "from_pretrained", "presets", "pretrain", "save_pretrained"}
 HEAVY = {"tensorflow", "keras", "torch", "transformers", "matplotlib", "tokenizers", "sentencepiece"}
 LARGEST = 300_000  # bytes of a file under version control
 

@@ -18,13 +18,14 @@ __getattr__, __dir__, __all__ = lazy_exports(__name__, {
     "SummaryCallback": ".summaries",
     "Tokenizer": ".tokenizers",
     "count_parameters": ".models",
+    "export": ".export",
     "finetune": ".adapt.finetune",
     "from_config": ".models",
     "from_pretrained": ".models",
     "presets": ".models",
     "pretrain": ".pretrain",
     "save_pretrained": ".models",
-}, also=("__version__",), packages=("pretrain",))
+}, also=("__version__",), packages=("export", "pretrain"))
 
 if "keras" in sys.modules:  # keras.models.load_model only knows classes that have been imported
     importlib.import_module(".models.keras_classes", __name__)

@@ -116,6 +116,14 @@ def test_calls_of_tensorflow_itself(model):
     assert seen == [(tf.distribute.get_strategy(), 7)]
 
 
+def test_variables_become_constants():
+    variable = tf.Variable([1.0, 2.0])
+    function = tf.function(lambda x: x * variable).get_concrete_function(tf.TensorSpec([2]))
+    frozen = keras_internals.with_constants(function)
+    variable.assign([5.0, 5.0])
+    assert frozen(tf.constant([3.0, 4.0]))[0].numpy().tolist() == [3, 8] and not frozen.graph.variables
+
+
 def test_shadowed_methods_are_restored(model):
     layer = model.layers[0]
     keras_internals.shadow(layer, "call", lambda x: x)
@@ -179,7 +187,8 @@ def test_the_list_of_names_is_complete():
     assert set(names.listed()) == NAMES
     assert set(names.foreign(NAMES)) == {"__internal__"}
     assert list(names.private_modules()) == [
-        "keras.src.backend.common.global_state", "tensorflow.compiler.tf2xla.ops.gen_xla_ops"]
+        "keras.src.backend.common.global_state", "tensorflow.compiler.tf2xla.ops.gen_xla_ops",
+        "tensorflow.python.framework.convert_to_constants.convert_variables_to_constants_v2"]
 
 
 def test_the_check_finds_private_names():

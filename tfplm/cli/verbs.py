@@ -9,6 +9,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "params": ("tfplm.options.models:ParamsOptions", "count the parameters of a model"),
     "presets": ("tfplm.options.models:PresetsOptions", "list the architectures known by name"),
     "convert": ("tfplm.options.models:ConvertOptions", "convert a checkpoint between Hugging Face, TF1 and Keras"),
+    "export": ("tfplm.options.export:ExportOptions", "write a model for ONNX Runtime, OpenVINO, TensorFlow or LiteRT"),
     "tokenize": ("tfplm.options.tokenize:TokenizeOptions", "show the tokens and ids of a text"),
     "vocab": ("tfplm.options.vocab:VocabOptions", "learn a vocabulary from a corpus"),
     "records": ("tfplm.options.records:RecordsOptions", "tokenize a corpus into TFRecord shards"),

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from tfplm.layers.kernels.plain import is_plain
+
 
 def empty(batch: int, heads: int, length: int, head_dim: int, dtype: str) -> tuple:
     """Empty keys and values `[B,N,S,D]` for `length` positions."""
@@ -11,7 +13,19 @@ def empty(batch: int, heads: int, length: int, head_dim: int, dtype: str) -> tup
 
 def write(past: tuple, new: tuple, index) -> tuple:
     """`past` with `new` `[B,N,T,D]` at the positions `index ... index + T - 1`."""
-    return tuple(ops.slice_update(old, (0, 0, index, 0), ops.cast(fresh, old.dtype)) for old, fresh in zip(past, new))
+    update = _plain_update if is_plain() else ops.slice_update
+    return tuple(update(old, (0, 0, index, 0), ops.cast(fresh, old.dtype)) for old, fresh in zip(past, new))
+
+
+def _plain_update(old, start: tuple, new):
+    """The same without an operation of XLA's, which other programs do not have."""
+    index, length = start[2], new.shape[2]
+    if length is not None and length == old.shape[2]:
+        return new
+    if length == 1 and old.shape[2] is not None:  # keeps the number of positions known, as loops need it
+        here = ops.equal(ops.arange(old.shape[2], dtype="int32"), index)
+        return ops.where(here[None, None, :, None], new, old)
+    return ops.concatenate([old[:, :, :index], new, old[:, :, index + ops.shape(new)[2]:]], axis=2)
 
 
 def kept(cache: list[dict]) -> list[dict]:

@@ -6,6 +6,7 @@ from keras import ops
 from tfplm.core.config import Config
 from tfplm.layers.dense import Dense, Dropout
 from tfplm.layers.initializers import embedding_initializer, kernel_initializer
+from tfplm.layers.kernels.rows import rows_of
 from tfplm.layers.norms import make_norm
 from tfplm.layers.positions import embedded_positions
 
@@ -21,7 +22,7 @@ class Table(keras.layers.Layer):
 
     def call(self, ids):
         # the rows are gathered before the cast, as casting the whole table would take longer than the first layers
-        return ops.cast(ops.take(self.embeddings, ids, axis=0), self.compute_dtype)
+        return ops.cast(rows_of(self.embeddings, ids), self.compute_dtype)
 
 
 class Embeddings(keras.layers.Layer):

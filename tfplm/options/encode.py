@@ -2,11 +2,12 @@
 
 import dataclasses
 
+from tfplm.options.backend import BackendOptions
 from tfplm.options.base import Dtype, Options, flag
 
 
 @dataclasses.dataclass(kw_only=True)
-class EncoderOptions:
+class EncoderOptions(BackendOptions):
     """The encoder of sentence vectors; a mixin for `Options`."""
 
     HEADING = "vectors"

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from tfplm.options.architecture import ArchitectureOptions
+from tfplm.options.backend import BackendOptions
 from tfplm.options.base import Dtype, ResultOptions, TrainingOptions, flag
 from tfplm.options.optimizer import OptimizerOptions
 from tfplm.options.reading import Reading
@@ -106,7 +107,7 @@ class EvaluateOptions(ResultOptions, Reading):
 
 
 @dataclasses.dataclass(kw_only=True)
-class PredictOptions(ResultOptions, Reading):
+class PredictOptions(ResultOptions, Reading, BackendOptions):
     """Predict labels, tags and spans, answers or target texts with a model written by `tfplm finetune`.
 
     Input: texts as arguments; a file in the task's format, with or without labels; or standard input, a text per line.

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Literal
 
 from tfplm.families import bert
+from tfplm.options.backend import BackendOptions
 from tfplm.options.base import Dtype, Options, flag
 from tfplm.options.pooling import BERT_SERVICE
 
@@ -53,7 +54,7 @@ class _Vectors(Options):
 
 
 @dataclasses.dataclass(kw_only=True)
-class _Model(_Vectors):
+class _Model(_Vectors, BackendOptions):
     """Options of loading and running any model."""
 
     HEADING = "model"
@@ -138,6 +139,9 @@ class ServeOptions(_Model):
         for name in ("port", "port_out", "http_port"):
             if (value := getattr(self, name)) is not None and not 0 <= value < 65536:
                 raise ValueError(f"{name} is {value}, expected 0 to 65535 (0: any free port)")
+        if self.backend != "tensorflow" and self.no_position_embeddings:
+            raise ValueError(f"no_position_embeddings changes the weights, which the backend {self.backend} has exported; "
+                             "expected the backend tensorflow with it: leave one of them out")
         if self.worker_timeout is not None and self.worker_timeout <= 0:
             raise ValueError(f"worker_timeout is {self.worker_timeout:g}, expected more than 0 seconds")
         if self.allow_termination is None:

@@ -55,6 +55,11 @@ class Vocabulary:
         backend.no_truncation()
         backend.no_padding()
 
+    @property
+    def backend(self) -> Backend:
+        """The Rust tokenizer, to read its rules."""
+        return self._backend
+
     def decode(self, ids, skip_special_tokens: bool = True) -> str:
         """Decodes one row of ids. WordPiece puts spaces between words, but not between Chinese characters."""
         return self.batch_decode([ids], skip_special_tokens)[0]

@@ -7,6 +7,7 @@ import pytest
 
 import tfplm
 from tests.adapt.adapt_cases import BAD, GOOD, save_bert, train, write_texts
+from tests.models.portable.portable_cases import needs
 from tfplm.adapt.finetune.predictor import Predictor
 from tfplm.adapt.finetune.result import save_task
 from tfplm.adapt.tasks.task import TaskSettings
@@ -134,3 +135,12 @@ def test_scores_that_are_no_numbers_fail(finetuned):
             weight.assign([np.nan] * weight.shape[0])
     with pytest.raises(ValueError, match="scores are .*nan.*, expected finite numbers"):
         engine.encode(["a"])
+
+
+@pytest.mark.slow
+def test_another_program_gives_the_same_scores(engine, finetuned):
+    needs("onnx")
+    texts = [*GOOD, *PAIRS, BAD[0] * 20]
+    for one, other in zip(engine.encode(texts), engine_of(finetuned, backend="onnx").encode(texts)):
+        assert [each["label"] for each in one] == [each["label"] for each in other]
+        np.testing.assert_allclose([each["score"] for each in one], [each["score"] for each in other], atol=1e-5)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tfplm
+from tests.models.portable.portable_cases import needs
 from tests.serve.conftest import eventually
 from tfplm.options.pooling import BERT_SERVICE
 from tfplm.options.serve import ServeOptions
@@ -249,3 +250,17 @@ def test_warm_up_changes_nothing(folder, options):
 def test_a_source_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="no"):
         engine_of(tmp_path / "nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["onnx", "openvino"])
+def test_another_program_gives_the_same_vectors(folder, engine, backend):
+    needs(backend)
+    other = engine_of(folder, max_seq_len=10, backend=backend, warm_up=True)
+    texts = ("hello world", "a b c ||| d e f", ["hello"], [2, 7, 3], "a " * 30)
+    np.testing.assert_allclose(encoded(other, *texts).vectors, encoded(engine, *texts).vectors, atol=1e-5)
+
+
+def test_another_program_has_the_weights_as_they_are():
+    with pytest.raises(ValueError, match="no_position_embeddings changes the weights, which the backend onnx has exported"):
+        ServeOptions(source="m", backend="onnx", no_position_embeddings=True)

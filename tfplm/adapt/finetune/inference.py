@@ -11,6 +11,10 @@ from tfplm.data.batches.batch_source import open_specs
 from tfplm.data.batches.batching import Batching, Pad, collate
 from tfplm.data.batches.by_length import by_length
 from tfplm.layers.kernels.recurring import RecurringShapes
+from tfplm.models.model import PretrainedModel
+from tfplm.models.portable.cache import Backend
+from tfplm.models.portable.session import Session
+from tfplm.models.portable.signatures import as_model_output, portable_model
 from tfplm.training.loop.progress import Line
 
 _BATCHING = Batching(multiple=8)
@@ -27,11 +31,12 @@ class Inference:
         pads: the padding of the features, as in `collate`.
         call: a function of the batch to use instead of the model.
         collate: a function that makes a batch of features, like `tfplm.data.batches.batching.collate`.
+        session: an exported form of the model to run instead of it, see `task_session`.
     """
 
     def __init__(self, model: keras.Model, pads: Mapping[str, Pad] | None = None, call: Callable | None = None,
-                 collate: Callable = collate):
-        self.pads, self._collate = pads, collate
+                 collate: Callable = collate, session: Session | None = None):
+        self.pads, self._collate, self._session, self._head = pads, collate, session, getattr(model, "head_name", None)
         self._model, self._traced = call or (lambda batch: model(batch, training=False)), {}
         self._dtype = getattr(model, "compute_dtype", None)
 
@@ -43,12 +48,18 @@ class Inference:
         for part, width in inference_batches(features, _BATCH_TOKENS, progress):
             examples = [{key: value for key, value in features[index].items() if key not in (*skip, "example")}
                         for index in part]
-            result = tf.nest.map_structure(lambda x: x.numpy(), self._call(self._collate(examples, width, self.pads)))
+            result = self._run(self._collate(examples, width, self.pads))
             for row, index in enumerate(part):
                 length = np.shape(features[index]["input_ids"])[-1] if per_token else None
                 outputs[index] = tf.nest.map_structure(lambda x, at=(row, slice(length)): x[at[0]][at[1]] if per_token
                                                        else x[at[0]], result)
         return outputs
+
+    def _run(self, batch: dict[str, np.ndarray]):
+        """The model's outputs as NumPy arrays."""
+        if self._session is not None:
+            return as_model_output(self._head, self._session(batch))
+        return tf.nest.map_structure(lambda x: x.numpy(), self._call(batch))
 
     def _call(self, batch: dict[str, np.ndarray]):
         """The model's outputs, from a graph that takes batches with these keys and any sizes."""
@@ -59,6 +70,19 @@ class Inference:
                                                  tf.function(self._model, jit_compile=True, **settings), self._dtype)
         shape = tuple(value.shape for value in batch.values())
         return self._traced[kind](shape, {key: tf.convert_to_tensor(value) for key, value in batch.items()})
+
+
+def task_session(model: PretrainedModel, backend: Backend | None, versions: bool = False) -> Session | None:
+    """The model with its head, exported for a backend; None without one.
+
+    versions: batches have ids `[B,K,T]`, of texts in K versions. Raises ValueError for a head that writes texts.
+    """
+    if backend is None:
+        return None
+    if model.head_name in ("causal_lm", "seq2seq_lm"):
+        raise ValueError(f"the model writes texts (its head: {model.head_name}), which the backend {backend.name} cannot; "
+                         "expected a model that classifies, tags, chooses or finds answers: use the backend tensorflow")
+    return backend.open(f"head {model.head_name} {versions}", lambda: portable_model(model, versions))
 
 
 def inference_batches(features: list[dict], batch_tokens: int, progress: Line | None = None

@@ -16,7 +16,8 @@ from tfplm.options.finetune import PredictOptions
 def run(options: PredictOptions) -> list[dict]:
     """Writes and returns predictions; see `PredictOptions`."""
     check_output(options.output, options.overwrite)
-    predictor = Predictor.from_pretrained(options.source, options.dtype, n_best=options.n_best)
+    predictor = Predictor.from_pretrained(options.source, options.dtype, options.backend, options.precision,
+                                          n_best=options.n_best)
     task = predictor.task
     options = dataclasses.replace(options, label_kind=LABEL_KINDS.get(task.name, "class"))
     if options.file:

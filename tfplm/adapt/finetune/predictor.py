@@ -5,11 +5,12 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
-from tfplm.adapt.finetune.inference import Inference
+from tfplm.adapt.finetune.inference import Inference, task_session
 from tfplm.adapt.finetune.result import open_task
 from tfplm.adapt.tasks.task import Task
 from tfplm.data.tasks.read import read_examples
 from tfplm.models.model import PretrainedModel
+from tfplm.models.portable.cache import Backend, backend_of
 from tfplm.models.pretrained.api import from_pretrained
 from tfplm.models.pretrained.source import open_source
 from tfplm.training.loop.progress import Line
@@ -23,20 +24,25 @@ class Predictor:
     Attributes: `model`, `task` (with `tokenizer` and `labels`).
     """
 
-    def __init__(self, model: PretrainedModel, task: Task):
+    def __init__(self, model: PretrainedModel, task: Task, backend: Backend | None = None):
         self.model, self.task = model, task
-        self._inference = Inference(model, task.pads)
+        self._inference = Inference(model, task.pads, session=task_session(model, backend, task.settings.both_orders))
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = "auto", **settings) -> "Predictor":
+    def from_pretrained(cls, source: str | os.PathLike, dtype: str | None = "auto", backend: str = "tensorflow",
+                        precision: str | None = None, **settings) -> "Predictor":
         """Loads a folder that a fine-tuning wrote. Raises FileNotFoundError if it has no task.
 
-        dtype: of weights and computation; "auto": bfloat16 where that is faster than float32, see `tfplm info`.
-        settings: fields of `TaskSettings` that replace the saved ones, such as `n_best=5` or `num_beams=4`.
+        Args:
+            dtype: of weights and computation; "auto": bfloat16 where that is faster than float32, see `tfplm info`.
+            backend, precision: the program that runs the model, as for `SentenceEncoder.from_pretrained`; not for models
+                that write texts.
+            settings: fields of `TaskSettings` that replace the saved ones, such as `n_best=5` or `num_beams=4`.
         """
         source = open_source(source)
         task = open_task(source, **settings)
-        return cls(from_pretrained(source, task.head, dtype=dtype), task)
+        program = backend_of(backend, precision, source, dtype)
+        return cls(from_pretrained(source, task.head, dtype="float32" if program else dtype), task, program)
 
     def examples(self, source) -> list:
         """Examples from anything that `read_examples` accepts, or from plain texts; for tagging, a text is split into

@@ -121,8 +121,8 @@ def open_encoder(options: EncoderOptions) -> SentenceEncoder:
     """Loads the encoder described by the flags of a verb."""
     encoder = SentenceEncoder.from_pretrained(
         options.init, options.pooling or None, options.layers or None, options.normalize, options.max_length,
-        options.dtype, average_layers=options.average_layers,
-        mask_cls_sep=options.mask_cls_sep)
+        options.dtype, average_layers=options.average_layers, mask_cls_sep=options.mask_cls_sep, backend=options.backend,
+        precision=options.precision)
     if options.whitening:
         encoder.whitening = Whitening.load(options.whitening)
     return encoder

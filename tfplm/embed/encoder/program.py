@@ -7,10 +7,14 @@ from tfplm.embed.encoder.pooling import Pooling, PoolingPlan, combine_layers, po
 from tfplm.embed.encoder.single_texts import LONGEST, Ownership, SingleTexts
 from tfplm.layers.kernels.recurring import RecurringShapes
 from tfplm.models.model import PretrainedModel
+from tfplm.models.portable.cache import Backend
+from tfplm.models.portable.portable import Portable
+from tfplm.models.portable.signatures import weight_bytes
 
 _ROWS = tf.TensorSpec([None, None], tf.int32)
 _SIGNATURE = {"input_ids": _ROWS, "token_type_ids": _ROWS, "position_ids": _ROWS, "sequence_ids": _ROWS,
               "token_index": _ROWS, "lengths": tf.TensorSpec([None], tf.int32)}
+_VECTORS = "sentence_embedding"
 
 
 def can_pack(model: PretrainedModel, plan: PoolingPlan) -> bool:
@@ -69,17 +73,27 @@ class EncodeFunction:
 
     All shapes share one trace; the graph's fused parts are compiled once per shape, which is why `rows.pack_texts`
     makes few shapes. Short single texts have a separate program, see `SingleTexts`.
+
+    With a `backend`, the same graph is exported once, and run by another program.
     """
 
-    def __init__(self, model: PretrainedModel, plan: PoolingPlan, ownership: Ownership):
+    def __init__(self, model: PretrainedModel, plan: PoolingPlan, ownership: Ownership, backend: Backend | None = None):
         check_model(model, plan)
         self.model, self.plan, self.packs = model, plan, can_pack(model, plan)
-        self._graph = tf.function(self._packed if self.packs else self._padded, autograph=False,
-                                  input_signature=[_SIGNATURE])
-        self._call = RecurringShapes(self._graph, self._program(), model.compute_dtype) if self.packs else None
-        self.single_texts = SingleTexts(model, self._packed, ownership) if self.packs else None
+        forward = self._packed if self.packs else self._padded
+        self._graph = tf.function(forward, autograph=False, input_signature=[_SIGNATURE])
+        self._call = self.single_texts = self._session = None
+        if backend is not None:
+            self._session = backend.open(f"vectors {plan}", lambda: Portable(
+                lambda batch: {_VECTORS: forward(batch)}, _SIGNATURE, (_VECTORS,), tf.int32, weight_bytes(model),
+                model.config))
+        elif self.packs:
+            self._call = RecurringShapes(self._graph, self._program(), model.compute_dtype)
+            self.single_texts = SingleTexts(model, self._packed, ownership)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        if self._session is not None:
+            return self._session(batch)[_VECTORS]
         rows, width = batch["input_ids"].shape
         if self.packs and rows == 1 and len(batch["lengths"]) == 1 and width <= LONGEST:
             vectors = self.single_texts(batch)

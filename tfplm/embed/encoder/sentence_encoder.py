@@ -24,6 +24,7 @@ from tfplm.embed.static.folder import is_static
 from tfplm.layers.precision import inference_dtype
 from tfplm.models.inputs import readable
 from tfplm.models.model import PretrainedModel
+from tfplm.models.portable.cache import Backend, backend_of
 from tfplm.models.pretrained.api import save_pretrained
 from tfplm.models.pretrained.source import Source, open_source
 from tfplm.tokenizers import Tokenizer
@@ -46,6 +47,7 @@ class SentenceEncoder:
         tokenizer: the model's tokenizer.
         recipe: a `Recipe`, or a pooling (`"REDUCE_MEAN"`, `"cls"`, 2, ...); default: the mean over the last layer.
         weights: "private" if no other code has the model, see `weights` below.
+        backend: the program that runs the model in place of TensorFlow, or None.
 
     Attributes:
         origin: the arguments of `from_pretrained`, with which other processes load the same encoder; else None.
@@ -54,7 +56,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, model: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | PoolingPlan | str | int | None = None,
-                 weights: State | Ownership = "shared"):
+                 weights: State | Ownership = "shared", backend: Backend | None = None):
         if not isinstance(recipe, Recipe):
             plan = recipe if isinstance(recipe, PoolingPlan) else PoolingPlan.of("REDUCE_MEAN" if recipe is None else recipe)
             recipe = Recipe(plan)
@@ -64,7 +66,8 @@ class SentenceEncoder:
         self.whitening, self.batch_tokens, self.origin = None, 2048, None
         self._widest = limit
         self._ownership = weights if isinstance(weights, Ownership) else Ownership(weights)
-        self._function = EncodeFunction(model, recipe.plan, self._ownership)
+        self._backend = backend
+        self._function = EncodeFunction(model, recipe.plan, self._ownership, backend)
         self._reader = TextReader(tokenizer, length, recipe.lowercase)
         self._pad = model.config.pad_token_id or 0
 
@@ -103,7 +106,8 @@ class SentenceEncoder:
     def from_pretrained(cls, source: str | os.PathLike, pooling=None, layers: int | Sequence[int] | None = None,  # noqa: PLR0913 (a contract)
                         normalize: bool | None = None, max_length: int | None = None, dtype: str | None = "auto", *,
                         average_layers: bool = False, mask_cls_sep: bool = False, num_labels: int | None = None,
-                        **config_overrides) -> "SentenceEncoder":
+                        backend: str = "tensorflow", precision: str | None = None, **config_overrides
+                        ) -> "SentenceEncoder":
         """Loads an encoder from a directory or hub name, of sentence-transformers, model2vec or any model of tfplm.
 
         Args:
@@ -115,6 +119,10 @@ class SentenceEncoder:
                 the directory's setting, else the number of the model's positions.
             dtype: of weights and computation; "auto": bfloat16 where that is faster, see `tfplm info`. Vectors are float32.
             average_layers, mask_cls_sep: see `PoolingPlan`. num_labels: outputs of a new classification head.
+            backend: the program that runs the model: "tensorflow", "onnx" (ONNX Runtime) or "openvino". For the others
+                the model is exported once, into a folder `.tfplm` beside it, and again when its files change; with
+                precision "float32" vectors are the same.
+            precision: of another backend: "float32" (default), "float16" weights, or "int8" products.
             config_overrides: fields of `Config`, as in `tfplm.from_pretrained`.
         """
         origin = {name: value for name, value in locals().items() if name not in ("cls", "config_overrides")}
@@ -124,7 +132,8 @@ class SentenceEncoder:
             from tfplm.embed.static.encoder import StaticEncoder
 
             return StaticEncoder.open(opened, origin, config_overrides)
-        origin["dtype"] = dtype = inference_dtype(dtype)  # other processes need not measure it
+        if backend == "tensorflow":
+            origin["dtype"] = dtype = inference_dtype(dtype)  # other processes need not measure it
         recipe = read_recipe(opened.path) if opened.path.is_dir() else None
         if recipe is not None and (folder := model_folder(opened.path)) != opened.path:
             opened = open_source(folder)
@@ -135,8 +144,9 @@ class SentenceEncoder:
                                   average_layers=average_layers, mask_cls_sep=mask_cls_sep)
         changes = {"plan": plan, "normalize": normalize, "max_length": max_length}
         recipe = dataclasses.replace(recipe or Recipe(), **{k: v for k, v in changes.items() if v is not None})
-        model = load_model(opened, plan, dtype, num_labels, config_overrides)
-        encoder = cls(model, opened.tokenizer(), recipe, "private")
+        program = backend_of(backend, precision, opened, dtype, num_labels=num_labels, **config_overrides)
+        model = load_model(opened, plan, "float32" if program else dtype, num_labels, config_overrides)
+        encoder = cls(model, opened.tokenizer(), recipe, "private", program)
         encoder.origin = {**origin, **config_overrides}
         return encoder
 
@@ -225,7 +235,7 @@ class SentenceEncoder:
 
     def with_recipe(self, recipe: Recipe, tokenizer: Tokenizer | None = None) -> "SentenceEncoder":
         """Another encoder with the same model, without whitening."""
-        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe, self._ownership)
+        return SentenceEncoder(self._model, tokenizer or self.tokenizer, recipe, self._ownership, self._backend)
 
     def embed(self, batch: dict, *, normalize: bool | None = None) -> np.ndarray:
         """The vectors `[B,H]` (pooling `NONE`: `[B,T,H]`) of a tokenized batch: `input_ids` `[B,T]`, `attention_mask`

@@ -112,6 +112,12 @@ def _dense(folder: Path) -> DenseModule:
     return DenseModule(kernel, bias, activation)
 
 
+def supports(plan: PoolingPlan) -> bool:
+    """Returns True if sentence-transformers can express the plan: its poolings, over the last layer."""
+    known = {strategy for _, strategy in _MODES.values()}
+    return set(plan.strategies) <= known and plan.layers == (-1,) and not plan.mask_cls_sep
+
+
 def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int) -> None:
     """Writes the modules next to a saved model, so that `SentenceTransformer(directory)` gives the same vectors.
 
@@ -120,7 +126,7 @@ def write_recipe(directory: str | os.PathLike, recipe: Recipe, hidden_size: int)
     """
     flags = {strategy: flag for flag, strategy in _MODES.values()}
     wrong = [strategy.name for strategy in recipe.plan.strategies if strategy not in flags]
-    if wrong or recipe.plan.layers != (-1,) or recipe.plan.mask_cls_sep:
+    if not supports(recipe.plan):
         raise ValueError(f"sentence-transformers cannot express {wrong[0] if wrong else recipe.plan}: expected "
                          f"{', '.join(s.name for s in flags)} over the last layer")
     directory = Path(directory)

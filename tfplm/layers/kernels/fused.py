@@ -1,4 +1,4 @@
-"""The fused kernels: the only file of `layers` that uses TensorFlow instead of `keras.ops`.
+"""The fused kernels: only this folder of `layers` uses TensorFlow instead of `keras.ops`.
 
 On a CPU, matrix products are computed by oneDNN, which also fuses bias and GELU with them in inference; element-wise
 operations are limited by memory bandwidth, so each chain of them is one XLA cluster, forward and backward. A cluster is
@@ -10,7 +10,9 @@ import functools
 
 import tensorflow as tf
 
+from tfplm.layers.kernels import plain
 from tfplm.layers.kernels.hashing import keep_mask
+from tfplm.layers.kernels.masks import added_mask
 from tfplm.layers.kernels.plain import is_plain
 from tfplm.layers.kernels.tuning import prefers_xla
 
@@ -52,6 +54,8 @@ def activate(x, activation: str | None):
     """Element-wise activation by its configuration name; `gelu` is the erf form, `gelu_new` the tanh form."""
     if activation is None:
         return x
+    if activation == "gelu" and plain.is_nested():
+        return plain.gelu(x)
     if activation in ("gelu", "gelu_new"):
         return tf.nn.gelu(x, approximate=activation == "gelu_new")
     if activation == "quick_gelu":
@@ -120,6 +124,8 @@ def dense(x, kernel, bias=None, activation: str | None = None, training: bool = 
     """`activation(x kernel + bias)`: x `[..., in]`, kernel `[in, out]` -> `[..., out]`."""
     x = tf.convert_to_tensor(x)
     kernel = tf.cast(tf.convert_to_tensor(kernel), x.dtype)
+    if plain.is_nested():
+        return activate(plain.product(x, kernel, None if bias is None else tf.cast(bias, x.dtype)), activation)
     rows = tf.reshape(x, [-1, kernel.shape[0]])
     if bias is None:
         return _like(activate(tf.matmul(rows, kernel), activation), x)
@@ -135,6 +141,8 @@ def dense_transposed(x, table):
     """`x table^T`: x `[..., in]`, table `[out, in]` -> `[..., out]`, for logits with an embedding table."""
     x = tf.convert_to_tensor(x)
     table = tf.cast(tf.convert_to_tensor(table), x.dtype)
+    if plain.is_nested():
+        return tf.matmul(x, tf.transpose(table))
     return _like(tf.matmul(tf.reshape(x, [-1, table.shape[1]]), table, transpose_b=True), x)
 
 
@@ -210,12 +218,14 @@ def add_layer_norm(x, y, gamma, beta, epsilon: float, rate: float = 0.0, seed=No
     """`layer_norm(x + dropout(y))`: residual connection and norm in one kernel. beta: None for a norm without bias."""
     gamma = tf.convert_to_tensor(gamma)
     beta = tf.zeros_like(gamma) if beta is None else tf.convert_to_tensor(beta)
+    if plain.is_nested():
+        return plain.norm(x if y is None else x + y, gamma, beta, epsilon)
     return _add_layer_norm(epsilon, rate)(x, y, gamma, beta, tf.zeros([2], tf.uint32) if seed is None else seed)
 
 
 def layer_norm(x, gamma, beta, epsilon: float):
     """LayerNorm (Ba et al. 2016) over the last axis, with statistics in float32."""
-    return add_layer_norm(x, tf.zeros_like(x), gamma, beta, epsilon)
+    return add_layer_norm(x, None if plain.is_nested() else tf.zeros_like(x), gamma, beta, epsilon)
 
 
 # Rotation ---------------------------------------------------------------------------------------------------------
@@ -279,15 +289,10 @@ def attention_weights(query, key, scale: float, allow=None, bias=None, rate: flo
 
     With blocks of queries and their keys, `[B,N,C,T,D]`, `[B,N,C,S,D]` and a mask `[B,1,C,T,S]` -> `[B,N,C,T,S]`.
 
-    Product, scale and a mask that is *added* are fused to one oneDNN operation, so there is always a mask; a select
-    would be a separate, slow pass. Sums are in float32 (for bfloat16 inside oneDNN).
+    Product, scale and a mask that is *added* are fused to one oneDNN operation; a select would be a separate, slow
+    pass. Sums are in float32 (for bfloat16 inside oneDNN).
     """
-    low = -3e4 if query.dtype == tf.float16 else -1e9
-    if allow is None:
-        mask = tf.zeros([tf.shape(query)[0], 1, 1, tf.shape(key)[2]], query.dtype)
-    else:
-        mask = tf.where(allow, tf.zeros((), query.dtype), tf.constant(low, query.dtype))
-    scores = tf.matmul(query, key, transpose_b=True) * tf.cast(scale, query.dtype) + mask
+    scores = tf.matmul(query, key, transpose_b=True) * tf.cast(scale, query.dtype) + added_mask(query, key, allow)
     if bias is not None:
         scores = scores + tf.cast(bias, scores.dtype)
     return _softmax(rate)(scores, tf.zeros([2], tf.uint32) if seed is None else seed)

@@ -22,13 +22,13 @@ def _grid(length, key_length, offset):
 def causal(length, key_length=None, offset=0):
     """`[1,1,T,S]`: position i attends to positions <= i; `offset` is the position of the first query among the keys."""
     rows, columns = _grid(length, length if key_length is None else key_length, offset)
-    return (columns <= rows)[None, None]
+    return ops.expand_dims(columns <= rows, (0, 1))
 
 
 def causal_reverse(length):
     """`[1,1,T,T]`: position i attends to positions >= i, as in a right-to-left language model."""
     rows, columns = _grid(length, length, 0)
-    return (columns >= rows)[None, None]
+    return ops.expand_dims(columns >= rows, (0, 1))
 
 
 def prefix(segment_ids):
@@ -36,8 +36,8 @@ def prefix(segment_ids):
 
     Segment 0 attends to itself, segment 1 to segment 0 and its own earlier tokens.
     """
-    source = ops.equal(segment_ids, 0)[:, None, None, :]
-    target_row = ops.equal(segment_ids, 1)[:, None, :, None]
+    source = ops.expand_dims(ops.equal(segment_ids, 0), (1, 2))
+    target_row = ops.expand_dims(ops.equal(segment_ids, 1), (1, 3))
     length = ops.shape(segment_ids)[1]
     return ops.logical_or(source, ops.logical_and(target_row, causal(length)))
 
@@ -45,13 +45,14 @@ def prefix(segment_ids):
 def banded(length, before: int, after: int = 0, key_length=None, offset=0):
     """`[1,1,T,S]`: position i attends to i - before ... i + after (Child et al. 2019)."""
     rows, columns = _grid(length, length if key_length is None else key_length, offset)
-    return ops.logical_and(columns <= rows + after, columns >= rows - before)[None, None]
+    return ops.expand_dims(ops.logical_and(columns <= rows + after, columns >= rows - before), (0, 1))
 
 
 def padding(attention_mask):
     """`[B,1,1,S]` from `attention_mask` `[B,S]`, 1 for real tokens; a custom mask `[B,T,S]` becomes `[B,1,T,S]`."""
     real = ops.not_equal(attention_mask, 0)
-    return real[:, None] if len(real.shape) == 3 else real[:, None, None, :]
+    # not by slices, which LiteRT has not for bool
+    return ops.expand_dims(real, 1 if len(real.shape) == 3 else (1, 2))
 
 
 def combine(*masks):

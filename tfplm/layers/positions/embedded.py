@@ -6,6 +6,7 @@ from keras import ops
 
 from tfplm.core.config import Config
 from tfplm.layers.initializers import embedding_initializer
+from tfplm.layers.kernels.rows import rows_of
 
 
 class LearnedPositions(keras.layers.Layer):
@@ -23,7 +24,7 @@ class LearnedPositions(keras.layers.Layer):
         self.built = True
 
     def embed(self, position_ids):
-        return ops.take(ops.cast(self.embeddings, self.compute_dtype), position_ids + self.offset, axis=0)
+        return rows_of(ops.cast(self.embeddings, self.compute_dtype), position_ids + self.offset)
 
     def call(self, position_ids):
         return self.embed(position_ids)

@@ -48,7 +48,7 @@ def seq2seq_inputs(model, batch, options: GenerationOptions) -> tuple[dict, Prom
             raise ValueError(f"decoder_input_ids has {len(prompts.given)} rows, but input_ids has {len(source.given)}; "
                              "expected equally many")
     else:
-        prompts = align({"input_ids": np.full((len(lengths), 1), _start(config, options), np.int32)})
+        prompts = align({"input_ids": np.full((len(lengths), 1), start_token(config, options), np.int32)})
     check_ids(prompts.given, config, "decoder_input_ids")
     check_length(prompts, config, options)
     return {"ids": prompts.ids, "padding": prompts.padding, "encoder": encoder}, prompts
@@ -62,7 +62,8 @@ def _as_dict(batch) -> dict:
     return batch
 
 
-def _start(config: Config, options: GenerationOptions) -> int:
+def start_token(config: Config, options: GenerationOptions) -> int:
+    """The id with which the decoder of an encoder-decoder starts; raises ValueError if there is none."""
     for start in (options.decoder_start_token_id, config.decoder_start_token_id):
         if start is not None:
             return start

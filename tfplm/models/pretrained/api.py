@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -190,6 +191,13 @@ def save_pretrained(model: PretrainedModel, directory: str | os.PathLike, tokeni
             write_json(folder / family.tf1_config, config)
         if tokenizer is not None:
             tokenizer.save_pretrained(folder)
+
+
+def save_config(model: PretrainedModel, folder: str | os.PathLike) -> None:
+    """Writes only `config.json`, in Hugging Face's layout, beside weights in another format."""
+    family = registry.family(model.config.model_type)
+    config, _ = family.write_config(model.config, "hf")
+    write_json(Path(folder, "config.json"), _config_of_transformers(model, family, config))
 
 
 def _config_of_transformers(model: PretrainedModel, family: registry.Family, config: dict) -> dict:

@@ -143,7 +143,8 @@ def _load(folder, options: ServeOptions) -> SentenceEncoder:
         given = DEFAULTS["max_seq_len"] if given is None else given
     length = None if given in (None, "NONE") else int(given)
     encoder = SentenceEncoder.from_pretrained(folder, pooling, layers, options.normalize, length, options.dtype,
-                                              mask_cls_sep=options.mask_cls_sep, num_labels=options.num_labels)
+                                              mask_cls_sep=options.mask_cls_sep, num_labels=options.num_labels,
+                                              backend=options.backend, precision=options.precision)
     longest = encoder.recipe.max_length
     if length is not None and longest is not None and longest < length:
         raise ValueError(f"max_seq_len is {length}, but the model has positions for {longest}")

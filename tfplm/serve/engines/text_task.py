@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfplm.adapt.finetune.inference import Inference
+from tfplm.adapt.finetune.inference import Inference, task_session
 from tfplm.adapt.finetune.result import has_task, open_task
 from tfplm.adapt.tasks.task import TaskSettings
 from tfplm.adapt.tasks.texts import Classification, MultiLabel, Regression, TextTask
@@ -15,6 +15,7 @@ from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.labels import LabelMap
 from tfplm.embed.encoder.rows import round_width
 from tfplm.models.model import PretrainedModel
+from tfplm.models.portable.cache import Backend, backend_of
 from tfplm.models.pretrained.api import from_pretrained
 from tfplm.models.pretrained.counting import count_parameters
 from tfplm.models.pretrained.source import Source, open_source
@@ -43,15 +44,17 @@ class TextTaskModel:
 
     Args:
         model: with the head `sequence_classification`. task: its task, with tokenizer, length and labels.
+        backend: the program that runs the model in place of TensorFlow, or None.
 
     Attributes: `parameters` of the model; `warm_seconds` that `warm_up` took, or None.
     """
 
-    def __init__(self, model: PretrainedModel, task: TextTask):
+    def __init__(self, model: PretrainedModel, task: TextTask, backend: Backend | None = None):
         self.model, self.task = model, task
         self.parameters = count_parameters(model)
         self.warm_seconds: float | None = None
-        self._inference = Inference(model, task.pads, collate=self._collate)
+        self._inference = Inference(model, task.pads, collate=self._collate,
+                                    session=task_session(model, backend, task.settings.both_orders))
 
     def predict(self, inputs: Sequence[Input]) -> list[Predicted]:
         """Pairs and single texts are encoded apart, since a task makes a pair of each text that stands beside pairs."""
@@ -103,11 +106,12 @@ def open_text_task(options: ServeOptions, number: int) -> TextTaskModel:
         raise ValueError(f"{path} is a model of the task {task.name}, expected one that predicts something of a whole text "
                          "(classification, multi-label, regression): tfplm predict opens it, --engine vectors serves "
                          "its vectors")
+    backend = backend_of(options.backend, options.precision, source, options.dtype)
     model = from_pretrained(source, "sequence_classification", dtype=options.dtype)
     if not _is_trained(model, source):
         raise ValueError(f"{path} has no trained classifier (its head: {source.head or 'none'}); expected a model that was "
                          "fine-tuned to classify texts: make one with tfplm finetune, or use --engine vectors")
-    opened = TextTaskModel(model, task or _task_of(model, source))
+    opened = TextTaskModel(model, task or _task_of(model, source), backend)
     _set_length(opened, options.max_seq_len)
     if options.warm_up:
         opened.warm_up()

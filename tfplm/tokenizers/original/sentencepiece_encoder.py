@@ -137,15 +137,22 @@ class SentencePieceEncoder:
 
     def _split_number(self, piece: str, start: int, end: int) -> list[Piece]:
         """The pieces of a number with a comma ("2008,"), as in `encode_pieces` of the XLNet repository."""
-        parts = self.processor.encode(piece[:-1].replace(_SPACE, ""), out_type=str)
-        if piece[0] != _SPACE and parts[0][0] == _SPACE:
-            parts = parts[1:] if len(parts[0]) == 1 else [parts[0][1:], *parts[1:]]
         found, place = [], start
-        for part in [*parts, ","]:
+        for part in self._number_parts(piece):
             length = len(part.removeprefix(_SPACE))
             found.append((self.names[self.processor.piece_to_id(part)], place, place + max(length, 1)))
             place += length
         return found if place == end else [(token, start, end) for token, _, _ in found]
+
+    def _number_parts(self, piece: str) -> list[str]:
+        parts = self.processor.encode(piece[:-1].replace(_SPACE, ""), out_type=str)
+        if piece[0] != _SPACE and parts[0][0] == _SPACE:
+            parts = parts[1:] if len(parts[0]) == 1 else [parts[0][1:], *parts[1:]]
+        return [*parts, ","]
+
+    def split_number(self, piece: str) -> list[str]:
+        """The tokens of a piece that is a number with a comma."""
+        return [self.names[self.processor.piece_to_id(part)] for part in self._number_parts(piece)]
 
 
 def _places(text: str) -> list[int] | None:

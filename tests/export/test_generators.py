@@ -1,0 +1,83 @@
+"""Exported language models: `generate` in one graph, text to text, and logits with a cache."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfplm
+from tests.export.stranger import stranger
+from tests.models.generation.generation_models import bart, by_full_computation, gpt2, prompts, t5
+from tests.tokenizers.cases import CASES
+from tfplm.models.portable.decoders.generation import portable_generation
+from tfplm.models.portable.decoders.past import portables_with_past
+from tfplm.models.portable.formats import open_session
+from tfplm.models.portable.graph import trace
+from tfplm.options.generate import GenerationOptions
+
+NO_END = {"eos_token_id": -1}
+
+
+@pytest.mark.parametrize("make", [gpt2, pytest.param(bart, marks=pytest.mark.slow), t5])
+def test_generation_in_one_graph(make):
+    model = make()
+    graph = trace(portable_generation(model, GenerationOptions(max_new_tokens=8, **NO_END)), form="flat")
+    expected = by_full_computation(model, 8)
+    for side in ("left", "right"):
+        found = graph(**{name: np.asarray(array) for name, array in prompts(side).items()})["output_ids"]
+        assert found.numpy().tolist() == expected[:, -8:].tolist()
+
+
+@pytest.mark.parametrize("options", [{"num_beams": 3, "num_return_sequences": 2}, {"do_sample": True, "top_k": 20}], ids=str)
+def test_beams_and_samples(options):
+    model, batch = gpt2(), prompts("left")
+    graph = trace(portable_generation(model, GenerationOptions(max_new_tokens=5, **options, **NO_END)), form="flat")
+    seed = {"seed": np.int32(3)} if "do_sample" in options else {}
+    expected = model.generate(batch, max_new_tokens=5, jit_compile=False, **options, **NO_END, **seed)[:, 6:]
+    assert graph(**batch, **seed)["output_ids"].numpy().tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("make", [gpt2, pytest.param(bart, marks=pytest.mark.slow), t5])
+def test_steps_with_a_cache(make):
+    """The prompt, one token, then two at once, of rows with padding: the logits of the whole."""
+    model = make()
+    functions = {name: trace(dataclasses.replace(portable, ids=tf.int32), "flat")
+                 for name, portable in portables_with_past(model).items()}
+    ids = np.random.default_rng(0).integers(3, 60, (2, 9)).astype(np.int32)
+    mask = np.ones_like(ids)
+    mask[1, :2] = 0
+    heads, size = model.decoding_stack.config.num_attention_heads, model.decoding_stack.config.attention_head_dim
+    given, expected = {}, {"input_ids": ids, "attention_mask": mask}
+    if model.is_seq2seq:
+        source = {"input_ids": ids[:, ::-1].copy(), "attention_mask": np.ones_like(ids)}
+        crossed = functions["encode"](**source)
+        given = {name.replace("present", "past_key_values"): value for name, value in crossed.items()}
+        given["encoder_attention_mask"] = source["attention_mask"]
+        expected = {**source, "decoder_input_ids": ids, "decoder_attention_mask": mask}
+        mask[1, :2] = 1  # decoders of pairs count positions from the left edge
+    names = [name for name in functions["step"].structured_input_signature[1] if "past" in name and name not in given]
+    past = dict.fromkeys(names, np.zeros((2, heads, 0, size), np.float32))
+    expected = np.asarray(model(expected))
+    for start, end in ((0, 6), (6, 7), (7, 9)):
+        found = functions["step"](input_ids=ids[:, start:end], attention_mask=mask[:, :end], **past, **given)
+        real = mask[:, start:end] != 0
+        np.testing.assert_allclose(found["logits"].numpy()[real], expected[:, start:end][real], atol=2e-4)
+        past = {name: found[name.replace("past_key_values", "present")] for name in names}
+
+
+def test_text_to_text_without_tfplm(data, tmp_path):
+    pytest.importorskip("tensorflow_text", reason="tensorflow-text not installed: pip install -e '.[text]'")
+    tokenizer = tfplm.Tokenizer.from_pretrained(CASES["gpt2"].build(tmp_path / "tokenizer", data))
+    model = tfplm.from_config("gpt2", "causal_lm", hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                              initializer_range=0.5)
+    tfplm.save_pretrained(model, tmp_path / "model", tokenizer)
+    report = tfplm.export(tmp_path / "model", tmp_path / "served", format="saved_model", max_new_tokens=6)
+    assert report.agreement["output_ids"].cosine == 1
+    texts = ["Once upon a time", "从前有一座山"]
+    ids = [tokenizer(text)["input_ids"][0] for text in texts]
+    expected = [tokenizer.decode(model.generate(row[None], max_new_tokens=6)[0, len(row):]) for row in ids]
+    assert stranger(tmp_path / "served", text=texts)["text"] == expected
+    session = open_session(tmp_path / "served", "saved_model")
+    with pytest.raises(Exception, match="a prompt is empty; expected at least one token"):
+        session.generate({"input_ids": np.zeros((1, 3), np.int32), "attention_mask": np.zeros((1, 3), np.int32)})

@@ -1,0 +1,1 @@
+"""Tokenizers as TensorFlow operations, for programs in which tfplm does not run."""
