@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfplm.core.outputs import WriterLock, known_files
-from tfplm.embed.search.index.faiss import KINDS, faiss_module
+from tfplm.embed.search.index.kinds import check_kind
 from tfplm.embed.search.index_cache import IndexCache
 from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
 from tfplm.embed.search.places import require_own_files, require_own_records, require_own_vectors
@@ -59,6 +59,17 @@ class Store:
             raise ValueError(f"the vector of {texts[index]!r:.60} has numbers that are not finite; check the encoder")
         return vectors
 
+    def kind_of(self, kind: str) -> str:
+        """The kind by its own name, if this index can have it. Raises ValueError for one that compares by another metric."""
+        settings = self.manifest.settings
+        wanted = dataclasses.replace(settings, kind=kind)
+        if wanted.index != settings.index:
+            raise ValueError(f"kind is {kind!r}, which compares by {wanted.index.metric}, but the metric of {self.folder} "
+                             f"is {settings.index.metric}: choose the kind {wanted.kind!r}, or make a new index")
+        if settings.milvus is None:
+            check_kind(wanted.kind, self.manifest.dimension, settings.index)
+        return wanted.kind
+
     def set_kind(self, kind: str) -> None:
         settings = dataclasses.replace(self.manifest.settings, kind=kind)
         self.manifest = self.cache.manifest = dataclasses.replace(self.manifest, settings=settings)
@@ -86,12 +97,12 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; expected a folder for the search index")
     known_files(folder, ("writer.lock", "records.sqlite*"))
-    if settings.kind in KINDS and settings.milvus is None:
-        faiss_module()  # fails before any work is done
-    folder.mkdir(parents=True, exist_ok=True)
     whitening = getattr(encoder, "whitening", None)
     manifest = Manifest(secrets.token_hex(8), settings, probe(encoder, settings.prompt).tolist(), origin_of(encoder),
                         whitening is not None)
+    if settings.milvus is None:
+        check_kind(settings.kind, manifest.dimension, settings.index)
+    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as undo:  # closed after an error: a database's lock ends with its connection
         lock = writer_lock(folder)
         undo.callback(lock.release)
