@@ -27,8 +27,8 @@ class Address:
                 raise ValueError
         except (ValueError, TypeError):  # TypeError: no port
             raise ValueError(f"the encoder is {url!r:.100}, expected a server of bert-as-service: give it as "
-                             "tcp://HOST:5555, or tcp://HOST:5555?port_out=5600 if its replies do not come from the next port"
-                             ) from None
+                             "tcp://HOST:5555, or tcp://HOST:5555?port_out=5600 if its replies do not come from the next "
+                             "port") from None
         if not 0 < port < 65536 or not 0 < port_out < 65536:
             raise ValueError(f"the ports of {url} are {port} and {port_out}, expected 1 to 65535: give those of the server")
         return cls(parts.hostname, port, port_out)
