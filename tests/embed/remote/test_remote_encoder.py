@@ -47,6 +47,12 @@ def test_vectors_of_tokens(monkeypatch):
     assert vectors.shape == (2, 3, 3) and vectors.sum((1, 2)).tolist() == [3, 9]
 
 
+def test_a_name_with_addresses_of_both_kinds():
+    """`localhost` may be ::1 as well, where nobody listens."""
+    with serving(LOCAL) as server, RemoteEncoder(server.url.replace("127.0.0.1", "localhost")) as encoder:
+        assert encoder.encode(TEXTS).shape == (3, 8)
+
+
 def test_several_threads_share_a_connection():
     found = {}
     with serving(LOCAL) as server, RemoteEncoder(server.url) as encoder:

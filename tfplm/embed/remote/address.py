@@ -33,9 +33,10 @@ class Address:
             raise ValueError(f"the ports of {url} are {port} and {port_out}, expected 1 to 65535: give those of the server")
         return cls(parts.hostname, port, port_out)
 
-    def endpoint(self, port: int) -> str:
-        """The same for ZeroMQ."""
-        return f"tcp://{f'[{self.host}]' if ':' in self.host else self.host}:{port}"
-
     def __str__(self) -> str:
-        return self.endpoint(self.port) + ("" if self.port_out == self.port + 1 else f"?port_out={self.port_out}")
+        return endpoint(self.host, self.port) + ("" if self.port_out == self.port + 1 else f"?port_out={self.port_out}")
+
+
+def endpoint(host: str, port: int) -> str:
+    """A place as ZeroMQ names it; `host` may be an IPv6 address."""
+    return f"tcp://{f'[{host}]' if ':' in host else host}:{port}"

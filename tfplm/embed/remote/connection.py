@@ -12,11 +12,11 @@ import threading
 import time
 import uuid
 
-from tfplm.embed.remote.address import Address
+from tfplm.embed.remote.address import Address, endpoint
 
 CONNECTING = 30.0  # the most seconds until a server answers at all
 _AGAIN = 1.0  # seconds until it is asked again: an answer before the subscription is lost
-_HEARTBEAT, _SILENCE = 5_000, 20_000  # ms between signs of life, and without one until the connection counts as closed
+_HEARTBEAT, _SILENCE = 5_000, 60_000  # ms between signs of life, and without one until the connection counts as closed
 
 
 class Connection:
@@ -72,24 +72,29 @@ class Connection:
                 self._close()
                 raise
 
+    def _reached(self, port: int) -> str:
+        """The address of the host at which this port is open: ZeroMQ would try one alone, again and again without a word."""
+        try:
+            with socket.create_connection((self.address.host, port), min(self.seconds, CONNECTING)) as connected:
+                return connected.getpeername()[0]
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ConnectionError(f"nobody answers at {self.address.host}:{port} ({reason}), expected a server of "
+                                  f"bert-as-service at {self.address}: start one (tfplm serve MODEL), or give its address "
+                                  "(tcp://HOST:PORT)") from None
+
     def _open(self) -> None:
-        for port in (self.address.port, self.address.port_out):  # ZeroMQ would try again without a word
-            try:
-                socket.create_connection((self.address.host, port), min(self.seconds, CONNECTING)).close()
-            except OSError as error:
-                reason = getattr(error, "strerror", None) or error
-                raise ConnectionError(f"nobody answers at {self.address.host}:{port} ({reason}), expected a server of "
-                                      f"bert-as-service at {self.address}: start one (tfplm serve MODEL), or give its "
-                                      "address (tcp://HOST:PORT)") from None
+        ports = self.address.port, self.address.port_out
+        hosts = [self._reached(port) for port in ports]
         zmq = self._zmq
         self._context = zmq.Context()
         self._sender, self._receiver = self._context.socket(zmq.PUSH), self._context.socket(zmq.SUB)
         self._poller = zmq.Poller()
         self._poller.register(self._receiver, zmq.POLLIN)
-        for each, port in ((self._sender, self.address.port), (self._receiver, self.address.port_out)):
-            each.linger, each.ipv6, each.heartbeat_ivl, each.heartbeat_timeout = 0, True, _HEARTBEAT, _SILENCE
+        for each, host, port in zip((self._sender, self._receiver), hosts, ports, strict=True):
+            each.linger, each.ipv6, each.heartbeat_ivl, each.heartbeat_timeout = 0, ":" in host, _HEARTBEAT, _SILENCE
             self._poller.register(each.get_monitor_socket(zmq.EVENT_DISCONNECTED), zmq.POLLIN)
-            each.connect(self.address.endpoint(port))
+            each.connect(endpoint(host, port))
         self._receiver.subscribe(self._identity)
         self._greeting = self._greeted()
 

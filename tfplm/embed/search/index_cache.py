@@ -68,7 +68,8 @@ class IndexCache:
         try:
             for _ in range(3):  # repeated if a writer has cleared the log of removals in between
                 state = self._records.state()
-                if self.index is None or state.forgotten > self._removal or self._cannot_remove(state):
+                if self.index is None or state.forgotten > self._removal or (
+                        not self._writable and self._cannot_remove(state)):
                     state = self._load()
                 if self.index is None or self._outgrown(state) or self._cannot_remove(state):
                     break

@@ -24,7 +24,12 @@ def writer_lock(folder: Path) -> WriterLock:
 
 
 class Store:
-    """An open search index, from `create_store` or `open_store`. `lock` is None if it is open for reading only."""
+    """An open search index, from `create_store` or `open_store`. `lock` is None if it is open for reading only.
+
+    own_encoder: the encoder was loaded here, and is closed with the store.
+    """
+
+    own_encoder = False
 
     def __init__(self, folder: Path, manifest: Manifest, records: Records, lock: WriterLock | None, encoder=None,
                  trust: bool = False):
@@ -39,8 +44,12 @@ class Store:
         if self._encoder is None:
             origin = self.manifest.encoder
             encoder = self.manifest.load_encoder(self.folder, origin["source"] if self.trust and origin else None)
-            self.manifest.check(encoder, self.folder)
-            self._encoder = encoder
+            try:
+                self.manifest.check(encoder, self.folder)
+            except BaseException:
+                _close(encoder)
+                raise
+            self._encoder, self.own_encoder = encoder, True
         return self._encoder
 
     def vectors(self, texts: list[str], prompt: str | None) -> np.ndarray:
@@ -87,6 +96,8 @@ class Store:
             self.records.close()
             if self.lock is not None:
                 self.lock.release()
+            if self.own_encoder:
+                _close(self._encoder)
 
 
 def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
@@ -141,10 +152,19 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
             raise ValueError(f"milvus is {milvus!r}, but {folder} keeps its vectors in files: leave it out, or make a "
                              "new index")
         manifest = dataclasses.replace(manifest, settings=dataclasses.replace(manifest.settings, milvus=milvus))
-    if isinstance(encoder, str | os.PathLike):
-        encoder = manifest.load_encoder(folder, encoder)
-    if encoder is not None:
-        manifest.check(encoder, folder)
+    with contextlib.ExitStack() as undo:
+        if own := isinstance(encoder, str | os.PathLike):
+            encoder = manifest.load_encoder(folder, encoder)
+            undo.callback(_close, encoder)
+        if encoder is not None:
+            manifest.check(encoder, folder)
+        store = _open(folder, manifest, url, writable, encoder, trust)
+        store.own_encoder = own
+        undo.pop_all()
+    return store
+
+
+def _open(folder: Path, manifest: Manifest, url: str, writable: bool, encoder, trust: bool) -> Store:
     if (file := sqlite_file(url)) is not None and not file.is_file():  # SQLite would create it
         raise FileNotFoundError(f"{folder} has no {file.name}: its records are missing; make the index again")
     with contextlib.ExitStack() as undo:
@@ -162,6 +182,12 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
             store.cache.catch_up()  # detects a dead server, and finishes for readers what a killed writer left undone
         undo.pop_all()
     return store
+
+
+def _close(encoder) -> None:
+    """Ends the connection of an encoder that is a server."""
+    if hasattr(encoder, "close"):
+        encoder.close()
 
 
 def _open_records(url: str, table: str, writable: bool) -> Records:

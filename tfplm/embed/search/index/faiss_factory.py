@@ -1,5 +1,7 @@
 """Indexes of Faiss from the strings of its `index_factory`, and what can be told of one."""
 
+import re
+
 import numpy as np
 
 from tfplm.embed.search.index.vector_index import IndexSettings
@@ -68,7 +70,8 @@ def removes(index) -> bool:
 
 def reason(error: RuntimeError) -> str:
     """What Faiss says, without the place in its source."""
-    return str(error).strip().splitlines()[0].split(": Error: ")[-1].split(" at /")[-1].strip()[:200]
+    said = re.sub(r"^Error in .* at \S+:\d+: (Error: )?", "", str(error).strip().split("\n")[0])
+    return said[:200] or "without a reason"
 
 
 def _made(string: str, dimension: int, metric: int):
