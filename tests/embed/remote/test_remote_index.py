@@ -88,8 +88,8 @@ def test_a_server_that_fails_in_the_middle(texts, tmp_path, failure, capsys):
                 if LINES[2] in texts else encode(texts)
         error = {"ends": ConnectionError, "falls silent": TimeoutError, "refuses": RuntimeError}[failure]
         with pytest.raises(error, match="expected"):
-            index_command.run(file=[texts], output=str(folder), encoder=server.url, encoder_timeout=0.5, kind="exact",
-                              batch=2)
+            index_command.run(file=[texts], output=str(folder), encoder=server.url, kind="exact", batch=2,
+                              encoder_timeout=2 if failure == "falls silent" else 60)
     if failure != "refuses":
         assert "i has 2 records; run the same command again to resume" in capsys.readouterr().out
     with SearchIndex.open(folder, FakeEncoder()) as whole:

@@ -22,7 +22,7 @@ _HEARTBEAT, _SILENCE = 5_000, 60_000  # ms between signs of life, and without on
 class Connection:
     """A connection that is made with the first question, and after an error with the next one. For several threads.
 
-    seconds: the most that an answer may take.
+    seconds: the most that an answer may take, once the server has told who it is.
     """
 
     def __init__(self, address: Address, seconds: float):
@@ -75,7 +75,7 @@ class Connection:
     def _reached(self, port: int) -> str:
         """The address of the host at which this port is open: ZeroMQ would try one alone, again and again without a word."""
         try:
-            with socket.create_connection((self.address.host, port), min(self.seconds, CONNECTING)) as connected:
+            with socket.create_connection((self.address.host, port), CONNECTING) as connected:
                 return connected.getpeername()[0]
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
@@ -99,7 +99,7 @@ class Connection:
         self._greeting = self._greeted()
 
     def _greeted(self) -> bytes:
-        end, asked = time.monotonic() + min(self.seconds, CONNECTING), set()
+        end, asked = time.monotonic() + CONNECTING, set()
         while time.monotonic() < end:
             asked.add(self._ask(b"SHOW_CONFIG", 1))
             if (frames := self._answer(asked, min(end, time.monotonic() + _AGAIN))) is not None:

@@ -9,42 +9,59 @@ from tfplm.embed.search.index.faiss import FaissIndex
 from tfplm.embed.search.index.faiss_kinds import NAMES, factory_string, fewest_vectors, is_factory, resolve
 from tfplm.embed.search.index.kinds import choose_kind, load_index, make_index
 from tfplm.embed.search.index.recall import recall_report
-from tfplm.embed.search.index.vector_index import IndexSettings
+from tfplm.embed.search.index.vector_index import IndexSettings, unit_rows
 
-VECTORS, QUERIES = clouds(3000), clouds(40, seed=1)
-STRINGS = ["OPQ4_8,IVF16,PQ4", "PCA8,Flat", "IVF16_HNSW8,Flat", "HNSW16,SQ8", "IVF16,PQ4x4fs,RFlat", "PQ4,RFlat", "RR8,SQ8",
-           "IDMap2,Flat", "L2norm,Flat", "IVF16,PQ4+4"]
+VECTORS, QUERIES = clouds(1000), clouds(40, seed=1)
+STRINGS = ["PCAR8,IVF16,PQ4np", "PCA8,Flat", "IVF16_HNSW8,Flat", "HNSW8,SQ8", "IVF16,PQ4x4fs,RFlat",
+           "PQ4np,RFlat", "RR8,SQ8", "IDMap2,Flat", "L2norm,Flat", "IVF16,PQ4+4"]
 
 
 @pytest.fixture(autouse=True)
 def faiss():
-    return pytest.importorskip("faiss")
+    """With one thread: graphs that several build differ from run to run, also in plain Faiss."""
+    module = pytest.importorskip("faiss")
+    before = module.omp_get_max_threads()
+    module.omp_set_num_threads(1)
+    yield module
+    module.omp_set_num_threads(before)
+
+
+def plain(faiss, string: str, metric: str, rows: np.ndarray):
+    """An index of plain Faiss with these vectors."""
+    by_angle = metric == "cosine" and "+" not in string  # IVFADC+R knows distances alone
+    index = faiss.index_factory(16, string, faiss.METRIC_INNER_PRODUCT if by_angle else faiss.METRIC_L2)
+    if (cells := faiss.try_extract_index_ivf(index)) is not None:
+        cells.nprobe = 16
+    index.train(rows)
+    index.add_with_ids(rows, np.arange(len(rows))) if string.startswith("IDMap") else index.add(rows)
+    return index
 
 
 @pytest.mark.parametrize("string", STRINGS)
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
-def test_any_string_of_the_factory_is_a_kind(string, metric, tmp_path):
-    index = make_index(string, 16, IndexSettings(metric, probes=16))
+def test_any_string_of_the_factory_is_a_kind(string, metric, tmp_path, faiss):
+    index, first = make_index(string, 16, IndexSettings(metric, probes=16, build_effort=40, search_effort=16)), 7_000_000_000
     assert index.kind == string and len(index) == 0 and index.search(QUERIES, 3)[1].shape == (40, 0)
-    index.add(np.arange(3000) + 7_000_000_000, VECTORS)
-    exact = ExactIndex(16, IndexSettings(metric))
-    exact.add(np.arange(3000) + 7_000_000_000, VECTORS)
-    assert recall_report(index, exact, QUERIES, 10).recall > 0.3 and index.memory > 0
+    index.add(np.arange(1000) + first, VECTORS)
+    assert len(index) == 1000 and sorted(index.ids()) == list(range(first, first + 1000)) and index.memory > 0
+    rows, queries = (unit_rows(VECTORS), unit_rows(QUERIES)) if metric == "cosine" else (VECTORS, QUERIES)
     scores, ids = index.search(QUERIES, 10)
-    assert (np.diff(scores, axis=1) <= 1e-4).all() and sorted(index.ids()) == sorted(exact.ids())
-    if metric == "cosine":
-        assert scores.max() < 1.5 and scores[:, 0].mean() > 0.5
+    expected, found = plain(faiss, string, metric, rows).search(queries, 10)
+    assert (ids - first == found).mean() > 0.99  # but for ties
+    far = {"l2": -expected, "cosine": 1 - expected / 2 if "+" in string else expected}[metric]
+    np.testing.assert_allclose(scores, far, atol=5e-3)  # a byte of SQ8 may round either way
+    assert (np.diff(scores, axis=1) <= 1e-4).all() and (metric == "l2" or 0.5 < scores[:, 0].mean() < 1.1)
     index.save(tmp_path)
     again = load_index(tmp_path)
     np.testing.assert_array_equal(again.search(QUERIES, 10)[1], ids)
     removed = np.unique(ids[:, 0])
     if again.removes:
         assert again.remove(removed) == len(removed) and not np.isin(removed, again.search(QUERIES, 10)[1]).any()
-        assert sorted(again.ids()) == sorted(np.setdiff1d(exact.ids(), removed))
+        assert sorted(again.ids()) == sorted(np.setdiff1d(index.ids(), removed))
     else:
         with pytest.raises(ValueError, match=r"cannot remove vectors, and \d+ were to be removed: make it again"):
             again.remove(removed)
-        assert len(again) == 3000
+        assert len(again) == 1000
 
 
 @pytest.mark.parametrize(("kind", "settings", "string"), [
@@ -88,7 +105,7 @@ def test_what_cannot_be_made_is_told():
         FaissIndex("ivf", 16, IndexSettings(lists=100)).add(np.arange(50), VECTORS[:50])
     with pytest.raises(ValueError, match=r"IVF100,Flat cannot be trained on 50 vectors \(.*\): give it more vectors"):
         FaissIndex("IVF100,Flat", 16).add(np.arange(50), VECTORS[:50])
-    with pytest.raises(ValueError, match="metric of IVF1,PQ4\\+4 is inner_product, but Faiss compares its codes by"):
+    with pytest.raises(ValueError, match="metric is inner_product, but Faiss compares what IVF1,PQ4\\+4 keeps by"):
         FaissIndex("ivf_pqr", 16, IndexSettings("inner_product"))
     with pytest.raises(ValueError, match="code_bits is 0, expected 1 to 16"):
         IndexSettings(code_bits=0)
@@ -107,9 +124,9 @@ def test_too_few_vectors_are_compared_one_by_one():
 
 def test_probes_of_one_search():
     index = make_index("IndexIVFFlat", 16, IndexSettings(lists=40, probes=1))
-    index.add(np.arange(3000), VECTORS)
+    index.add(np.arange(1000), VECTORS)
     exact = ExactIndex(16)
-    exact.add(np.arange(3000), VECTORS)
+    exact.add(np.arange(1000), VECTORS)
     few = recall_report(index, exact, QUERIES).recall
     index.tune(probes=40)
     assert few < 0.99 and recall_report(index, exact, QUERIES).recall == 1 and index.settings.probes == 1
@@ -121,7 +138,7 @@ def test_all_vectors_can_be_trained_on(faiss):
     plain = faiss.IndexIVFFlat(cells, 16, 10)
     plain.train(VECTORS)
     plain.add(VECTORS)
-    index = make_index("ivf", 16, IndexSettings("l2", lists=10, probes=1, training_vectors=3000))
-    assert index.sample_size(3000) == 3000
-    index.add(np.arange(3000), VECTORS)
+    index = make_index("ivf", 16, IndexSettings("l2", lists=10, probes=1, training_vectors=1000))
+    assert index.sample_size(1000) == 1000
+    index.add(np.arange(1000), VECTORS)
     np.testing.assert_array_equal(index.search(QUERIES, 4)[1], plain.search(QUERIES, 4)[1])

@@ -159,9 +159,9 @@ class FaissIndex(VectorIndex):
         if not k or not len(queries):
             return np.zeros((len(queries), k), np.float32), np.zeros((len(queries), k), np.int64)
         scores, ids = self._index.search(queries, k, params=self._parameters())
-        if self._index.metric_type == self._faiss.METRIC_L2 or isinstance(core_of(self._index), self._faiss.IndexLSH):
-            of_angle = self.settings.metric == "cosine" and isinstance(core_of(self._index), self._faiss.IndexIVFPQR)
-            scores = 1 - scores / 2 if of_angle else -scores
+        if self._index.metric_type == self._faiss.METRIC_L2:
+            of_signs = isinstance(core_of(self._index), self._faiss.IndexLSH)
+            scores = 1 - scores / 2 if self.settings.metric == "cosine" and not of_signs else -scores
         scores[ids < 0] = -np.inf
         return scores, ids
 

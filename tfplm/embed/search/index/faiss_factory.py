@@ -24,12 +24,16 @@ def empty_index(string: str, dimension: int, settings: IndexSettings):
     Raises ValueError for a string of which Faiss makes no index, and for a metric that the index does not have.
     """
     faiss = faiss_module()
-    index = _made(string, dimension, faiss.METRIC_L2 if settings.metric == "l2" else faiss.METRIC_INNER_PRODUCT)
-    if isinstance(core_of(index), faiss.IndexIVFPQR) and settings.metric != "l2":
-        if settings.metric == "inner_product":
-            raise ValueError(f"the metric of {string} is inner_product, but Faiss compares its codes by distance alone: "
-                             "choose the metric l2 or cosine, or a kind without refinement")
-        index = _made(string, dimension, faiss.METRIC_L2)  # of vectors of length 1, in the same order as cosines
+    try:
+        index = _made(string, dimension, faiss.METRIC_L2 if settings.metric == "l2" else faiss.METRIC_INNER_PRODUCT)
+    except ValueError:
+        if settings.metric == "l2":
+            raise
+        # some know distances alone, whose order is that of cosines for vectors of length 1; signs have no length anyway
+        index = _made(string, dimension, faiss.METRIC_L2)
+        if settings.metric == "inner_product" and not isinstance(core_of(index), faiss.IndexLSH):
+            raise ValueError(f"the metric is inner_product, but Faiss compares what {string} keeps by distance alone: "
+                             "choose the metric l2 or cosine, or another kind") from None
     if not (is_mapped(index) or _keeps_ids(index)):
         index = faiss.IndexIDMap2(index)
     _set_learning(index, settings)
@@ -97,7 +101,7 @@ def _set_learning(index, settings: IndexSettings) -> None:
     learners = [getattr(core, name).cp for name in ("pq", "refine_pq") if hasattr(core, name)]
     if isinstance(core, faiss.IndexIVF):
         learners.append(core.cp)
-        core.cp.spherical = settings.metric == "cosine"
+        core.cp.spherical = settings.metric == "cosine" and core.metric_type == faiss.METRIC_INNER_PRODUCT
     for learner in learners:
         learner.seed, learner.min_points_per_centroid = _SEED + settings.seed, 1
     if isinstance(core, faiss.IndexHNSW):
