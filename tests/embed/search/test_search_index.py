@@ -130,7 +130,7 @@ def test_one_writer_many_readers(faq, tmp_path, encoder):
 
 
 @pytest.mark.parametrize("kind", ["exact", "flat", "sq", "lsh", "hnsw", "ivf", "ivf_pq", "pq", "ivf_sq", "ivf_pqr",
-                                  "PCA16,PQ8x4np,RFlat"])
+                                  "PCA16,PQ8np,RFlat"])
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_every_kind_is_kept_up_to_date(kind, metric, tmp_path, encoder, monkeypatch):
     pytest.importorskip("faiss")
