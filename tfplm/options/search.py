@@ -21,7 +21,7 @@ class IndexOptions(Options, EncoderOptions):
 
     RUN = "tfplm.embed.search.index_command:run"
     USAGE = "FILE... --init MODEL --output DIR"
-    EXAMPLES = ("tfplm index faq.tsv --init model -o faq", "tfplm index more.jsonl -o faq --existing skip",
+    EXAMPLES = ("tfplm index faq.tsv --init model -o faq",
                 "tfplm index titles.txt -o titles --encoder tcp://gpu:5555 --kind IndexIVFPQ --nlist 100 --m 8")
     EXPLAINED = ("file", "output", "overwrite", "init", "encoder", "format", "kind", "metric", "existing", "delete",
                  "text_field")

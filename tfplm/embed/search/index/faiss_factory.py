@@ -55,10 +55,10 @@ def is_mapped(index) -> bool:
 
 
 def keeps_vectors(index) -> bool:
-    """Returns True if the scores are those of whole vectors."""
+    """Returns True if whole vectors are compared, in all or in some cells: not a refinement (RFlat), which takes too few."""
     faiss = faiss_module()
     below = faiss.downcast_index(index.index) if is_mapped(index) else index
-    return isinstance(below, faiss.IndexFlat | faiss.IndexIVFFlat | faiss.IndexHNSWFlat | faiss.IndexRefineFlat)
+    return isinstance(below, faiss.IndexFlat | faiss.IndexIVFFlat | faiss.IndexHNSWFlat)
 
 
 def removes(index) -> bool:
