@@ -16,6 +16,7 @@ import pytest
 import tfplm
 from tests.embed.encoder.encoder_cases import model as tiny
 from tests.embed.encoder.encoder_cases import tokenizer as tiny_tokenizer
+from tfplm.families import registry
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_the_vocabulary_266_283(document, data):
     assert special == {0: "[PAD]", 101: "[CLS]", 102: "[SEP]"}
     assert tokenizer.convert_ids_to_tokens(list(special)) == list(special.values())
     size = int(re.search(r"有(\d+)个词", document("survey").text(266, 282))[1])
-    assert size == len(tokenizer) == tfplm.from_config("bert-base-uncased", num_hidden_layers=1).config.vocab_size
+    assert size == len(tokenizer) == registry.preset("bert-base-uncased").vocab_size
 
 
 def test_an_unused_token_gets_a_meaning_284(document, data, tmp_path):
