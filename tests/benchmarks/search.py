@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 
 from tfplm.embed.search.index.exact import ExactIndex
-from tfplm.embed.search.index.faiss import KINDS, code_bytes_for, hash_bits_for, lists_for
+from tfplm.embed.search.index.faiss_kinds import KINDS, code_bytes_for, factory_string, hash_bits_for, lists_for
 from tfplm.embed.search.index.kinds import make_index
 from tfplm.embed.search.index.recall import recall_of
 from tfplm.embed.search.index.vector_index import IndexSettings, unit_rows
@@ -77,6 +77,10 @@ def plain(kind: str, dimension: int, count: int, settings: IndexSettings):
     cells = faiss.IndexFlatIP(dimension)
     if kind == "ivf":
         return faiss.IndexIVFFlat(cells, dimension, lists, metric), parameters
+    if kind != "ivf_pq":
+        metric = faiss.METRIC_L2 if kind == "ivf_pqr" else metric
+        return faiss.index_factory(dimension, factory_string(kind, dimension, settings, lists), metric), (
+            None if kind == "pq" else parameters)
     return faiss.IndexIVFPQ(cells, dimension, lists, code_bytes_for(dimension), 8, metric), parameters
 
 

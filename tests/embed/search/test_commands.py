@@ -14,7 +14,8 @@ from tfplm import cli
 from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
 from tfplm.embed.encoder.whitening import Whitening
 from tfplm.embed.search import index_command, search_command, store
-from tfplm.embed.search.manifest import Manifest
+from tfplm.embed.search.index.vector_index import IndexSettings
+from tfplm.embed.search.manifest import Manifest, SearchSettings
 from tfplm.embed.search.search_index import SearchIndex
 
 LINES = ["我们下午去公园散步。", "天气好", "the cat sleeps on the warm stone.", "a dog", "rates rose again."]
@@ -249,3 +250,43 @@ def test_the_command_line(faq, tmp_path, capsys, monkeypatch, terminal):
         with pytest.raises(SystemExit, match="0"):
             cli.main([name, "--help"])
     assert "--recall" in capsys.readouterr().out
+
+
+def test_flags_by_the_names_of_faiss(faq, tmp_path, fake, capsys, monkeypatch):
+    pytest.importorskip("faiss")
+    (tmp_path / "t.txt").write_text("\n".join(f"{n} 图书馆 {n * 7}" for n in range(300)), encoding="utf-8")
+    folder = str(tmp_path / "i")
+    words = ["index", str(tmp_path / "t.txt"), "-o", folder, "--model", "fake", "--kind", "IndexIVFPQ", "--metric", "l2",
+             "--nlist", "6", "--nprobe", "1", "--m", "8", "--nbits", "4", "--training-vectors", "300"]
+    assert cli.main(words) == 0 and "index ivf_pq: ivf_pq was requested" in capsys.readouterr().out
+    with SearchIndex.open(folder, fake) as index:
+        inner = index._store.cache.catch_up()._index
+        assert (inner.nlist, inner.nprobe, inner.pq.M, inner.pq.nbits) == (6, 1, 8, 4)
+        few = index.recall().recall
+    report = search_command.run(folder=folder, recall=True, probes=6)
+    assert few < report.recall
+    capsys.readouterr()
+    for kind, message in (("tree", "expected auto, exact or one of flat"), ("PQ7", "of which Faiss makes no index"),
+                          ("IndexFlatIP", "metric is 'l2', but the kind compares by 'inner_product'")):
+        assert cli.main([*words[:-14], "--kind", kind, "--metric", "l2", "--overwrite"]) == 1
+        assert message in capsys.readouterr().err
+    assert len(SearchIndex.open(folder, fake)) == 300  # a kind that cannot be made removes nothing
+    assert cli.main(["index", "-o", folder, "--rebuild", "--kind", "IndexFlatIP"]) == 1
+    assert "metric is 'l2'" in capsys.readouterr().err
+    assert cli.main(["index", "-o", folder, "--rebuild", "--kind", "IVF5,SQ8"]) == 0
+    assert "index IVF5,SQ8: IVF5,SQ8 was requested" in capsys.readouterr().out
+
+
+def test_what_cannot_be_removed_is_made_again(tmp_path, fake):
+    pytest.importorskip("faiss")
+    settings = SearchSettings("IVFADC+R", IndexSettings("l2", lists=4, probes=4))
+    with SearchIndex.create(tmp_path / "i", fake, settings) as index:
+        index.add([(str(n), f"{n} 图书馆") for n in range(300)])
+        assert index.kind == "ivf_pqr"
+        with SearchIndex.open(tmp_path / "i", fake) as reader:
+            assert "7" in [hit.id for hit in reader.search("7 图书馆", k=20)]
+            index.delete(["7"])
+            index.add([("new", "停车")])
+            for either in (index, reader):
+                assert either.verify() == [] and either.kind == "ivf_pqr" and len(either) == 300
+                assert "7" not in [hit.id for hit in either.search("7 图书馆", k=20)]

@@ -129,19 +129,21 @@ def test_one_writer_many_readers(faq, tmp_path, encoder):
     SearchIndex.open(tmp_path / "faq", encoder, writable=True).close()
 
 
-@pytest.mark.parametrize("kind", ["exact", "flat", "sq", "lsh", "hnsw", "ivf", "ivf_pq"])
+@pytest.mark.parametrize("kind", ["exact", "flat", "sq", "lsh", "hnsw", "ivf", "ivf_pq", "pq", "ivf_sq", "ivf_pqr",
+                                  "PCA16,PQ8np,RFlat"])
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_every_kind_is_kept_up_to_date(kind, metric, tmp_path, encoder, monkeypatch):
     pytest.importorskip("faiss")
-    monkeypatch.setattr("tfplm.embed.search.index.kinds.TRAINABLE", 300)
+    monkeypatch.setattr("tfplm.embed.search.index.faiss_kinds.TRAINABLE", 300)
     settings = SearchSettings(kind=kind, index=IndexSettings(metric, probes=8))
+    learned = kind.startswith("ivf") or "pq" in kind.lower()
     texts = [(str(n), f"{n} 图书馆 {n * 7}") for n in range(450)]
     with SearchIndex.create(tmp_path / "i", encoder, settings) as index:
         index.add(texts[:100])
-        assert index.kind == ("flat" if kind.startswith("ivf") else kind)
+        assert index.kind == ("flat" if learned else kind)
         index.add(texts[100:])
         index.delete([str(n) for n in range(0, 450, 3)])
-        assert index.verify() == [] and index.kind == (kind if not kind.startswith("ivf") else index.kind)
+        assert index.verify() == [] and index.kind == (kind if not learned else index.kind)
         index.rebuild()
         assert index.kind == kind and index.verify() == []
         assert index.recall(k=5, sample=50).recall > 0.8

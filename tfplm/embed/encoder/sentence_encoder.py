@@ -18,7 +18,7 @@ from tfplm.embed.encoder.rows import PackingLimits, TextIds, assemble, check_tex
 from tfplm.embed.encoder.sentence_transformers import model_folder, read_recipe, write_recipe
 from tfplm.embed.encoder.single_texts import Ownership, State
 from tfplm.embed.encoder.text_ids import TextReader
-from tfplm.embed.encoder.vectors import normalize_rows, pad_tokens
+from tfplm.embed.encoder.vectors import normalize_rows, pad_tokens, row_lengths
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.embed.static.folder import is_static
 from tfplm.layers.precision import inference_dtype
@@ -244,11 +244,7 @@ class SentenceEncoder:
         ids = np.asarray(batch["input_ids"])
         mask = np.asarray(batch.get("attention_mask", np.ones_like(ids)))
         types = np.asarray(batch.get("token_type_ids", np.zeros_like(ids)))
-        lengths = mask.sum(1)
-        if (mask != (np.arange(ids.shape[1]) < lengths[:, None])).any() or (lengths < 1).any():
-            raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens; expected rows of "
-                             "1s followed by padding: pad on the right")
-        vectors = self.encode_ids([TextIds(row[:n], kind[:n]) for row, kind, n in zip(ids, types, lengths)],
+        vectors = self.encode_ids([TextIds(row[:n], kind[:n]) for row, kind, n in zip(ids, types, row_lengths(mask))],
                                   normalize=normalize)
         return pad_tokens(vectors, ids.shape[1]) if self.recipe.plan.of_tokens else vectors
 
@@ -271,10 +267,8 @@ class SentenceEncoder:
 
     def prompt(self, name: str | None) -> str:
         """The text of the prompt with this name; None: of the default prompt; `name` itself if no prompt has it."""
-        recipe = self.recipe
-        if name is None:
-            return recipe.prompts.get(recipe.default_prompt, "")
-        return recipe.prompts.get(name, name)
+        prompts, default = self.recipe.prompts, self.recipe.default_prompt
+        return prompts.get(default, "") if name is None else prompts.get(name, name)
 
     def save_pretrained(self, directory: str | os.PathLike) -> None:
         """Writes the model, its tokenizer and the modules of sentence-transformers, which can also read the directory.

@@ -13,3 +13,13 @@ def normalize_rows(vectors: np.ndarray) -> np.ndarray:
 def pad_tokens(vectors: np.ndarray, length: int) -> np.ndarray:
     """Vectors of tokens `[N,T,H]`, with zeros up to `[N,length,H]`; longer ones unchanged."""
     return np.pad(vectors, ((0, 0), (0, max(0, length - vectors.shape[1])), (0, 0)))
+
+
+def row_lengths(mask: np.ndarray) -> np.ndarray:
+    """The numbers of tokens, `[B]`, of an `attention_mask` `[B,T]`. Raises ValueError unless rows are padded on the right.
+    """
+    lengths = mask.sum(1)
+    if (mask != (np.arange(mask.shape[1]) < lengths[:, None])).any() or (lengths < 1).any():
+        raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens; expected rows of 1s followed "
+                         "by padding: pad on the right")
+    return lengths

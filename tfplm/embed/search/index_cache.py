@@ -45,20 +45,33 @@ class IndexCache:
         self.reason, self.show_progress = "", False
         self._slot = self._removal = self._built_for = self._unsaved = 0
         self._built = ""  # a random name of each build
+        self._effort: tuple[int | None, int | None] = (None, None)
+
+    def tune(self, probes: int | None, search_effort: int | None) -> None:
+        """`VectorIndex.tune` for this index, and for those that take its place."""
+        self.catch_up().tune(probes, search_effort)
+        self._effort = (probes or self._effort[0], search_effort or self._effort[1])
 
     def catch_up(self) -> VectorIndex:
         """Applies all additions and removals since the last call, and returns the index.
 
         Raises BlockingIOError in a writer if another process has the file of Milvus Lite open.
         """
+        index = self._caught_up()
+        if any(self._effort):
+            index.tune(*self._effort)
+        return index
+
+    def _caught_up(self) -> VectorIndex:
         if self._milvus is not None and not self._writable and self._reads_milvus():
             return self.index
         try:
             for _ in range(3):  # repeated if a writer has cleared the log of removals in between
                 state = self._records.state()
-                if self.index is None or state.forgotten > self._removal:
+                if self.index is None or state.forgotten > self._removal or (
+                        not self._writable and self._cannot_remove(state)):
                     state = self._load()
-                if self.index is None or self._outgrown(state):
+                if self.index is None or self._outgrown(state) or self._cannot_remove(state):
                     break
                 if self._apply_changes(state):
                     self._explain(state)
@@ -166,6 +179,10 @@ class IndexCache:
             elif self._worth_saving():
                 self.save()
         return True
+
+    def _cannot_remove(self, state: State) -> bool:
+        """Returns True if records were removed, but the index cannot remove vectors: it must be loaded or built again."""
+        return self.index is not None and not self.index.removes and state.last_removal > self._removal
 
     def _worth_saving(self) -> bool:
         """Returns True if enough has changed. With a server, only the position in the records needs saving."""

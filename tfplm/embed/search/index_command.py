@@ -1,5 +1,8 @@
 """`tfplm index`: adds files of texts to a search index."""
 
+import contextlib
+import dataclasses
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +10,8 @@ from tqdm.auto import tqdm
 
 from tfplm.core.outputs import known_files, remove_parts
 from tfplm.data.text.text_files import find_files
+from tfplm.embed.remote.remote_encoder import RemoteEncoder
+from tfplm.embed.search.index.kinds import check_kind
 from tfplm.embed.search.index.vector_index import IndexSettings
 from tfplm.embed.search.manifest import FILE, WHITENING, SearchSettings
 from tfplm.embed.search.records.row import Row
@@ -14,8 +19,10 @@ from tfplm.embed.search.records.sources import Source
 from tfplm.embed.search.search_index import SearchIndex
 from tfplm.embed.search.store import writer_lock
 from tfplm.options.base import verb
+from tfplm.options.encode import EncoderOptions
 from tfplm.options.search import IndexOptions
 
+log = logging.getLogger(__name__)
 _CHARACTERS = 1 << 17  # of the texts in a batch: some seconds of work
 
 
@@ -61,7 +68,8 @@ def run(options: IndexOptions) -> int:
     sources = [Source(file, options.format, options.text_field, options.encoding) for file in files]
     if sources and not any(source.name == "-" or next(source.rows(), None) for source in sources):
         raise ValueError(f"{', '.join(files)}: no line of text; give a file with texts")  # before loading the model
-    with _opened(options) as index:
+    with contextlib.ExitStack() as opened:
+        index = opened.enter_context(_opened(options, opened))
         index.show_progress = not options.quiet
         if sources:
             _read(index, sources, options)
@@ -79,7 +87,7 @@ def _read(index: SearchIndex, sources: list[Source], options: IndexOptions) -> N
     try:
         read = sum(index_file(index, source, options.existing, options.batch, False if options.quiet else None)
                    for source in sources)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ConnectionError, TimeoutError):  # of a server that encodes
         _print(options, f"{options.output} has {len(index):,} records; run the same command again"
                         f"{', without --overwrite,' if options.overwrite else ''} to resume")
         raise
@@ -88,27 +96,53 @@ def _read(index: SearchIndex, sources: list[Source], options: IndexOptions) -> N
     _print(options, f"{read:,} texts read" if read else "nothing new: these files are in the index already")
 
 
-def _opened(options: IndexOptions) -> SearchIndex:
+def _opened(options: IndexOptions, stack: contextlib.ExitStack) -> SearchIndex:
+    """The index; a connection to a server is closed with the stack."""
     folder, encoder = Path(options.output), None
     known_files(folder, (FILE, "writer.lock"))
-    if options.init is not None:
+    if options.encoder is not None:
+        encoder = stack.enter_context(_remote(options))
+    elif options.init is not None:
         from tfplm.embed.commands.encode_file import open_encoder
         encoder = open_encoder(options)
-    if options.overwrite:
-        if encoder is None:
-            raise ValueError("--overwrite was given without a model; expected the one that encodes the texts of the new "
-                             "index: add --init")
-        _remove(folder)
-    if (folder / FILE).is_file():
+    if (folder / FILE).is_file() and not options.overwrite:
         return SearchIndex.open(options.output, encoder, writable=True, records=options.records,
                                 milvus=options.milvus, trust=options.trust)
     if encoder is None:
-        raise ValueError(f"{options.output} is a new index: give the model that encodes its texts with --init")
-    settings = IndexSettings(options.metric, options.lists, options.probes, options.code_bytes, options.links,
-                             search_effort=options.search_effort, hash_bits=options.hash_bits, seed=options.seed)
-    return SearchIndex.create(options.output, encoder, SearchSettings(
-        options.kind, settings, options.records, options.table, options.milvus,
-        None if options.memory is None else options.memory << 20, options.prompt, options.query_prompt))
+        raise ValueError("--overwrite was given without a model; expected the one that encodes the texts of the new "
+                         "index: add --init, or --encoder" if options.overwrite else
+                         f"{options.output} is a new index: give the model that encodes its texts with --init, or a server "
+                         "that does with --encoder")
+    settings = _settings(options)
+    if settings.milvus is None:
+        check_kind(settings.kind, encoder.dimension, settings.index)  # before an older index is removed
+    if options.overwrite:
+        _remove(folder)
+    return SearchIndex.create(options.output, encoder, settings)
+
+
+def _settings(options: IndexOptions) -> SearchSettings:
+    index = IndexSettings(options.metric, options.lists, options.probes, options.code_bytes, options.links,
+                          search_effort=options.search_effort, hash_bits=options.hash_bits, seed=options.seed,
+                          code_bits=options.code_bits, refine_bytes=options.refine_bytes,
+                          training_vectors=options.training_vectors)
+    return SearchSettings(options.kind, index, options.records, options.table, options.milvus,
+                          None if options.memory is None else options.memory << 20, options.prompt, options.query_prompt)
+
+
+def _remote(options: IndexOptions) -> RemoteEncoder:
+    """The server's encoder. Raises ValueError for flags of the model, which are the server's own."""
+    given = [field.name for field in dataclasses.fields(EncoderOptions)
+             if getattr(options, field.name) not in (None, field.default, [])]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"--encoder was given with {flags}, but the model, its pooling and its lengths are the server's: "
+                         f"leave {flags} out, or --encoder")
+    encoder = RemoteEncoder(options.encoder, options.encoder_timeout)
+    if options.file and encoder.max_length is not None:
+        log.warning("%s encodes only the first %s tokens of a text: start it with --max-seq-len NONE for whole texts",
+                    encoder.address, encoder.max_length)
+    return encoder
 
 
 def _remove(folder: Path) -> None:

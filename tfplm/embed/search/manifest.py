@@ -13,7 +13,8 @@ import numpy as np
 
 from tfplm.core.config import check_value, read_json
 from tfplm.core.files import replacing
-from tfplm.embed.search.index.kinds import choose_kind
+from tfplm.embed.remote.address import SCHEME
+from tfplm.embed.search.index.faiss_kinds import check_known, resolve
 from tfplm.embed.search.index.vector_index import IndexSettings
 from tfplm.embed.search.places import require_local_encoder
 from tfplm.embed.search.records.dialect import dialect_of, sqlite_file, sqlite_url, without_password
@@ -29,7 +30,8 @@ _SAME = 0.05  # maximum relative distance between vectors of the same encoder: b
 class SearchSettings:
     """Settings of a search index.
 
-    kind: "auto" or a kind of `choose_kind`; with `milvus`, the kind of its index (auto: Milvus chooses).
+    kind: "auto", "exact" or a kind of `FaissIndex`; with `milvus`, the kind of its index (auto: Milvus chooses). A class of
+        Faiss becomes the kind, and the metric, for which it stands.
     index: `IndexSettings`, most importantly the metric.
     records: None for SQLite in the folder, or the URL of a PostgreSQL or MySQL database (or sqlite:///FILE). A password
         in the URL is not stored.
@@ -52,7 +54,10 @@ class SearchSettings:
 
     def __post_init__(self):
         check_types(type(self), vars(self))
-        choose_kind(self.kind, 0, 1)  # validates the kind
+        kind, index = resolve(self.kind, self.index)
+        check_known(kind, ("auto", "exact"))
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "index", index)
         if self.records is not None:
             dialect_of(self.records)
         if self.milvus is not None and "://" not in self.milvus and not self.milvus.endswith(".db"):
@@ -148,6 +153,9 @@ class Manifest:
                              "`encoder`")
         if source is None:
             require_local_encoder(folder, self.encoder["source"])
+        if str(source or self.encoder["source"]).startswith(SCHEME):
+            from tfplm.embed.remote.remote_encoder import RemoteEncoder
+            return RemoteEncoder(str(source or self.encoder["source"]))
         from tfplm.embed.encoder.sentence_encoder import SentenceEncoder
         from tfplm.embed.encoder.whitening import Whitening
         try:

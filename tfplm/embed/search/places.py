@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from tfplm.core.sources import HUB_NAME, is_local
+from tfplm.embed.remote.address import SCHEME
 from tfplm.embed.search.records.dialect import sqlite_file, without_password
 
 _REMOTE = ("\\\\", "//")  # paths of other machines, to which Windows sends the account
@@ -46,7 +47,9 @@ def require_own_vectors(folder: Path, milvus: str) -> None:
 
 
 def require_local_encoder(folder: Path, source: str) -> None:
-    """PermissionError for a model that would have to be downloaded, or read from another machine."""
+    """PermissionError for a model that would have to be downloaded, or read from another machine, and for a server."""
+    if source.startswith(SCHEME):
+        raise _refused(folder, f"its manifest names the server {source}, which would be sent the texts", "encoder")
     if source.startswith(_REMOTE) or (HUB_NAME.fullmatch(source) and not is_local(source)):
         raise _refused(folder, f"its manifest names the model {source}, which is not on this machine", "init", "encoder")
 

@@ -1,5 +1,6 @@
 """`tfplm search`: queries a search index."""
 
+import contextlib
 import dataclasses
 import itertools
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 from tfplm.core.terminal.results import Results, as_json, check_output
 from tfplm.data.text.text_files import is_file, read_lines
+from tfplm.embed.remote.remote_encoder import RemoteEncoder
 from tfplm.embed.search.index.recall import RecallReport
 from tfplm.embed.search.search_index import Hit, SearchIndex
 from tfplm.options.base import verb
@@ -23,10 +25,13 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
     if options.sample < 1:
         raise ValueError(f"sample is {options.sample}, expected 1 or more")
     check_output(options.output, options.overwrite)
-    with SearchIndex.open(options.folder, options.init, records=options.records, milvus=options.milvus,
-                          trust=options.trust) as index:
+    with contextlib.ExitStack() as opened:
+        index = opened.enter_context(SearchIndex.open(options.folder, _encoder(options, opened), records=options.records,
+                                                      milvus=options.milvus, trust=options.trust))
         if not len(index):
             raise ValueError(f"{options.folder} has no records: add some with `tfplm index FILE --output {options.folder}`")
+        if options.probes is not None or options.search_effort is not None:
+            index.tune(options.probes, options.search_effort)
         if options.recall:
             return _recall(index, options)
         if options.k > len(index) and not options.quiet:
@@ -42,6 +47,14 @@ def run(options: SearchOptions) -> list[Hit] | RecallReport | int:
         with Results(options.json, options.output, overwrite=options.overwrite, as_text=_as_text) as results:
             results.show(_row(options.query, hits))
         return hits
+
+
+def _encoder(options: SearchOptions, stack: contextlib.ExitStack) -> str | RemoteEncoder | None:
+    if options.encoder is None:
+        return options.init
+    if options.init is not None:
+        raise ValueError("--encoder and --init were given, expected one of them: leave the other out")
+    return stack.enter_context(RemoteEncoder(options.encoder, options.encoder_timeout))
 
 
 def _file_of(options: SearchOptions) -> str | None:

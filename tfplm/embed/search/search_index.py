@@ -61,8 +61,8 @@ class SearchIndex:
         """Opens an existing index, for reading or also for writing.
 
         Args:
-            encoder: an encoder, or its folder if that has moved; default: the one that the index was made with, loaded
-                when needed.
+            encoder: an encoder, or its folder if that has moved, or the URL of a server (`RemoteEncoder`); default: the
+                one that the index was made with, loaded when needed.
             records: the URL of the database, if it is not in the folder.
             milvus: the URL of the Milvus server, or its file, if it is not in the folder.
             trust: use the databases, servers, files and models that the folder names, wherever they are. Otherwise those
@@ -214,13 +214,19 @@ class SearchIndex:
         with self._thread:
             return self._store.records.progress(name)
 
+    def tune(self, probes: int | None = None, search_effort: int | None = None) -> None:
+        """Changes how much of the index the searches of this object visit: cells (Faiss' nprobe), nodes of a graph."""
+        with self._thread:
+            self._store.cache.tune(probes, search_effort)
+
     def rebuild(self, kind: str | None = None) -> str:
         """Rebuilds the vector index with the kind that suits the current number of records.
 
-        kind: another kind, from now on. Returns the kind.
+        kind: another kind, from now on. Returns the kind. Raises ValueError for one that compares by another metric.
         """
         self._store.require_writer()
         with self._thread:
+            kind = None if kind is None else self._store.kind_of(kind)
             built = self._store.cache.build(kind).kind
             if kind is not None:
                 self._store.set_kind(kind)

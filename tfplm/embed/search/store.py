@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfplm.core.outputs import WriterLock, known_files
-from tfplm.embed.search.index.faiss import KINDS, faiss_module
+from tfplm.embed.search.index.kinds import check_kind
 from tfplm.embed.search.index_cache import IndexCache
 from tfplm.embed.search.manifest import FILE, WHITENING, Manifest, SearchSettings, encode, origin_of, probe
 from tfplm.embed.search.places import require_own_files, require_own_records, require_own_vectors
@@ -24,7 +24,12 @@ def writer_lock(folder: Path) -> WriterLock:
 
 
 class Store:
-    """An open search index, from `create_store` or `open_store`. `lock` is None if it is open for reading only."""
+    """An open search index, from `create_store` or `open_store`. `lock` is None if it is open for reading only.
+
+    own_encoder: the encoder was loaded here, and is closed with the store.
+    """
+
+    own_encoder = False
 
     def __init__(self, folder: Path, manifest: Manifest, records: Records, lock: WriterLock | None, encoder=None,
                  trust: bool = False):
@@ -39,8 +44,12 @@ class Store:
         if self._encoder is None:
             origin = self.manifest.encoder
             encoder = self.manifest.load_encoder(self.folder, origin["source"] if self.trust and origin else None)
-            self.manifest.check(encoder, self.folder)
-            self._encoder = encoder
+            try:
+                self.manifest.check(encoder, self.folder)
+            except BaseException:
+                _close(encoder)
+                raise
+            self._encoder, self.own_encoder = encoder, True
         return self._encoder
 
     def vectors(self, texts: list[str], prompt: str | None) -> np.ndarray:
@@ -59,6 +68,17 @@ class Store:
             raise ValueError(f"the vector of {texts[index]!r:.60} has numbers that are not finite; check the encoder")
         return vectors
 
+    def kind_of(self, kind: str) -> str:
+        """The kind by its own name, if this index can have it. Raises ValueError for one that compares by another metric."""
+        settings = self.manifest.settings
+        wanted = dataclasses.replace(settings, kind=kind)
+        if wanted.index != settings.index:
+            raise ValueError(f"kind is {kind!r}, which compares by {wanted.index.metric}, but the metric of {self.folder} "
+                             f"is {settings.index.metric}: choose the kind {wanted.kind!r}, or make a new index")
+        if settings.milvus is None:
+            check_kind(wanted.kind, self.manifest.dimension, settings.index)
+        return wanted.kind
+
     def set_kind(self, kind: str) -> None:
         settings = dataclasses.replace(self.manifest.settings, kind=kind)
         self.manifest = self.cache.manifest = dataclasses.replace(self.manifest, settings=settings)
@@ -76,6 +96,8 @@ class Store:
             self.records.close()
             if self.lock is not None:
                 self.lock.release()
+            if self.own_encoder:
+                _close(self._encoder)
 
 
 def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
@@ -86,12 +108,12 @@ def create_store(folder: Path, encoder, settings: SearchSettings) -> Store:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; expected a folder for the search index")
     known_files(folder, ("writer.lock", "records.sqlite*"))
-    if settings.kind in KINDS and settings.milvus is None:
-        faiss_module()  # fails before any work is done
-    folder.mkdir(parents=True, exist_ok=True)
     whitening = getattr(encoder, "whitening", None)
     manifest = Manifest(secrets.token_hex(8), settings, probe(encoder, settings.prompt).tolist(), origin_of(encoder),
                         whitening is not None)
+    if settings.milvus is None:
+        check_kind(settings.kind, manifest.dimension, settings.index)
+    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as undo:  # closed after an error: a database's lock ends with its connection
         lock = writer_lock(folder)
         undo.callback(lock.release)
@@ -130,10 +152,19 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
             raise ValueError(f"milvus is {milvus!r}, but {folder} keeps its vectors in files: leave it out, or make a "
                              "new index")
         manifest = dataclasses.replace(manifest, settings=dataclasses.replace(manifest.settings, milvus=milvus))
-    if isinstance(encoder, str | os.PathLike):
-        encoder = manifest.load_encoder(folder, encoder)
-    if encoder is not None:
-        manifest.check(encoder, folder)
+    with contextlib.ExitStack() as undo:
+        if own := isinstance(encoder, str | os.PathLike):
+            encoder = manifest.load_encoder(folder, encoder)
+            undo.callback(_close, encoder)
+        if encoder is not None:
+            manifest.check(encoder, folder)
+        store = _open(folder, manifest, url, writable, encoder, trust)
+        store.own_encoder = own
+        undo.pop_all()
+    return store
+
+
+def _open(folder: Path, manifest: Manifest, url: str, writable: bool, encoder, trust: bool) -> Store:
     if (file := sqlite_file(url)) is not None and not file.is_file():  # SQLite would create it
         raise FileNotFoundError(f"{folder} has no {file.name}: its records are missing; make the index again")
     with contextlib.ExitStack() as undo:
@@ -151,6 +182,12 @@ def open_store(folder: Path, encoder=None, writable: bool = False, records_url: 
             store.cache.catch_up()  # detects a dead server, and finishes for readers what a killed writer left undone
         undo.pop_all()
     return store
+
+
+def _close(encoder) -> None:
+    """Ends the connection of an encoder that is a server."""
+    if hasattr(encoder, "close"):
+        encoder.close()
 
 
 def _open_records(url: str, table: str, writable: bool) -> Records:

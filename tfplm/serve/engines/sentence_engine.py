@@ -113,7 +113,8 @@ def _divide(sequence: str | list) -> tuple:
 def make_engine(options: ServeOptions, number: int = 0) -> SentenceEngine:
     """Loads the model of worker `number` onto its device, and compiles it, so that the first clients need not wait."""
     use_devices(options, number)
-    options = dataclasses.replace(options, dtype=inference_dtype(options.dtype))
+    if options.backend == "tensorflow":
+        options = dataclasses.replace(options, dtype=inference_dtype(options.dtype))
     with model_folder(options) as folder:
         encoder = _load(folder, options)
     engine = SentenceEngine(encoder, options)

@@ -107,7 +107,7 @@ def open_text_task(options: ServeOptions, number: int) -> TextTaskModel:
                          "(classification, multi-label, regression): tfplm predict opens it, --engine vectors serves "
                          "its vectors")
     backend = backend_of(options.backend, options.precision, source, options.dtype)
-    model = from_pretrained(source, "sequence_classification", dtype=options.dtype)
+    model = from_pretrained(source, "sequence_classification", dtype="float32" if backend else options.dtype)
     if not _is_trained(model, source):
         raise ValueError(f"{path} has no trained classifier (its head: {source.head or 'none'}); expected a model that was "
                          "fine-tuned to classify texts: make one with tfplm finetune, or use --engine vectors")

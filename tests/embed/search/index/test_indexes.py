@@ -5,15 +5,18 @@ import pytest
 
 from tests.embed.search.index.vector_cases import clouds
 from tfplm.embed.search.index.exact import ExactIndex
-from tfplm.embed.search.index.faiss import KINDS, FaissIndex
+from tfplm.embed.search.index.faiss import FaissIndex
+from tfplm.embed.search.index.faiss_kinds import KINDS
 from tfplm.embed.search.index.kinds import load_index, make_index
 from tfplm.embed.search.index.recall import recall_of, recall_report
 from tfplm.embed.search.index.vector_index import IndexSettings, scores_of, unit_rows
 
 ALL = ("exact", *KINDS)
+CHANGED = [kind for kind in ALL if kind != "ivf_pqr"]  # from which nothing can be removed
 VECTORS, QUERIES = clouds(3000), clouds(40, seed=1)
 IDS = np.arange(3000) * 7 + 5_000_000_000  # too large for 32 bits
-LEAST = {"exact": 1, "flat": 1, "sq": 0.95, "hnsw": 0.98, "ivf": 0.9, "ivf_pq": 0.5, "lsh": 0.35}
+LEAST = {"exact": 1, "flat": 1, "sq": 0.95, "hnsw": 0.98, "ivf": 0.9, "ivf_pq": 0.5, "lsh": 0.35, "pq": 0.3, "ivf_sq": 0.85,
+         "ivf_pqr": 0.7}
 
 
 @pytest.fixture(autouse=True)
@@ -38,12 +41,15 @@ def brute(metric: str, k: int, rows=slice(None)):
 @pytest.mark.parametrize("metric", ["cosine", "inner_product", "l2"])
 @pytest.mark.parametrize("kind", ALL)
 def test_nearest(kind, metric):
+    if (kind, metric) == ("ivf_pqr", "inner_product"):
+        pytest.skip("Faiss has none")
     index = filled(kind, metric)
     scores, ids = index.search(QUERIES, 10)
     assert scores.dtype == np.float32 and ids.dtype == np.int64 and scores.shape == ids.shape == (40, 10)
     assert (np.diff(scores, axis=1) <= 1e-4).all()
     expected_scores, expected = brute(metric, 10)
-    least = 0.6 * LEAST[kind] if metric == "inner_product" and kind in ("lsh", "ivf_pq", "ivf") else LEAST[kind]
+    coarse = metric == "inner_product" and kind in ("lsh", "pq", "ivf_pq", "ivf", "ivf_sq")
+    least = 0.6 * LEAST[kind] if coarse else LEAST[kind]
     least = 0.05 if (kind, metric) == ("lsh", "inner_product") else least  # it ignores lengths
     assert recall_of(ids, expected).mean() >= least
     if index.exact_scores:
@@ -52,7 +58,7 @@ def test_nearest(kind, metric):
     assert len(index) == 3000 and sorted(index.ids()) == IDS.tolist() and index.memory > 3000 * 8
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", CHANGED)
 def test_removal(kind):
     index = filled(kind)
     _, before = index.search(QUERIES, 5)
@@ -68,7 +74,7 @@ def test_removal(kind):
     assert recall_of(again, before).mean() > 0.9
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", CHANGED)
 def test_most_are_removed(kind):
     index = filled(kind)
     assert index.remove(IDS[:2900]) == 2900
@@ -78,11 +84,11 @@ def test_most_are_removed(kind):
     assert np.isin(found, IDS[2900:]).all()
     if kind == "hnsw":
         assert index._index.ntotal == 100  # the graph has been rebuilt
-    if kind not in ("ivf", "ivf_pq"):
+    if not kind.startswith("ivf"):
         assert recall_of(ids, brute("cosine", 100, slice(2900, None))[1]).mean() > 0.95
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", CHANGED)
 def test_files(kind, tmp_path):
     index = filled(kind, lists=30)
     index.remove(IDS[:10])
@@ -106,7 +112,7 @@ def test_empty(kind, tmp_path):
     assert len(loaded) == 0
     loaded.add(IDS, VECTORS)  # trained on the first vectors
     assert len(loaded) == 3000 and loaded.trained
-    assert loaded.search(VECTORS[:20], 1)[1][:, 0].tolist() == IDS[:20].tolist() or kind in ("lsh", "ivf_pq")
+    assert loaded.search(VECTORS[:20], 1)[1][:, 0].tolist() == IDS[:20].tolist() or not loaded.exact_scores
 
 
 @pytest.mark.parametrize(("kind", "settings", "pieces"), [

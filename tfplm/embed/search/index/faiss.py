@@ -1,98 +1,119 @@
 """The indexes of Faiss (Johnson et al. 2017; Douze et al. 2024) as `VectorIndex`."""
 
 import json
-import math
 import os
 from pathlib import Path
 
 import numpy as np
 
+from tfplm.embed.search.index.faiss_factory import (
+    core_of,
+    empty_index,
+    faiss_module,
+    is_mapped,
+    keeps_vectors,
+    reason,
+    removes,
+)
+from tfplm.embed.search.index.faiss_kinds import (
+    CANDIDATES,
+    INVERTED,
+    KINDS,
+    QUANTIZED,
+    bytes_per_vector,
+    check_known,
+    factory_string,
+    fewest_vectors,
+    lists_for,
+    resolve,
+    width_of,
+)
 from tfplm.embed.search.index.vector_index import IndexSettings, VectorIndex
 
-KINDS = ("flat", "ivf", "ivf_pq", "hnsw", "lsh", "sq")
 SAMPLE_PER_LIST = 64  # training vectors per cell of IVF
-_CODES = 256  # centroids for each part of a product-quantized vector
+_SAMPLE = 20_000  # training vectors of a kind without cells
 _DEAD = 0.5  # the share of removed nodes above which a graph is rebuilt
 
 
-def faiss_module():
-    """Imports the `faiss` package. Raises ImportError, with the install command, if it is missing."""
-    try:
-        import faiss
-    except ImportError as error:
-        raise ImportError("this kind of index needs Faiss: pip install -e '.[search]', or use kind 'exact'") from error
-    return faiss
-
-
-def lists_for(total: int) -> int:
-    """The number of IVF cells for `total` vectors: 2 sqrt(N)."""
-    return max(1, round(2 * math.sqrt(total)))
-
-
-def code_bytes_for(dimension: int) -> int:
-    """The number of bytes of a product-quantized vector: one for every 4 numbers, 1/16 of float32."""
-    return -(-dimension // 4)
-
-
-def hash_bits_for(dimension: int) -> int:
-    """The number of bits of LSH: 4 for every number, 1/8 of float32; a multiple of 8."""
-    return max(64, -(-dimension // 2) * 8)
-
-
 class FaissIndex(VectorIndex):
-    """An index of one of Faiss' kinds.
+    """An index of Faiss.
 
     ========  ============================================  ===============  =============================
     kind      method                                        bytes            compared with flat
     ========  ============================================  ===============  =============================
     flat      compares every vector                         4 H              exact
     sq        the same, 8 bits per number                   H                nearly exact, also linear
+    pq        the same, parts of a vector as codes          H / 4            small; rescore its hits
     lsh       the same, signs of random projections         H / 2            coarse; rescore its hits
     ivf       only the cells nearest to the query           4 H              fast, recall set by `probes`
-    ivf_pq    the same, vectors as codes                    H / 4            smallest; rescore its hits
+    ivf_sq    the same, 8 bits per number                   H                a quarter of the memory
+    ivf_pq    the same, differences from cells as codes     H / 4            smallest; rescore its hits
+    ivf_pqr   the same, with codes of what codes leave      H / 2            better scores
     hnsw      a graph of neighbours                         4 H + 8 links    fastest, slow to build
     ========  ============================================  ===============  =============================
 
+    Other names of kinds are Faiss' classes (`IndexIVFPQ`), and other kinds the strings of its `index_factory`
+    ("OPQ16,IVF1024,PQ16"); see `faiss_kinds`. In a string the numbers are Faiss' own: nothing is padded, and only the
+    settings that it leaves open (`probes`, `build_effort`, `search_effort`, `seed`) are set.
+
     Nodes cannot be removed from a graph: searches in hnsw skip removed ones, and the graph is rebuilt when half of it
-    has been removed (or by `compact`).
+    has been removed (or by `compact`). From ivf_pqr, and from some strings, nothing can be removed (`removes`).
+
+    Raises ValueError for a kind that Faiss cannot make for this dimension.
     """
 
     def __init__(self, kind: str, dimension: int, settings: IndexSettings | None = None):
+        kind, settings = resolve(kind, settings or IndexSettings())
         super().__init__(dimension, settings)
-        if kind not in KINDS:
-            raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
+        check_known(kind)
         self.kind, self._faiss = kind, faiss_module()
-        self.exact_scores = kind in ("flat", "ivf", "hnsw")
-        # product quantization splits vectors into equal parts: padding with zeros changes no product and no distance
-        self._wide = dimension
-        if kind == "ivf_pq":
-            parts = self.settings.code_bytes or code_bytes_for(dimension)
-            self._wide = -(-dimension // parts) * parts
-        self._index = None if kind in ("ivf", "ivf_pq") else self._id_mapped_index()
+        self._wide, self._codes = width_of(kind, dimension, settings), 1 << settings.code_bits
         self._dead = np.zeros(0, np.int64)
+        sketch = self._empty(1)  # tells what an index of this kind can do
+        self._index = None if kind in INVERTED else sketch
+        self._learns = not sketch.is_trained
+        self._graph = is_mapped(sketch) and isinstance(self._faiss.downcast_index(sketch.index), self._faiss.IndexHNSWFlat)
+        self.exact_scores = keeps_vectors(sketch)
+        self.candidates = 1 if self.exact_scores else CANDIDATES.get(kind, 16)
+        self.removes = self._graph or removes(sketch)
 
     @property
     def trained(self) -> bool:
         return self._index is not None and self._index.is_trained
 
     def sample_size(self, total: int) -> int:
-        if self.kind in ("ivf", "ivf_pq"):
-            return max(SAMPLE_PER_LIST * (self.settings.lists or lists_for(total)), 40 * _CODES)
-        return 20_000 if self.kind in ("sq", "lsh") else 0
+        if not self._learns:
+            return 0
+        if self.settings.training_vectors is not None:
+            return self.settings.training_vectors
+        if self.kind in INVERTED:
+            return max(SAMPLE_PER_LIST * (self.settings.lists or lists_for(total)), 40 * self._codes)
+        if self.kind in KINDS:
+            return max(_SAMPLE, 40 * self._codes) if self.kind in QUANTIZED else _SAMPLE
+        return max(SAMPLE_PER_LIST * fewest_vectors(self.kind, self.settings), _SAMPLE)
 
     def train(self, sample: np.ndarray, total: int | None = None) -> None:
         """Learns cells and codes. For IVF, 64 vectors per cell are best. Raises ValueError for too few vectors."""
         if self.trained:
             return
         sample = self._widened(self._prepared(sample))
-        fewest = _CODES if self.kind == "ivf_pq" else 1
+        fewest = self._codes if self.kind in QUANTIZED else 1
         if len(sample) < fewest:
             raise ValueError(f"an index of kind {self.kind} needs at least {fewest} training vectors, found "
                              f"{len(sample)}: use kind 'flat'")
-        if self._index is None:
-            lists = self.settings.lists or lists_for(total or len(sample))
-            self._index = self._inverted(min(lists, len(sample)))
-        self._index.train(sample)
+        index = self._index
+        if index is None:
+            lists = self.settings.lists
+            if lists is not None and lists > len(sample):
+                raise ValueError(f"there are {len(sample):,} training vectors for {lists:,} cells, expected at least one "
+                                 "for each: choose fewer cells (--lists), or more vectors (--training-vectors)")
+            index = self._empty(lists or min(lists_for(total or len(sample)), len(sample)))
+        try:
+            index.train(sample)
+        except RuntimeError as error:
+            raise ValueError(f"{self.kind} cannot be trained on {len(sample):,} vectors ({reason(error)}): give it more "
+                             "vectors (--training-vectors), or choose smaller numbers") from error
+        self._index = index
 
     def add(self, ids, vectors: np.ndarray) -> None:
         ids, vectors = self._checked(ids, vectors)
@@ -109,13 +130,18 @@ class FaissIndex(VectorIndex):
         ids = np.unique(np.asarray(ids, np.int64))
         if self._index is None or not len(ids):
             return 0
-        if self.kind != "hnsw":
-            return int(self._index.remove_ids(ids))
-        present = np.setdiff1d(np.intersect1d(ids, self._all_ids()), self._dead)
-        self._dead = np.union1d(self._dead, present)
-        if len(self._dead) > _DEAD * self._index.ntotal:
-            self.compact()
-        return len(present)
+        if self._graph:
+            present = np.setdiff1d(np.intersect1d(ids, self._all_ids()), self._dead)
+            self._dead = np.union1d(self._dead, present)
+            if len(self._dead) > _DEAD * self._index.ntotal:
+                self.compact()
+            return len(present)
+        if not self.removes:
+            if not (count := int(np.isin(ids, self._all_ids()).sum())):
+                return 0
+            raise ValueError(f"an index of kind {self.kind} cannot remove vectors, and {count:,} were to be removed: make "
+                             "it again without them, or choose a kind that can, such as ivf_pq")
+        return int(self._index.remove_ids(ids))
 
     def compact(self) -> None:
         """Rebuilds the graph of hnsw without the removed nodes; does nothing for other kinds."""
@@ -124,7 +150,7 @@ class FaissIndex(VectorIndex):
         old, ids = self._index, self._all_ids()
         kept = np.flatnonzero(~np.isin(ids, self._dead))
         vectors = self._faiss.downcast_index(old.index).storage.reconstruct_n(0, old.ntotal)
-        self._index, self._dead = self._id_mapped_index(), np.zeros(0, np.int64)
+        self._index, self._dead = self._empty(), np.zeros(0, np.int64)
         if len(kept):
             self._index.add_with_ids(np.ascontiguousarray(vectors[kept]), ids[kept])
 
@@ -132,11 +158,17 @@ class FaissIndex(VectorIndex):
         k, queries = self._width(k), self._widened(self._prepared(vectors))
         if not k or not len(queries):
             return np.zeros((len(queries), k), np.float32), np.zeros((len(queries), k), np.int64)
-        scores, ids = self._index.search(queries, k, params=self._parameters(k))
-        if self.kind == "lsh" or self.settings.metric == "l2":
-            scores = -scores
+        scores, ids = self._index.search(queries, k, params=self._parameters())
+        if self._index.metric_type == self._faiss.METRIC_L2:
+            of_signs = isinstance(core_of(self._index), self._faiss.IndexLSH)
+            scores = 1 - scores / 2 if self.settings.metric == "cosine" and not of_signs else -scores
         scores[ids < 0] = -np.inf
         return scores, ids
+
+    def tune(self, probes: int | None = None, search_effort: int | None = None) -> None:
+        super().tune(probes, search_effort)
+        if self._index is not None:
+            self._set_effort(self._index)
 
     def ids(self) -> np.ndarray:
         return np.setdiff1d(self._all_ids(), self._dead) if len(self._dead) else self._all_ids()
@@ -147,7 +179,9 @@ class FaissIndex(VectorIndex):
     @property
     def memory(self) -> int:
         count = 0 if self._index is None else self._index.ntotal
-        return count * bytes_per_vector(self.kind, self.dimension, self.settings)
+        if self.kind in KINDS:
+            return count * bytes_per_vector(self.kind, self.dimension, self.settings)
+        return count * (getattr(core_of(self._index), "code_size", 4 * self.dimension) + 8)
 
     def save(self, folder: str | os.PathLike) -> None:
         about = {"kind": self.kind, "dimension": self.dimension, "settings": vars(self.settings),
@@ -169,70 +203,40 @@ class FaissIndex(VectorIndex):
             raise ValueError(f"{folder} has no readable vectors ({error})") from error
         if index._index is not None and index._index.d != index._wide:
             raise ValueError(f"{folder}: vectors of {index._index.d} numbers, expected {index._wide}")
+        index.tune()
         return index
 
-    def _metric(self) -> int:
-        return self._faiss.METRIC_L2 if self.settings.metric == "l2" else self._faiss.METRIC_INNER_PRODUCT
-
-    def _id_mapped_index(self):
-        """An empty index of a kind without cells, wrapped in one that maps positions to ids."""
-        faiss, size, settings = self._faiss, self.dimension, self.settings
-        if self.kind == "flat":
-            inner = faiss.IndexFlat(size, self._metric())
-        elif self.kind == "sq":
-            inner = faiss.IndexScalarQuantizer(size, faiss.ScalarQuantizer.QT_8bit, self._metric())
-        elif self.kind == "lsh":  # rotated; a bit is set if the number is above its median
-            inner = faiss.IndexLSH(size, settings.hash_bits or hash_bits_for(size), True, True)
-        else:
-            inner = faiss.IndexHNSWFlat(size, settings.links, self._metric())
-            inner.hnsw.efConstruction = settings.build_effort
-        return faiss.IndexIDMap2(inner)
-
-    def _inverted(self, lists: int):
-        faiss, metric = self._faiss, self._metric()
-        cells = faiss.IndexFlat(self._wide, metric)
-        if self.kind == "ivf":
-            index = faiss.IndexIVFFlat(cells, self._wide, lists, metric)
-        else:
-            parts = self.settings.code_bytes or code_bytes_for(self.dimension)
-            index = faiss.IndexIVFPQ(cells, self._wide, lists, parts, 8, metric)
-            index.pq.cp.seed, index.pq.cp.min_points_per_centroid = self.settings.seed + 1, 1
-        index.cp.seed, index.cp.min_points_per_centroid = self.settings.seed + 1, 1
-        index.cp.spherical = self.settings.metric == "cosine"
+    def _empty(self, lists: int = 0):
+        string = factory_string(self.kind, self.dimension, self.settings, lists)
+        index = empty_index(string, self._wide, self.settings)
+        self._set_effort(index)
         return index
 
-    def _parameters(self, k: int):
-        faiss, settings = self._faiss, self.settings
-        if self.kind == "hnsw":
-            living = {"sel": faiss.IDSelectorNot(faiss.IDSelectorBatch(self._dead))} if len(self._dead) else {}
-            return faiss.SearchParametersHNSW(efSearch=max(settings.search_effort, k), **living)
-        if self.kind in ("ivf", "ivf_pq"):
-            lists = self._index.nlist
-            return faiss.SearchParametersIVF(nprobe=min(settings.probes or max(8, lists // 32), lists))
-        return None
+    def _set_effort(self, index) -> None:
+        core = core_of(index)
+        if isinstance(core, self._faiss.IndexIVF):
+            core.nprobe = min(self.probes or max(8, core.nlist // 32), core.nlist)
+        if isinstance(core, self._faiss.IndexHNSW):
+            core.hnsw.efSearch = self.search_effort
+
+    def _parameters(self):
+        faiss = self._faiss
+        if not len(self._dead):
+            return None
+        return faiss.SearchParametersHNSW(efSearch=self.search_effort,
+                                          sel=faiss.IDSelectorNot(faiss.IDSelectorBatch(self._dead)))
 
     def _all_ids(self) -> np.ndarray:
         """All ids, including removed nodes of a graph."""
         if self._index is None:
             return np.zeros(0, np.int64)
-        if self.kind not in ("ivf", "ivf_pq"):
+        if is_mapped(self._index):
             return self._faiss.vector_to_array(self._index.id_map)
-        cells = self._index.invlists
+        cells = core_of(self._index).invlists
         parts = [self._faiss.rev_swig_ptr(cells.get_ids(cell), size).copy()
-                 for cell in range(self._index.nlist) if (size := cells.list_size(cell))]
+                 for cell in range(cells.nlist) if (size := cells.list_size(cell))]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def _widened(self, vectors: np.ndarray) -> np.ndarray:
         missing = self._wide - vectors.shape[1]
         return np.pad(vectors, ((0, 0), (0, missing))) if missing > 0 else vectors
-
-
-def bytes_per_vector(kind: str, dimension: int, settings: IndexSettings) -> int:
-    """The estimated memory of a vector, including its id, in an index of this kind."""
-    sizes = {
-        "exact": 4 * dimension, "flat": 4 * dimension, "ivf": 4 * dimension, "sq": dimension,
-        "hnsw": 4 * dimension + 4 * 2 * settings.links + 16,
-        "ivf_pq": settings.code_bytes or code_bytes_for(dimension),
-        "lsh": (settings.hash_bits or hash_bits_for(dimension)) // 8,
-    }
-    return sizes[kind] + 8

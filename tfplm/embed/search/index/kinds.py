@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfplm.embed.search.index.exact import ExactIndex
-from tfplm.embed.search.index.faiss import KINDS, FaissIndex, bytes_per_vector
+from tfplm.embed.search.index.faiss import FaissIndex
+from tfplm.embed.search.index.faiss_kinds import (
+    KINDS,
+    TRAINABLE,
+    bytes_per_vector,
+    check_known,
+    fewest_vectors,
+    resolve,
+)
 from tfplm.embed.search.index.vector_index import IndexSettings, VectorIndex
 
 FEW = 50_000  # up to this many vectors, comparing all of them takes milliseconds
 GRAPH = 1_000_000  # up to this many vectors, building a graph takes minutes
-TRAINABLE = 2_000  # from this many vectors, cells and codes can be learned
 
 
 class Choice(NamedTuple):
@@ -38,13 +45,14 @@ def choose_kind(kind: str, count: int, dimension: int, settings: IndexSettings |
     """Chooses a kind for `count` vectors of `dimension` numbers in `memory` bytes (default: half of the machine's).
 
     "auto" chooses exact search as long as it is fast, then the first that fits into memory of a graph (hnsw), cells
-    (ivf) and codes in cells (ivf_pq). Any other kind is kept, unless there are too few vectors to train it.
+    (ivf) and codes in cells (ivf_pq). Any other kind is kept, unless there are too few vectors to train it: then all
+    vectors are compared (flat) until there are enough.
     """
-    settings, memory = settings or IndexSettings(), usable_memory() if memory is None else memory
-    if kind not in ("auto", "exact", *KINDS):
-        raise ValueError(f"kind is {kind!r}, expected auto, exact or one of {', '.join(KINDS)}")
-    if kind in ("ivf", "ivf_pq") and count < TRAINABLE:
-        return Choice("flat", f"{count:,} vectors are too few to train {kind}, which needs {TRAINABLE:,}")
+    kind, settings = resolve(kind, settings or IndexSettings())
+    memory = usable_memory() if memory is None else memory
+    check_known(kind, ("auto", "exact"))
+    if kind not in ("auto", "exact") and count < (needed := fewest_vectors(kind, settings)):
+        return Choice("flat", f"{count:,} vectors are too few to train {kind}, which needs {needed:,}")
     if kind != "auto":
         return Choice(kind, f"{kind} was requested")
     if not has_faiss():
@@ -70,6 +78,12 @@ def choose_kind(kind: str, count: int, dimension: int, settings: IndexSettings |
 def make_index(kind: str, dimension: int, settings: IndexSettings | None = None) -> VectorIndex:
     """Creates an empty index of a kind in this process (for a server, see `MilvusIndex`)."""
     return ExactIndex(dimension, settings) if kind == "exact" else FaissIndex(kind, dimension, settings)
+
+
+def check_kind(kind: str, dimension: int, settings: IndexSettings) -> None:
+    """Raises ImportError or ValueError for a kind that cannot be made here of vectors with so many numbers."""
+    if kind not in ("auto", "exact"):
+        make_index(kind, dimension, settings)
 
 
 def load_index(folder: str | os.PathLike) -> VectorIndex:

@@ -11,7 +11,7 @@ from tfplm.embed.search.index.milvus_connection import connect, disconnect, erro
 from tfplm.embed.search.index.vector_index import IndexSettings, VectorIndex
 
 _KINDS = {"auto": "AUTOINDEX", "flat": "FLAT", "exact": "FLAT", "ivf": "IVF_FLAT", "ivf_pq": "IVF_PQ", "hnsw": "HNSW",
-          "sq": "IVF_SQ8"}
+          "sq": "IVF_SQ8", "ivf_sq": "IVF_SQ8"}
 _METRICS = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
 _BYTES = 8 << 20  # of vectors in a message; servers accept up to 64 MB
 MOST = 16384  # Milvus' limit of hits per query
@@ -38,6 +38,7 @@ class MilvusIndex(VectorIndex):
 
     kind = "milvus"
     exact_scores = False
+    candidates = 3
     shared = True
 
     def __init__(self, uri: str, collection: str, dimension: int, settings: IndexSettings | None = None,
@@ -166,11 +167,11 @@ class MilvusIndex(VectorIndex):
             return {**lists, "m": parts, "nbits": 8}
         if self.there == "hnsw":
             return {"M": settings.links, "efConstruction": settings.build_effort}
-        return lists if self.there in ("ivf", "sq") else {}
+        return lists if self.there in ("ivf", "sq", "ivf_sq") else {}
 
     def _effort(self, k: int) -> dict:
         if self.there == "hnsw":
-            return {"ef": max(self.settings.search_effort, k)}
-        if self.there in ("ivf", "ivf_pq", "sq"):
-            return {"nprobe": self.settings.probes or max(8, (self.settings.lists or 1024) // 32)}
+            return {"ef": max(self.search_effort, k)}
+        if self.there in ("ivf", "ivf_pq", "sq", "ivf_sq"):
+            return {"nprobe": self.probes or max(8, (self.settings.lists or 1024) // 32)}
         return {}

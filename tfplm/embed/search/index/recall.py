@@ -99,14 +99,11 @@ def _timed(function, *arguments):
     return function(*arguments), time.perf_counter() - start
 
 
-_CANDIDATES = {"sq": 3, "ivf_pq": 16, "lsh": 32, "milvus": 3}  # times k, for the kinds with coarse scores
-
-
 def nearest(index: VectorIndex, records: Records, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Exact scores float32 `[Q,n]` and slots int64 `[Q,n]` of the nearest, n <= k, best first; -1 fills short rows."""
     if index.exact_scores:
         return index.search(vectors, k)
-    _, slots = index.search(vectors, k * _CANDIDATES[index.kind])
+    _, slots = index.search(vectors, k * index.candidates)
     known = records.vectors(np.unique(slots[slots >= 0]))
     scores = np.full(slots.shape, -np.inf, np.float32)
     for row, candidates in enumerate(slots):

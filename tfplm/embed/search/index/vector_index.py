@@ -17,8 +17,13 @@ class IndexSettings:
     """The metric and the sizes of the approximate kinds; None chooses a size by the number of vectors.
 
     metric: "cosine" (vectors are normalized by the index), "inner_product", or "l2".
-    lists, probes: IVF (Sivic and Zisserman 2003): the number of cells, and of those that a search visits.
-    code_bytes: IVF-PQ (Jegou et al. 2011): the size of a compressed vector in bytes.
+    lists, probes: IVF (Sivic and Zisserman 2003): the number of cells, and of those that a search visits; Faiss' nlist
+        and nprobe.
+    code_bytes, code_bits: product quantization (Jegou et al. 2011): the number of parts of a vector and the bits of each;
+        Faiss' m and nbits. With 8 bits a compressed vector has `code_bytes` bytes.
+    refine_bytes: IVFADC+R (Jegou et al. 2011b): the bytes of the second code; default: as many as of the first.
+    training_vectors: the number of vectors from which cells and codes are learned; default: 64 for each cell. Faiss by
+        itself uses all that it is given, up to 256 for each cell.
     links, build_effort, search_effort: HNSW (Malkov and Yashunin 2016): M, efConstruction, efSearch.
     hash_bits: LSH (Charikar 2002): the number of random projections, one bit each.
     """
@@ -32,13 +37,19 @@ class IndexSettings:
     search_effort: int = 96
     hash_bits: int | None = None
     seed: int = 0
+    code_bits: int = 8
+    refine_bytes: int | None = None
+    training_vectors: int | None = None
 
     def __post_init__(self):
         if self.metric not in ("cosine", "inner_product", "l2"):
             raise ValueError(f"metric is {self.metric!r}, expected 'cosine', 'inner_product' or 'l2'")
-        for name in ("lists", "probes", "code_bytes", "links", "build_effort", "search_effort", "hash_bits"):
+        for name in ("lists", "probes", "code_bytes", "links", "build_effort", "search_effort", "hash_bits", "refine_bytes",
+                     "training_vectors"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} is {value}, expected 1 or more")
+        if not 1 <= self.code_bits <= 16:
+            raise ValueError(f"code_bits is {self.code_bits}, expected 1 to 16: 8, as usual, gives one byte for each part")
 
 
 class VectorIndex(abc.ABC):
@@ -48,18 +59,29 @@ class VectorIndex(abc.ABC):
     change its vector, remove it first.
 
     Attributes:
-        kind: "exact", "flat", "ivf", "ivf_pq", "hnsw", "lsh", "sq" or "milvus".
+        kind: "exact", "milvus", or a kind of `FaissIndex`.
         dimension: the number of components of a vector. settings: `IndexSettings`.
+        probes, search_effort: those of the settings, until `tune` changes them.
     """
 
     kind = ""
     exact_scores = True  # False: the scores are those of compressed vectors
+    candidates = 1  # for each hit, to find the best by their exact scores
+    removes = True  # False: `remove` raises ValueError, and the index must be made again
     shared = False  # True: the vectors are stored in a server, which several processes use
 
     def __init__(self, dimension: int, settings: IndexSettings | None = None):
         if dimension < 1:
             raise ValueError(f"dimension is {dimension}, expected 1 or more")
         self.dimension, self.settings = dimension, settings or IndexSettings()
+        self.probes, self.search_effort = self.settings.probes, self.settings.search_effort
+
+    def tune(self, probes: int | None = None, search_effort: int | None = None) -> None:
+        """Changes how much of the index later searches visit; None: no change. Raises ValueError for less than 1."""
+        for name, value in (("probes", probes), ("search_effort", search_effort)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}, expected 1 or more")
+        self.probes, self.search_effort = probes or self.probes, search_effort or self.search_effort
 
     @property
     def trained(self) -> bool:

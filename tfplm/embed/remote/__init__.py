@@ -1,0 +1,1 @@
+"""Vectors from a running server of bert-as-service."""
