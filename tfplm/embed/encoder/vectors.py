@@ -20,6 +20,6 @@ def row_lengths(mask: np.ndarray) -> np.ndarray:
     """
     lengths = mask.sum(1)
     if (mask != (np.arange(mask.shape[1]) < lengths[:, None])).any() or (lengths < 1).any():
-        raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens; expected rows of 1s followed "
-                         "by padding: pad on the right")
+        raise ValueError("attention_mask has gaps, padding on the left, or a row without tokens; expected rows of 1s "
+                         "followed by padding: pad on the right")
     return lengths
