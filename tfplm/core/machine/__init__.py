@@ -1,0 +1,1 @@
+"""The machine: its processor, and what was measured on it. Without TensorFlow."""
