@@ -8,7 +8,9 @@ import sys
 
 from tfplm.core import logs
 from tfplm.core.lazy import lazy_exports
+from tfplm.core.machine.environment import prepare_tensorflow
 
+prepare_tensorflow()
 logs.install()
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {

@@ -89,3 +89,13 @@ def test_held_text_of_other_exceptions(capfd):
         os.write(2, b"reason\n")
         raise ValueError("x")
     assert capfd.readouterr().err == "reason\n"
+
+
+def test_only_lines_with_a_given_beginning_are_dropped(capfd):
+    with held_stderr(b"INFO: Created"):
+        os.write(2, b"INFO: Created a delegate\nof another thread\n")
+    assert capfd.readouterr().err == "of another thread\n"
+    with pytest.raises(OSError), held_stderr(b"INFO: Created"):
+        os.write(2, b"INFO: Created a delegate\n")
+        raise OSError
+    assert capfd.readouterr().err == "INFO: Created a delegate\n"

@@ -11,7 +11,7 @@ TEXTS = [encoder_cases.TEXTS[index] for index in (0, 2, 6, 9)]  # few widths: XL
 
 def finish_compiling():
     for thread in threading.enumerate():
-        if getattr(thread, "_target", None) and thread._target.__name__ == "_compile":
+        if getattr(thread, "_target", None) and thread._target.__name__ in ("_compile", "_convert"):
             thread.join()
 
 

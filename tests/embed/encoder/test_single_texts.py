@@ -135,3 +135,56 @@ def test_texts_that_xla_cannot_compile_use_the_graph(made, monkeypatch, caplog):
         assert not compiled(texts)
         np.testing.assert_allclose(one_by_one(texts), expected, atol=2e-6)
     assert "are not compiled: no such operation" in caplog.text
+
+
+class Doubled:
+    """A program of LiteRT that is wrong."""
+
+    def __init__(self, function, shape, weights):
+        self.function = function
+
+    def __call__(self, table):
+        return 2 * self.function(tf.constant(table)).numpy()
+
+
+class Exact(Doubled):
+    def __call__(self, table):
+        return super().__call__(table) / 2
+
+
+@pytest.mark.parametrize(("program", "used"), [(Exact, True), (Doubled, False)])
+def test_the_program_of_many_calls_is_checked_before_it_is_used(loaded, monkeypatch, caplog, program, used):
+    caplog.set_level("INFO", logger="tfplm.embed.encoder.single_texts")
+    monkeypatch.setattr(single_texts, "_MANY_CALLS", 3)
+    monkeypatch.setattr(single_texts, "LiteProgram", program)
+    expected = loaded.encode(TEXTS)
+    widths = [compiled(loaded) for _ in range(4)][-1]
+    current = loaded._function.single_texts._current
+    assert set(current.lite) == (widths if used else set()) and ("differ from the model's" in caplog.text) != used
+    np.testing.assert_allclose(one_by_one(loaded), expected, atol=2e-6)
+
+
+def test_models_that_litert_cannot_run_have_no_such_program(loaded, tmp_path, monkeypatch):
+    assert loaded._function.single_texts.lite
+    monkeypatch.setattr(single_texts, "_LIMIT", 100)  # with the embedding tables, which XLA's program does not copy
+    assert not loaded.with_recipe(loaded.recipe)._function.single_texts.lite
+    half = SentenceEncoder.from_pretrained(tmp_path / "saved", dtype="bfloat16")
+    assert not half._function.single_texts.lite
+
+
+@pytest.mark.slow
+def test_the_program_of_many_calls(loaded, monkeypatch):
+    monkeypatch.setattr(single_texts, "_MANY_CALLS", 3)
+    expected = loaded.encode(TEXTS)
+    widths = [compiled(loaded) for _ in range(4)][-1]
+    programs = loaded._function.single_texts._current.lite
+    assert set(programs) == widths
+    np.testing.assert_allclose(one_by_one(loaded), expected, atol=2e-6)
+    with ThreadPoolExecutor(4) as threads:
+        for vectors in threads.map(lambda _: one_by_one(loaded), range(8)):
+            np.testing.assert_allclose(vectors, expected, atol=2e-6)
+    for weight in loaded.model.weights:  # reads `model`, so the weights may change
+        if weight.path.endswith("/kernel"):
+            weight.assign(weight * 2)
+    np.testing.assert_allclose(one_by_one(loaded), loaded.encode(TEXTS), atol=2e-6)
+    assert np.abs(loaded.encode(TEXTS) - expected).max() > 0.01

@@ -34,8 +34,10 @@ def hold_import_noise() -> None:
 
 
 @contextlib.contextmanager
-def held_stderr():
+def held_stderr(dropped: bytes = b""):
     """Holds what is written to file descriptor 2, by any library; shows it if the block raises an Exception.
+
+    dropped: otherwise, only lines that start so are dropped, and the rest is shown at the end, as other threads write, too.
 
     If the process crashes within the block, the Python stack is still written to the real standard error.
     """
@@ -63,15 +65,16 @@ def held_stderr():
                 sys.stderr.flush()
             os.dup2(shown, 2)
             os.close(shown)
-            if failed:
-                _copy(held)
+            if failed or dropped:
+                _copy(held, b"" if failed else dropped)
 
 
-def _copy(held) -> None:
+def _copy(held, dropped: bytes) -> None:
     held.seek(0)
     with contextlib.suppress(OSError):
-        while part := held.read(1 << 16):
-            os.write(2, part)
+        for line in held:
+            if not dropped or not line.startswith(dropped):
+                os.write(2, line)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -221,8 +221,8 @@ class SentenceEncoder:
         """Promises that the model's weights will not change: short single texts are then encoded faster. Returns self.
 
         An encoder made by `from_pretrained` does not need it, as long as its `weights` are private and have at most 256
-        MB. The programs, one for each of three widths, are compiled in the background; they take about twice the memory
-        of the model's weights. If weights change after all, batches use the new ones, but single texts only after
+        MB. The programs, one for each of three widths, are made in the background; each takes about twice the memory of
+        the model's weights. If weights change after all, batches use the new ones, but single texts only after
         another call. It has no effect for models and poolings that cannot pack texts (see `program.can_pack`).
 
         max_bytes: do nothing if the weights are larger. Raises ValueError for weights that are too large for a program.
