@@ -125,11 +125,12 @@ MODELS = {"params": "model", "convert": "source", "tokenize": "source", "pretrai
           "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint", "multitask": "init",
           "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
           "contrastive": "init", "serve": "source", "fill-mask": "source", "perplexity": "source", "generate": "source",
+          "next-sentence": "source",
           "records": "tokenizer"}
 REST = {"convert": ["target"], "evaluate": ["data"], "run-classifier": ["--data-dir", "d", "--task-name", "t", "-o", "o"],
         "multitask": ["a=classification:d"], "encode": ["t"], "similar": ["a", "b"], "sts-eval": ["d"],
         "index": ["f", "-o", "o"], "search": ["folder", "q"], "contrastive": ["d"], "perplexity": ["t"],
-        "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"]}
+        "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"], "next-sentence": ["a", "b"]}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "contrastive": ("tfplm.options.contrastive:ContrastiveOptions", "train sentence vectors: SimCSE, ranking, CoSENT"),
     "serve": ("tfplm.options.serve:ServeOptions", "serve vectors to bert-serving-client and over HTTP, classes, relevance"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
+    "next-sentence": ("tfplm.options.next_sentence:NextSentenceOptions", "tell whether a text follows another"),
     "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "measure the perplexity of texts under a language model"),
     "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),
     "completion": ("tfplm.options.completion:CompletionOptions", "print the lines that complete commands in a shell"),
