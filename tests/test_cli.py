@@ -125,12 +125,12 @@ MODELS = {"params": "model", "convert": "source", "export": "source", "tokenize"
           "finetune": "init", "evaluate": "source", "predict": "source", "run-classifier": "init_checkpoint",
           "multitask": "init", "encode": "init", "similar": "init", "sts-eval": "init", "index": "init", "search": "init",
           "contrastive": "init", "static": "source", "serve": "source", "fill-mask": "source", "perplexity": "source",
-          "generate": "source", "records": "tokenizer"}
+          "generate": "source", "next-sentence": "source", "records": "tokenizer"}
 REST = {"convert": ["target"], "export": ["target", "--format", "onnx"], "evaluate": ["data"],
         "run-classifier": ["--data-dir", "d", "--task-name", "t", "-o", "o"],
         "multitask": ["a=classification:d"], "encode": ["t"], "similar": ["a", "b"], "sts-eval": ["d"],
         "index": ["f", "-o", "o"], "search": ["folder", "q"], "contrastive": ["d"], "static": ["target"],
-        "perplexity": ["t"], "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"]}
+        "perplexity": ["t"], "records": ["t", "-o", "o"], "fill-mask": ["a [MASK]"], "next-sentence": ["a", "b"]}
 
 
 @pytest.mark.parametrize("name", MODELS)

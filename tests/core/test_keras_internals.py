@@ -19,13 +19,14 @@ TRIED = {"keras": ("3.12.4", "3.15.1"), "tensorflow": ("2.20.0", "2.21.0")}
 LAYER = ("_flatten_layers", "_trainable_variables", "_non_trainable_variables", "_trainable", "_build_shapes_dict")
 MODEL = ("_symbolic_build", "_maybe_symbolic_build", "_initial_epoch")
 VARIABLE = ("_path",)
+OBJECT = ("_trackable_children",)
 ITERATOR = ("_distributed_dataset", "_enumerate_iterator")
 OPTIMIZER = ("_iterations", "_trainable_variables", "_get_variable_index", "_accumulated_gradients", "_momentums",
              "_velocities", "_use_weight_decay", "_update_model_variables_moving_average",
              "_overwrite_model_variables_with_average_value", "_distribution_strategy", "_backend_apply_gradients",
              "_get_current_learning_rate", "_learning_rate", "_clip_gradients", "_all_reduce_sum_gradients")
 SPEC = ("_value_specs",)
-NAMES = {*LAYER, *MODEL, *VARIABLE, *ITERATOR, *OPTIMIZER, *SPEC}
+NAMES = {*LAYER, *MODEL, *VARIABLE, *OBJECT, *ITERATOR, *OPTIMIZER, *SPEC}
 
 # documented, whatever their underscore says
 PUBLIC = {"_replace", "_exit", "_format_args"}  # the last one is what subclasses of argparse's formatters call
@@ -72,6 +73,7 @@ def test_layers_have_the_names(model):
     check(model.layers[0], LAYER)
     check(model, LAYER + MODEL)
     check(model.layers[0].kernel, VARIABLE)
+    check(model, OBJECT)
 
 
 def test_optimizers_have_the_names(model):

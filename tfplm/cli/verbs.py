@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "static": ("tfplm.options.static:StaticOptions", "distil an encoder into static embeddings, which are very fast"),
     "serve": ("tfplm.options.serve:ServeOptions", "serve vectors to bert-serving-client and over HTTP, classes, relevance"),
     "fill-mask": ("tfplm.options.fill_mask:FillMaskOptions", "fill the masks of a text"),
+    "next-sentence": ("tfplm.options.next_sentence:NextSentenceOptions", "tell whether a text follows another"),
     "perplexity": ("tfplm.options.perplexity:PerplexityOptions", "measure the perplexity of texts under a language model"),
     "generate": ("tfplm.options.generate:GenerateOptions", "continue a text, or translate or summarise it"),
     "info": ("tfplm.options.info:InfoOptions", "show versions, devices, and what was chosen for this processor"),

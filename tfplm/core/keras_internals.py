@@ -58,6 +58,17 @@ def set_path(variable, path: str) -> None:
     variable._path = path
 
 
+class Checkpointed:
+    """Mixin, left of a Keras class: `tf.train.Checkpoint` also contains its `checkpoint_children()`, name -> object.
+
+    Missing in Keras: layers in lists and the seeds of dropout are silently left out of such a checkpoint.
+    """
+
+    def _trackable_children(self, save_type="checkpoint", **keywords):
+        own = self.checkpoint_children() if save_type == "checkpoint" else {}  # type: ignore[attr-defined]
+        return {**super()._trackable_children(save_type, **keywords), **own}  # type: ignore[misc]
+
+
 def shadow(owner, name: str, value) -> None:
     """Sets an attribute of a model, layer or optimizer in its `__dict__`; `unshadow` removes it again.
 
@@ -221,10 +232,7 @@ def average_weights(optimizer) -> None:
 
 
 def use_averages(optimizer) -> None:
-    """Overwrites the weights with their moving averages.
-
-    Missing in Keras: `finalize_variable_values` depends on `use_ema` only, and works only outside of a compiled step.
-    """
+    """Overwrites the weights with their moving averages. Missing in Keras: a public one that works in compiled steps."""
     optimizer._overwrite_model_variables_with_average_value(trained_variables(optimizer))
 
 
@@ -281,7 +289,7 @@ def before_clipping(optimizer, observe) -> None:
 
 
 def after_reduction(optimizer, observe) -> None:
-    """Makes the optimizer call `observe(gradients)` with the sums over the replicas. Missing: as in `before_clipping`."""
+    """Makes the optimizer call `observe(gradients)` with the sums over the replicas. Missing: as `before_clipping`."""
     reduce = type(optimizer)._all_reduce_sum_gradients
 
     def observed(pairs):

@@ -5,17 +5,17 @@ import numpy as np
 from keras import ops
 
 from tfplm.core.config import Config
-from tfplm.core.keras_internals import flat_layers, set_path, show_shape
+from tfplm.core.keras_internals import Checkpointed, flat_layers, set_path, show_shape
 from tfplm.layers.dense import Dense
 from tfplm.layers.initializers import kernel_initializer, skip_initialization
 from tfplm.layers.precision import dtype_policy
 from tfplm.models.heads import head_class, make_head
 from tfplm.models.inputs import EMBEDDINGS, HEAD_MASKS, IDS, check_keys, readable, readable_data, readable_labels
 from tfplm.models.pretrained.weights import named_variables
-from tfplm.models.saving import check_format, check_not_h5, set_trainable_parts, trainable_parts
+from tfplm.models.saving import check_format, check_not_h5, objects_to_save, set_trainable_parts, trainable_parts
 
 
-class PretrainedModel(keras.Model):
+class PretrainedModel(Checkpointed, keras.Model):
     """A Keras model built from a `Config`, with or without a head. Subclasses: `Encoder`, `Decoder`, `Seq2Seq`.
 
     Args:
@@ -80,8 +80,9 @@ class PretrainedModel(keras.Model):
 
     def __call__(self, *arguments, **keywords):
         """`call`, after the conversion of lists and of arrays of other types than int32, see `tfplm.models.inputs`."""
-        if "batch" in keywords:
-            arguments = (keywords.pop("batch"), *arguments)
+        for name in ("batch", "inputs"):  # the second one is the name in other libraries
+            if name in keywords:
+                arguments = (keywords.pop(name), *arguments)
         if arguments:
             arguments = (readable(arguments[0]), *arguments[1:])
             self.check_arrays(arguments[0])
@@ -242,6 +243,10 @@ class PretrainedModel(keras.Model):
         """
         check_format(filepath)
         super().save(filepath, *arguments, **keywords)
+
+    def checkpoint_children(self) -> dict:
+        """What `tf.train.Checkpoint` saves of the model: weights, dropout seeds, configuration; all by their names."""
+        return objects_to_save(self, named_variables(self))
 
     def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **keywords):
         """`keras.Model.export`, by default with the inputs of `input_signature()` and batches of any size.

@@ -1,10 +1,14 @@
-"""Keras' own files of a model: which parts are frozen, and the format `.h5`, which is refused."""
+"""What Keras and TensorFlow save of a model: which parts are frozen, the format `.h5`, which is refused, and the objects
+in a `tf.train.Checkpoint`."""
 
+import json
 import os
 
 import keras
+import tensorflow as tf
 
-from tfplm.core.keras_internals import is_written_as_h5, own_weights, set_trainable
+from tfplm.core.keras_internals import is_written_as_h5, kept, own_weights, set_trainable
+from tfplm.models.pretrained.objects import DESCRIPTION
 from tfplm.summaries.names import layer_paths
 
 
@@ -50,3 +54,25 @@ def check_not_h5() -> None:
 def _message(path: str) -> str:
     return (f"expected a path NAME.keras, found {path}: Keras cannot load this model from its legacy format HDF5. Use "
             "model.save('NAME.keras'), or model.save_weights('NAME.weights.h5') for the weights alone")
+
+
+class Description(tf.train.experimental.PythonState):
+    """Configuration, head and number of labels of a model, saved with it as JSON; restoring does not change them."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def serialize(self):
+        config = {"config": self._model.config.to_dict(), "head": self._model.head_name}
+        return json.dumps({**config, "num_labels": self._model.num_labels}, ensure_ascii=False)
+
+    def deserialize(self, string_value):
+        pass
+
+
+def objects_to_save(model: keras.Model, weights: dict[str, keras.Variable]) -> dict:
+    """The objects of a model in a `tf.train.Checkpoint`: its weights by path, the seeds of dropout, its description."""
+    known = set(map(id, weights.values()))
+    seeds = [variable for variable in model.variables if id(variable) not in known]
+    return {DESCRIPTION: kept(model, "_description", lambda: Description(model)), **weights,
+            **{f"seed_{index}": seed for index, seed in enumerate(seeds)}}

@@ -38,6 +38,9 @@ class FinetuneOptions(TrainingOptions, OptimizerOptions, Reading, ArchitectureOp
     train_file: str | None = flag(None, "training file (parallel files: a.en,a.de)")
     dev_file: str | None = flag(None, "development file (default: a tenth of the training examples)")
     test_file: str | None = flag(None, "test file")
+    dev_share: float | None = flag(None, "join all labelled files, and hold out this share of them as development set, "
+                                         "with the split of scikit-learn's train_test_split")
+    split_seed: int | None = flag(None, "random_state of the split of --dev-share (default: --seed)")
     most_examples: int | None = flag(None, "train on at most this many examples, drawn by --seed")
 
     init: str | None = flag(None, "the pre-trained model: a folder, or a name on the Hugging Face hub, but not one of "

@@ -94,14 +94,17 @@ class GenerationOptions:
 
 @dataclasses.dataclass(kw_only=True)
 class GenerateOptions(Options, GenerationOptions):
-    """Continue prompts, or, with an encoder-decoder, generate text from them (a translation, a summary)."""
+    """Continue prompts, or, with an encoder-decoder, generate text from them (a translation, a summary).
+
+    A masked language model (BERT) continues a prompt by Gibbs sampling: --max-new-tokens masks after it are sampled again
+    and again, each given all others.
+    """
 
     RUN = "tfplm.models.generation.command:generate"
     EXAMPLES = ('tfplm generate gpt2 "Once upon a time" --max-new-tokens 50 --do-sample --top-p 0.9 --stream',
                 'tfplm generate t5-small "translate English to German: The house is small." --num-beams 4')
     EXPLAINED = ("source", "prompts", "max_new_tokens", "num_beams", "do_sample", "temperature", "top_k", "top_p",
                  "repetition_penalty", "seed", "stop", "stream", "full", "num_return_sequences")
-    UNUSED = ("quiet",)
 
     source: str = flag(help="folder of the model and its tokenizer, or a name on the Hugging Face hub", positional=True)
     prompts: list[str] = flag(
@@ -111,6 +114,10 @@ class GenerateOptions(Options, GenerationOptions):
         None, "texts at which generation stops; they are not printed")
     stream: bool = flag(False, "print tokens as they are generated; one prompt, no beam search")
     full: bool = flag(False, "print the prompt before its continuation")
+    updates: Literal["sequential", "random", "parallel"] = flag(
+        "sequential", "masked models: the positions that a sweep samples: one after another, at random, all at once")
+    sweeps: int = flag(10, "masked models: number of times that every position is sampled")
+    burn_in: int = flag(5, "masked models: number of first sweeps that sample from the whole distribution, not the top_k")
     batch_size: int = flag(8, "prompts generated together")
     dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`")
 

@@ -118,6 +118,17 @@ def test_choices(tmp_path, row, text, choices, label):
     assert read_examples(path, "choice") == [ChoiceExample(text, choices, label, "", f"{path}:1")]
 
 
+def test_dialogues_with_several_questions(tmp_path):
+    """C3 as objects with names, one per line; as lists it is among the nested layouts below."""
+    turns, questions = ["甲：走吗？", "乙：走。"], [{"question": "谁走？", "choice": ["甲", "两人"], "answer": "两人"},
+                                              {"question": "何时？", "choice": ["现在", "明天"], "answer": "现在"}]
+    for context in (turns, "\n".join(turns)):
+        found = read_examples(write(tmp_path / "a.jsonl", {"id": "7", "context": context, "questions": questions}), "choice")
+        assert [(e.text, e.choices, e.label, e.id) for e in found] == [
+            ("甲：走吗？\n乙：走。", ("谁走？甲", "谁走？两人"), 1, "7-0"),
+            ("甲：走吗？\n乙：走。", ("何时？现在", "何时？明天"), 0, "7-1")]
+
+
 def test_choices_that_count_from_one(tmp_path):
     rows = [{"question": "q", "option1": "a", "option2": "b", "answer": answer} for answer in ("1", "2", "1")]
     assert [e.label for e in read_examples(write(tmp_path / "a.jsonl", *rows), "choice")] == [0, 1, 0]

@@ -9,7 +9,9 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 import tfplm
 from tests.models.generation.generation_models import make
+from tests.models.scoring.language_model_cases import save
 from tfplm.models.generation.command import generate, until
+from tfplm.models.scoring import gibbs_sample
 from tfplm.options.generate import GenerateOptions, GenerationOptions
 
 
@@ -61,6 +63,37 @@ def test_prompts_from_standard_input(source, monkeypatch):
 def test_stream_needs_one_prompt(source):
     with pytest.raises(ValueError, match="--stream with 2 prompts, .*; expected one prompt as an argument"):
         generate(source=source, prompts=["a", "b"], stream=True)
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return save("bert", tmp_path_factory.mktemp("bert")).folder
+
+
+def test_a_masked_model_samples_by_gibbs(bert, capsys):
+    options = {"source": str(bert), "prompts": ["今天", "玄德"], "max_new_tokens": 3, "sweeps": 1, "burn_in": 0,
+               "do_sample": True, "num_return_sequences": 2, "top_k": 4, "temperature": 0.7, "seed": 3, "quiet": True}
+    texts = generate(full=True, **options)
+    assert capsys.readouterr().out == "".join(text + "\n" for text in texts)
+    settings = {"length": 3, "sweeps": 1, "burn_in": 0, "top_k": 4, "temperature": 0.7, "seed": 3, "batch_size": 8}
+    assert texts == [text for prompt in options["prompts"] for text in gibbs_sample(bert, 2, prompt=prompt, **settings)]
+    parts = generate(**options)
+    assert [part.replace(" ", "") for part in parts] == [
+        text.replace(" ", "")[2:] for text in texts]
+
+
+def test_a_masked_model_samples_lines_of_standard_input_or_from_nothing(bert, monkeypatch):
+    options = {"source": str(bert), "max_new_tokens": 2, "sweeps": 1, "updates": "parallel", "quiet": True, "full": True}
+    monkeypatch.setattr("sys.stdin", io.StringIO("天\n气\n"))
+    assert [text[0] for text in generate(**options)] == ["天", "气"]
+    assert len(generate(**options)) == 1
+
+
+@pytest.mark.parametrize("option", [{"num_beams": 2}, {"stop": ["。"]}, {"top_p": 0.5, "do_sample": True}])
+def test_options_that_gibbs_sampling_has_not(bert, option):
+    with pytest.raises(ValueError, match=f"is a masked language model, which samples text by Gibbs sampling, without "
+                                         f"{next(iter(option))}: omit this, or use a model such as gpt2"):
+        generate(source=str(bert), prompts=["天"], quiet=True, **option)
 
 
 def test_until():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -46,6 +47,9 @@ def files_of(data: str | None, named: dict[str, str | None] | None = None) -> di
 def load_examples(options: FinetuneOptions, kind: str, report=print) -> Examples:
     """Training, development and test examples; without development data, a tenth of the training examples is held out.
 
+    With `options.dev_share`, all labelled examples are joined and split again; then there is no test set, unless it has
+    no labels.
+
     Raises ValueError if there are no training examples.
     """
     files = files_of(options.data, {split: getattr(options, f"{split}_file") for split in SPLITS})
@@ -54,6 +58,8 @@ def load_examples(options: FinetuneOptions, kind: str, report=print) -> Examples
                          "train file: add --train-file FILE, or --data FOLDER with such a file")
     parts = {split: read_split(files[split], kind, options, split, report) for split in SPLITS if split in files}
     rng = np.random.default_rng(options.seed)
+    if options.dev_share is not None:
+        parts = _split_again(parts, options, report)
     if not parts.get("dev"):
         parts["train"], parts["dev"] = _hold_out(parts["train"], rng)
         report(f"no development data: {len(parts['dev']):,} of the training examples are held out for evaluation")
@@ -64,6 +70,44 @@ def load_examples(options: FinetuneOptions, kind: str, report=print) -> Examples
     for split in ("dev", "test"):
         _report_duplicates(parts["train"], parts.get(split, []), split, report)
     return Examples(parts["train"], parts["dev"], parts.get("test", []))
+
+
+def _split_again(parts: dict[str, list], options: FinetuneOptions, report) -> dict[str, list]:
+    """The labelled examples of all parts, joined in the order train, dev, test, and split by `options.dev_share`."""
+    labelled = ["train", *(split for split in SPLITS[1:] if has_labels(parts.get(split, [])))]
+    joined = [example for split in labelled for example in parts[split]]
+    train, dev = split_indices(len(joined), options.dev_share,
+                               options.seed if options.split_seed is None else options.split_seed)
+    report(f"{len(joined):,} examples ({', '.join(labelled)}): {len(train):,} for training, {len(dev):,} held out for "
+           "evaluation")
+    return {**{split: examples for split, examples in parts.items() if split not in labelled},
+            "train": [joined[index] for index in train], "dev": [joined[index] for index in dev]}
+
+
+def split_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training and of the held-out examples, in the order of scikit-learn's
+    `train_test_split(..., test_size=share, random_state=seed)`.
+
+    Raises ValueError if one of the two parts would be empty, and for a share or seed that is not allowed.
+    """
+    if not 0 < share < 1 or not 0 <= seed < 1 << 32:
+        raise ValueError(f"the share is {share:g} and the seed {seed}; expected a share between 0 and 1, and a seed from 0 "
+                         "to 4294967295: change --dev-share or --split-seed")
+    held = math.ceil(share * count)
+    if held >= count:
+        raise ValueError(f"a share of {share:g} of {count} examples leaves none for training; expected at least one: add "
+                         "examples, or change --dev-share")
+    order = np.random.RandomState(seed).permutation(count)
+    return order[held:], order[:held]
+
+
+def has_labels(examples: list) -> bool:
+    """Returns True if there are examples, and all have the labels that scores need."""
+    for name in ("label", "tags", "target", "answers"):
+        if examples and hasattr(examples[0], name):
+            return all(getattr(example, name) is not None and (name != "answers" or example.answers
+                                                               or example.impossible) for example in examples)
+    return False
 
 
 def _hold_out(examples: list, rng: np.random.Generator) -> tuple[list, list]:

@@ -4,9 +4,8 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
-from tfplm.adapt.finetune.data import files_of, read_split
+from tfplm.adapt.finetune.data import files_of, has_labels, read_split
 from tfplm.adapt.finetune.predictor import Predictor
-from tfplm.adapt.finetune.training import has_labels
 from tfplm.adapt.tasks.catalogue import LABEL_KINDS
 from tfplm.adapt.tasks.remarks import held_out
 from tfplm.core.config import write_json

@@ -85,6 +85,9 @@ def _check(options: FinetuneOptions) -> None:
     parse_amount(options.train)
     if options.folds == 1 or options.folds < 0:
         raise ValueError(f"folds is {options.folds}; expected 2 or more, or 0 for no cross-validation: change --folds")
+    if options.split_seed is not None and options.dev_share is None:
+        raise ValueError(f"--split-seed {options.split_seed} was given without --dev-share, whose split it determines: add "
+                         "--dev-share, or omit --split-seed")
     if options.crf and options.task != "tagging":
         raise ValueError(f"--crf was given for --task {options.task}, but only tagging has a CRF: omit --crf")
     if options.folds and options.replay:

@@ -7,7 +7,7 @@ import keras
 
 from tfplm.adapt.finetune.batches import TaskBatches
 from tfplm.adapt.finetune.callbacks import BestWeights, Evaluation
-from tfplm.adapt.finetune.data import Examples
+from tfplm.adapt.finetune.data import Examples, has_labels
 from tfplm.adapt.finetune.inference import Inference
 from tfplm.adapt.finetune.result import FinetuneResult, save_task
 from tfplm.adapt.finetune.start import Start, make_model
@@ -206,12 +206,3 @@ def _without_optimizer(model: PretrainedModel) -> PretrainedModel:
     for path, variable in named_variables(copy).items():
         variable.assign(values[path])
     return copy
-
-
-def has_labels(examples: list) -> bool:
-    """Returns True if all examples have the labels that scores need."""
-    for name in ("label", "tags", "target", "answers"):
-        if examples and hasattr(examples[0], name):
-            return all(getattr(example, name) is not None and (name != "answers" or example.answers
-                                                               or example.impossible) for example in examples)
-    return False

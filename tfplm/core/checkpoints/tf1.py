@@ -50,6 +50,12 @@ def read_tf1(prefix: Path) -> dict[str, Tensor]:
 
     Raises FileNotFoundError for a missing data file, and ValueError if TensorFlow cannot read the checkpoint.
     """
+    variables = read_variables(prefix)
+    return {name: tensor for name, tensor in variables.items() if is_weight(name, variables)}
+
+
+def read_variables(prefix: Path) -> dict[str, Tensor]:
+    """All numeric variables of a checkpoint by name, those of the optimizer included; errors as in `read_tf1`."""
     import tensorflow as tf
 
     _check_data_files(prefix)
@@ -68,8 +74,7 @@ def read_tf1(prefix: Path) -> dict[str, Tensor]:
                              "fetch it again") from None
 
     return {name: Tensor(tuple(shapes[name]), np.dtype(dtypes[name].as_numpy_dtype), functools.partial(read, name))
-            for name in sorted(shapes) if dtypes[name] not in (tf.string, tf.resource, tf.variant)
-            and is_weight(name, shapes)}
+            for name in sorted(shapes) if dtypes[name] not in (tf.string, tf.resource, tf.variant)}
 
 
 def is_weight(name: str, names: Collection[str]) -> bool:

@@ -109,9 +109,13 @@ def _flat(values: dict) -> dict:
 
 
 def _is_dialogue(value: Any) -> bool:
-    """Detects the layout of C3: [[turns], [questions], id]."""
+    """Detects the layout of C3: [[turns], [questions], id]; its parts can also be `context`, `questions` and `id`."""
     return (isinstance(value, list) and len(value) >= 2 and all(isinstance(part, list) for part in value[:2])
             and all(isinstance(question, dict) for question in value[1]))
+
+
+def _as_list(value: Any) -> list:
+    return value if isinstance(value, list) else [str(value or "")]
 
 
 def _unfold(origin: str, value: Any) -> Iterator[tuple[str, dict]]:
@@ -120,6 +124,8 @@ def _unfold(origin: str, value: Any) -> Iterator[tuple[str, dict]]:
         for index, question in enumerate(value[1]):
             yield origin, {"context": "\n".join(value[0]), **question, "choices": question.get("choice", ()),
                            "id": f"{value[2] if len(value) > 2 else origin}-{index}"}
+    elif _is_dialogue(named := [_as_list(value.get("context")), value.get("questions")]) and named[1]:
+        yield from _unfold(origin, [*named, value.get("id", origin)])
     elif isinstance(value.get("paragraphs"), list):  # SQuAD: article > paragraphs > questions
         for paragraph in value["paragraphs"]:
             for question in paragraph.get("qas", ()):

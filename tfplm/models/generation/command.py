@@ -1,13 +1,21 @@
-"""`tfplm generate`: continuation of prompts, translation and summaries."""
+"""`tfplm generate`: continuation of prompts, translation and summaries; with masked models, Gibbs sampling."""
 
 import dataclasses
+import secrets
 import sys
 from collections.abc import Iterator
 
 from tfplm.models.pretrained.api import from_pretrained
 from tfplm.models.pretrained.source import Source, open_source
+from tfplm.models.scoring.gibbs import GibbsSettings, sample
+from tfplm.models.scoring.language_model import open_language_model
 from tfplm.options import verb
 from tfplm.options.generate import GenerateOptions, GenerationOptions
+
+_MASKED = ("masked_lm", "pretraining")  # heads
+# options that Gibbs sampling has not
+_NOT_GIBBS = ("stream", "stop", "num_beams", "min_new_tokens", "no_repeat_ngram_size", "repetition_penalty", "top_p",
+              "min_p", "typical_p", "eos_token_id", "forced_bos_token_id", "forced_eos_token_id", "stop_sequences")
 
 
 @verb(GenerateOptions)
@@ -18,6 +26,8 @@ def generate(options: GenerateOptions) -> list[str]:
                          f"num_return_sequences {options.num_return_sequences}; expected one prompt as an argument, "
                          "and 1 for both numbers: change them, or omit --stream")
     source = open_source(options.source)
+    if _is_masked(source):
+        return _gibbs(source, options)
     tokenizer, model = source.tokenizer(), from_pretrained(source, _head(source), dtype=options.dtype)
     prompts = options.prompts or [line.rstrip("\n") for line in sys.stdin]
     texts = []
@@ -25,6 +35,33 @@ def generate(options: GenerateOptions) -> list[str]:
         for text in _generate(model, tokenizer, prompts[start:start + options.batch_size], options):
             if not options.stream:
                 print(text, flush=True)
+            texts.append(text)
+    return texts
+
+
+def _is_masked(source: Source) -> bool:
+    """Whether a source is a masked language model; a `.keras` file by the head that it contains."""
+    config = source.config
+    return (config.architecture == "encoder" and config.attention_type == "full"
+            and (source.layout != "keras" or source.head in _MASKED))
+
+
+def _gibbs(source: Source, options: GenerateOptions) -> list[str]:
+    """The verb for a masked language model."""
+    defaults = {field.name: field.default for field in dataclasses.fields(GenerateOptions)}
+    if unused := [name for name in _NOT_GIBBS if (getattr(options, name) or None) != (defaults[name] or None)]:
+        raise ValueError(f"{source} is a masked language model, which samples text by Gibbs sampling, without "
+                         f"{', '.join(unused)}: omit this, or use a model such as gpt2")
+    opened, texts = open_language_model(source, dtype=options.dtype), []
+    prompts = options.prompts or ([] if sys.stdin.isatty() else [line.rstrip("\n") for line in sys.stdin]) or [""]
+    for prompt in prompts:
+        settings = GibbsSettings(
+            length=options.max_new_tokens, prompt=prompt, updates=options.updates, sweeps=options.sweeps,
+            burn_in=options.burn_in, temperature=options.temperature, top_k=50 if options.top_k is None else options.top_k,
+            seed=secrets.randbelow(1 << 32) if options.seed is None else options.seed,
+            batch_size=options.batch_size)
+        for text in sample(opened, options.num_return_sequences, settings, not options.quiet, options.full):
+            print(text, flush=True)
             texts.append(text)
     return texts
 

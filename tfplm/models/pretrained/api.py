@@ -53,8 +53,8 @@ def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_l
     """Loads a model with its weights.
 
     Args:
-        source: a directory in Hugging Face's or Google's TF1 layout, a `.keras` file, a name in Hugging Face's cache or
-            hub, or an open source (`tfplm.models.open_source`).
+        source: a directory in Hugging Face's or Google's TF1 layout or of `tf.train.Checkpoint(model=model, ...)`, a
+            `.keras` file, a name in Hugging Face's cache or hub, or an open source (`tfplm.models.open_source`).
         head: as in `from_config`; its weights are loaded if the checkpoint contains them, otherwise they are newly
             initialized, which is logged as a warning.
         num_labels: number of labels; if the checkpoint has a different one, the classifier is newly initialized.
@@ -72,7 +72,7 @@ def from_pretrained(source: str | os.PathLike, head: str | None = None, *, num_l
     source = open_source(source)
     if source.layout == "keras":
         return _from_keras(source, head, num_labels, dtype, config_overrides)
-    checkpoint, names = source.checkpoint(), source.family.names_for(head, source.layout)
+    checkpoint, names = source.checkpoint(), source.names_for(head)
     config = source.config_for(head).replace(**config_overrides)
     labels = num_labels or labels_in(checkpoint, names, head)
     # before the model is built, which would take all memory for a wrong size

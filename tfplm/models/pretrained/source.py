@@ -12,11 +12,13 @@ from typing import Any, Literal, TypeVar
 
 from tfplm.core.checkpoints import Checkpoint, open_checkpoint
 from tfplm.core.config import Config, read_json
-from tfplm.core.keys import skipped_keys
+from tfplm.core.keys import Layout, skipped_keys
 from tfplm.core.limits.keys import check_kinds
 from tfplm.core.sources import config_file, layout_of
+from tfplm.core.weight_names import Names
 from tfplm.families import registry
 from tfplm.families.registry import Family
+from tfplm.models.pretrained.objects import SavedObjects, read_objects
 from tfplm.models.pretrained.recognition import LANGUAGE_MODELS, is_tied, recognize
 from tfplm.models.pretrained.wrapping import unwrapped
 from tfplm.tokenizers import Tokenizer
@@ -52,9 +54,17 @@ class Source(os.PathLike):
         return open_source, (self.name,)  # another process opens it again
 
     @functools.cached_property
-    def layout(self) -> Literal["hf", "tf1", "keras"]:
-        """Hugging Face's files, a TF1 release, or a `.keras` file; raises FileNotFoundError for anything else."""
-        return layout_of(self.path)
+    def layout(self) -> Literal["hf", "tf1", "keras", "objects"]:
+        """Hugging Face's files, a TF1 release, a `.keras` file, or the objects of a `tf.train.Checkpoint`.
+
+        Raises FileNotFoundError for anything else, and ValueError for the objects of other libraries.
+        """
+        return layout_of(self.path) if self._objects is None else "objects"
+
+    @functools.cached_property
+    def _objects(self) -> SavedObjects | None:
+        """The model in a `tf.train.Checkpoint`; None for other layouts."""
+        return read_objects(self.path) if layout_of(self.path) == "tf1" else None
 
     @property
     def file(self) -> Path:
@@ -66,7 +76,17 @@ class Source(os.PathLike):
         if self.layout == "keras":
             raise ValueError(f"{self.file} is a Keras file; expected a checkpoint with named tensors: use "
                              "tfplm.from_pretrained, or convert the file first (tfplm convert)")
-        return self._unwrapped
+        return self._unwrapped if self._objects is None else self._objects.checkpoint
+
+    def names_for(self, head: str | None) -> Names:
+        """The table of the names of its tensors, for a model with this head."""
+        if self._objects is not None:
+            return self._objects.names
+        return self.family.names_for(head, self._files)
+
+    @property
+    def _files(self) -> Layout:
+        return "hf" if self.layout == "hf" else "tf1"
 
     @functools.cached_property
     def _checkpoint(self) -> Checkpoint:
@@ -82,6 +102,8 @@ class Source(os.PathLike):
         """The family, recognized by weights and files; raises ValueError if it is not supported."""
         if self.layout == "keras":
             return registry.family(self._keras["config"]["model_type"])
+        if self._objects is not None:
+            return registry.family(self.config.model_type)
         return self._named(lambda: recognize(self._values, self._checkpoint, self.path), self._config_file)
 
     @functools.cached_property
@@ -92,7 +114,9 @@ class Source(os.PathLike):
         """
         if self.layout == "keras":
             return self._named(lambda: Config.from_dict(self._keras["config"]), self.file)
-        config = self._named(lambda: self.family.read_config(self._values, self.layout), self._config_file)
+        if self._objects is not None:
+            return self._objects.config
+        config = self._named(lambda: self.family.read_config(self._values, self._files), self._config_file)
         if skipped := skipped_keys(self._values, self.family.keys):
             log.warning("%s: skipped as they cannot change the outputs: %s%s", self._config_file, ", ".join(skipped[:8]),
                         " ..." if skipped[8:] else "")
@@ -114,7 +138,7 @@ class Source(os.PathLike):
         For a head over the vocabulary, if the config claims that the output matrix is tied, the matrix is compared with
         the token embeddings; if they differ, it is not tied.
         """
-        if self.layout == "keras" or head not in LANGUAGE_MODELS:
+        if self._objects is not None or self.layout == "keras" or head not in LANGUAGE_MODELS:
             return self.config
         return self._compared
 
@@ -123,7 +147,7 @@ class Source(os.PathLike):
         return self._tied(self.config, compare=True)
 
     def _tied(self, config: Config, compare: bool) -> Config:
-        tied = is_tied(config, self.checkpoint(), self.family.names_for(self.head, self.layout), self.head, compare)
+        tied = is_tied(config, self.checkpoint(), self.names_for(self.head), self.head, compare)
         return config if tied == config.tie_word_embeddings else config.replace(tie_word_embeddings=tied)
 
     @functools.cached_property
@@ -131,6 +155,8 @@ class Source(os.PathLike):
         """The head with which the model was saved, if its config names one."""
         if self.layout == "keras":
             return self._keras.get("head")
+        if self._objects is not None:
+            return self._objects.head
         return self.family.head_of((self._values.get("architectures") or [""])[0])
 
     @property
@@ -177,6 +203,8 @@ class Source(os.PathLike):
 
 def open_source(name: str | os.PathLike) -> Source:
     """Opens a saved model: a directory, a `.keras` file, a TensorFlow prefix, or a hub name.
+
+    A directory or prefix of `tf.train.Checkpoint(model=model, ...)` is accepted, too; of several, the latest is read.
 
     An open source is returned unchanged, so that a command that opens its model at the start reads each file once.
 

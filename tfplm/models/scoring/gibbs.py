@@ -5,6 +5,7 @@ from these conditionals; the rows of a batch are independent chains.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -69,16 +70,20 @@ def gibbs_sample(source, count: int = 8, *, tokenizer=None, dtype: str | None = 
     opened = open_language_model(source, tokenizer, dtype=dtype)
     if opened.kind != MASKED or opened.tokenizer.mask_token_id is None:
         raise ValueError(f"the source is a {opened.kind} language model; Gibbs sampling needs a masked one with a mask "
-                         "token: use such a model, or generate text with tfplm generate")
-    texts = []
+                         "token: use such a model, or the model's own method generate")
+    return list(sample(opened, count, settings, progress))
+
+
+def sample(opened: LanguageModel, count: int, settings: GibbsSettings, progress: bool = False, with_prompt: bool = True
+           ) -> Iterator[str]:
+    """The texts of `gibbs_sample`, as they are sampled; `with_prompt` False: only their sampled tokens."""
     with tqdm(total=count, unit="text", desc="sampling", disable=not progress) as bar:
         for start in range(0, count, settings.batch_size):
             rows = min(settings.batch_size, count - start)
             chains = Chains(opened, settings, rows, np.random.default_rng((settings.seed, start)))
             chains.run()
-            texts += chains.texts()
             bar.update(rows)
-    return texts
+            yield from chains.texts(with_prompt)
 
 
 class Chains:
@@ -127,10 +132,15 @@ class Chains:
         self.ids[:, columns] = draw(np.where(self.forbidden, -np.inf, logits), self.rng, self.settings.temperature,
                                     top_k)
 
-    def texts(self) -> list[str]:
-        """The states as texts, including the prompt."""
-        start = self.columns[0] - self.prompt
-        return self.opened.tokenizer.batch_decode(self.ids[:, start:self.columns[-1] + 1])
+    def texts(self, with_prompt: bool = True) -> list[str]:
+        """The states as texts, with or without the prompt."""
+        first, decode = self.columns[0], self.opened.tokenizer.batch_decode
+        whole = decode(self.ids[:, first - self.prompt:self.columns[-1] + 1])
+        if with_prompt:
+            return whole
+        # the first sampled token may continue the last word of the prompt
+        prompts = decode(self.ids[:, first - self.prompt:first])
+        return [text.removeprefix(prompt).lstrip() for text, prompt in zip(whole, prompts)]
 
 
 def draw(logits: np.ndarray, rng: np.random.Generator, temperature: float = 1.0, top_k: int = 0) -> np.ndarray:

@@ -27,7 +27,8 @@ class Resume(keras.callbacks.Callback):
     of dropout; validation needs a separate dataset object. After Ctrl-C and SIGTERM a checkpoint is saved before the
     program ends.
 
-    To load only the model: `tf.train.Checkpoint(model=model).restore(path).expect_partial()`.
+    To load only the model: `tf.train.Checkpoint(model=model).restore(path).expect_partial()`, or, for a model of tfplm,
+    `tfplm.from_pretrained(directory)`.
 
     With `MultiWorkerMirroredStrategy` every worker needs this callback, with a folder that all of them can read; the
     chief writes. `every_minutes` and signals are then ignored, as all workers must save at the same step.
