@@ -90,13 +90,7 @@ def kept(owner, name: str, make):
     return vars(owner)[name]
 
 
-# The loop of `Model.fit`: it gives a callback no access to the data, and can only start at the start of an epoch
-#
-#     epoch_iterator = TFEpochIterator(...)
-#     self._maybe_symbolic_build(iterator=epoch_iterator)
-#     callbacks.on_train_begin()
-#     for epoch in range(self._initial_epoch or initial_epoch, epochs):
-#         for begin_step, end_step, iterator in epoch_iterator: ...
+# The loop of `Model.fit`: a callback has no access to the data, and it can only start at the start of an epoch
 
 
 def fit_frame(frame):
@@ -140,10 +134,8 @@ def build_for_fit(model, epoch_iterator, to_spec) -> None:
 
 
 def start_fit_at(model, epoch: int | None) -> None:
-    """Makes the running `fit` start at this epoch (from 0), if called in `on_train_begin`; None resets it.
-
-    After a reset, later calls of `fit` start at their `initial_epoch`. Missing in Keras: a callback cannot change
-    `initial_epoch`.
+    """Makes the running `fit` start at this epoch (from 0), if called in `on_train_begin`; None: later calls start at
+    their `initial_epoch` again. Missing in Keras: a callback cannot change `initial_epoch`.
     """
     model._initial_epoch = epoch
 
