@@ -63,8 +63,7 @@ def test_only_operations_that_tensorflow_serving_has(exported):
     graph = SavedModel.FromString((exported[1] / "1" / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
     nodes = [node for part in (graph.node, *(function.node_def for function in graph.library.function)) for node in part]
     operations = {node.op for node in nodes}
-    assert {op for op in operations if ">" in op or op.startswith("Regex")} == {
-        "TFText>FastWordpieceTokenizeWithOffsets", "RegexSplitWithOffsets"}
+    assert {op for op in operations if ">" in op or op.startswith("Regex")} == {"TFText>FastWordpieceTokenizeWithOffsets"}
     assert not any("xla" in op.lower() for op in operations)
     assert not any("_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b for node in nodes)
 

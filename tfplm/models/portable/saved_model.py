@@ -195,4 +195,4 @@ def _call(signature, arrays: dict) -> dict[str, np.ndarray]:
 def _has_text_ops(folder: Path) -> bool:
     """Whether the graph has operations of TensorFlow Text, which must be loaded before it."""
     data = (folder / "saved_model.pb").read_bytes()
-    return any(name in data for name in (b"RegexSplitWithOffsets", b"FastWordpieceTokenize", b"SentencepieceTokenizeOp"))
+    return any(name in data for name in (b"FastWordpieceTokenize", b"SentencepieceTokenizeOp"))
