@@ -10,7 +10,7 @@ import json, sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tfplm", "tokenizers", "sentencepiece", "keras"):
+        if name.split(".")[0] in ("tfplm", "tokenizers", "sentencepiece"):
             raise ImportError(name)
 
 sys.meta_path.insert(0, Blocked())

@@ -44,6 +44,7 @@ def test_ids_and_tokens(exported):
 def test_the_folder_of_tensorflow_serving(exported):
     _, folder, _ = exported
     import tensorflow as tf
+    from tensorflow.core.framework.tensor_pb2 import TensorProto
 
     assert (folder / "1" / "saved_model.pb").is_file() and (folder / "1" / "variables" / "variables.index").is_file()
     requests = [_log_class().FromString(record.numpy()).predict_log.request
@@ -52,7 +53,7 @@ def test_the_folder_of_tensorflow_serving(exported):
     signature = open_session(folder, "saved_model")._signatures["serving_default"]
     for request, rows in zip(requests, (1, 8)):  # they can be run
         (entry,) = request.inputs
-        proto = tf.compat.v1.TensorProto.FromString(entry.value)
+        proto = TensorProto.FromString(entry.value)
         assert signature(**{entry.key: tf.constant(tf.make_ndarray(proto))})["sentence_embedding"].shape[0] == rows
 
 

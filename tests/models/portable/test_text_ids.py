@@ -12,6 +12,7 @@ from tfplm.models.portable.text.decoding import TextOutput, check_exact_output
 from tfplm.models.portable.text.errors import NotInGraph
 from tfplm.models.portable.text.exactness import STRANGE, check_exact
 from tfplm.models.portable.text.inputs import TextInputs, TextSettings, pieces_graph
+from tfplm.models.portable.text.sentencepiece import SentencePieceGraph
 
 pytest.importorskip("tensorflow_text", reason="tensorflow-text not installed: pip install -e '.[text]'")
 
@@ -23,10 +24,14 @@ def strings(texts):
     return tf.constant([text.encode() for text in texts])
 
 
-def checked(graph, tokenizer, texts):
+def checked(graph, tokenizer, texts, ties=0.0):
+    """ties: share of texts of which SentencePiece may choose another division that is equally likely."""
     found = graph(strings(texts)).to_list()
     expected = tokenizer(texts, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
     wrong = [(text, ids.tolist(), row) for text, ids, row in zip(texts, expected, found) if ids.tolist() != row]
+    if len(wrong) <= ties * len(texts) and tokenizer.sentencepiece_model is not None:
+        alike = SentencePieceGraph(tokenizer).alike if wrong else None
+        wrong = [(text, ids, row) for text, ids, row in wrong if not alike(ids, row)]
     assert not wrong, (len(wrong), wrong[:3])
 
 
@@ -42,7 +47,7 @@ def case(request, data, tmp_path_factory):
 
 def test_golden_strange_and_random_texts(case):
     case, tokenizer, graph = case
-    checked(graph, tokenizer, [*case.texts, *STRANGE, *random_texts(400, 5)])
+    checked(graph, tokenizer, [*case.texts, *STRANGE, *random_texts(400, 5)], ties=0.02)
 
 
 def test_corpora(case, data):
@@ -55,13 +60,14 @@ def test_corpora(case, data):
 def test_many_random_texts(case):
     _, tokenizer, graph = case
     for start in range(0, 20_000, 2000):
-        checked(graph, tokenizer, random_texts(2000, start + 1))
+        checked(graph, tokenizer, random_texts(2000, start + 1), ties=0.02)
 
 
 @pytest.mark.slow
 def test_all_characters_and_the_whole_vocabulary(case):
     _, tokenizer, graph = case
-    assert check_exact(graph, tokenizer) > len(tokenizer) + 150_000 // 48
+    alike = SentencePieceGraph(tokenizer).alike if tokenizer.sentencepiece_model else lambda *_: False
+    assert check_exact(graph, tokenizer, (), alike) > len(tokenizer) + 150_000 // 48
     characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     checked(graph, tokenizer, ["a".join(characters[start:start + 64]) for start in range(0, len(characters), 64)])
 

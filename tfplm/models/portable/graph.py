@@ -11,10 +11,10 @@ from tfplm.models.portable.portable import Frozen, Portable
 LIMIT = 1900 << 20  # bytes of a graph: a protocol buffer has at most 2 GB
 
 
-def trace(portable: Portable, form: Literal["flat", "nested"] = "nested"):
+def trace(portable: Portable, form: Literal["flat", "nested", "lite"] = "nested"):
     """The concrete function of `portable`: keyword arguments by name -> a dict of outputs; variables stay variables.
 
-    form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" for converters, "flat" for TensorFlow.
+    form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" and "lite" for converters, "flat" for TensorFlow.
     """
     specs = {name: tf.TensorSpec(spec.shape, portable.ids if spec.dtype == tf.int32 else spec.dtype, name=name)
              for name, spec in portable.inputs.items()}
