@@ -69,6 +69,7 @@ def test_only_operations_that_tensorflow_serving_has(exported):
     assert not any("_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b for node in nodes)
 
 
+@pytest.mark.slow
 def test_labels_pairs_and_probabilities(tmp_path):
     built = model("sequence_classification", num_labels=3, id2label={0: "差评", 1: "neutral", 2: "好评"})
     tfplm.save_pretrained(built, tmp_path / "model", tokenizer(tmp_path))
@@ -82,6 +83,7 @@ def test_labels_pairs_and_probabilities(tmp_path):
         np.testing.assert_allclose(np.sum(found["probabilities"], 1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_tags(tmp_path):
     built = model("token_classification", num_labels=2, id2label={0: "O", 1: "B-LOC"})
     tfplm.save_pretrained(built, tmp_path / "model", tokenizer(tmp_path))
