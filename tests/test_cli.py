@@ -151,7 +151,8 @@ def test_every_verb_with_a_model_is_tested():
 @pytest.mark.parametrize("name", sorted(set(cli.VERBS) - {"serve", "generate", "completion", "example"}))
 def test_output_by_one_letter(name):
     words = {"params": ["m"], "tokenize": ["m"], "pretrain": ["t"], "evaluate": ["--model", "m", "d"], "predict": ["m"],
-             "vocab": ["t"], "convert": ["m"], "run-classifier": ["--data-dir", "d", "--task-name", "t"],
+             "vocab": ["t"], "convert": ["m"], "export": ["m", "--format", "onnx"],
+             "run-classifier": ["--data-dir", "d", "--task-name", "t"],
              "search": ["f"], "index": ["f"], "records": ["t", "--tokenizer", "v"], "perplexity": ["m", "t"]}
     rest = words.get(name) or [*(["--model", "m"] if name in MODELS else []), *REST.get(name, [])]
     for word in (["-o", "out"], ["--output", "out"], ["-o=out"]):

@@ -87,6 +87,7 @@ def test_sentence_transformers_loads_the_folder(exported):
     np.testing.assert_allclose(theirs, made.encode(TEXTS), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_static_int8_and_scores(tmp_path, capsys):
     needs("onnx")
     _, folder = sentences(tmp_path, projected=False)
@@ -102,6 +103,7 @@ def test_static_int8_and_scores(tmp_path, capsys):
     assert set(report["scores"]) == {"tensorflow", "onnx"} and set(report["scores"]["onnx"]) == {"spearman", "pearson"}
 
 
+@pytest.mark.slow
 def test_a_head_and_what_lies_beside_it(tmp_path):
     needs("onnx")
     built = model("sequence_classification", num_labels=3)
@@ -136,6 +138,7 @@ def test_a_finetuned_model_is_scored(classifier, tmp_path):
     assert (tmp_path / "onnx" / "task.json").is_file()
 
 
+@pytest.mark.slow
 def test_poolings_that_others_cannot_express_have_no_modules(saved, tmp_path):
     needs("onnx")
     tfplm.export(saved, tmp_path / "onnx", format="onnx", pooling=["REDUCE_MEAN_MAX"], layers=[0, -1])
@@ -184,7 +187,7 @@ def test_targets_that_are_not_written(saved, tmp_path):
         tfplm.export(saved, saved, format="onnx")
 
 
-@pytest.mark.parametrize("broken", ["write", "compare"])
+@pytest.mark.parametrize("broken", ["write", pytest.param("compare", marks=pytest.mark.slow)])
 def test_nothing_is_left_of_an_export_that_failed(broken, saved, tmp_path, monkeypatch):
     needs("onnx")
 

@@ -38,10 +38,7 @@ def set_trainable(layer, value: bool) -> None:
 
 
 def show_shape(layer) -> None:
-    """Makes `Model.summary` show `layer.output_shape`.
-
-    Missing in Keras: the summary shows no shape for a layer that was built in its constructor.
-    """
+    """Makes `Model.summary` show `layer.output_shape`. Missing in Keras: shapes of layers built in their constructor."""
     if not layer._build_shapes_dict:
         layer._build_shapes_dict = {"input_shape": layer.output_shape}
 
@@ -284,10 +281,7 @@ def before_clipping(optimizer, observe) -> None:
 
 
 def after_reduction(optimizer, observe) -> None:
-    """Makes the optimizer call `observe(gradients)` with the sums over the replicas.
-
-    Missing in Keras: the same as for `before_clipping`.
-    """
+    """Makes the optimizer call `observe(gradients)` with the sums over the replicas. Missing: as in `before_clipping`."""
     reduce = type(optimizer)._all_reduce_sum_gradients
 
     def observed(pairs):
@@ -299,10 +293,7 @@ def after_reduction(optimizer, observe) -> None:
 
 
 def with_constants(function):
-    """The concrete function with constants in place of its variables; loops and branches stay functions.
-
-    Missing in TensorFlow: freezing in general; `tf.lite` and `tf.saved_model` do it for themselves only.
-    """
+    """The concrete function with constants in place of its variables. Missing in TensorFlow: this, outside of `tf.lite`."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     return convert_variables_to_constants_v2(function, lower_control_flow=False)

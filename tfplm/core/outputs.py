@@ -100,7 +100,8 @@ def known_files(folder: str | os.PathLike, ours: Sequence[str]) -> list[Path]:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; expected a folder to write: use another --output")
-    names = [path.name for path in folder.iterdir() if path.name != LOCK] if folder.is_dir() else []
+    # SQLite keeps a journal beside the lock, which stays after a kill
+    names = [path.name for path in folder.iterdir() if not path.name.startswith(LOCK)] if folder.is_dir() else []
     found = [path for pattern in ours for path in sorted(folder.glob(pattern))]
     if names and not found:
         listed = ", ".join(sorted(names)[:4]) + (", ..." if len(names) > 4 else "")

@@ -83,6 +83,7 @@ def test_names_of_backends(tmp_path):
         backend_of("onnx", None, tmp_path, "bfloat16")
 
 
+@pytest.mark.slow
 def test_a_session_of_the_cache(tmp_path):
     needs("onnx")
     batch = cases.batch("distilbert")

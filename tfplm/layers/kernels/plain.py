@@ -51,7 +51,7 @@ def product(x, kernel, bias):
 
 def norm(x, gamma, beta, epsilon: float):
     """LayerNorm over the last axis, in float32."""
-    wide = tf.cast(x, tf.float32)
-    centered = wide - tf.reduce_mean(wide, -1, keepdims=True)
-    normal = centered / tf.sqrt(tf.reduce_mean(tf.pow(centered, 2.0), -1, keepdims=True) + epsilon)
+    wide, last = tf.cast(x, tf.float32), [-1]  # a list: OpenVINO's fusion does not accept a scalar
+    centered = wide - tf.reduce_mean(wide, last, keepdims=True)
+    normal = centered / tf.sqrt(tf.reduce_mean(tf.pow(centered, 2.0), last, keepdims=True) + epsilon)
     return tf.cast(normal * tf.cast(gamma, tf.float32) + tf.cast(beta, tf.float32), x.dtype)

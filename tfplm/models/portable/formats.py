@@ -37,9 +37,10 @@ class Format:
 
     def load(self, packages: Sequence[str] = ()) -> ModuleType:
         """The module; raises ImportError for a package that is not installed."""
+        extra = f"'.[{self.extra}]'"
         if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
             raise ImportError(f"the format {self.name} needs {' and '.join(missing)}, which "
-                              f"{'is' if len(missing) == 1 else 'are'} not installed: pip install -e '.[{self.extra}]'")
+                              f"{'is' if len(missing) == 1 else 'are'} not installed: pip install -e {extra}")
         return importlib.import_module(self.module)
 
 

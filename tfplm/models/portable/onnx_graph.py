@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import onnx
+import tensorflow as tf
 from onnx import numpy_helper
 
 from tfplm.models.portable.portable import Frozen
@@ -17,13 +18,18 @@ _SAME = ("Cast", "Identity", "Squeeze", "Unsqueeze")  # they keep the value of a
 
 def convert(frozen: Frozen) -> onnx.ModelProto:
     """The ONNX model of a frozen graph, with the public names of inputs and outputs."""
-    with _quiet():
-        import tf2onnx
+    with _quiet(), tf.Graph().as_default() as graph:
+        from tf2onnx import optimizer, tfonnx
 
-        model, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph, input_names=list(frozen.inputs.values()),
-            output_names=list(frozen.outputs.values()), opset=OPSET)
-    del model.graph.doc_string
+        # not `tf2onnx.convert`, which first lets TensorFlow rearrange the operations that ONNX Runtime would fuse
+        tf.import_graph_def(frozen.graph, name="")
+        try:
+            converted = tfonnx.process_tf_graph(graph, opset=OPSET, input_names=list(frozen.inputs.values()),
+                                                output_names=list(frozen.outputs.values()))
+        except ValueError as error:
+            raise ValueError(f"ONNX cannot express the model: {str(error)[:300]}; expected operations of ONNX only: export "
+                             "it with --format saved_model") from error
+        model = optimizer.optimize_graph(converted).make_model("")
     model.producer_name = "tfplm"
     simplify_shapes(model.graph)
     _rename(model.graph, {tensor: name for names in (frozen.inputs, frozen.outputs) for name, tensor in names.items()})
@@ -85,14 +91,16 @@ def _order(values, names: list[str]) -> None:
 
 
 def _name_axes(graph: onnx.GraphProto) -> None:
-    """Names the open axes, as other exporters do; of an input the first is the batch, the last the length."""
+    """Names the open axes, as other exporters do; where inputs may have different sizes, each axis has its own name, as
+    ONNX Runtime takes equal names for equal sizes."""
+    usual = {value.name for value in graph.input} <= {"input_ids", "attention_mask", "token_type_ids"}
+    rank = max(len(value.type.tensor_type.shape.dim) for value in graph.input)
+    names = ("batch", "choices", "sequence") if rank == 3 else ("batch", "sequence")
     for value in [*graph.input, *graph.output]:
-        axes = value.type.tensor_type.shape.dim
-        for index, axis in enumerate(axes):
+        for index, axis in enumerate(value.type.tensor_type.shape.dim):
             if not axis.HasField("dim_value") or axis.dim_value < 1:
                 axis.Clear()
-                axis.dim_param = "batch" if index == 0 else "sequence" if index == len(axes) - 1 or \
-                    value in graph.output else "choices"
+                axis.dim_param = names[index] if usual and index < rank else f"{value.name}_{index}"
 
 
 def simplify_shapes(graph: onnx.GraphProto) -> None:

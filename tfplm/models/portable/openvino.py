@@ -71,13 +71,14 @@ def to_int8(model, calibration: Sequence[dict[str, np.ndarray]]):
     nncf.set_log_level(40)  # errors only
     if not calibration:
         return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
-    batches = [{name: np.asarray(batch[name], np.int64) for name in _names(model)} for batch in calibration]
+    batches = [{name: np.asarray(batch[name], np.int64) for name in map(_name, model.inputs)} for batch in calibration]
     return nncf.quantize(model, nncf.Dataset(batches), model_type=nncf.ModelType.TRANSFORMER,
                          subset_size=len(batches))
 
 
-def _names(model) -> list[str]:
-    return [port.get_any_name() for port in model.inputs]
+def _name(port) -> str:
+    """The public name of an input or output; operations that a compilation removes leave theirs beside it, with a `:`."""
+    return next((name for name in sorted(port.get_names()) if ":" not in name), port.get_any_name())
 
 
 def open_session(folder: Path, threads: int | None = None) -> "OpenVinoSession":
@@ -99,8 +100,8 @@ class OpenVinoSession(Session):
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         self._compiled = openvino.Core().compile_model(file, "CPU", settings)
-        self.inputs = {port.get_any_name(): np.dtype(port.get_element_type().to_dtype()) for port in self._compiled.inputs}
-        self.outputs = tuple(port.get_any_name() for port in self._compiled.outputs)
+        self.inputs = {_name(port): np.dtype(port.get_element_type().to_dtype()) for port in self._compiled.inputs}
+        self.outputs = tuple(map(_name, self._compiled.outputs))
         self._requests = threading.local()
 
     def run(self, batch):
