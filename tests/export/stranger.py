@@ -10,10 +10,11 @@ import json, sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tfplm", "tokenizers", "sentencepiece", "keras"):
+        if name.split(".")[0] in ("tfplm", "tokenizers", "sentencepiece"):
             raise ImportError(name)
 
 sys.meta_path.insert(0, Blocked())
+import numpy as np
 import tensorflow as tf
 import tensorflow_text
 loaded = tf.saved_model.load(sys.argv[1])
@@ -21,8 +22,9 @@ signature = loaded.signatures[sys.argv[2]]
 given = {name: tf.constant(values) for name, values in json.loads(sys.argv[3]).items()}
 found = signature(**given)
 assert "tfplm" not in sys.modules
-texts = lambda value: value.numpy().astype(str).tolist() if value.dtype == tf.string else value.numpy().tolist()
-print(json.dumps({name: texts(value) for name, value in found.items()}))
+arrays = {name: value.numpy() for name, value in found.items()}
+print(json.dumps({name: (np.char.decode(array.astype(bytes), "utf-8") if array.dtype == object else array).tolist()
+                  for name, array in arrays.items()}))
 """
 
 

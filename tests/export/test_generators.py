@@ -13,13 +13,13 @@ from tests.tokenizers.cases import CASES
 from tfplm.models.portable.decoders.generation import portable_generation
 from tfplm.models.portable.decoders.past import portables_with_past
 from tfplm.models.portable.formats import open_session
-from tfplm.models.portable.graph import trace
+from tfplm.models.portable.graph import argument, trace
 from tfplm.options.generate import GenerationOptions
 
 NO_END = {"eos_token_id": -1}
 
 
-@pytest.mark.parametrize("make", [gpt2, pytest.param(bart, marks=pytest.mark.slow), t5])
+@pytest.mark.parametrize("make", [gpt2, *[pytest.param(make, marks=pytest.mark.slow) for make in (bart, t5)]])
 def test_generation_in_one_graph(make):
     model = make()
     graph = trace(portable_generation(model, GenerationOptions(max_new_tokens=8, **NO_END)), form="flat")
@@ -29,6 +29,7 @@ def test_generation_in_one_graph(make):
         assert found.numpy().tolist() == expected[:, -8:].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"num_beams": 3, "num_return_sequences": 2}, {"do_sample": True, "top_k": 20}], ids=str)
 def test_beams_and_samples(options):
     model, batch = gpt2(), prompts("left")
@@ -48,11 +49,12 @@ def test_steps_with_a_cache(make):
     mask = np.ones_like(ids)
     mask[1, :2] = 0
     heads, size = model.decoding_stack.config.num_attention_heads, model.decoding_stack.config.attention_head_dim
-    given, expected = {}, {"input_ids": ids, "attention_mask": mask}
+    positions = np.maximum(mask.cumsum(1) - 1, 0)
+    given, expected = {}, {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
     if model.is_seq2seq:
         source = {"input_ids": ids[:, ::-1].copy(), "attention_mask": np.ones_like(ids)}
         crossed = functions["encode"](**source)
-        given = {name.replace("present", "past_key_values"): value for name, value in crossed.items()}
+        given = {argument(name.replace("present", "past_key_values")): value for name, value in crossed.items()}
         given["encoder_attention_mask"] = source["attention_mask"]
         expected = {**source, "decoder_input_ids": ids, "decoder_attention_mask": mask}
         mask[1, :2] = 1  # decoders of pairs count positions from the left edge
@@ -63,9 +65,10 @@ def test_steps_with_a_cache(make):
         found = functions["step"](input_ids=ids[:, start:end], attention_mask=mask[:, :end], **past, **given)
         real = mask[:, start:end] != 0
         np.testing.assert_allclose(found["logits"].numpy()[real], expected[:, start:end][real], atol=2e-4)
-        past = {name: found[name.replace("past_key_values", "present")] for name in names}
+        past = {name: found[name.replace("past_key_values", "present").replace("_", ".")] for name in names}
 
 
+@pytest.mark.slow
 def test_text_to_text_without_tfplm(data, tmp_path):
     pytest.importorskip("tensorflow_text", reason="tensorflow-text not installed: pip install -e '.[text]'")
     tokenizer = tfplm.Tokenizer.from_pretrained(CASES["gpt2"].build(tmp_path / "tokenizer", data))

@@ -30,6 +30,7 @@ def test_vectors_of_batches_of_any_shape(saved):
     assert report.agreement["sentence_embedding"].difference < 1e-5
 
 
+@pytest.mark.slow
 def test_the_file_is_run_by_the_interpreter_alone(saved):
     from ai_edge_litert.interpreter import Interpreter
 
@@ -40,6 +41,7 @@ def test_the_file_is_run_by_the_interpreter_alone(saved):
     np.testing.assert_allclose(run(**batch)["sentence_embedding"], made.encode(TEXTS[:1]), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "int8", "static int8"])
 def test_smaller_files(saved, tmp_path, precision):
     folder = saved[1]
@@ -52,6 +54,7 @@ def test_smaller_files(saved, tmp_path, precision):
     assert report.agreement["sentence_embedding"].cosine > 0.98
 
 
+@pytest.mark.slow
 def test_labels(tmp_path):
     built = model("sequence_classification", num_labels=3)
     tfplm.save_pretrained(built, tmp_path / "model", tokenizer(tmp_path))

@@ -19,13 +19,14 @@ def write(past: tuple, new: tuple, index) -> tuple:
 
 def _plain_update(old, start: tuple, new):
     """The same without an operation of XLA's, which other programs do not have."""
-    index, length = start[2], new.shape[2]
-    if length is not None and length == old.shape[2]:
-        return new
-    if length == 1 and old.shape[2] is not None:  # keeps the number of positions known, as loops need it
+    index = start[2]
+    if new.shape[2] == 1 and old.shape[2] is not None:
         here = ops.equal(ops.arange(old.shape[2], dtype="int32"), index)
-        return ops.where(here[None, None, :, None], new, old)
-    return ops.concatenate([old[:, :, :index], new, old[:, :, index + ops.shape(new)[2]:]], axis=2)
+        result = ops.where(here[None, None, :, None], new, old)
+    else:
+        result = ops.concatenate([old[:, :, :index], new, old[:, :, index + ops.shape(new)[2]:]], axis=2)
+    result.set_shape(old.shape)  # the number of positions stays known, as loops need it
+    return result
 
 
 def kept(cache: list[dict]) -> list[dict]:

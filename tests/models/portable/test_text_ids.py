@@ -12,25 +12,30 @@ from tfplm.models.portable.text.decoding import TextOutput, check_exact_output
 from tfplm.models.portable.text.errors import NotInGraph
 from tfplm.models.portable.text.exactness import STRANGE, check_exact
 from tfplm.models.portable.text.inputs import TextInputs, TextSettings, pieces_graph
+from tfplm.models.portable.text.sentencepiece import SentencePieceGraph
 
 pytest.importorskip("tensorflow_text", reason="tensorflow-text not installed: pip install -e '.[text]'")
 
 NOT_EXACT = {"modernbert": "changes texts by NFC", "openai_gpt": "its algorithm is bpe"}
-SLOW = ("bert_chinese", "bert_cased", "xlm_roberta_real", "camembert", "mbart", "bart", "roberta_prefix")  # alike others
+QUICK = ("bert_uncased", "t5", "roberta")  # one of each algorithm
 
 
 def strings(texts):
     return tf.constant([text.encode() for text in texts])
 
 
-def checked(graph, tokenizer, texts):
+def checked(graph, tokenizer, texts, ties=0.0):
+    """ties: share of texts of which SentencePiece may choose another division that is equally likely."""
     found = graph(strings(texts)).to_list()
     expected = tokenizer(texts, padding=False, truncation=False, add_special_tokens=False)["input_ids"]
     wrong = [(text, ids.tolist(), row) for text, ids, row in zip(texts, expected, found) if ids.tolist() != row]
+    if len(wrong) <= ties * len(texts) and tokenizer.sentencepiece_model is not None:
+        alike = SentencePieceGraph(tokenizer).alike if wrong else None
+        wrong = [(text, ids, row) for text, ids, row in wrong if not alike(ids, row)]
     assert not wrong, (len(wrong), wrong[:3])
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK))
                                         for name in CASES if name not in NOT_EXACT])
 def case(request, data, tmp_path_factory):
     """(case, tokenizer, graph)."""
@@ -42,9 +47,10 @@ def case(request, data, tmp_path_factory):
 
 def test_golden_strange_and_random_texts(case):
     case, tokenizer, graph = case
-    checked(graph, tokenizer, [*case.texts, *STRANGE, *random_texts(400, 5)])
+    checked(graph, tokenizer, [*case.texts, *STRANGE, *random_texts(400, 5)], ties=0.02)
 
 
+@pytest.mark.slow
 def test_corpora(case, data):
     case, tokenizer, graph = case
     for corpus in case.corpora:
@@ -55,17 +61,19 @@ def test_corpora(case, data):
 def test_many_random_texts(case):
     _, tokenizer, graph = case
     for start in range(0, 20_000, 2000):
-        checked(graph, tokenizer, random_texts(2000, start + 1))
+        checked(graph, tokenizer, random_texts(2000, start + 1), ties=0.02)
 
 
 @pytest.mark.slow
 def test_all_characters_and_the_whole_vocabulary(case):
     _, tokenizer, graph = case
-    assert check_exact(graph, tokenizer) > len(tokenizer) + 150_000 // 48
+    alike = SentencePieceGraph(tokenizer).alike if tokenizer.sentencepiece_model else lambda *_: False
+    assert check_exact(graph, tokenizer, (), alike) > len(tokenizer) + 150_000 // 48
     characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     checked(graph, tokenizer, ["a".join(characters[start:start + 64]) for start in range(0, len(characters), 64)])
 
 
+@pytest.mark.slow
 def test_pairs_truncation_and_padding(case):
     _, tokenizer, _ = case
     firsts, seconds = zip(*[*PAIRS, PAIRS[-1][::-1], (PAIRS[-1][0], "z " * 40), ("z " * 40, PAIRS[-1][0])])
@@ -112,6 +120,7 @@ def test_added_tokens(data):
     checked(pieces_graph(tokenizer), tokenizer, ["a[E1]xb [E1] [e1]好的a.b*", "[E1][E1]x[MASK]a.b", "[CLS][SEP]", "aXb*"])
 
 
+@pytest.mark.slow
 def test_the_check_finds_one_wrong_id(data):
     tokenizer = tfplm.Tokenizer.from_vocab(data("vocabs", "bert_base_uncased_vocab.txt"))
     other = tfplm.Tokenizer.from_vocab(data("vocabs", "bert_base_uncased_vocab.txt"), strip_accents=False)
@@ -119,6 +128,7 @@ def test_the_check_finds_one_wrong_id(data):
         check_exact(pieces_graph(other), tokenizer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2", "t5", "xlm_roberta", "roberta"])
 def test_texts_of_ids(name, data, tmp_path):
     tokenizer = tfplm.Tokenizer.from_pretrained(CASES[name].build(tmp_path, data))

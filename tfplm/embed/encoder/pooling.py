@@ -96,7 +96,8 @@ def pool(hidden, mask, strategies: Sequence[Pooling]):
     Returns:
         float32 `[B, H x strategies]` (`REDUCE_MEAN_MAX` counts twice); for `NONE` `[B,T,H]`, zero where the mask is 0.
     """
-    hidden, mask = ops.cast(hidden, "float32"), ops.cast(mask, "float32")[:, :, None]  # [B,T,1]
+    # not by slices with new axes, which LiteRT does not have
+    hidden, mask = ops.cast(hidden, "float32"), ops.expand_dims(ops.cast(mask, "float32"), 2)  # [B,T,1]
     parts = [_STRATEGIES[strategy](hidden, mask) for strategy in strategies]
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
@@ -112,11 +113,11 @@ def _max(hidden, mask):
 
 def _last(hidden, mask):
     position = ops.maximum(ops.cast(ops.sum(mask, axis=1), "int32") - 1, 0)  # [B,1]
-    return ops.take_along_axis(hidden, position[:, :, None], axis=1)[:, 0]
+    return ops.take_along_axis(hidden, ops.expand_dims(position, 2), axis=1)[:, 0]
 
 
 def _weighted_mean(hidden, mask):
-    weights = mask * ops.cast(ops.arange(1, ops.shape(mask)[1] + 1), "float32")[None, :, None]
+    weights = mask * ops.expand_dims(ops.cast(ops.arange(1, ops.shape(mask)[1] + 1), "float32"), (0, 2))
     return _mean(hidden, weights)
 
 

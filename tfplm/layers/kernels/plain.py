@@ -3,7 +3,8 @@
 Converters to ONNX, OpenVINO and LiteRT, and TensorFlow Serving, read neither XLA clusters nor custom gradients. The form
 "nested" is for the converters: each step is written as their optimizers expect it (ONNX Runtime fuses a GELU, a LayerNorm
 or a bias only if it finds these very operations), and products keep the axes of their input, so that no shape is
-computed. The form "flat" is for TensorFlow itself, which fuses bias and GELU with a product of two matrices only.
+computed. The form "lite" is the same with the GELU that LiteRT knows. The form "flat" is for TensorFlow itself, which
+fuses bias and GELU with a product of two matrices only.
 """
 
 import contextlib
@@ -21,12 +22,12 @@ def is_plain() -> bool:
 
 
 def is_nested() -> bool:
-    """Returns True while a graph is traced for a converter, in `plain_kernels("nested")`."""
-    return _FORM.get() == "nested"
+    """Returns True while a graph is traced for a converter, in `plain_kernels("nested")` or `("lite")`."""
+    return _FORM.get() in ("nested", "lite")
 
 
 @contextlib.contextmanager
-def plain_kernels(form: Literal["flat", "nested"] = "flat"):
+def plain_kernels(form: Literal["flat", "nested", "lite"] = "flat"):
     """A context in which functions are traced without XLA clusters and custom gradients: for inference only."""
     token = _FORM.set(form)
     try:
@@ -36,7 +37,9 @@ def plain_kernels(form: Literal["flat", "nested"] = "flat"):
 
 
 def gelu(x):
-    """The erf form of GELU, in the order of operations of PyTorch's exporter."""
+    """The erf form of GELU, in the order of operations of PyTorch's exporter; LiteRT has no erf, but knows TensorFlow's."""
+    if _FORM.get() == "lite":
+        return tf.nn.gelu(x, approximate=False)
     return x * (tf.math.erf(x / 1.4142135623730951) + 1.0) * 0.5
 
 

@@ -11,21 +11,28 @@ from tfplm.models.portable.portable import Frozen, Portable
 LIMIT = 1900 << 20  # bytes of a graph: a protocol buffer has at most 2 GB
 
 
-def trace(portable: Portable, form: Literal["flat", "nested"] = "nested"):
+def trace(portable: Portable, form: Literal["flat", "nested", "lite"] = "nested"):
     """The concrete function of `portable`: keyword arguments by name -> a dict of outputs; variables stay variables.
 
-    form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" for converters, "flat" for TensorFlow.
+    The arguments are named as in `argument`.
+
+    form: of the kernels, see `tfplm.layers.kernels.plain`: "nested" and "lite" for converters, "flat" for TensorFlow.
     """
-    specs = {name: tf.TensorSpec(spec.shape, portable.ids if spec.dtype == tf.int32 else spec.dtype, name=name)
-             for name, spec in portable.inputs.items()}
+    specs = {argument(name): tf.TensorSpec(spec.shape, portable.ids if spec.dtype == tf.int32 else spec.dtype,
+                                           name=argument(name)) for name, spec in portable.inputs.items()}
 
     def function(**tensors):
-        batch = {name: tf.cast(tensors[name], spec.dtype) for name, spec in portable.inputs.items()}
+        batch = {name: tf.cast(tensors[argument(name)], spec.dtype) for name, spec in portable.inputs.items()}
         results = portable.function(batch)
         return {name: tf.identity(results[name], name=name) for name in portable.outputs}
 
     with plain_kernels(form):
         return tf.function(function, autograph=False).get_concrete_function(**specs)
+
+
+def argument(name: str) -> str:
+    """The name of an input as that of an argument: `past_key_values_0_key` for `past_key_values.0.key`."""
+    return name.replace(".", "_")
 
 
 def freeze(portable: Portable) -> Frozen:
@@ -41,7 +48,7 @@ def freeze(portable: Portable) -> Frozen:
     definition = frozen.graph.as_graph_def()
     used = _prune(definition, [tensor.op.name for tensor in results.values()])
     names = {tensor.op.name: tensor.name for tensor in frozen.inputs if tensor.op.name in used}
-    return Frozen(definition, {name: names[name] for name in portable.inputs if name in names},
+    return Frozen(definition, {name: names[argument(name)] for name in portable.inputs if argument(name) in names},
                   {name: results[name].name for name in portable.outputs})
 
 

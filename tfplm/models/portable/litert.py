@@ -42,7 +42,7 @@ def _converted(portable: Portable, precision: str, calibration: Sequence[dict[st
     module = tf.Module()
     # ranges are measured with batches of the main function alone
     parts = {_SIGNATURE: portable, **({} if calibration else portable.also)}
-    signatures = {name: trace(dataclasses.replace(part, ids=tf.int32)) for name, part in parts.items()}
+    signatures = {name: trace(dataclasses.replace(part, ids=tf.int32), "lite") for name, part in parts.items()}
     module.weights = [variable for concrete in signatures.values() for variable in concrete.variables]
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         tf.saved_model.save(module, scratch, signatures=signatures)

@@ -29,6 +29,7 @@ class Session(abc.ABC):
     def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs of a batch: what the file does not read is left out, and what it reads beside `input_ids` has a
         default: all tokens are real, and of segment 0."""
+        batch = {**batch, **{name.replace(".", "_"): array for name, array in batch.items()}}  # names of arguments
         ids = np.asarray(batch["input_ids"])
         defaults = {"attention_mask": np.ones_like, "token_type_ids": np.zeros_like}
         return self.run({name: np.ascontiguousarray(batch[name] if name in batch else defaults[name](ids), dtype)

@@ -16,7 +16,7 @@ FILE = Path("assets.extra", "tf_serving_warmup_requests")
 def _log_class():
     """The class of `PredictionLog`, with the fields of TensorFlow Serving's prediction_log.proto that a request needs."""
     file = Definition("tfplm.serving")
-    file.add("ModelSpec", name=Field(1, "string"), signature_name=Field(3, "string"))
+    file.add("ModelSpec", model=Field(1, "string"), signature_name=Field(3, "string"))
     file.add("Input", key=Field(1, "string"), value=Field(2, "bytes"))  # an entry of a map; the value is a TensorProto
     file.add("Request", model_spec=Field(1, "ModelSpec"), inputs=Field(2, "Input", "repeated"))
     file.add("PredictLog", request=Field(1, "Request"))
@@ -35,7 +35,7 @@ def write_warm_up(folder: Path, requests: Sequence[Mapping[str, np.ndarray]],
         for request in requests:
             record = _log_class()()
             inner = record.predict_log.request
-            inner.model_spec.name, inner.model_spec.signature_name = "model", signature  # any name
+            inner.model_spec.model, inner.model_spec.signature_name = "model", signature  # any name
             for key, array in request.items():
                 inner.inputs.add(key=key, value=tf.make_tensor_proto(array).SerializeToString())
             writer.write(record.SerializeToString(deterministic=True))

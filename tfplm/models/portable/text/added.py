@@ -10,6 +10,8 @@ from tfplm.models.portable.text.errors import NotInGraph
 # White_Space of Unicode, in the syntax of RE2, whose `\s` has ASCII only
 _SPACE = r"[\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
 
+_BOUNDARY = b"\xff"
+
 
 class AddedTokens(tf.Module):
     """Divides texts at added tokens.
@@ -28,12 +30,16 @@ class AddedTokens(tf.Module):
         self._pattern = "|".join(map(_pattern_of, ordered))
 
     def pieces(self, texts, encode):
-        """The ids of texts `[B]`, ragged int32 `[B, None]`; `encode` has those of the texts `[P]` between the tokens."""
+        """The ids of texts `[B]`, ragged int32 `[B, None]`; `encode` has those of the texts `[P]` between the tokens.
+
+        Bytes that are not UTF-8 become U+FFFD.
+        """
+        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
         if not self._pattern:
             return encode(texts)
-        import tensorflow_text
-
-        parts = tensorflow_text.regex_split(texts, self._pattern, self._pattern)  # [B, None]
+        # `regex_split` of TensorFlow Text ends at a zero byte; no text has this byte
+        texts = tf.strings.regex_replace(texts, f"({self._pattern})", _BOUNDARY + rb"\1" + _BOUNDARY)
+        parts = tf.strings.split(texts, _BOUNDARY)  # [B, None]
         flat = parts.flat_values
         found = self._ids_of(flat)
         ids = encode(tf.where(found >= 0, "", flat))

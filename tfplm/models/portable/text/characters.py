@@ -65,7 +65,7 @@ class Rewriter(tf.Module):
             result = self._table(rows.with_flat_values(codes))
         else:
             result = self._marks.ordered(rows.with_flat_values(codes), self._table)
-        return encode(result[:, 1:])
+        return tf.strings.unicode_encode(result[:, 1:], "UTF-8")
 
     def _small_sigmas(self, codes):
         """A capital sigma becomes a final one after a cased letter that no cased letter follows, as in `str.lower`."""
@@ -141,33 +141,6 @@ class Marks(tf.Module):
 
         values, splits = tf.cond(tf.reduce_any(self._rare(flat) > 0), slow, fast)
         return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
-
-
-def encode(rows):
-    """Strings `[B]` of code points, a ragged int32 `[B, None]`."""
-    codes = rows.flat_values
-    low = tf.bitwise.bitwise_and(codes, 0xFFFF)
-    strange = tf.reduce_any((low >= 0xFFFE) | ((codes >= 0xFDD0) & (codes <= 0xFDEF)))
-    # `unicode_encode` replaces the 66 noncharacters, which texts may have
-    return tf.cond(strange, lambda: _encode_bytes(rows), lambda: tf.strings.unicode_encode(rows, "UTF-8"))
-
-
-def _encode_bytes(rows):
-    """The same by arithmetic: the first byte of a character, and up to three bytes with six bits each."""
-    codes = rows.flat_values
-    byte_strings = tf.constant([bytes([number]) for number in range(256)])
-    six = [tf.bitwise.bitwise_and(tf.bitwise.right_shift(codes, shift), 0x3F) + 0x80 for shift in (12, 6, 0)]
-    last = [tf.gather(byte_strings, each) for each in six]
-
-    def first(shift, mark):
-        return tf.gather(byte_strings, tf.minimum(tf.bitwise.right_shift(codes, shift) + mark, 255))
-
-    text = tf.where(
-        codes < 0x80, tf.gather(byte_strings, tf.minimum(codes, 255)), tf.where(
-            codes < 0x800, tf.strings.join([first(6, 0xC0), last[2]]), tf.where(
-                codes < 0x10000, tf.strings.join([first(12, 0xE0), *last[1:]]),
-                tf.strings.join([first(18, 0xF0), *last]))))
-    return tf.strings.reduce_join(rows.with_flat_values(text), axis=-1)
 
 
 @functools.lru_cache(8)

@@ -145,6 +145,7 @@ def _limits(lengths: list, room: int) -> list:
     if len(lengths) == 1:
         return [tf.minimum(lengths[0], room)]
     first, second = lengths
+    room = tf.constant(room, tf.int64)
     short, long = tf.minimum(first, second), tf.maximum(first, second)
     cut = first + second > room
     both = short > room // 2

@@ -1,6 +1,8 @@
 """SentencePiece in a graph: the library itself, which TensorFlow Text has as an operation, and XLNet's preprocessing."""
 
+import math
 import unicodedata
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -32,9 +34,19 @@ class SentencePieceGraph(tf.Module):
         self.preparation = Preparation(original)
         self.model = tensorflow_text.SentencepieceTokenizer(data, out_type=tf.int32)
         self._values, self._splits = _ids(original, tokenizer)
+        shift = len(tokenizer.rules.head) - tokenizer.rules.skip
+        self._scores = {index + shift: score for index, (_, score, _) in enumerate(parse(data).pieces)}
 
     def __call__(self, texts):
         return self.added.pieces(texts, self._pieces)
+
+    def alike(self, ids: Sequence[int], other: Sequence[int]) -> bool:
+        """Whether two divisions of a text are equally likely but for rounding, as those of `xxxx` into `x` and `xxx`.
+
+        Of such, which are rare beyond long words of one or two letters, versions of the library choose different ones.
+        """
+        likelihoods = [math.fsum(self._scores.get(index, 0.0) for index in each) for each in (ids, other)]
+        return math.isclose(*likelihoods, rel_tol=1e-5)
 
     def _pieces(self, texts):
         pieces = self.model.tokenize(self.preparation(texts))

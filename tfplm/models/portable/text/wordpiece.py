@@ -13,7 +13,7 @@ from tokenizers import models
 from tfplm.models.portable.text.added import AddedTokens
 from tfplm.models.portable.text.characters import Marks, Rewriter, assigned, table_of
 from tfplm.models.portable.text.errors import NotInGraph
-from tfplm.tokenizers.original.google import BasicTokenizer, GoogleTokenizer
+from tfplm.tokenizers.original.google import BasicTokenizer, GoogleTokenizer, is_word
 from tfplm.tokenizers.tokenizer import Tokenizer
 
 _GAP = "[gap {}]"  # with a space, so that no word equals it
@@ -33,8 +33,6 @@ class WordPieceGraph(tf.Module):
         self.longest = model.max_input_chars_per_word
         vocab = backend.get_vocab(with_added_tokens=False)
         letters = {letter for token in vocab for letter in token}
-        if any(ord(letter) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(letter) <= 0xFDEF for letter in letters):
-            raise NotInGraph("its vocabulary has noncharacters of Unicode")
         # a word of this letter is unknown, and so stands for all words that are too long
         self.unknown = next(chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in letters)
         self.words = _fast(vocab, model.unk_token, model.continuing_subword_prefix)
@@ -55,8 +53,7 @@ def _fast(vocab: dict[str, int], unknown: str, prefix: str):
 
     names = [_GAP.format(index) for index in range(max(vocab.values()) + 1)]
     for token, index in vocab.items():
-        # the replacement character is dropped from texts, and here only stands for noncharacters
-        names[index] = _GAP.format(index) if "\ufffd" in token or not token else token
+        names[index] = token or names[index]
     try:
         return tensorflow_text.FastWordpieceTokenizer(names, prefix, max_bytes_per_word=1 << 20, token_out_type=tf.int32,
                                                       unknown_token=unknown, no_pretokenization=True)
@@ -73,11 +70,13 @@ def _tables(lower_case: bool, strip_accents: bool | None, chinese_characters: bo
     def spaced(tokenizer: BasicTokenizer, text: str) -> str:
         return " ".join(word for word, _ in tokenizer.words(f"a{text}b"))[1:-1]
 
-    replaced = {"\ufffd": "", **table_of(lambda character: spaced(basic, character))}
+    # by ranges, in which this Python's version of Unicode does not know all
+    ideographs = [c for c in map(chr, range(0x3400, 0x2FA20)) if is_word(c)]
+    replaced = {"\ufffd": "", **{c: spaced(basic, c) for c in ideographs}, **table_of(lambda c: spaced(basic, c))}
     if not basic.strip_accents:
         return replaced, {}, ""
-    full = table_of(lambda character: spaced(plain, unicodedata.normalize(
-        "NFD", character.lower() if lower_case else character)))
+    full = {**{c: spaced(plain, c) for c in ideographs}, **table_of(lambda c: spaced(plain, unicodedata.normalize(
+        "NFD", c.lower() if lower_case else c)))}
     return replaced, full, "".join(c for c in assigned() if unicodedata.category(c) == "Mn")
 
 
