@@ -12,11 +12,13 @@ from tfplm.core.lazy import lazy_exports
 logs.install()
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    "Elmo": ".models.elmo",
     "Predictor": ".adapt.finetune",
     "SearchIndex": ".embed",
     "SentenceEncoder": ".embed",
     "SummaryCallback": ".summaries",
     "Tokenizer": ".tokenizers",
+    "WordVectors": ".data.words",
     "count_parameters": ".models",
     "finetune": ".adapt.finetune",
     "from_config": ".models",
