@@ -113,7 +113,7 @@ class Elmo(keras.Model):
         if not len(sentences):
             return []
         characters = character_ids(sentences, self.options.longest_word)
-        states = [np.asarray(state) for state in self.zero_states(len(sentences))]
+        states = [np.array(state) for state in self.zero_states(len(sentences))]
         for old, new in zip(self._states or [], states, strict=bool(self._states)):
             new[:len(old)] = old[:len(new)]
         layers, last = self._step(characters, states)
