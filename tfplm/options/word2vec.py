@@ -22,8 +22,7 @@ class Word2vecOptions(Options):
 
     text: list[str] = flag(
         help="files, globs, folders, .gz, .jsonl, - for standard input, tfds:NAME[:SPLIT], builtin:python", positional=True)
-    output: str = flag(help="the file to write; OUTPUT.training, beside it, holds what an interrupted training resumes from",
-                       short="o")
+    output: str = flag(help="the file to write; OUTPUT.training, beside it, holds what an interrupted training resumes from")
     overwrite: bool = flag(False, "train again, if the file exists, or belongs to a training with other options")
     format: Literal["word2vec", "word2vec_binary", "glove", "folder"] = flag(
         "word2vec", "word2vec: text with a header; glove: without; folder: words.txt and vectors.npy, mapped when read")
