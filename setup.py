@@ -14,8 +14,7 @@ EXTRAS = {
              "pyzmq>=25", "fastapi>=0.132", "uvicorn>=0.30", "prometheus_client>=0.22", "httpx>=0.27",
              "bert-serving-client==1.10.0", "cohere>=5.11", "schemathesis>=4", "pyarrow>=14", "faiss-cpu>=1.8",
              "pymilvus>=2.5", "milvus-lite>=3; sys_platform != 'win32'", "psycopg[binary]>=3.1", "PyMySQL>=1.1",
-             "mypy>=2.4,<3", *ONNX, *OPENVINO,
-             *LITERT, *TEXT],
+             "mypy>=2.4,<3", "numba>=0.61", "gensim>=4.4", *ONNX, *OPENVINO, *LITERT, *TEXT],
     # the documentation site; ruff shortens its signatures, jieba finds the Chinese words for its search
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings>=1,<2", "mkdocstrings-python>=2,<3", "ruff>=0.9",
              "jieba>=0.42"],
@@ -30,6 +29,7 @@ EXTRAS = {
     "litert": LITERT,  # tfplm export --format litert
     "text": TEXT,  # tfplm export --format saved_model with the tokenizer inside
     "parquet": ["pyarrow>=14"],
+    "words": ["numba>=0.61"],  # tfplm word2vec
     "zh": ["jieba>=0.42"],  # Chinese word segmentation
     "digits": ["scikit-learn>=1.3"],  # small handwritten digits if MNIST is not available
     "bench": ["keras-hub>=0.25", "torch>=2.4", "transformers>=4.56", "sentence-transformers>=3", "onnx>=1.16",

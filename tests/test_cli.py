@@ -144,14 +144,14 @@ def test_the_model_by_any_name(name, flag):
 
 
 def test_every_verb_with_a_model_is_tested():
-    others = {"demo", "mnist", "presets", "vocab", "info", "completion", "example"}
+    others = {"demo", "mnist", "presets", "vocab", "word2vec", "info", "completion", "example"}
     assert set(cli.VERBS) - others == set(MODELS)
 
 
 @pytest.mark.parametrize("name", sorted(set(cli.VERBS) - {"serve", "generate", "completion", "example"}))
 def test_output_by_one_letter(name):
     words = {"params": ["m"], "tokenize": ["m"], "pretrain": ["t"], "evaluate": ["--model", "m", "d"], "predict": ["m"],
-             "vocab": ["t"], "convert": ["m"], "static": ["m"], "export": ["m", "--format", "onnx"],
+             "vocab": ["t"], "word2vec": ["t"], "convert": ["m"], "static": ["m"], "export": ["m", "--format", "onnx"],
              "run-classifier": ["--data-dir", "d", "--task-name", "t"],
              "search": ["f"], "index": ["f"], "records": ["t", "--tokenizer", "v"], "perplexity": ["m", "t"]}
     rest = words.get(name) or [*(["--model", "m"] if name in MODELS else []), *REST.get(name, [])]

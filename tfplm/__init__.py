@@ -14,11 +14,13 @@ prepare_tensorflow()
 logs.install()
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    "Elmo": ".models.elmo",
     "Predictor": ".adapt.finetune",
     "SearchIndex": ".embed",
     "SentenceEncoder": ".embed",
     "SummaryCallback": ".summaries",
     "Tokenizer": ".tokenizers",
+    "WordVectors": ".data.words",
     "count_parameters": ".models",
     "export": ".export",
     "finetune": ".adapt.finetune",

@@ -12,6 +12,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("tfplm.options.export:ExportOptions", "write a model for ONNX Runtime, OpenVINO, TensorFlow or LiteRT"),
     "tokenize": ("tfplm.options.tokenize:TokenizeOptions", "show the tokens and ids of a text"),
     "vocab": ("tfplm.options.vocab:VocabOptions", "learn a vocabulary from a corpus"),
+    "word2vec": ("tfplm.options.word2vec:Word2vecOptions", "train word vectors: skip-gram, CBOW"),
     "records": ("tfplm.options.records:RecordsOptions", "tokenize a corpus into TFRecord shards"),
     "pretrain": ("tfplm.options.pretrain:PretrainOptions", "pre-train a model on raw text or on records"),
     "finetune": ("tfplm.options.finetune:FinetuneOptions", "train a model on labelled data: classes, tags, answers"),
