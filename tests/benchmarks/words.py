@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-SETTINGS = {"dimension": 100, "window": 5, "negative": 5, "min_count": 5}
+import numpy as np
 
 
 def train(system: str, text: str, architecture: str, epochs: int, seed: int, pairs: str) -> dict:
@@ -23,8 +23,8 @@ def train(system: str, text: str, architecture: str, epochs: int, seed: int, pai
         from gensim.models import Word2Vec as Gensim
         from gensim.models.word2vec import LineSentence
 
-        model = Gensim(vector_size=100, window=5, negative=5, min_count=5, sg=architecture == "skipgram", workers=2, seed=seed,
-                       epochs=epochs)
+        model = Gensim(vector_size=100, window=5, negative=5, min_count=5, sg=int(architecture == "skipgram"), workers=2,
+                       seed=seed, epochs=epochs)
         start = time.monotonic()
         model.build_vocab(LineSentence(text))
         reading, start = time.monotonic() - start, time.monotonic()
@@ -38,11 +38,9 @@ def train(system: str, text: str, architecture: str, epochs: int, seed: int, pai
         with tempfile.TemporaryDirectory() as folder, open(text, encoding="utf-8") as lines:
             start = time.monotonic()
             vocabulary = write_ids((line.split() for line in lines), Path(folder, "ids"), 5)
-            settings = Settings(architecture == "skipgram", epochs=epochs, seed=seed,
-                                learning_rate=0.025)
+            settings = Settings(architecture == "skipgram", epochs=epochs, seed=seed, learning_rate=0.025)
             training = Word2Vec(vocabulary, settings)
-            warm = Word2Vec(vocabulary, settings)
-            warm._step(0, __import__("numpy").array([0, 1, -1], "int32"), __import__("numpy").float32(0.01))  # compiles
+            Word2Vec(vocabulary, settings)._step(0, np.array([0, 1, -1], np.int32), np.float32(0.01))  # compiles
             reading, start = time.monotonic() - start, time.monotonic()
             training.train(Path(folder, "ids"))
             seconds, total = time.monotonic() - start, int(vocabulary.counts.sum()) * epochs
