@@ -1,12 +1,11 @@
 """Whole programs for shapes that recur: where XLA is chosen, after enough time, with the same outputs."""
 
-import threading
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.embed.encoder.encoder_cases import TEXTS, encoder
+from tests.embed.encoder.single_cases import finish_compiling as finish
 from tfplm.layers.kernels import recurring
 from tfplm.layers.kernels.recurring import RecurringShapes
 
@@ -17,12 +16,6 @@ def eager(monkeypatch):
     monkeypatch.setenv("TFPLM_FLOAT32", "xla")
     monkeypatch.setattr(recurring, "WORTH", 0.0)
     monkeypatch.setattr(recurring, "FEWEST", 1)
-
-
-def finish():
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
 
 
 def made(dtype="float32", program=None):
