@@ -74,7 +74,7 @@ def traced(portable):
         **{argument(name): tf.constant(array) for name, array in batch.items()}).items()}
 
 
-@pytest.mark.parametrize("make", [gpt2, pytest.param(bart, marks=pytest.mark.slow), t5])
+@pytest.mark.parametrize("make", [gpt2, *[pytest.param(make, marks=pytest.mark.slow) for make in (bart, t5)]])
 def test_steps_with_a_cache(make):
     functions = {name: traced(portable) for name, portable in portables_with_past(make()).items()}
     check_steps(make(), functions.__getitem__)
@@ -98,8 +98,8 @@ def test_text_to_text_without_tfplm(tmp_path):
     texts = ["Once upon a time", "从前有一座山"]
     tokenizer = train_vocabulary(texts * 3, "byte_bpe", 300, model_type="gpt2")
     model = tfplm.from_config("gpt2", "causal_lm", hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-                              initializer_range=0.5, vocab_size=len(tokenizer), bos_token_id=tokenizer.eos_token_id,
-                              eos_token_id=tokenizer.eos_token_id)
+                              initializer_range=0.5, max_position_embeddings=32, vocab_size=len(tokenizer),
+                              bos_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id)
     tfplm.save_pretrained(model, tmp_path / "model", tokenizer)
     report = tfplm.export(tmp_path / "model", tmp_path / "served", format="saved_model", max_new_tokens=6)
     assert report.agreement["output_ids"].cosine == 1
