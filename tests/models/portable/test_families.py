@@ -49,3 +49,10 @@ def test_hidden_states_in_openvino(name, tmp_path):
 def test_heads_in_openvino(name, head, tmp_path):
     needs("openvino")
     assert differences(name, head, written(cases.model(name, head), tmp_path, "openvino")) < 1e-5
+
+
+@pytest.mark.parametrize("name", [
+    marked(name, (), ("gpt2", "t5_encoder")) for name in ENCODERS if cases.CASES[name].architecture != "seq2seq"])
+def test_hidden_states_in_litert(name, tmp_path):
+    needs("litert")
+    assert differences(name, None, written(cases.model(name), tmp_path, "litert")) < 1e-5

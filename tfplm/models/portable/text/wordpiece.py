@@ -70,8 +70,8 @@ def _tables(lower_case: bool, strip_accents: bool | None, chinese_characters: bo
     def spaced(tokenizer: BasicTokenizer, text: str) -> str:
         return " ".join(word for word, _ in tokenizer.words(f"a{text}b"))[1:-1]
 
-    # by ranges, in which this Python's version of Unicode does not know all
-    ideographs = [c for c in map(chr, range(0x3400, 0x2FA20)) if is_word(c)]
+    # by ranges, of which this Python's version of Unicode does not know all
+    ideographs = [c for c in map(chr, range(0x3400, 0x2FA20)) if unicodedata.category(c) == "Cn" and is_word(c)]
     replaced = {"\ufffd": "", **{c: spaced(basic, c) for c in ideographs}, **table_of(lambda c: spaced(basic, c))}
     if not basic.strip_accents:
         return replaced, {}, ""
