@@ -66,7 +66,7 @@ def test_many_random_texts(case):
         checked(graph, tokenizer, random_texts(2000, start + 1), ties=0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.all
 def test_all_characters_and_the_whole_vocabulary(case):
     _, tokenizer, graph = case
     alike = SentencePieceGraph(tokenizer).alike if tokenizer.sentencepiece_model else lambda *_: False
