@@ -92,20 +92,39 @@ def test_steps_with_a_cache_in_files(make, name, tmp_path):
                 lambda part: module.open_session(module.part(tmp_path, part)))
 
 
-@pytest.mark.slow
-def test_text_to_text_without_tfplm(tmp_path):
-    pytest.importorskip("tensorflow_text", reason="tensorflow-text not installed: pip install -e '.[text]'")
-    texts = ["Once upon a time", "从前有一座山"]
-    tokenizer = train_vocabulary(texts * 3, "byte_bpe", 300, model_type="gpt2")
+TEXTS = ["Once upon a time", "从前有一座山"]
+
+
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory):
+    """(model, tokenizer, folder)."""
+    folder = tmp_path_factory.mktemp("language_model")
+    tokenizer = train_vocabulary(TEXTS * 3, "byte_bpe", 300, model_type="gpt2")
     model = tfplm.from_config("gpt2", "causal_lm", hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
                               initializer_range=0.5, max_position_embeddings=32, vocab_size=len(tokenizer),
                               bos_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id)
-    tfplm.save_pretrained(model, tmp_path / "model", tokenizer)
-    report = tfplm.export(tmp_path / "model", tmp_path / "served", format="saved_model", max_new_tokens=6)
+    tfplm.save_pretrained(model, folder, tokenizer)
+    return model, tokenizer, folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_cache_is_checked_at_the_export(language_model, tmp_path, precision):
+    needs("litert")
+    report = tfplm.export(language_model[2], tmp_path / "lite", format="litert", precision=precision)
+    assert {"logits", "logits with a cache"} == set(report.agreement)
+    assert open_session(tmp_path / "lite", "litert").parts == ("step",)
+
+
+@pytest.mark.slow
+def test_text_to_text_without_tfplm(language_model, tmp_path):
+    pytest.importorskip("tensorflow_text", reason="tensorflow-text not installed: pip install -e '.[text]'")
+    model, tokenizer, folder = language_model
+    report = tfplm.export(folder, tmp_path / "served", format="saved_model", max_new_tokens=6)
     assert report.agreement["output_ids"].cosine == 1
-    ids = [tokenizer(text)["input_ids"][0] for text in texts]
+    ids = [tokenizer(text)["input_ids"][0] for text in TEXTS]
     expected = [tokenizer.decode(model.generate(row[None], max_new_tokens=6)[0, len(row):]) for row in ids]
-    assert stranger(tmp_path / "served", text=texts)["text"] == expected
+    assert stranger(tmp_path / "served", text=TEXTS)["text"] == expected
     session = open_session(tmp_path / "served", "saved_model")
     with pytest.raises(Exception, match="a prompt is empty; expected at least one token"):
         session.generate({"input_ids": np.zeros((1, 3), np.int32), "attention_mask": np.zeros((1, 3), np.int32)})

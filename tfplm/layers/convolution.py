@@ -37,5 +37,5 @@ class ConvolutionBlock(keras.layers.Layer):
     def call(self, x, real=None):
         """Computes the block. real: bool `[B,T]`, False for padding; None: no padding."""
         if real is not None:
-            x = x * ops.cast(real[:, :, None], x.dtype)
+            x = x * ops.expand_dims(ops.cast(real, x.dtype), -1)  # LiteRT has no slices of bool
         return ops.concatenate([convolution(x) for convolution in self.convolutions], axis=-1)

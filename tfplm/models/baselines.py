@@ -75,7 +75,7 @@ def masked_maximum(x, real=None):
     if real is None:
         return ops.max(x, axis=1)
     minimum = ops.cast(-1e4, x.dtype)
-    maximum = ops.max(ops.where(real[:, :, None], x, minimum), axis=1)
+    maximum = ops.max(ops.where(ops.expand_dims(real, -1), x, minimum), axis=1)
     return ops.where(ops.any(real, axis=1, keepdims=True), maximum, ops.zeros_like(maximum))
 
 

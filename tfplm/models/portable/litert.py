@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import tempfile
 import threading
 import warnings
@@ -63,7 +64,7 @@ def _converted(portable: Portable, precision: str, calibration: Sequence[dict[st
         try:
             return _products_alone(converter) if calibration else converter.convert()
         except Exception as error:  # ConverterError is private
-            raise ValueError(f"LiteRT cannot express the model: {_first_line(error)}; expected operations of LiteRT only: "
+            raise ValueError(f"LiteRT cannot express the model: {_reason(error)}; expected operations of LiteRT only: "
                              "export it with --format onnx or saved_model") from error
 
 
@@ -111,9 +112,11 @@ def _of_one_shape(batches: Sequence[dict[str, np.ndarray]], names: tuple[str, ..
     return [{name: same(batch[name]) for name in names} for batch in batches]
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """What the converter says of an operation, without the long list of places where it is; else the first line."""
+    found = re.search(r"'tf\.\w+' op [^\n]*", str(error))
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "error:" in line or "op" in line), lines[0] if lines else repr(error))[:300]
+    return (found.group() if found else lines[0] if lines else repr(error))[:300]
 
 
 @contextlib.contextmanager
@@ -158,5 +161,11 @@ class LiteRtSession(Session):
         return LiteRtSession(self._file, self._threads, name) if name in self.parts else super().part(name)
 
     def run(self, batch):
-        with self._lock:
-            return {name: np.array(array) for name, array in self._run(**batch).items()}
+        try:
+            with self._lock:
+                return {name: np.array(array) for name, array in self._run(**batch).items()}
+        except RuntimeError as error:
+            shapes = {name: array.shape for name, array in batch.items()}
+            raise ValueError(f"LiteRT cannot run {self._file.name} with inputs of the shapes {shapes} ({error}); expected "
+                             "shapes that fit together, and operations that it can run: export the model with --format "
+                             "onnx or saved_model") from error
