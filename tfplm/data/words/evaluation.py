@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def word_analogies(words: WordVectors, path: str | os.PathLike, restrict_vocab: 
     known = _known(words, restrict_vocab, case_insensitive)
     sections: list[dict] = []
     for name, questions in _sections(path, case_insensitive):
-        section = {"section": name, "correct": [], "incorrect": []}
+        section: dict[str, Any] = {"section": name, "correct": [], "incorrect": []}
         sections.append(section)
         asked = [question for question in questions if all(word in known for word in question)]
         right = iter(_solve(words, asked, known, restrict_vocab))
@@ -60,7 +60,8 @@ def _known(words: WordVectors, limit: int | None, case_insensitive: bool) -> dic
 
 
 def _sections(path: str | os.PathLike, upper: bool) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
-    name, questions = None, []
+    name: str | None = None
+    questions: list[tuple[str, ...]] = []
     for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
         if line.startswith(": "):
             if name is not None:

@@ -75,9 +75,11 @@ def _entries(file: BinaryIO, path, entries: int, words_count: int, errors: str) 
     return names, counts
 
 
-def write(path, words: list[str], vectors: np.ndarray | None, subwords: Subwords | None, counts: np.ndarray | None) -> None:
-    """A skip-gram model whose output table is empty: for vectors and neighbours, not for further training."""
-    table = vectors if subwords is None else subwords.table
+def write(path, words: list[str], table: np.ndarray, subwords: Subwords | None, counts: np.ndarray | None) -> None:
+    """A skip-gram model whose output table is empty: for vectors and neighbours, not for further training.
+
+    table: the vectors of the words, or that of the subwords.
+    """
     counts = np.ones(len(words), np.int64) if counts is None else counts
     buckets, shortest, longest, kept = (0, 0, 0, None) if subwords is None else (
         subwords.buckets, subwords.shortest, subwords.longest, subwords.kept)

@@ -60,7 +60,8 @@ class KneserNey:
         keep = (ids != END) | ends
         keep[0] &= ids[0] != END
         ids = np.where(ids == END, self.vocab_size, ids)[keep]
-        positions = np.concatenate([[0], np.flatnonzero(ids == self.vocab_size)[:-1] + 1]) if len(ids) else []
+        ends_at = np.flatnonzero(ids == self.vocab_size)
+        positions = np.concatenate([np.zeros(1, np.int64), ends_at[:-1] + 1]) if len(ids) else ends_at
         return np.insert(ids, positions, self.vocab_size + 1)
 
     def _suffixes(self, k: int) -> np.ndarray:

@@ -93,8 +93,9 @@ def write(vectors: "WordVectors", path: str | os.PathLike, form: str, overwrite:
             binary_format.write(temporary, vectors.index_to_key, vectors.vectors)
         elif form == "fasttext":
             whole = vectors.subwords is not None and vectors.subwords.words == len(vectors)
-            fasttext_format.write(temporary, vectors.index_to_key, None if whole else vectors.vectors,
-                                  vectors.subwords if whole else None, vectors.counts)
+            subwords = vectors.subwords if whole else None
+            table = vectors.vectors if subwords is None else subwords.table
+            fasttext_format.write(temporary, vectors.index_to_key, table, subwords, vectors.counts)
         else:
             text_format.write(temporary, vectors.index_to_key, vectors.vectors, header=form == "word2vec")
 

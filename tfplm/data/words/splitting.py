@@ -24,13 +24,12 @@ def splitter(words: Words, sample: str = "", lowercase: bool = True) -> Callable
     """
     if words == "auto":
         words = "jieba" if 4 * len(_HAN.findall(sample)) > len(sample) else "letters"
+    ways: dict[str, Callable[[str], Iterable[str]]] = {
+        "blanks": str.split, "letters": _LETTERS.findall, "characters": _CHARACTER.findall}
     if words == "jieba":
         cut = jieba_segmenter()
-
-        def split(text):
-            return [word for word in cut(text) if _CHARACTER.match(word)]
-    else:
-        split = {"blanks": str.split, "letters": _LETTERS.findall, "characters": _CHARACTER.findall}[words]
+        ways["jieba"] = lambda text: [word for word in cut(text) if _CHARACTER.match(word)]
+    split = ways[words]
     return (lambda text: split(text.lower())) if lowercase else split
 
 

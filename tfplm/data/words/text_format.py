@@ -6,7 +6,7 @@ A line is a word and its numbers, separated by blanks. TensorFlow's CSV parser r
 import codecs
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
@@ -26,32 +26,34 @@ def read(file: BinaryIO, path: str | os.PathLike, limit: int | None, only: froze
     announced = _header(lines)
     width = _width(path, lines[1 if announced else 0:], announced)
     parser = _Parser(path, width, None if only is None else {word.encode() for word in only}, encoding_errors)
-    words, blocks, number = [], [], 1
+    words: list[str] = []
+    blocks: list[np.ndarray] = []
+    waiting: list[Future] = []
+    first, wanted = 1, limit
     if announced:
-        lines, number, limit = lines[1:], 2, min(limit or announced[0], announced[0])
+        lines, first, wanted = lines[1:], 2, min(limit or announced[0], announced[0])
+
+    def take():
+        found, block = waiting.pop(0).result()
+        words.extend(found)
+        blocks.append(block)
+
+    read_lines = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = []
-
-        def take():
-            found, block = waiting.pop(0).result()
-            words.extend(found)
-            blocks.append(block)
-
-        read_lines = 0
         for more in _with_first(lines, chunks):
-            part = more if limit is None else more[:limit - read_lines]
-            waiting.append(pool.submit(parser.parse, part, number))
-            read_lines, number = read_lines + len(part), number + len(part)
+            part = more if wanted is None else more[:wanted - read_lines]
+            waiting.append(pool.submit(parser.parse, part, first + read_lines))
+            read_lines += len(part)
             if len(waiting) >= _AHEAD:
                 take()
-            if len(part) < len(more) and announced and limit == announced[0]:
-                raise ValueError(f"{path}:{number} is one line more than the {announced[0]:,} words of the header; expected"
-                                 " its end: correct the first line, or delete it")
-            if read_lines == limit:
+            if len(part) < len(more) and announced and wanted == announced[0]:
+                raise ValueError(f"{path}:{first + read_lines} is one line more than the {announced[0]:,} words of the "
+                                 "header; expected its end: correct the first line, or delete it")
+            if read_lines == wanted:
                 break
         while waiting:
             take()
-    if announced and read_lines < min(limit, announced[0]):
+    if announced and wanted is not None and read_lines < wanted:
         raise ValueError(f"{path} has {read_lines:,} lines of words, expected {announced[0]:,} as its first line says: the "
                          "file is truncated, or its header is wrong; fetch it again, or correct the first line")
     return words, np.concatenate(blocks) if blocks else np.empty((0, width), np.float32)
@@ -111,7 +113,7 @@ class _Parser:
 
     def parse(self, lines: list[bytes], number: int) -> tuple[list[str], np.ndarray]:
         """number: that of the first line."""
-        numbers = range(number, number + len(lines))
+        numbers = list(range(number, number + len(lines)))
         if self.only is not None:
             kept = [(line, at) for line, at in zip(lines, numbers, strict=True) if line.split(b" ", 1)[0] in self.only]
             lines, numbers = [line for line, _ in kept], [at for _, at in kept]

@@ -47,7 +47,8 @@ class WordVectors:
             raise ValueError(f"the vectors have the shape {list(vectors.shape)}, expected [{len(words)}, D]: a row for "
                              "each word")
         self.subwords, self.counts = subwords, counts
-        self._vectors, self._norms = vectors, None
+        self._vectors = vectors
+        self._norms: np.ndarray | None = None
 
     # Files
 
@@ -86,12 +87,17 @@ class WordVectors:
     @property
     def vectors(self) -> np.ndarray:
         if self._vectors is None:
-            self._vectors = self.subwords.vectors(self.index_to_key)
+            self._vectors = self._subwords.vectors(self.index_to_key)
         return self._vectors
 
     @property
+    def _subwords(self) -> Subwords:
+        assert self.subwords is not None  # as there would be vectors otherwise
+        return self.subwords
+
+    @property
     def vector_size(self) -> int:
-        return (self.subwords.table if self._vectors is None else self._vectors).shape[1]
+        return (self._subwords.table if self._vectors is None else self._vectors).shape[1]
 
     @property
     def norms(self) -> np.ndarray:
@@ -115,17 +121,15 @@ class WordVectors:
     def __repr__(self) -> str:
         return f"WordVectors({len(self):,} words of {self.vector_size} numbers)"
 
-    def get_index(self, word: str | int) -> int:
+    def get_index(self, word: str | int | np.integer) -> int:
         """The index of a word. Raises KeyError, with the most similar word, if it is not in the list."""
-        index = self.key_to_index.get(word)
-        if index is None and isinstance(word, int | np.integer) and 0 <= word < len(self):
-            index = int(word)
+        index = self.key_to_index.get(word) if isinstance(word, str) else int(word) if 0 <= word < len(self) else None
         if index is None:
             hint = did_you_mean(word, self.index_to_key[:_SUGGESTED]) if isinstance(word, str) else ""
             raise KeyError(f"{word!r} is not one of the {len(self):,} words; expected a word of this file{hint}")
         return index
 
-    def get_vector(self, word: str | int, norm: bool = False) -> np.ndarray:
+    def get_vector(self, word: str | int | np.integer, norm: bool = False) -> np.ndarray:
         """The vector of a word, float32 `[D]`; with `norm` of length 1. Raises KeyError for an unknown word."""
         if self.subwords is not None and isinstance(word, str) and (
                 self._vectors is None or word not in self.key_to_index) and word in self:
