@@ -232,7 +232,7 @@ def test_lines_224_to_276_nn_layer(both, document, tmp_path):
 
 
 NAMED = {  # model -> preset, objective, verb or module; None: not in this package
-    "Word2Vec": "tfplm.data.text.word_vectors", "ULMFiT": None, "CoVe": None, "ELMo": None, "GPT": "openai-gpt",
+    "Word2Vec": "word2vec", "ULMFiT": None, "CoVe": None, "ELMo": "tfplm.models.elmo", "GPT": "openai-gpt",
     "BERT": "bert-base-uncased", "MT-DNN": "multitask", "MASS": "mass", "UniLM": "unilm", "XLM": "xlm-roberta-base",
     "Unicoder": None, "T5": "t5-base", "BART": "bart-base", "mBART": "mbart-large-cc25"}
 

@@ -10,8 +10,8 @@ from tfplm.options.base import Options, flag
 class Word2vecOptions(Options):
     """Train word vectors on raw text: word2vec's CBOW and skip-gram, with negative sampling or hierarchical softmax.
 
-    OUTPUT is what tfplm.WordVectors.load, gensim and `tfplm finetune --word-vectors` read. Needs numba: pip install
-    'tfplm[words]'. After an interruption, run the same command again to resume.
+    OUTPUT is what tfplm.WordVectors.load and gensim read. Needs numba: pip install -e '.[words]'. After an interruption,
+    run the same command again to resume.
     """
 
     RUN = "tfplm.pretrain.words.run:word2vec"

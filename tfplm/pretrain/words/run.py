@@ -64,7 +64,7 @@ def _need_numba() -> None:
     try:
         import numba  # noqa: F401
     except ImportError:
-        raise ImportError("numba, which compiles the loops of word2vec, is not installed: pip install 'tfplm[words]'"
+        raise ImportError("numba, which compiles the loops of word2vec, is not installed: pip install -e '.[words]'"
                           ) from None
 
 

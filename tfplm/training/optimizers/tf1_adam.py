@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfplm.core.keras_internals import adam_moments
+from tfplm.core.keras_internals import adam_moments, index_of
 
 _STEPS = 1 << 15  # after as many, both powers are lost beside 1
 
@@ -29,7 +29,7 @@ class TF1Adam(keras.optimizers.Adam):
         if variable.dtype not in (tf.float32, "float32"):
             super().update_step(gradient, variable, learning_rate)
             return
-        first, second = adam_moments(self, self._get_variable_index(variable))
+        first, second = adam_moments(self, index_of(self, variable))
         step = tf.minimum(tf.convert_to_tensor(self.iterations), _STEPS - 1)
         powers = [tf.gather(table, step) for table in self._powers]
         tf.raw_ops.ResourceApplyAdam(
