@@ -124,6 +124,16 @@ def data():
     return folder
 
 
+@pytest.fixture(scope="module")
+def eagerly():
+    """Graphs of many small programs take longer to trace than to run. Module-wide, for models that fixtures make, too."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture
 def terminal(monkeypatch):
     """Results are shown as at a terminal of 100 columns, without colours."""

@@ -17,11 +17,7 @@ def pairs_of(line: str) -> list[tuple[str, str, bool]]:
             for a, b, label in re.findall(r"\[CLS\](.*?)\[SEP\](.*?)\[SEP\]\s*->\s*(True|False)", line)]
 
 
-@pytest.fixture(autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def test_line_19_next_sentence_is_asked(document, tmp_path):

@@ -74,12 +74,7 @@ class Loop:
         return names
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    """Nothing is compiled: each program takes a few steps only."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import io
 import json
 
 import pytest
-import tensorflow as tf
 from tokenizers.pre_tokenizers import ByteLevel
 
 import tfplm
@@ -14,12 +13,7 @@ from tfplm.models.generation.command import generate, until
 from tfplm.models.scoring import gibbs_sample
 from tfplm.options.generate import GenerateOptions, GenerationOptions
 
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 @pytest.fixture(scope="module")

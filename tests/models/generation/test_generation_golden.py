@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import tfplm
 
@@ -45,12 +44,7 @@ def _parameters():
         yield pytest.param(name, index, id=f"{name}-{case}", marks=marks)
 
 
-@pytest.fixture(autouse=True)
-def eager():
-    """Graphs of many small programs take longer to trace than to run."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 @pytest.mark.parametrize("name,index", _parameters())

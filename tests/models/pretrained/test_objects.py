@@ -15,12 +15,7 @@ from tfplm.models.pretrained.source import open_source
 from tfplm.models.pretrained.weights import named_variables
 from tfplm.training.loop.run_checkpoint import RunCheckpoint
 
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def equal(model, other) -> bool:

@@ -22,11 +22,7 @@ def bert(tmp_path_factory):
     return save("bert", tmp_path_factory.mktemp("bert"), "pretraining", max_position_embeddings=40)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def softmax(logits) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfplm.data.correlation import correlation, ranks
+from tfplm.data.tasks.columns import is_number
 from tfplm.data.words import ranking
 
 if TYPE_CHECKING:
@@ -124,7 +126,8 @@ def word_pairs(words: WordVectors, path: str | os.PathLike, delimiter: str | Non
         judged.append(score)
         cosines.append(0.0 if None in pair else float(words.vectors[pair[0]] @ words.vectors[pair[1]]
                                                       / words.norms[pair[0]] / words.norms[pair[1]]))
-    return _correlation(judged, cosines), _correlation(_ranks(judged), _ranks(cosines)), 100 * unknown / total
+    judged, cosines = np.array(judged), np.array(cosines)
+    return _with_chance(judged, cosines), _with_chance(ranks(judged), ranks(cosines)), 100 * unknown / total
 
 
 def _judgements(path: str | os.PathLike, delimiter: str | None) -> Iterator[tuple[str, str, float]]:
@@ -134,7 +137,7 @@ def _judgements(path: str | os.PathLike, delimiter: str | None) -> Iterator[tupl
             continue
         cells = [cell.strip() for cell in line.split(delimiter or ("\t" if "\t" in line else ","))]
         found = next((cells[start:start + 3] for start in (0, 1) if len(cells) >= start + 3
-                      and _is_number(cells[start + 2])), None)
+                      and is_number(cells[start + 2])), None)
         if found is not None:
             empty = False
             yield found[0], found[1], float(found[2])
@@ -145,29 +148,13 @@ def _judgements(path: str | os.PathLike, delimiter: str | None) -> Iterator[tupl
         raise ValueError(f"{path} has no pairs; expected lines of two words and a number")
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _ranks(values: list[float]) -> np.ndarray:
-    """Ranks from 1; equal values share the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return ((ends - counts + 1 + ends) / 2)[inverse]
-
-
-def _correlation(first, second) -> tuple[float, float]:
+def _with_chance(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """Pearson's correlation, and the probability of one at least as strong by chance (two-sided t test)."""
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if len(first) < 3 or not first.std() or not second.std():
-        return float("nan"), float("nan")
+    r, freedom = correlation(first, second) if len(first) > 2 else float("nan"), len(first) - 2.0
+    if np.isnan(r):
+        return r, float("nan")
     import tensorflow as tf
 
-    r, freedom = float(np.corrcoef(first, second)[0, 1]), len(first) - 2.0
     square = r * r * freedom / max(1 - r * r, 1e-300)
     p = tf.math.betainc(tf.constant(freedom / 2, tf.float64), tf.constant(0.5, tf.float64),
                         tf.constant(freedom / (freedom + square), tf.float64))

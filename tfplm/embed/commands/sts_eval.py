@@ -10,6 +10,7 @@ import numpy as np
 
 from tfplm.core.outputs import writing_file
 from tfplm.core.terminal.results import Results
+from tfplm.data.correlation import correlation, ranks
 from tfplm.data.tasks.examples import TextExample
 from tfplm.data.tasks.read import read_examples
 from tfplm.data.tasks.reading import Reading
@@ -21,7 +22,6 @@ from tfplm.embed.encoder.vectors import normalize_rows
 from tfplm.embed.encoder.whitening import Moments, Whitening
 from tfplm.options.base import verb
 from tfplm.options.sts_eval import StsEvalOptions
-from tfplm.training.metrics.regression import correlation, ranks
 
 _CHUNK = 8192
 _TABLE = [Pooling.REDUCE_MEAN, Pooling.FIRST_TOKEN, Pooling.REDUCE_MAX, Pooling.CLS_POOLED]

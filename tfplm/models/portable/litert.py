@@ -18,7 +18,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 from tfplm.core.files import naming_the_space, replacing
 from tfplm.models.portable.graph import LIMIT, trace
 from tfplm.models.portable.portable import Portable
-from tfplm.models.portable.session import Session
+from tfplm.models.portable.session import Session, existing_file
 
 FILE = "litert/model.tflite"
 _SIGNATURE = "serving_default"
@@ -136,11 +136,7 @@ def _quiet() -> Iterator[None]:
 
 def open_session(folder: Path, threads: int | None = None) -> "LiteRtSession":
     """Opens the file, or the file in the folder, that `write` has written."""
-    file = folder / FILE if folder.is_dir() else folder
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no {file}; expected a folder that tfplm export --format litert wrote: export the "
-                                "model first")
-    return LiteRtSession(file, threads)
+    return LiteRtSession(existing_file(folder, FILE, "litert"), threads)
 
 
 class LiteRtSession(Session):

@@ -9,7 +9,7 @@ import numpy as np
 from tfplm.core.files import naming_the_space, replacing
 from tfplm.models.portable.graph import freeze
 from tfplm.models.portable.portable import Portable
-from tfplm.models.portable.session import Session
+from tfplm.models.portable.session import Session, existing_file
 
 FILE = "onnx/model.onnx"
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32}
@@ -48,11 +48,7 @@ def _write(portable: Portable, file: Path, precision: str, calibration: Sequence
 
 def open_session(folder: Path, threads: int | None = None) -> "OnnxSession":
     """Opens the file, or the file in the folder, that `write` has written."""
-    file = folder / FILE if folder.is_dir() else folder
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no {file}; expected a folder that tfplm export --format onnx wrote: export the "
-                                "model first")
-    return OnnxSession(file, threads)
+    return OnnxSession(existing_file(folder, FILE, "onnx"), threads)
 
 
 class OnnxSession(Session):

@@ -10,7 +10,7 @@ import numpy as np
 from tfplm.core.files import naming_the_space
 from tfplm.models.portable.graph import freeze
 from tfplm.models.portable.portable import Frozen, Portable
-from tfplm.models.portable.session import Session
+from tfplm.models.portable.session import Session, existing_file
 
 FILE = "openvino/openvino_model.xml"
 
@@ -83,11 +83,7 @@ def _name(port) -> str:
 
 def open_session(folder: Path, threads: int | None = None) -> "OpenVinoSession":
     """Opens the file, or the file in the folder, that `write` has written."""
-    file = folder / FILE if folder.is_dir() else folder
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no {file}; expected a folder that tfplm export --format openvino wrote: export "
-                                "the model first")
-    return OpenVinoSession(file, threads)
+    return OpenVinoSession(existing_file(folder, FILE, "openvino"), threads)
 
 
 class OpenVinoSession(Session):

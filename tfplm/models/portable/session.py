@@ -3,6 +3,7 @@
 import abc
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -46,6 +47,18 @@ class Session(abc.ABC):
     def generate(self, batch: Mapping[str, np.ndarray], seed: int | None = None) -> np.ndarray:
         """The new tokens that follow prompts. Only for files that generate."""
         raise TypeError(f"{type(self).__name__} does not generate; expected a SavedModel of a language model")
+
+
+def existing_file(folder: Path, name: str, form: str) -> Path:
+    """The file that the writer of a format has put into a folder; a file itself is passed on.
+
+    Raises FileNotFoundError if it is not there.
+    """
+    file = folder / name if folder.is_dir() else folder
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no {file}; expected a folder that tfplm export --format {form} wrote: export the "
+                                "model first")
+    return file
 
 
 def shared_threads() -> int | None:

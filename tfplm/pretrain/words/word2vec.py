@@ -15,7 +15,7 @@ from tfplm.data.words.word_ids import END, read_blocks
 
 _CHUNK = 20_000  # ids that are trained with one learning rate
 _AHEAD = 3  # chunks that wait, for each thread
-LEAST_RATE = 0.004  # of the first learning rate, at the end, as 0.0001 is of 0.025
+_LEAST_RATE = 0.004  # of the first learning rate, at the end, as 0.0001 is of 0.025
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +78,15 @@ class Word2Vec:
         """The vectors of the words; they share memory with the training."""
         return WordVectors(self.vocabulary.words, self.inputs, counts=self.vocabulary.counts)
 
+    @property
+    def total(self) -> int:
+        """Words in all epochs."""
+        return int(self.vocabulary.counts.sum()) * self.settings.epochs
+
+    def rate(self, words: int) -> float:
+        """The learning rate after so many words; it falls linearly."""
+        return max(1 - words / self.total, _LEAST_RATE) * self.settings.learning_rate
+
     def train(self, ids: str | os.PathLike, each: Callable[[], None] = lambda: None) -> None:
         """Trains from the position that was reached to the end.
 
@@ -85,14 +94,12 @@ class Word2Vec:
             ids: file that `tfplm.data.words.word_ids.write_ids` wrote.
             each: called after each chunk. Before it may raise, or save, it calls `drain`.
         """
-        total = int(self.vocabulary.counts.sum()) * self.settings.epochs
         with ThreadPoolExecutor(self.settings.workers) as pool:
             self._waiting: list[tuple[int, Future]] = []
             sent = self.progress.words
             for number, chunk in self._chunks(ids):
-                rate = max(1 - sent / total, LEAST_RATE) * self.settings.learning_rate
                 words = int((chunk != END).sum())
-                self._waiting.append((words, pool.submit(self._step, number, chunk, np.float32(rate))))
+                self._waiting.append((words, pool.submit(self._step, number, chunk, np.float32(self.rate(sent)))))
                 sent += words
                 if self.settings.workers == 1 or len(self._waiting) >= _AHEAD * self.settings.workers:
                     self._take()
