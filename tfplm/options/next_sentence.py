@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from tfplm.options.base import ResultOptions, flag
+from tfplm.options.base import Dtype, ResultOptions, flag
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -26,4 +26,4 @@ class NextSentenceOptions(ResultOptions):
     objective: Literal["auto", "nsp", "sop", "sop3"] = flag(
         "auto", "what the model was trained for: next sentence, order, or both; auto: by its options or family")
     batch_size: int = flag(16, "pairs processed together")
-    dtype: Literal["float32", "bfloat16"] = flag("float32", "dtype of weights and computation")
+    dtype: Dtype = flag("auto", "dtype of weights and computation; auto: the faster one, see `tfplm info`")

@@ -60,6 +60,20 @@ def test_the_original_binary_files_have_line_ends_after_vectors(tmp_path):
     np.testing.assert_array_equal(words.vectors, vectors)
 
 
+def test_a_folder_is_written_again_but_not_one_with_other_files(tmp_path):
+    tfplm.WordVectors(WORDS, some_vectors()).save(tmp_path / "v", "folder")
+    tfplm.WordVectors(WORDS[:2], some_vectors(2)).save(tmp_path / "v", "folder")
+    assert len(tfplm.WordVectors.load(tmp_path / "v")) == 2
+    with pytest.raises(FileExistsError, match="v was written before"):
+        tfplm.WordVectors(WORDS, some_vectors()).save(tmp_path / "v", "folder", overwrite=False)
+    with pytest.raises(FileExistsError, match="has other files"):
+        tfplm.WordVectors(WORDS, some_vectors()).save(tmp_path, "folder")
+    (tmp_path / "v" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileExistsError, match=r"has other files as well \(mine.txt\)"):
+        tfplm.WordVectors(WORDS, some_vectors()).save(tmp_path / "v", "folder")
+    assert len(tfplm.WordVectors.load(tmp_path / "v")) == 2
+
+
 def test_a_folder_is_mapped_and_not_read(tmp_path):
     tfplm.WordVectors(WORDS, some_vectors()).save(tmp_path / "v", "folder")
     assert isinstance(tfplm.WordVectors.load(tmp_path / "v").vectors, np.memmap)

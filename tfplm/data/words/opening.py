@@ -2,13 +2,14 @@
 
 import io
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfplm.core.files import naming_the_file, replacing
-from tfplm.core.outputs import check_file
+from tfplm.core.outputs import check_file, date_of, known_files
 from tfplm.data.text.text_files import find_files, open_bytes
 from tfplm.data.words import binary_format, fasttext_format, text_format
 
@@ -77,18 +78,36 @@ def _read_folder(path: Path, limit: int | None, only: frozenset[str] | None) -> 
     return [words[row] for row in rows], np.array(vectors[rows])
 
 
+def check_target(path: str | os.PathLike, form: str, overwrite: bool) -> Path:
+    """The path of a file or folder that may be written in one of `FORMATS`.
+
+    Raises FileExistsError if it exists, unless `overwrite`; a folder with other files is never written.
+    """
+    if form != "folder":
+        return check_file(path, overwrite)
+    path = Path(path).expanduser()
+    if (found := known_files(path, (_WORDS, _TABLE))) and not overwrite:
+        raise FileExistsError(f"{path} was written before ({date_of(found[0])}); expected a new folder: add --overwrite to "
+                              "write it again, or use another --output")
+    if found and (others := {file.name for file in path.iterdir()} - {_WORDS, _TABLE}):
+        raise FileExistsError(f"{path} has other files as well ({min(others)}); expected {_WORDS} and {_TABLE} alone, as "
+                              "the folder is replaced: move them, or use another --output")
+    return path
+
+
 def write(vectors: "WordVectors", path: str | os.PathLike, form: str, overwrite: bool) -> None:
     """Writes a file or folder in one of `FORMATS`."""
     if form not in FORMATS:
         raise ValueError(f"the format is {form!r}, expected one of {', '.join(FORMATS)}")
     _check_words(vectors.index_to_key, form)
-    path = Path(path).expanduser() if form == "folder" else check_file(path, overwrite)
+    path = check_target(path, form, overwrite)
     with replacing(path) as temporary:
         if form == "folder":
             temporary.mkdir()
             (temporary / _WORDS).write_text("".join(f"{word}\n" for word in vectors.index_to_key), encoding="utf-8",
                                             newline="\n")
             np.save(temporary / _TABLE, np.asarray(vectors.vectors, np.float32))
+            shutil.rmtree(path, ignore_errors=True)  # a folder cannot replace one with files
         elif form == "word2vec_binary":
             binary_format.write(temporary, vectors.index_to_key, vectors.vectors)
         elif form == "fasttext":

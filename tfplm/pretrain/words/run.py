@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfplm.core.config import read_json, write_json
-from tfplm.core.outputs import date_of, fingerprint, locked
+from tfplm.core.outputs import fingerprint, locked
 from tfplm.data.text.corpus import read_documents
 from tfplm.data.words import WordVectors
+from tfplm.data.words.opening import check_target
 from tfplm.data.words.splitting import word_sentences
 from tfplm.data.words.vocabulary import Vocabulary
 from tfplm.data.words.word_ids import write_ids
@@ -44,9 +45,7 @@ def word2vec(options: Word2vecOptions) -> WordVectors:
     output = Path(options.output).expanduser()
     work = output.with_name(output.name + ".training")
     with locked(output.parent, f".{output.name}.lock"):
-        if output.exists() and not options.overwrite:
-            raise FileExistsError(f"{output} was written before ({date_of(output)}); expected a new file: add --overwrite "
-                                  "to train again, or use another --output")
+        check_target(output, options.format, options.overwrite)
         _open(work, options)
         vocabulary = _prepare(work, options)
         training = _train(work, vocabulary, options)
@@ -155,7 +154,7 @@ class _Watcher:
 
     def __init__(self, work: Path, training: Word2Vec, options: Word2vecOptions):
         self.work, self.training, self.options = work, training, options
-        self.total = int(training.vocabulary.counts.sum()) * options.epochs
+        self.total = training.total
         self.line = None if options.quiet else Line("", self.total, sys.stderr, 30.0, False)
         self.log_dir = options.log_dir or str(Path("logs", "word2vec", time.strftime("%Y%m%d-%H%M%S")))
         self.writer = create_writer(self.log_dir) if options.summary_every else None
@@ -179,7 +178,7 @@ class _Watcher:
         with self.writer.as_default(step=words):
             tf.summary.scalar("loss", self.loss)
             tf.summary.scalar("speed/words_per_second", (words - self.words_then) / max(now - self.written, 1e-9))
-            tf.summary.scalar("optimizer/learning_rate", self.options.learning_rate * max(1 - words / self.total, 0.004))
+            tf.summary.scalar("optimizer/learning_rate", self.training.rate(words))
             vectors = self.training.vectors
             text_samples("neighbours", neighbours(vectors, _watched(vectors, self.options)), header=("word", "nearest"))
         self.written, self.words_then = now, words
