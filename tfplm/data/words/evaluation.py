@@ -126,8 +126,8 @@ def word_pairs(words: WordVectors, path: str | os.PathLike, delimiter: str | Non
         judged.append(score)
         cosines.append(0.0 if None in pair else float(words.vectors[pair[0]] @ words.vectors[pair[1]]
                                                       / words.norms[pair[0]] / words.norms[pair[1]]))
-    judged, cosines = np.array(judged), np.array(cosines)
-    return _with_chance(judged, cosines), _with_chance(ranks(judged), ranks(cosines)), 100 * unknown / total
+    people, ours = np.array(judged), np.array(cosines)
+    return _with_chance(people, ours), _with_chance(ranks(people), ranks(ours)), 100 * unknown / total
 
 
 def _judgements(path: str | os.PathLike, delimiter: str | None) -> Iterator[tuple[str, str, float]]:
